@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make demo [DATA=dir]   see the service at work on real files
+# make test              everything the tests need, and all tests
+#
+# make venv              .venv/ with the service and the command line clients
+# make unit              unit tests only: no server needed
+# make lint              style and static checks
+# make docs, api-ref     the documentation as HTML
+# make bench             the benchmarks
+# make clean             remove what the other targets made
+#
+# PYTHON=... names the interpreter (3.10 or newer); without it the newest
+# suitable one on the machine is taken.
+
+SHELL = /bin/sh
+PYTHON ?=
+VENV = .venv
+TOOLS = .tools
+RESULTS = .stestr
+
+# pbr takes the version from git. Without git, or in a copy without history,
+# it needs to be told one.
+export PBR_VERSION ?= $(shell git rev-parse -q --verify HEAD >/dev/null 2>&1 \
+	|| sed -n 's/^version = //p' setup.cfg)
+ifeq ($(strip $(PBR_VERSION)),)
+unexport PBR_VERSION
+endif
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_PYTHON_VERSION_WARNING = 1
+
+.PHONY: help venv demo test unit functional lint docs api-ref bench clean \
+	services
+
+help:
+	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
+
+venv: $(VENV)/.stamp
+
+# The stamp is newer than whatever decides what gets installed; the code
+# itself is installed in place and needs no second installation.
+$(VENV)/.stamp: setup.cfg setup.py pyproject.toml requirements.txt \
+		tools/make-venv
+	tools/make-venv $(VENV) '.[mysql,postgresql,clients]' "$(PYTHON)"
+	@touch $@
+
+$(TOOLS)/.stamp: tools/make-venv tools/requirements.txt
+	tools/make-venv $(TOOLS) tools/requirements.txt "$(PYTHON)"
+	@touch $@
+
+demo: $(VENV)/.stamp
+	@$(VENV)/bin/python tools/demo.py $(if $(DATA),--data "$(DATA)") $(DEMO)
+
+services:
+	tools/servers.sh
+
+test: $(TOOLS)/.stamp services
+	tools/run-tests $(TOOLS) $(RESULTS) unit functional
+
+unit: $(TOOLS)/.stamp
+	tools/run-tests $(TOOLS) $(RESULTS) unit
+
+functional: $(TOOLS)/.stamp services
+	tools/run-tests $(TOOLS) $(RESULTS) functional
+
+lint: $(TOOLS)/.stamp
+	$(TOOLS)/bin/tox run -q -e pep8
+
+docs: $(TOOLS)/.stamp
+	$(TOOLS)/bin/tox run -q -e docs
+	@echo "doc/build/html/index.html"
+
+api-ref: $(TOOLS)/.stamp
+	$(TOOLS)/bin/tox run -q -e api-ref
+	@echo "api-ref/build/html/index.html"
+
+bench: $(VENV)/.stamp
+	@cat benchmarks/README.rst
+
+clean:
+	rm -rf $(VENV) $(TOOLS) $(RESULTS) .tox .ruff_cache build dist cover \
+		.coverage doc/build api-ref/build releasenotes/build \
+		*.egg-info AUTHORS ChangeLog etc/manila-backup/*.sample
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
