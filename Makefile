@@ -50,7 +50,7 @@ $(TOOLS)/.stamp: tools/make-venv tools/requirements.txt
 	@touch $@
 
 demo: $(VENV)/.stamp
-	@$(VENV)/bin/python tools/demo.py $(if $(DATA),--data "$(DATA)") $(DEMO)
+	@$(VENV)/bin/python -B tools/demo $(if $(DATA),--data "$(DATA)")
 
 services:
 	tools/servers.sh

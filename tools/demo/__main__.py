@@ -1,0 +1,425 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``make demo``: back up real files, ruin them, restore them, compare.
+
+Everything happens in a scratch directory, which is removed at the end; the
+directory that is given as DATA is only read. The exit code is 0 only if
+every file came back as it was.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+
+import damage
+import service
+import tree
+
+Failed = service.Failed
+
+
+def human(size):
+    for unit in ('B', 'KiB', 'MiB', 'GiB'):
+        if size < 1024 or unit == 'GiB':
+            return f'{size:.0f} {unit}' if unit == 'B' \
+                else f'{size:.1f} {unit}'
+        size /= 1024
+
+
+class Bar:
+    """A progress bar: redrawn on a terminal, a line of figures elsewhere."""
+
+    WIDTH = 40
+
+    def __init__(self, title):
+        self.title = title
+        self.live = sys.stdout.isatty()
+        self.started = time.monotonic()
+        self.shown = -1
+
+    def show(self, percent):
+        seconds = time.monotonic() - self.started
+        if self.live:
+            filled = self.WIDTH * percent // 100
+            bar = '#' * filled + '.' * (self.WIDTH - filled)
+            print(f'\r  {self.title:<10} [{bar}] {percent:3d} % '
+                  f'{seconds:6.1f} s', end='', flush=True)
+        elif percent > self.shown:
+            start = f'  {self.title:<10}' if self.shown < 0 else ''
+            print(f'{start} {percent}%', end='', flush=True)
+        self.shown = max(percent, self.shown)
+
+    def finish(self):
+        """Draw the end; returns the seconds it took."""
+        seconds = time.monotonic() - self.started
+        self.show(100)
+        print('' if self.live else f'  ({seconds:.1f} s)')
+        return seconds
+
+
+class Demo:
+
+    def __init__(self, data, scratch):
+        self.data = data
+        self.scratch = scratch
+        self.share = scratch / 'share'
+        self.outside = scratch / 'outside'
+        self.service = service.Service(scratch)
+        self.rows = []
+        self.problems = []
+        self.copy_time = None
+
+    def step(self, text):
+        print(f'\n{text}', flush=True)
+
+    def row(self, what, size, seconds, note=''):
+        self.rows.append((what, size, seconds, note))
+
+    # Preparations
+
+    def survey(self):
+        self.step(f'Looking at {self.data}')
+        self.found = tree.Survey(self.data)
+        print(f'  {self.found.files} files, {self.found.directories} '
+              f'directories, {self.found.others} others, '
+              f'{human(self.found.size)}')
+        if self.found.unreadable:
+            print(f'  {len(self.found.unreadable)} of them this user may '
+                  'not read; they are left out:')
+            for path in self.found.unreadable[:10]:
+                print(f'    {tree.readable(path)}')
+            if len(self.found.unreadable) > 10:
+                print(f'    ... and {len(self.found.unreadable) - 10} more')
+        self.check_space()
+
+    def check_space(self):
+        """The share, and beside it either the copy that is the measure or
+        the backup; a few per cent for what the service keeps."""
+        needed = int(2.1 * max(self.found.allocated, self.found.size)) \
+            + (64 << 20)
+        disk = os.statvfs(self.scratch)
+        available = disk.f_bavail * disk.f_frsize
+        if available < needed:
+            raise Failed(
+                f'{self.scratch.parent} has {human(available)} free; this '
+                f'needs {human(needed)}. Set TMPDIR to a directory with '
+                'more room, or choose a smaller DATA.')
+        inodes = int(2.2 * self.found.entries) + 1000
+        if disk.f_files and disk.f_favail < inodes:
+            raise Failed(
+                f'{self.scratch.parent} has {disk.f_favail} inodes free; '
+                f'this needs {inodes}.')
+
+    def copy(self, target):
+        started = time.monotonic()
+        done = subprocess.run(
+            ['cp', '-a', '--', str(self.data), str(target)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE)
+        seconds = time.monotonic() - started
+        if done.returncode and not self.found.unreadable:
+            raise Failed('cp -a failed: '
+                         + done.stderr.decode(errors='replace')[-2000:])
+        return seconds
+
+    def prepare(self):
+        self.step('Copying it twice with cp -a: once to be the share, once '
+                  'more as the measure')
+        first = self.copy(self.share)
+        self.sync()
+        measure = self.scratch / 'measure'
+        self.copy_time = self.copy(measure)
+        started = time.monotonic()
+        self.sync()
+        synced = time.monotonic() - started
+        remove(measure)
+        self.sync()
+        self.row('cp -a, first', self.found.size, first)
+        self.row('cp -a, again', self.found.size, self.copy_time,
+                 'the measure')
+        self.row('cp -a and sync', self.found.size, self.copy_time + synced)
+        self.before = tree.manifest(self.share)
+        self.check_copy()
+        self.outside.mkdir()
+        (self.outside / 'precious.txt').write_text(
+            'Nobody who follows a link out of the share may change this.\n')
+        self.outside_before = tree.manifest(self.outside)
+
+    def check_copy(self):
+        """Compare the share with DATA, before anything is done to it."""
+        left_out = tuple(self.found.unreadable)
+        original = tree.manifest(self.data)
+        if left_out:
+            original = {
+                path: entry for path, entry in original.items()
+                if not any(path == out or path.startswith(out + b'/')
+                           for out in left_out)}
+        ignore = ['link'] if left_out else []
+        if os.geteuid() != 0:
+            # An ordinary user can give nothing away.
+            ignore += ['owner', 'group', 'attributes', 'mode']
+        changed = [
+            (path, what) for path, what
+            in tree.compare(original, self.before, ignore)
+            if not (left_out and (path in left_out
+                                  or what == 'should not be there'))]
+        if changed:
+            print(f'  Note: {len(changed)} entries changed in {self.data} '
+                  'while they were copied, or cp -a did not copy all of '
+                  'them; the copy is what counts from here on:')
+            for path, what in changed[:5]:
+                print(f'    {tree.readable(path)}: {what}')
+        self.original = original
+        self.ignore_original = ignore
+        self.known = {path for path, _what in changed}
+        if left_out:
+            self.known |= self.before.keys() - original.keys()
+
+    def sync(self):
+        """Wait until the disk has everything, so that no step pays for what
+        another one wrote."""
+        try:
+            subprocess.run(['sync', '-f', str(self.scratch)], check=True,
+                           stderr=subprocess.DEVNULL)
+        except (OSError, subprocess.CalledProcessError):
+            os.sync()
+
+    # What it is about
+
+    def adopt(self):
+        self.step('Starting manila-backup-all and adopting the copy as a '
+                  'share')
+        self.service.start()
+        print(f'  {self.service.url}, SQLite, in-memory bus, no auth')
+        self.share_id = self.service.adopt(self.share, 'demo share')['id']
+        print(f'  share  {self.share_id}')
+
+    def backup(self):
+        self.step('Backing it up')
+        bar = Bar('backup')
+        backup = self.service.call('POST', '/v2/share-backups', {
+            'share_backup': {'share_id': self.share_id,
+                             'name': 'before the accident'}})['share_backup']
+        self.backup_id = backup['id']
+        self.path = f'/v2/share-backups/{self.backup_id}'
+        self.service.wait(
+            'share-backups', 'share_backup', self.backup_id,
+            report=lambda b: bar.show(int(b.get('progress') or 0)))
+        seconds = bar.finish()
+        self.row('backup', self.found.size, seconds)
+        print(f'  backup {self.backup_id}')
+        self.wait_share()
+
+    def wait_share(self):
+        self.service.wait('shares', 'share', self.share_id)
+
+    def browse(self):
+        self.step('Looking into the repository, as anybody may with ls '
+                  'and cp')
+        place = (self.service.repository / service.PROJECT / self.share_id
+                 / self.backup_id / 'data')
+        print(f'  {place}')
+        if not place.is_dir():
+            raise Failed('There is no such directory.')
+        names = sorted(os.listdir(place))
+        print('  ' + '  '.join(tree.readable(os.fsencode(name))
+                               for name in names[:6])
+              + (f'  ... ({len(names)} in all)' if len(names) > 6 else ''))
+        # How the repository keeps the metadata is the driver's business.
+        self.report('the tree in the repository', tree.compare(
+            self.before, tree.manifest(place),
+            ('owner', 'group', 'mode', 'mtime', 'attributes', 'link')))
+
+    def ruin(self):
+        self.step('Ruining the share')
+        done = damage.Damage(self.share, self.outside).run(self.before)
+        for what, count in done.items():
+            print(f'  {count:6d} {what}')
+        wrong = tree.compare(self.before, tree.manifest(self.share))
+        if not wrong and self.found.files:
+            raise Failed('The damage did not damage anything.')
+        print(f'  {len(wrong)} entries now differ from the backup')
+        self.sync()
+
+    def restore(self, title):
+        bar = Bar('restore')
+        self.service.call('POST', f'{self.path}/action', {'restore': None})
+        # What it says before the worker has begun may be of the last one.
+        self.service.wait(
+            'share-backups', 'share_backup', self.backup_id,
+            report=lambda b: bar.show(
+                int(b.get('restore_progress') or 0)
+                if b['status'] == 'restoring' else max(bar.shown, 0)))
+        self.wait_share()
+        self.row(title, self.found.size, bar.finish())
+
+    def report(self, what, differences):
+        if not differences:
+            print(f'  {what}: {len(self.before)} entries compared, '
+                  'no difference')
+            return
+        self.problems.append(f'{what}: {len(differences)} differences')
+        print(f'  {what}: {len(differences)} DIFFERENCES')
+        for path, difference in differences[:20]:
+            print(f'    {tree.readable(path)}: {difference}')
+        if len(differences) > 20:
+            print(f'    ... and {len(differences) - 20} more')
+
+    def verify(self):
+        after = tree.manifest(self.share)
+        self.report('the share', tree.compare(self.before, after))
+        self.report(f'the share and {self.data}', [
+            (path, what) for path, what in tree.compare(
+                self.original, after, self.ignore_original)
+            if path not in self.known])
+        if tree.compare(self.outside_before, tree.manifest(self.outside),
+                        ('link',)):
+            self.problems.append('a restore changed what is outside of the '
+                                 'share')
+
+    def delete(self):
+        self.step('Deleting the backup')
+        started = time.monotonic()
+        self.service.call('DELETE', self.path)
+        self.service.wait_gone(self.path)
+        self.row('delete', self.found.size, time.monotonic() - started)
+        place = (self.service.repository / service.PROJECT / self.share_id
+                 / self.backup_id)
+        if place.exists():
+            self.problems.append(f'{place} is still there')
+
+    def run(self):
+        self.survey()
+        self.prepare()
+        self.adopt()
+        self.backup()
+        self.browse()
+        self.ruin()
+        self.step('Restoring it')
+        self.restore('restore, after the damage')
+        self.verify()
+        self.step('Emptying the share altogether, and restoring it again')
+        damage.empty(self.share)
+        self.sync()
+        self.restore('restore, into an empty share')
+        self.verify()
+        self.delete()
+        self.table()
+
+    def table(self):
+        print(f'\n{"":<28} {"size":>10} {"time":>9} {"":>11}')
+        for what, size, seconds, note in self.rows:
+            times = note or (
+                f'{seconds / self.copy_time:8.1f} x cp -a'
+                if what.startswith(('backup', 'restore'))
+                and self.copy_time else '')
+            print(f'{what:<28} {human(size):>10} {seconds:7.2f} s  {times}')
+        print(f'\n{self.found.files} files, {self.found.directories} '
+              f'directories, {self.found.others} others')
+
+
+NEXT = """
+To go on by hand, start it again on a directory of its own:
+
+    mkdir -p ~/manila-backup
+    printf '[DEFAULT]\\nstate_path = %s\\nauth_strategy = noauth\\n' \\
+        ~/manila-backup > ~/manila-backup/manila-backup.conf
+    .venv/bin/manila-backup-all \\
+        --config-file ~/manila-backup/manila-backup.conf
+
+and in another terminal:
+
+    export OS_AUTH_TYPE=none OS_ENDPOINT=http://127.0.0.1:8789/v2
+    PATH=$PWD/.venv/bin:$PATH
+    openstack share create NFS 1 --name stuff --wait
+    cp -a SOMETHING ~/manila-backup/shares/SHARE_ID/
+    openstack share backup create stuff --name first --wait
+    openstack share backup list
+    openstack share backup show first
+    openstack share backup restore first --wait
+    openstack share backup delete first --wait
+"""
+
+
+def remove(path):
+    """Remove a tree, also one with directories that forbid it."""
+    if not os.path.lexists(path):
+        return
+    if os.geteuid() != 0:
+        for parent, names, _files in os.walk(path):
+            for name in names:
+                item = os.path.join(parent, name)
+                if not os.path.islink(item):
+                    os.chmod(item, 0o700)
+    shutil.rmtree(path)
+
+
+def interrupted(_number, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='make demo', description=__doc__)
+    parser.add_argument(
+        '--data', metavar='DIRECTORY',
+        help='what to back up; only read. Default: the standard library of '
+             'this Python')
+    parser.add_argument(
+        '--keep', action='store_true',
+        help='leave the scratch directory behind')
+    args = parser.parse_args()
+    data = pathlib.Path(args.data or sysconfig.get_path('stdlib')).resolve()
+    if not data.is_dir():
+        sys.exit(f'demo: {data} is not a directory.')
+    # Not /tmp, which on many machines is memory.
+    parent = pathlib.Path(os.environ.get('TMPDIR') or '/var/tmp').resolve()
+    if parent == data or data in parent.parents:
+        sys.exit(f'demo: the scratch directory in {parent} would be inside '
+                 f'of {data}; set TMPDIR to a place outside of it.')
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    scratch = pathlib.Path(tempfile.mkdtemp(
+        prefix='manila-backup-demo-', dir=parent))
+    demo = Demo(data, scratch)
+    code = 1
+    try:
+        demo.run()
+        code = 1 if demo.problems else 0
+    except Failed as exc:
+        demo.problems.append(str(exc))
+    except KeyboardInterrupt:
+        demo.problems.append('interrupted')
+        code = 130
+    finally:
+        # From here on an impatient second interrupt must not leave anything
+        # behind.
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        demo.service.stop()
+        if demo.problems and code != 130:
+            tail = demo.service.tail()
+            if tail:
+                print(f'\nThe end of the service\'s log:\n{tail}')
+        if args.keep:
+            print(f'\nKept: {scratch}')
+        else:
+            remove(scratch)
+    if demo.problems:
+        print()
+        for problem in demo.problems:
+            print(f'FAILED: {problem}')
+    else:
+        print('Every file, directory and link came back as it was.')
+        print(NEXT, end='')
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(main())
