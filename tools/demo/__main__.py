@@ -325,20 +325,17 @@ class Demo:
 
 
 NEXT = """
-To go on by hand, start it again on a directory of its own:
+To go on by hand, start the service again, on a directory that stays
+(~/.local/state/manila-backup, or /var/lib/manila-backup for root):
 
-    mkdir -p ~/manila-backup
-    printf '[DEFAULT]\\nstate_path = %s\\nauth_strategy = noauth\\n' \\
-        ~/manila-backup > ~/manila-backup/manila-backup.conf
-    .venv/bin/manila-backup-all \\
-        --config-file ~/manila-backup/manila-backup.conf
+    .venv/bin/manila-backup-all
 
 and in another terminal:
 
     export OS_AUTH_TYPE=none OS_ENDPOINT=http://127.0.0.1:8789/v2
     PATH=$PWD/.venv/bin:$PATH
     openstack share create NFS 1 --name stuff --wait
-    cp -a SOMETHING ~/manila-backup/shares/SHARE_ID/
+    openstack share export location list stuff    # the directory to fill
     openstack share backup create stuff --name first --wait
     openstack share backup list
     openstack share backup show first
