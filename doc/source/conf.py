@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sphinx configuration of the documentation."""
+
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+extensions = [
+    'openstackdocstheme',
+    'oslo_config.sphinxconfiggen',
+    'oslo_config.sphinxext',
+    'oslo_policy.sphinxpolicygen',
+    'oslo_policy.sphinxext',
+]
+
+project = 'manila-backup'
+copyright = 'The manila-backup developers'
+openstackdocs_auto_name = False
+openstackdocs_auto_version = False
+version = release = ''
+root_doc = 'index'
+exclude_patterns = []
+html_theme = 'openstackdocs'
+html_theme_options = {
+    'display_badge': False,
+    'display_global_toc_section': False,
+}
+html_title = 'manila-backup'
+html_static_path = ['_static']
+pygments_style = 'native'
+
+# The samples and the references come from the code, at each build.
+_etc = ROOT / 'etc' / 'manila-backup'
+config_generator_config_file = [
+    (str(_etc / 'manila-backup-config-generator.conf'),
+     '_static/manila-backup'),
+]
+policy_generator_config_file = [
+    (str(_etc / 'manila-backup-policy-generator.conf'),
+     '_static/manila-backup'),
+]
