@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The WSGI application, put together from the inside out."""
+
+import dataclasses
+import json
+import typing
+
+from oslo_config import cfg
+from oslo_middleware import cors
+from oslo_middleware import http_proxy_to_wsgi
+import routes
+
+from manila_backup.api import auth
+from manila_backup.api import faults
+from manila_backup.api import handlers
+from manila_backup.api.handlers import versions
+from manila_backup.api import health
+from manila_backup.api import microversions
+from manila_backup.api import middleware
+from manila_backup.api import request
+from manila_backup.policies import enforcer
+
+_VERSION_PREFIX = '/v2'
+
+
+@dataclasses.dataclass(frozen=True)
+class Services:
+    """What handlers work with; one per application."""
+
+    conf: cfg.ConfigOpts
+    database: typing.Any
+    admission: typing.Any
+    policy: enforcer.Enforcer
+
+
+def build(conf, database, admission):
+    """Make the application.
+
+    :param conf: the configuration.
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param admission: a :class:`manila_backup.operations.admission.
+        Admission`.
+    :returns: a WSGI application.
+    :raises manila_backup.exception.ConfigurationError: it can't be used as
+        configured.
+    """
+    services = Services(conf, database, admission, enforcer.Enforcer(conf))
+    app = Dispatcher(services, handlers.routes(conf))
+    app = auth.wrap(app, services)
+    healthcheck = health.Healthcheck(conf, {
+        'database': health.database_check(database),
+        'bus': health.bus_check(conf)})
+    one_version = versions.Versions(services, 200)
+    app = middleware.Paths({
+        '': versions.Versions(services, 300),
+        '/': versions.Versions(services, 300),
+        '/v2': one_version,
+        '/v2/': one_version,
+        '/healthcheck': healthcheck,
+    }, app)
+    app = _wrap_cors(app, conf)
+    app = _wrap_proxy(app, conf)
+    return middleware.RequestId(middleware.Faults(app))
+
+
+class Dispatcher:
+    """Finds the operation for a path and method, and answers with what it
+    returns.
+
+    :param services: the :class:`Services`.
+    :param table: dict of path below ``/v2`` (or ``/v2/PROJECT``) to dict of
+        method to a callable as in :mod:`manila_backup.api.operation`.
+    """
+
+    def __init__(self, services, table):
+        self._services = services
+        self._table = table
+        self._mapper = routes.Mapper(controller_scan=None, explicit=True)
+        self._mapper.minimization = False
+        for path in table:
+            self._mapper.connect(path, path_=path)
+        self._mapper.create_regs([])
+        #: What the first part of a path can be, unless it is a project id.
+        self._resources = {path.split('/')[1] for path in table}
+
+    def __call__(self, environ, start_response):
+        headers = [microversions.VARY]
+        try:
+            version = microversions.from_environ(environ)
+            headers = microversions.headers(environ, version)
+            code, body = self._dispatch(environ, version)
+        except Exception as exc:
+            fault = faults.from_exception(exc)
+            fault.headers.update(headers)
+            return fault(environ, start_response)
+        if body is None:
+            content = b''
+        else:
+            content = json.dumps(body).encode()
+            headers.append(('Content-Type', 'application/json'))
+        headers.append(('Content-Length', str(len(content))))
+        start_response(faults.status_line(code), headers)
+        return [b'' if environ['REQUEST_METHOD'] == 'HEAD' else content]
+
+    def _dispatch(self, environ, version):
+        prefix, methods, variables = self._match(environ)
+        method = environ['REQUEST_METHOD']
+        handler = methods.get('GET' if method == 'HEAD' else method)
+        if handler is None:
+            allowed = set(methods) | ({'HEAD'} if 'GET' in methods else set())
+            raise faults.Fault(
+                405, 'The method is not allowed here.',
+                {'Allow': ', '.join(sorted(allowed))})
+        req = request.Request(environ)
+        req.services = self._services
+        req.context = environ[auth.CONTEXT]
+        req.version = version
+        req.url_prefix = prefix
+        return handler(req, **variables)
+
+    def _match(self, environ):
+        """What a path leads to.
+
+        :returns: (prefix, dict of method to operation, variable parts).
+        """
+        try:
+            path = environ['PATH_INFO'].encode('latin-1').decode('utf-8')
+        except UnicodeError as exc:
+            raise faults.bad_request('The path is not UTF-8.') from exc
+        if '\0' in path:
+            raise faults.bad_request('The path contains a NUL character.')
+        if not path.startswith(_VERSION_PREFIX + '/'):
+            raise faults.not_found()
+        prefix, path = _VERSION_PREFIX, path[len(_VERSION_PREFIX):]
+        first, slash, rest = path[1:].partition('/')
+        own = True
+        if first not in self._resources and slash:
+            own = first == environ[auth.CONTEXT].project_id
+            prefix, path = f'{prefix}/{first}', slash + rest
+        found = self._mapper.match(path.rstrip('/'))
+        if not found:
+            raise faults.not_found()
+        if not own:
+            raise faults.bad_request(
+                'Malformed request URL: its project is not the one that the '
+                'request is made for.')
+        return prefix, self._table[found.pop('path_')], found
+
+
+def _wrap_cors(app, conf):
+    # Costs time at every request, so only where it is used.
+    wrapped = cors.CORS(app, conf)
+    return wrapped if conf.cors.allowed_origin else app
+
+
+def _wrap_proxy(app, conf):
+    wrapped = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
+    enabled = conf.oslo_middleware.enable_proxy_headers_parsing
+    return wrapped if enabled else app

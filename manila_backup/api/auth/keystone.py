@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``auth_strategy = keystone``: tokens, checked by keystonemiddleware."""
+
+from keystonemiddleware import auth_token
+
+from manila_backup.api.auth import base
+from manila_backup import context
+
+
+def wrap(app, services):
+    """See :func:`manila_backup.api.auth.wrap`."""
+    def identified(environ, start_response):
+        # auth_token has removed whatever the client itself sent under the
+        # names of these headers.
+        base.admit(environ, context.RequestContext.from_environ(environ),
+                   services)
+        return app(environ, start_response)
+
+    return auth_token.AuthProtocol(
+        identified, {'oslo_config_config': services.conf,
+                     'delay_auth_decision': False})

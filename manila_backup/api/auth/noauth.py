@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``auth_strategy = noauth``: whoever can connect is believed.
+
+``X-Auth-Token: USER:PROJECT`` names the caller. Without a token, or with one
+that has no colon in it, it is the user ``admin`` of the project ``admin``.
+The user ``admin`` is an administrator, users whose names begin with
+``reader`` may only look, all others are members.
+
+That is safe only as long as no one but the users of this machine can
+connect. ``manila-backup-api`` refuses to listen on any other address; under
+another WSGI server, which this service can't ask for its address, each
+request that does not come from this machine itself is refused instead.
+"""
+
+import ipaddress
+
+from manila_backup.api.auth import base
+from manila_backup.api import faults
+from manila_backup import exception
+
+ADMIN = 'admin'
+
+# A request that a proxy passed on, or a web page made the browser send, does
+# not come from who is on the other end of the connection.
+_PASSED_ON = ('HTTP_X_FORWARDED_FOR', 'HTTP_X_FORWARDED_HOST',
+              'HTTP_FORWARDED', 'HTTP_ORIGIN')
+
+
+def wrap(app, services):
+    """See :func:`manila_backup.api.auth.wrap`."""
+    def noauth(environ, start_response):
+        if not comes_from_here(environ):
+            raise faults.Fault(
+                403, 'With auth_strategy = noauth, requests are answered '
+                     'only if they come directly from a program on the same '
+                     'machine.')
+        user_id, project_id = identify(environ.get('HTTP_X_AUTH_TOKEN', ''))
+        context = base.make_context(
+            environ, user_id=user_id, user_name=user_id,
+            project_id=project_id, project_name=project_id,
+            roles=roles_of(user_id))
+        base.admit(environ, context, services)
+        return app(environ, start_response)
+    return noauth
+
+
+def identify(token):
+    """Who a token names.
+
+    :param token: str, as the WSGI environment has it.
+    :returns: (user id, project id).
+    :raises manila_backup.api.faults.Fault: 401 if either is empty, too long
+        or not UTF-8.
+    """
+    if ':' not in token:
+        return ADMIN, ADMIN
+    try:
+        user, _colon, project = (
+            token.encode('latin-1').decode('utf-8').partition(':'))
+    except UnicodeError:
+        user = project = ''
+    if not (0 < len(user) <= 255 and 0 < len(project) <= 255
+            and '\0' not in token):
+        raise faults.Fault(401, 'The token must be USER:PROJECT.')
+    return user, project
+
+
+def roles_of(user):
+    """The roles of a user, by his name."""
+    if user == ADMIN:
+        return base.imply(['admin'])
+    if user.startswith('reader'):
+        return ['reader']
+    return base.imply(['member'])
+
+
+def comes_from_here(environ):
+    """Whether a request was sent by a program on this machine.
+
+    An address that is missing or empty is that of a UNIX socket.
+    """
+    if any(name in environ for name in _PASSED_ON):
+        return False
+    address = environ.get('REMOTE_ADDR')
+    return not address or is_loopback(address)
+
+
+def is_loopback(host):
+    """Whether an address or host name can only be reached from here."""
+    if host == 'localhost':
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip('[]').partition('%')[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, 'ipv4_mapped', None)
+    return (mapped or address).is_loopback
+
+
+def check_address(conf, host):
+    """Refuse to serve without authentication where others can connect.
+
+    :param host: str, the address to listen on.
+    :raises manila_backup.exception.ConfigurationError: it is not loopback.
+    """
+    if conf.auth_strategy == 'noauth' and not is_loopback(host):
+        raise exception.ConfigurationError(
+            f'auth_strategy = noauth lets in whoever can connect, so it '
+            f'can\'t be used with [api] bind_host = {host}, which is not a '
+            f'loopback address.')

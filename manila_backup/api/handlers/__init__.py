@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the API's paths do, a module per resource.
+
+Each module declares its paths below ``/v2`` as ``ROUTES``: a dict of path to
+dict of method to :class:`~manila_backup.api.operation.Operation`.
+"""
+
+from manila_backup.api.handlers import share_actions
+from manila_backup.api.handlers import share_backups
+from manila_backup.api.handlers import share_details
+from manila_backup.api.handlers import share_types
+from manila_backup.api.handlers import shares
+
+#: Where this service keeps the shares; with another source they are Manila's
+#: to show.
+LOCAL = (shares, share_actions, share_details, share_types)
+
+
+def routes(conf):
+    """All paths that a service so configured offers.
+
+    :returns: dict of path below ``/v2`` to dict of method to what does it.
+    """
+    modules = [share_backups]
+    if conf.shares.source == 'local':
+        modules.extend(LOCAL)
+    table = {}
+    for module in modules:
+        table.update(module.ROUTES)
+    return table

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the handlers have in common: finding things, and paging lists."""
+
+from manila_backup.api import request
+from manila_backup.api.views import common as views
+from manila_backup import exception
+
+
+def find(req, get, what, id_):
+    """The row that a path names.
+
+    :param get: a query module's ``get``.
+    :param what: str, what it is, for the message.
+    :returns: the row, if the caller may know that it exists.
+    :raises manila_backup.exception.NotFound: there is none, or it is
+        another project's and the caller no administrator.
+    """
+    row = req.services.database.read(get, request.uuid(id_), req.scope)
+    if row is None:
+        raise exception.NotFound(what, id_)
+    return row
+
+
+def authorize_target(req, rule, get, what, id_):
+    """Make sure that the caller may change what a path names.
+
+    Whoever isn't an administrator only ever reaches things of his own
+    project, about which the policy was asked already; the rest is found
+    and asked about here.
+
+    :param rule: str, the policy rule's name.
+    :returns: str, the id in canonical form.
+    """
+    if not req.context.is_admin:
+        return request.uuid(id_)
+    row = find(req, get, what, id_)
+    if row.project_id != req.context.project_id:
+        req.authorize(rule, row.project_id)
+    return row.id
+
+
+def list_scope(req, params, all_rule):
+    """Whose things a list holds: takes ``all_tenants``, ``all_projects``
+    and ``project_id`` out of the parameters.
+
+    They count for those whom ``all_rule`` allows it. Others get their own
+    project's as if they had not asked: clients ask whoever they run for.
+
+    :returns: a project's id, or None for all projects.
+    """
+    everyone = [params.pop(name, False)
+                for name in ('all_tenants', 'all_projects')]
+    project_id = params.pop('project_id', None)
+    own = req.context.project_id
+    if not any(everyone) and project_id in (None, own):
+        return own
+    if not req.allows(all_rule):
+        return own
+    return project_id
+
+
+def page(req, params):
+    """Takes what cuts and orders a list out of the parameters.
+
+    :returns: dict of the arguments that ``list_page`` functions take; the
+        limit is one more than the page can hold, to see whether it is the
+        last.
+    """
+    most = req.services.conf.api.max_limit
+    limit = min(params.pop('limit', most), most)
+    return {
+        'limit': limit + 1 if limit else 0,
+        'offset': params.pop('offset', 0),
+        'sort_key': params.pop('sort_key', 'created_at'),
+        'descending': params.pop('sort_dir', 'desc') == 'desc',
+    }
+
+
+def paged(req, path, name, cut, rows, view):
+    """A page as an answer.
+
+    :param path: str, the list's path after the prefix.
+    :param name: str, what it is a list of; the link's name follows from it.
+    :param cut: what :func:`page` returned.
+    :param rows: what the query returned for it.
+    :param view: function of rows to a list of dicts.
+    """
+    size = max(cut['limit'] - 1, 0)
+    body = {name: view(rows[:size])}
+    if len(rows) > size:
+        body[f'{name[:-1]}_links'] = views.next_link(
+            req, path, size, cut['offset'] + size)
+    return body

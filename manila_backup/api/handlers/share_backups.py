@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Share backups."""
+
+import functools
+
+from manila_backup.api.handlers import common
+from manila_backup.api import microversions
+from manila_backup.api import operation
+from manila_backup.api.schemas import share_backups as schemas
+from manila_backup.api.views import share_backups as views
+from manila_backup.db import backups
+from manila_backup.policies import share_backups as policies
+
+WHAT = 'Share backup'
+PATH = '/share-backups'
+
+_operation = functools.partial(operation.operation,
+                               since=microversions.SHARE_BACKUPS)
+
+
+@_operation(policies.GET_ALL, query=schemas.LIST)
+def index(req, params):
+    """Ids and statuses of backups."""
+    return 200, _list(req, PATH, params, views.brief, brief=True)
+
+
+@_operation(policies.GET_ALL, query=schemas.LIST)
+def detail(req, params):
+    """Backups in full."""
+    return 200, _list(req, f'{PATH}/detail', params,
+                      lambda rows: views.details(req, rows))
+
+
+@_operation(policies.GET)
+def show(req, backup_id):
+    """One backup."""
+    row = common.find(req, backups.get, WHAT, backup_id)
+    if row.project_id != req.context.project_id:
+        req.authorize(policies.GET, row.project_id)
+    return 200, _one(req, row)
+
+
+@_operation(policies.CREATE, body=schemas.CREATE)
+def create(req, document):
+    """Begin to back up a share."""
+    asked = document[schemas.RESOURCE]
+    row = req.services.admission.create_backup(
+        req.context, asked['share_id'].lower(), name=asked.get('name'),
+        description=asked.get('description'),
+        options=asked.get('backup_options'))
+    return 202, _one(req, row)
+
+
+@_operation(policies.UPDATE, body=schemas.UPDATE)
+def update(req, backup_id, document):
+    """Change a backup's name or description."""
+    backup_id = _target(req, policies.UPDATE, backup_id)
+    asked = document[schemas.RESOURCE]
+    values = {}
+    for name in ('name', 'description'):
+        for key in (name, f'display_{name}'):
+            if key in asked:
+                values[name] = asked[key]
+    if values:
+        row = req.services.admission.update_backup(req.context, backup_id,
+                                                   values)
+    else:
+        row = common.find(req, backups.get, WHAT, backup_id)
+    return 200, _one(req, row)
+
+
+@_operation(policies.DELETE)
+def delete(req, backup_id):
+    """Begin to delete a backup."""
+    backup_id = _target(req, policies.DELETE, backup_id)
+    req.services.admission.delete_backup(req.context, backup_id)
+    return 202, None
+
+
+def _restore_schema(version):
+    return (schemas.RESTORE_2_91
+            if version >= microversions.TARGETED_RESTORE
+            else schemas.RESTORE)
+
+
+@_operation(policies.RESTORE, body=_restore_schema)
+def restore(req, backup_id, document):
+    """Begin to restore a backup to its share, or to another one."""
+    backup_id = _target(req, policies.RESTORE, backup_id)
+    target = document['restore']
+    backup, share_id = req.services.admission.restore_backup(
+        req.context, backup_id, target_share_id=target and target.lower())
+    return 202, {'restore': views.restore(backup, share_id)}
+
+
+@_operation(policies.RESET_STATUS, body=schemas.RESET_STATUS)
+def reset_status(req, backup_id, document):
+    """Set a backup's status, and call off what is being done to it."""
+    backup_id = _target(req, policies.RESET_STATUS, backup_id)
+    req.services.admission.reset_backup_status(
+        req.context, backup_id, document['reset_status']['status'])
+    return 202, None
+
+
+def _list(req, path, params, view, brief=False):
+    project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
+    cut = common.page(req, params)
+    cut['sort_key'] = schemas.SORT_KEYS[cut['sort_key']]
+    with_count = params.pop('with_count', False)
+    if not req.context.is_admin:
+        # To others these parameters are unknown.
+        for name in schemas.FOR_ADMINISTRATORS:
+            params.pop(name, None)
+
+    def query(conn):
+        rows = backups.list_page(conn, project_id, params, brief, **cut)
+        count = (backups.count_all(conn, project_id, params)
+                 if with_count else None)
+        return rows, count
+
+    rows, count = req.services.database.read(query)
+    body = common.paged(req, path, 'share_backups', cut, rows, view)
+    if count is not None:
+        body['count'] = count
+    return body
+
+
+def _one(req, row):
+    return {schemas.RESOURCE: views.detail(req, row)}
+
+
+def _target(req, rule, backup_id):
+    return common.authorize_target(req, rule, backups.get, WHAT, backup_id)
+
+
+ROUTES = {
+    PATH: {'GET': index, 'POST': create},
+    f'{PATH}/detail': {'GET': detail},
+    f'{PATH}/{{backup_id}}': {'GET': show, 'PUT': update, 'DELETE': delete},
+    f'{PATH}/{{backup_id}}/action': {'POST': operation.Actions({
+        'restore': restore, 'reset_status': reset_status})},
+}

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares of the local source."""
+
+import re
+
+from manila_backup.api import faults
+from manila_backup.api.handlers import common
+from manila_backup.api.handlers import share_types
+from manila_backup.api import operation
+from manila_backup.api.schemas import shares as schemas
+from manila_backup.api.schemas import types
+from manila_backup.api.views import shares as views
+from manila_backup.db import shares as db_shares
+from manila_backup import exception
+from manila_backup.policies import shares as policies
+
+WHAT = 'Share'
+PATH = '/shares'
+
+#: ``HOST:/path``, as export locations are written.
+_EXPORT_PATH = re.compile(r'(?:[^/:]*|\[[0-9A-Fa-f:.]*\]):(/.*)', re.DOTALL)
+
+
+@operation.operation(policies.GET_ALL, query=schemas.LIST)
+def index(req, params):
+    """Ids and names of shares."""
+    return 200, _list(req, PATH, params, views.brief)
+
+
+@operation.operation(policies.GET_ALL, query=schemas.LIST)
+def detail(req, params):
+    """Shares in full."""
+    return 200, _list(req, f'{PATH}/detail', params, views.details)
+
+
+@operation.operation(policies.GET)
+def show(req, share_id):
+    """One share."""
+    return 200, _one(req, visible(req, policies.GET, share_id))
+
+
+@operation.operation(policies.CREATE, body=schemas.CREATE)
+def create(req, document):
+    """Begin to make a share."""
+    asked = document[schemas.RESOURCE]
+    values = _values(req, asked, asked['share_proto'])
+    values.update(size=int(asked['size']),
+                  availability_zone=asked.get('availability_zone'),
+                  properties=asked.get('metadata') or {})
+    row = req.services.admission.create_share(req.context, values)
+    return 200, _one(req, _reread(req, row.id))
+
+
+@operation.operation(policies.MANAGE, body=schemas.MANAGE)
+def manage(req, document):
+    """Begin to adopt a directory as a share."""
+    asked = document[schemas.RESOURCE]
+    values = _values(req, asked, asked['protocol'])
+    path = asked['export_path']
+    match = _EXPORT_PATH.fullmatch(path)
+    values['path'] = match[1] if match else path
+    size = (asked.get('driver_options') or {}).get('size')
+    if size:
+        values['size'] = int(size)
+    row = req.services.admission.manage_share(req.context, values)
+    return 200, _one(req, _reread(req, row.id))
+
+
+@operation.operation(policies.UPDATE, body=schemas.UPDATE)
+def update(req, share_id, document):
+    """Change a share's name, description or publicity."""
+    share_id = _target(req, policies.UPDATE, share_id)
+    asked = document[schemas.RESOURCE]
+    values = _names(asked)
+    if 'is_public' in asked:
+        values['is_public'] = types.boolean(asked['is_public'])
+        if values['is_public']:
+            req.authorize(policies.SET_PUBLIC)
+    if values:
+        req.services.admission.update_share(req.context, share_id, values)
+    return 200, _one(req, _reread(req, share_id))
+
+
+@operation.operation(policies.DELETE)
+def delete(req, share_id):
+    """Begin to delete a share."""
+    share_id = _target(req, policies.DELETE, share_id)
+    req.services.admission.delete_share(req.context, share_id)
+    return 202, None
+
+
+def visible(req, rule, share_id):
+    """The row of a share that the caller may see: of his own project, or
+    public, or any for administrators."""
+    row = common.find(req, db_shares.get_with_type, WHAT, share_id)
+    if row.project_id != req.context.project_id and not row.is_public:
+        req.authorize(rule, row.project_id)
+    return row
+
+
+def _list(req, path, params, view):
+    project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
+    cut = common.page(req, params)
+    cut['sort_key'] = schemas.SORT_KEYS[cut['sort_key']]
+    with_count = params.pop('with_count', False)
+    public = params.pop('is_public', False)
+    properties = params.pop('metadata', None)
+    never = any([params.pop(name, None) for name in schemas.NEVER])
+    if 'snapshot_id' in params:
+        params['source_snapshot_id'] = params.pop('snapshot_id')
+    if not req.context.is_admin:
+        # To others these parameters are unknown.
+        for name in schemas.FOR_ADMINISTRATORS:
+            params.pop(name, None)
+
+    def query(conn):
+        if never:
+            return [], 0
+        rows = db_shares.list_page(conn, project_id, public, params,
+                                   properties, **cut)
+        return rows, (db_shares.count_all(conn, project_id, public, params,
+                                          properties)
+                      if with_count else None)
+
+    rows, count = req.services.database.read(query)
+    body = common.paged(req, path, 'shares', cut, rows,
+                        lambda page: view(req, page))
+    if with_count:
+        body['count'] = count
+    return body
+
+
+def _names(asked):
+    values = {}
+    for name in ('name', 'description'):
+        for key in (name, f'display_{name}'):
+            if key in asked:
+                values[name] = asked[key]
+    return values
+
+
+def _values(req, asked, protocol):
+    """What creating and adopting have in common."""
+    values = _names(asked)
+    values['share_proto'] = protocol.upper()
+    values['is_public'] = types.boolean(asked.get('is_public', False))
+    if values['is_public']:
+        req.authorize(policies.CREATE_PUBLIC)
+    wanted = asked.get('share_type') or asked.get('volume_type')
+    try:
+        share_type = share_types.find(
+            req, wanted or req.services.conf.local_shares.default_share_type)
+    except exception.NotFound as exc:
+        # It is the body, or the configuration, not the path.
+        raise faults.bad_request(exc.message) from exc
+    values['share_type_id'] = share_type.id
+    return values
+
+
+def _reread(req, share_id):
+    """A share that was just written, with its type."""
+    return common.find(req, db_shares.get_with_type, WHAT, share_id)
+
+
+def _one(req, row):
+    return {schemas.RESOURCE: views.detail(req, row)}
+
+
+def _target(req, rule, share_id):
+    return common.authorize_target(req, rule, db_shares.get, WHAT, share_id)
+
+
+ROUTES = {
+    PATH: {'GET': index, 'POST': create},
+    f'{PATH}/detail': {'GET': detail},
+    f'{PATH}/manage': {'POST': manage},
+    f'{PATH}/{{share_id}}': {'GET': show, 'PUT': update, 'DELETE': delete},
+}

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be done with a resource: a function, and as data what has to
+hold before it is called."""
+
+from manila_backup.api import faults
+from manila_backup.api import microversions
+from manila_backup.api import validation
+
+
+class Operation:
+    """One operation of the API.
+
+    Called with a :class:`~manila_backup.api.request.Request` and the
+    variable parts of its path; checks in this order that the version has
+    the operation (404), that the policy allows it for things of the
+    caller's own project (403), and that query string and body are valid
+    (400 and relatives). The function then gets the request, the parts of
+    the path and, where declared, ``params`` and ``document``.
+
+    :param function: does it; returns a status code and the body to encode
+        as JSON, or None for no body.
+    :param rule: str, the policy rule's name; None where anyone may.
+    :param since: (major, minor), the first version that has it.
+    :param until: (major, minor), the last version that has it, or None.
+    :param query: dict of query parameters, see
+        :func:`~manila_backup.api.validation.parse`.
+    :param body: a :class:`~manila_backup.api.validation.Schema`, or a
+        function that picks one by the request's version.
+    """
+
+    def __init__(self, function, rule, since, until, query, body):
+        self.function = function
+        self.rule = rule
+        self.since = since
+        self.until = until
+        self.query = query
+        self.body = body
+        self.__doc__ = function.__doc__
+
+    def in_version(self, version):
+        """Whether a version of the API has this operation."""
+        return self.since <= version and (self.until is None
+                                          or version <= self.until)
+
+    def __call__(self, req, **path):
+        if not self.in_version(req.version):
+            raise faults.not_found()
+        if self.rule is not None:
+            req.authorize(self.rule)
+        if self.query is not None:
+            path['params'] = validation.parse(self.query, req.params)
+        if self.body is not None:
+            schema = self.body
+            if not isinstance(schema, validation.Schema):
+                schema = schema(req.version)
+            document = req.document
+            schema.check(document)
+            path['document'] = document
+        return self.function(req, **path)
+
+
+def operation(rule, since=microversions.MIN, until=None, query=None,
+              body=None):
+    """Decorator that makes an :class:`Operation` of a function."""
+    return lambda function: Operation(function, rule, since, until, query,
+                                      body)
+
+
+class Actions:
+    """A path whose body names what to do: ``{"NAME": ...}``.
+
+    :param actions: dict of name to :class:`Operation`.
+    """
+
+    def __init__(self, actions):
+        self.actions = actions
+
+    def __call__(self, req, **path):
+        since = min(each.since for each in self.actions.values())
+        if req.version < since:
+            raise faults.not_found()
+        document = req.document
+        if not isinstance(document, dict) or len(document) != 1:
+            raise faults.bad_request(
+                'The body must be an object with exactly one member, which '
+                'names the action.')
+        name = next(iter(document))
+        action = self.actions.get(name)
+        if action is None or not action.in_version(req.version):
+            raise faults.bad_request(f'There is no action {name[:64]!r}.')
+        return action(req, **path)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What requests about share backups may hold."""
+
+from manila_backup.api.schemas import types
+from manila_backup.api import validation
+from manila_backup import states
+
+RESOURCE = 'share_backup'
+
+CREATE = validation.Schema(types.wrapped(RESOURCE, {
+    'share_id': types.UUID,
+    'name': types.TEXT,
+    'description': types.TEXT,
+    # The driver's own schema says which.
+    'backup_options': types.STRINGS,
+}, required=['share_id']), RESOURCE)
+
+# Others are left as they are, as the specification says.
+UPDATE = validation.Schema({
+    'type': 'object',
+    'properties': {RESOURCE: {
+        'type': 'object',
+        'properties': {
+            'display_name': types.TEXT,
+            'display_description': types.TEXT,
+            'name': types.TEXT,
+            'description': types.TEXT,
+        },
+    }},
+    'required': [RESOURCE],
+    'additionalProperties': False,
+}, RESOURCE)
+
+RESTORE = validation.Schema(types.obj(
+    {'restore': types.NOTHING}, ['restore']))
+
+RESTORE_2_91 = validation.Schema(types.obj(
+    {'restore': types.OPTIONAL_UUID}, ['restore']))
+
+RESET_STATUS = validation.Schema(types.wrapped('reset_status', {
+    'status': {'type': 'string',
+               'enum': [str(status) for status in states.BACKUP_RESET]},
+}, required=['status']))
+
+#: Names that callers sort by, and the columns they mean.
+SORT_KEYS = {name: name for name in (
+    'id', 'status', 'size', 'host', 'share_id', 'availability_zone',
+    'created_at', 'updated_at', 'name', 'topic', 'progress',
+    'restore_progress', 'project_id', 'backup_type')}
+SORT_KEYS['display_name'] = 'name'
+
+LIST = {
+    'share_id': types.uuid,
+    'name': types.text,
+    'name~': types.text,
+    'description': types.text,
+    'description~': types.text,
+    'status': types.one_of(*states.Backup),
+    'backup_type': types.text,
+    'limit': types.count,
+    'offset': types.count,
+    'sort_key': types.one_of(*SORT_KEYS),
+    'sort_dir': types.one_of('asc', 'desc'),
+    'with_count': types.boolean,
+    'all_tenants': types.boolean,
+    'all_projects': types.boolean,
+    'host': types.text,
+    'topic': types.text,
+    'project_id': types.text,
+}
+
+#: What only administrators filter by.
+FOR_ADMINISTRATORS = ('host', 'topic')

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What requests about shares, and their types, may hold."""
+
+import ast
+
+from manila_backup.api.schemas import types
+from manila_backup.api import validation
+from manila_backup import states
+
+RESOURCE = 'share'
+
+PROTOCOLS = ('NFS', 'CIFS', 'GLUSTERFS', 'HDFS', 'CEPHFS', 'MAPRFS')
+
+_PROTOCOL = {
+    'type': 'string',
+    'pattern': f'^(?i:{"|".join(PROTOCOLS)})\\Z',
+    'description': f'one of {", ".join(PROTOCOLS)}',
+}
+
+CREATE = validation.Schema(types.wrapped(RESOURCE, {
+    'name': types.TEXT,
+    'display_name': types.TEXT,
+    'description': types.TEXT,
+    'display_description': types.TEXT,
+    'size': types.SIZE,
+    'share_proto': _PROTOCOL,
+    'share_type': types.TEXT,
+    'volume_type': types.TEXT,
+    'is_public': types.BOOLEAN,
+    'availability_zone': types.TEXT,
+    'metadata': types.STRINGS,
+    # What clients send, though it can't be had here.
+    'snapshot_id': types.NOTHING,
+    'share_network_id': types.NOTHING,
+    'share_group_id': types.NOTHING,
+    'source_share_group_snapshot_member_id': types.NOTHING,
+    'mount_point_name': types.NOTHING,
+    'encryption_key_ref': types.NOTHING,
+    'scheduler_hints': {'type': ['object', 'null'], 'maxProperties': 0},
+}, required=['size', 'share_proto']), RESOURCE)
+
+MANAGE = validation.Schema(types.wrapped(RESOURCE, {
+    'name': types.TEXT,
+    'display_name': types.TEXT,
+    'description': types.TEXT,
+    'display_description': types.TEXT,
+    'export_path': {'type': 'string', 'minLength': 1, 'maxLength': 1280},
+    'protocol': _PROTOCOL,
+    'service_host': types.TEXT,
+    'share_type': types.TEXT,
+    'is_public': types.BOOLEAN,
+    'driver_options': {
+        'type': ['object', 'null'],
+        'properties': {'size': types.SIZE},
+        'additionalProperties': False,
+    },
+    'share_server_id': types.NOTHING,
+    'mount_point_name': types.NOTHING,
+}, required=['export_path', 'protocol']), RESOURCE)
+
+UPDATE = validation.Schema(types.wrapped(RESOURCE, {
+    'name': types.TEXT,
+    'display_name': types.TEXT,
+    'description': types.TEXT,
+    'display_description': types.TEXT,
+    'is_public': types.BOOLEAN,
+}), RESOURCE)
+
+METADATA = validation.Schema(types.obj(
+    {'metadata': {**types.STRINGS, 'type': 'object'}}, ['metadata']))
+
+_STATUS = {'type': 'string',
+           'enum': [str(status) for status in states.Share]}
+
+
+def _nothing(name):
+    """An action that has no arguments; clients send null or {}."""
+    return validation.Schema(types.obj(
+        {name: {'type': ['null', 'object'], 'maxProperties': 0}}, [name]))
+
+
+def _resize(name):
+    return validation.Schema(types.wrapped(
+        name, {'new_size': types.SIZE, 'force': types.BOOLEAN},
+        required=['new_size']))
+
+
+#: Of each action.
+ACTIONS = {
+    'force_delete': _nothing('force_delete'),
+    'os-force_delete': _nothing('os-force_delete'),
+    'unmanage': _nothing('unmanage'),
+    'extend': _resize('extend'),
+    'os-extend': _resize('os-extend'),
+    'shrink': _resize('shrink'),
+    'os-shrink': _resize('os-shrink'),
+    'reset_status': validation.Schema(types.wrapped(
+        'reset_status', {'status': _STATUS}, ['status'])),
+    'os-reset_status': validation.Schema(types.wrapped(
+        'os-reset_status', {'status': _STATUS}, ['status'])),
+}
+
+#: Names that callers sort by, and the columns they mean.
+SORT_KEYS = {name: name for name in (
+    'id', 'status', 'size', 'host', 'share_proto', 'availability_zone',
+    'user_id', 'project_id', 'created_at', 'updated_at', 'name',
+    'share_type_id')}
+SORT_KEYS.update(display_name='name', availability_zone_id=(
+    'availability_zone'), share_type='share_type_id',
+    snapshot='source_snapshot_id', snapshot_id='source_snapshot_id')
+
+
+def _mapping(value):
+    """A filter by properties, which clients send as Python writes a dict.
+
+    :raises ValueError: it is none of str to str.
+    """
+    try:
+        found = ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError,
+            TypeError) as exc:
+        raise ValueError('it must be a mapping') from exc
+    if not isinstance(found, dict) or not all(
+            isinstance(key, str) and isinstance(text, str)
+            and key and '\0' not in key + text
+            for key, text in found.items()):
+        raise ValueError('it must be a mapping of text to text')
+    try:
+        ''.join([*found, *found.values()]).encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError('it holds half of a surrogate pair') from exc
+    return found
+
+
+LIST = {
+    'name': types.text,
+    'name~': types.text,
+    'description': types.text,
+    'description~': types.text,
+    'status': types.one_of(*states.Share),
+    'share_type_id': types.uuid,
+    'snapshot_id': types.uuid,
+    'availability_zone': types.text,
+    'metadata': _mapping,
+    'extra_specs': _mapping,
+    'is_public': types.boolean,
+    'is_soft_deleted': types.boolean,
+    'share_network_id': types.text,
+    'share_server_id': types.text,
+    'share_group_id': types.text,
+    'encryption_key_ref': types.text,
+    'export_location_id': types.text,
+    'export_location_path': types.text,
+    'limit': types.count,
+    'offset': types.count,
+    'sort_key': types.one_of(*SORT_KEYS),
+    'sort_dir': types.one_of('asc', 'desc'),
+    'with_count': types.boolean,
+    'all_tenants': types.boolean,
+    'all_projects': types.boolean,
+    'project_id': types.text,
+    'user_id': types.text,
+    'host': types.text,
+}
+
+#: Filters by what no share of this service has: nothing meets them.
+NEVER = ('share_network_id', 'share_server_id', 'share_group_id',
+         'encryption_key_ref', 'is_soft_deleted', 'export_location_id',
+         'export_location_path', 'extra_specs')
+
+#: What only administrators filter by.
+FOR_ADMINISTRATORS = ('host', 'user_id')
+
+
+def _visibility(value):
+    """``is_public`` of a list of types: True, False, or None for all."""
+    return None if value in ('all', 'None', 'none') else types.boolean(value)
+
+
+LIST_TYPES = {'is_public': _visibility}

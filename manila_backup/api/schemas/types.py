@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pieces that the schemas are made of, and the converters of query
+parameters."""
+
+from oslo_utils import strutils
+
+from manila_backup.api import request
+
+#: The most that every database's column of whole numbers holds.
+MAX_INTEGER = 2 ** 31 - 1
+
+TEXT = {'type': ['string', 'null'], 'maxLength': 255}
+
+UUID = {
+    'type': 'string',
+    'pattern': '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\\Z',
+    'description': 'a UUID',
+}
+
+OPTIONAL_UUID = {**UUID, 'type': ['string', 'null'],
+                 'description': 'a UUID or null'}
+
+BOOLEAN = {
+    'type': ['boolean', 'string', 'integer'],
+    'enum': [True, False, 1, 0, 'True', 'TRUE', 'true', '1', 'yes', 'on',
+             'False', 'FALSE', 'false', '0', 'no', 'off'],
+}
+
+#: A whole number of GiB; clients also send it as a string.
+SIZE = {
+    'type': ['integer', 'string'],
+    'minimum': 1, 'maximum': MAX_INTEGER,
+    'pattern': '^[1-9][0-9]{0,8}\\Z',
+    'description': 'a positive whole number of GiB',
+}
+
+STRINGS = {
+    'type': ['object', 'null'],
+    'maxProperties': 128,
+    'propertyNames': {'minLength': 1, 'maxLength': 255,
+                      'description': 'an object whose names have 1 to 255 '
+                                     'characters'},
+    'additionalProperties': {'type': 'string', 'maxLength': 1023},
+}
+
+#: Must be null or left out: what this service has no use for.
+NOTHING = {'type': 'null'}
+
+
+def obj(properties, required=(), **kwargs):
+    """The schema of an object with these members and no others."""
+    return {'type': 'object', 'properties': properties,
+            'required': list(required), 'additionalProperties': False,
+            **kwargs}
+
+
+def wrapped(name, properties, required=(), **kwargs):
+    """The schema of a body with just one object in it."""
+    return obj({name: obj(properties, required, **kwargs)}, [name])
+
+
+def boolean(value):
+    """A :data:`BOOLEAN` of a body, or a str, as a bool.
+
+    :raises ValueError: it is neither true nor false.
+    """
+    return strutils.bool_from_string(value, strict=True)
+
+
+def count(text):
+    """A number of things to skip or to return.
+
+    :raises ValueError: not a whole number from 0 on.
+    """
+    if not text.isascii() or not text.isdigit():
+        raise ValueError('it must be a whole number from 0 on')
+    if len(text) > 10 or int(text) > MAX_INTEGER:
+        raise ValueError(f'it must be at most {MAX_INTEGER}')
+    return int(text)
+
+
+def uuid(text):
+    """An id in the form that ids are stored in.
+
+    :raises ValueError: it is none.
+    """
+    text = text.lower()
+    if not request.is_uuid(text):
+        raise ValueError('it must be a UUID')
+    return text
+
+
+def text(value):
+    """Any text that a column could hold.
+
+    :raises ValueError: it is too long.
+    """
+    if len(value) > 255:
+        raise ValueError('it must have at most 255 characters')
+    return value
+
+
+def one_of(*allowed):
+    """A converter that takes only these values."""
+    allowed = tuple(map(str, allowed))
+
+    def convert(value):
+        if value not in allowed:
+            raise ValueError(f'it must be one of {", ".join(allowed)}')
+        return value
+    convert.allowed = allowed
+    return convert

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP server of ``manila-backup-api`` and ``manila-backup-all``."""
+
+import logging
+import threading
+import time
+
+from oslo_context import context
+from waitress import channel as waitress_channel
+from waitress import server as waitress_server
+from waitress import task as waitress_task
+from waitress import wasyncore
+
+from manila_backup.api.auth import noauth
+from manila_backup.api import faults
+from manila_backup import exception
+
+LOG = logging.getLogger(__name__)
+
+#: Connections that may be open at once.
+CONNECTIONS = 1000
+
+#: Seconds that requests which are being worked on get when it stops.
+GRACE = 5.0
+
+
+class Server:
+    """Serves an application on ``[api] bind_host:bind_port`` with
+    ``[api] threads`` threads.
+
+    The socket is bound when this is made.
+
+    :param conf: the configuration.
+    :param app: a WSGI application.
+    :raises manila_backup.exception.ConfigurationError: the address can't be
+        listened on, or must not be without authentication.
+    """
+
+    def __init__(self, conf, app):
+        host, port = conf.api.bind_host, conf.api.bind_port
+        noauth.check_address(conf, host)
+        self._host = host
+        self._map = {}
+        self._stopping = threading.Event()
+        self._thread = None
+        try:
+            self._server = waitress_server.create_server(
+                app, map=self._map, host=host, port=port,
+                threads=conf.api.threads, ident='manila-backup',
+                connection_limit=CONNECTIONS,
+                max_request_body_size=conf.api.max_request_body_size,
+                # It is for http_proxy_to_wsgi and for noauth to judge them.
+                clear_untrusted_proxy_headers=False)
+        except (OSError, ValueError) as exc:
+            raise exception.ConfigurationError(
+                f'Can\'t listen on {host} port {port}: {exc}') from exc
+        for listener in self._listeners():
+            listener.channel_class = _Channel
+
+    @property
+    def port(self):
+        """The port that is listened on: a free one if port 0 was asked
+        for."""
+        return int(self._listeners()[0].effective_port)
+
+    @property
+    def url(self):
+        """The URL of the service's root, without a slash at the end."""
+        host = f'[{self._host}]' if ':' in self._host else self._host
+        return f'http://{host}:{self.port}'
+
+    def run(self):
+        """Serve until :meth:`stop`."""
+        LOG.info('Listening on %s', self.url)
+        try:
+            while not self._stopping.is_set():
+                self._turn(0.25)
+        finally:
+            self._finish()
+
+    def start(self):
+        """Serve in a thread of its own."""
+        self._thread = threading.Thread(target=self.run, name='api',
+                                        daemon=True)
+        self._thread.start()
+
+    def stop(self):
+        """Take no more requests, finish those that are being worked on,
+        and return when that is done."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+
+    def _turn(self, timeout):
+        wasyncore.loop(timeout=timeout, use_poll=True, map=self._map,
+                       count=1)
+
+    def _listeners(self):
+        return [each for each in list(self._map.values())
+                if isinstance(each, waitress_server.BaseWSGIServer)]
+
+    def _finish(self):
+        listeners = self._listeners()
+        for listener in listeners:
+            # Only the socket: finished tasks still pull its trigger.
+            wasyncore.dispatcher.close(listener)
+        until = time.monotonic() + GRACE
+        while time.monotonic() < until and any(
+                channel.requests or channel.total_outbufs_len
+                for listener in listeners
+                for channel in list(listener.active_channels.values())):
+            self._turn(0.05)
+        self._server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(self._map, ignore_all=True)
+
+
+class _ErrorTask(waitress_task.ErrorTask):
+    """Answers what waitress itself refuses (a malformed request, a body
+    above the limit) as the application would."""
+
+    def execute(self):
+        error = self.request.error
+        fault = faults.Fault(error.code, f'{error.reason}: {error.body}')
+        body = fault.body
+        request_id = context.generate_request_id()
+        self.status = f'{error.code} {error.reason}'
+        self.response_headers.extend([
+            ('Content-Type', 'application/json'),
+            ('x-openstack-request-id', request_id),
+            ('x-compute-request-id', request_id)])
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(waitress_channel.HTTPChannel):
+    error_task_class = _ErrorTask

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is asking, on whose behalf, and under which request id."""
+
+from oslo_context import context
+
+_KEPT = ('user_id', 'user_name', 'user_domain_id', 'project_id',
+         'project_name', 'project_domain_id', 'roles', 'is_admin',
+         'request_id', 'global_request_id')
+
+
+class RequestContext(context.RequestContext):
+    """The caller of one request, or on whose behalf a worker acts.
+
+    ``is_admin`` is what the policy rule ``context_is_admin`` said when the
+    request came in: such a caller may see other projects' things. What he
+    may do with them is for each operation's own rule to say.
+
+    The token is left out of everything that is stored or sent on.
+    """
+
+    def to_policy_values(self):
+        """What policy rules can compare, as a mapping."""
+        values = super().to_policy_values()
+        values['is_admin'] = self.is_admin
+        return values
+
+    def to_dict(self):
+        """The context as a dict that JSON can hold, without the token."""
+        values = super().to_dict()
+        values['auth_token'] = None
+        values.update((name, getattr(self, name)) for name in _KEPT)
+        return values
+
+    @classmethod
+    def from_dict(cls, values, **kwargs):
+        """The inverse of :meth:`to_dict`; names it does not know are left
+        out, so that processes of different versions understand each other.
+        """
+        kept = {name: values[name] for name in _KEPT if name in values}
+        kept.update(kwargs)
+        return cls(**kept)
+
+    @classmethod
+    def from_environ(cls, environ, **kwargs):
+        """From a WSGI environment whose identity headers were written by
+        middleware that checked them (keystonemiddleware does, and removes
+        what a client sent under these names)."""
+        kwargs.setdefault('global_request_id',
+                          environ.get('openstack.global_request_id'))
+        return super().from_environ(environ, **kwargs)
+
+
+def admin(**kwargs):
+    """A context for what the service does on its own account."""
+    kwargs.setdefault('roles', ['admin', 'member', 'reader'])
+    return RequestContext(is_admin=True, overwrite=False, **kwargs)

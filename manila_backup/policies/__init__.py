@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what: the rules' defaults, a module per resource, and the
+:class:`~manila_backup.policies.enforcer.Enforcer` that applies them."""
+
+import itertools
+
+from oslo_config import cfg
+from oslo_policy import opts
+from oslo_policy import policy
+
+from manila_backup.policies import base
+from manila_backup.policies import cloud
+from manila_backup.policies import share_backups
+from manila_backup.policies import share_types
+from manila_backup.policies import shares
+
+MODULES = (base, share_backups, shares, share_types, cloud)
+
+
+def list_rules():
+    """Every rule, for the service and for oslopolicy-sample-generator.
+
+    :returns: list of ``oslo_policy.policy.RuleDefault``.
+    """
+    return list(itertools.chain.from_iterable(
+        module.RULES for module in MODULES))
+
+
+def get_enforcer():
+    """An enforcer for the oslopolicy-* tools, which pass their own
+    command line."""
+    opts.set_defaults(cfg.CONF, 'policy.yaml')
+    cfg.CONF([], project='manila-backup')
+    enforcer = policy.Enforcer(cfg.CONF)
+    enforcer.register_defaults(list_rules())
+    return enforcer

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may see how the service as a whole is doing, and what it allows."""
+
+from manila_backup.policies import base
+
+AVAILABILITY_ZONES = 'availability_zone:index'
+SERVICES = 'service:index'
+LIMITS = 'limits:index'
+QUOTA_SHOW = 'quota_set:show'
+
+RULES = [
+    base.rule(AVAILABILITY_ZONES, base.READER, 'List availability zones.',
+              'GET /v2/availability-zones'),
+    base.rule(SERVICES, base.ADMIN,
+              'List the service\'s processes and whether they are alive.',
+              'GET /v2/services'),
+    base.rule(LIMITS, base.READER,
+              'Show the quotas of one\'s project and what is used of them.',
+              'GET /v2/limits'),
+    base.rule(QUOTA_SHOW, base.READER, 'Show the quotas of a project.',
+              'GET /v2/quota-sets/{project_id}',
+              'GET /v2/quota-sets/{project_id}/detail',
+              'GET /v2/quota-sets/{project_id}/defaults'),
+]

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applies the rules, and takes up edits of the policy file as they happen.
+"""
+
+import logging
+import os
+import threading
+import time
+
+from oslo_policy import policy
+
+from manila_backup import exception
+from manila_backup import policies
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds after which a file that is new is found. Edits of one that is
+#: known take effect at the next request.
+SEARCH_INTERVAL = 1.0
+
+
+class Enforcer:
+    """The rules as they stand in the policy file right now.
+
+    oslo.policy's own reloading changes its rules in place, rule by rule,
+    while other threads read them. This builds a new set whenever the file
+    has changed, and puts it in the old one's place only when it is whole: a
+    file that can't be read half way through an edit changes nothing.
+
+    :param conf: the configuration; its group ``[oslo_policy]`` is used.
+    :raises manila_backup.exception.ConfigurationError: the policy file
+        exists and makes no sense.
+    """
+
+    def __init__(self, conf):
+        self._conf = conf
+        self._lock = threading.Lock()
+        self._paths = ()
+        self._searched = None
+        self._stamp = self._look()
+        try:
+            self._rules = self._load()
+        except Exception as exc:
+            raise exception.ConfigurationError(
+                f'The policy file can\'t be used: {exc}') from exc
+
+    def allows(self, rule, context, target):
+        """Whether ``context`` may do what ``rule`` is about to ``target``.
+
+        :param rule: str, a rule's name.
+        :param target: dict with at least ``project_id``.
+        :returns: bool.
+        """
+        self._refresh()
+        try:
+            return bool(self._rules.enforce(rule, target, context))
+        except policy.InvalidScope:
+            return False
+
+    def _refresh(self):
+        if self._look() == self._stamp:
+            return
+        with self._lock:
+            stamp = self._look()
+            if stamp == self._stamp:
+                return
+            try:
+                self._rules = self._load()
+                LOG.info('The policy file has changed: its rules are in '
+                         'force.')
+            except Exception:
+                LOG.exception('The policy file has changed and can\'t be '
+                              'used. The rules from before stay in force.')
+            self._stamp = stamp
+
+    def _load(self):
+        rules = policy.Enforcer(self._conf)
+        rules.suppress_deprecation_warnings = True
+        rules.register_defaults(policies.list_rules())
+        rules.load_rules(force_reload=True)
+        # From here on it is never changed again.
+        rules.use_conf = False
+        return rules
+
+    def _look(self):
+        """What the rules were made of, as something to compare."""
+        now = time.monotonic()
+        if self._searched is None or now - self._searched > SEARCH_INTERVAL:
+            self._searched = now
+            settings = self._conf.oslo_policy
+            self._paths = tuple(filter(None, (
+                self._conf.find_file(name) for name in
+                (settings.policy_file, *settings.policy_dirs))))
+        return tuple((path, _stamp(path)) for path in self._paths)
+
+
+def _stamp(path):
+    """Something that differs when the file, or a file in the directory,
+    does."""
+    try:
+        found = os.stat(path)
+        names = os.listdir(path) if os.path.isdir(path) else ()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino,
+            *(_stamp(os.path.join(path, name)) for name in sorted(names)))

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what with share backups."""
+
+from manila_backup.policies import base
+
+CREATE = 'share_backup:create'
+GET = 'share_backup:get'
+GET_ALL = 'share_backup:get_all'
+GET_ALL_PROJECT = 'share_backup:get_all_project'
+RESTORE = 'share_backup:restore'
+RESET_STATUS = 'share_backup:reset_status'
+UPDATE = 'share_backup:update'
+DELETE = 'share_backup:delete'
+
+RULES = [
+    base.rule(CREATE, base.MEMBER, 'Back up a share.',
+              'POST /v2/share-backups'),
+    base.rule(GET, base.READER, 'Show a share backup.',
+              'GET /v2/share-backups/{backup_id}'),
+    base.rule(GET_ALL, base.READER,
+              'List the share backups of one\'s project.',
+              'GET /v2/share-backups',
+              'GET /v2/share-backups/detail',
+              'GET /v2/share-backups?share_id={share_id}'),
+    base.rule(GET_ALL_PROJECT, base.ADMIN,
+              'List the share backups of all projects, or of another one.',
+              'GET /v2/share-backups?all_tenants=1',
+              'GET /v2/share-backups/detail?all_tenants=1',
+              'GET /v2/share-backups/detail?project_id={project_id}'),
+    base.rule(RESTORE, base.MEMBER, 'Restore a share backup.',
+              'POST /v2/share-backups/{backup_id}/action'),
+    base.rule(RESET_STATUS, base.ADMIN,
+              'Set the status of a share backup, and call off what is being '
+              'done to it.',
+              'POST /v2/share-backups/{backup_id}/action'),
+    base.rule(UPDATE, base.MEMBER,
+              'Change the name or description of a share backup.',
+              'PUT /v2/share-backups/{backup_id}'),
+    base.rule(DELETE, base.MEMBER, 'Delete a share backup.',
+              'DELETE /v2/share-backups/{backup_id}'),
+]

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what with the shares of the local share source."""
+
+from manila_backup.policies import base
+
+CREATE = 'share:create'
+CREATE_PUBLIC = 'share:create_public_share'
+GET = 'share:get'
+GET_ALL = 'share:get_all'
+GET_ALL_PROJECT = 'share:get_all_project'
+UPDATE = 'share:update'
+SET_PUBLIC = 'share:set_public_share'
+DELETE = 'share:delete'
+MANAGE = 'share:manage'
+UNMANAGE = 'share:unmanage'
+EXTEND = 'share:extend'
+SHRINK = 'share:shrink'
+RESET_STATUS = 'share:reset_status'
+FORCE_DELETE = 'share:force_delete'
+EXPORT_LOCATIONS = 'share_export_location:index'
+EXPORT_LOCATION = 'share_export_location:show'
+GET_METADATA = 'share:get_share_metadata'
+UPDATE_METADATA = 'share:update_share_metadata'
+DELETE_METADATA = 'share:delete_share_metadata'
+REPLICAS = 'share_replica:get_all'
+
+RULES = [
+    base.rule(CREATE, base.MEMBER, 'Create a share.', 'POST /v2/shares'),
+    base.rule(CREATE_PUBLIC, base.ADMIN,
+              'Create a share that every project sees.', 'POST /v2/shares'),
+    base.rule(GET, base.READER, 'Show a share.',
+              'GET /v2/shares/{share_id}'),
+    base.rule(GET_ALL, base.READER, 'List the shares of one\'s project.',
+              'GET /v2/shares', 'GET /v2/shares/detail'),
+    base.rule(GET_ALL_PROJECT, base.ADMIN,
+              'List the shares of all projects, or of another one.',
+              'GET /v2/shares?all_tenants=1',
+              'GET /v2/shares/detail?all_tenants=1'),
+    base.rule(UPDATE, base.MEMBER,
+              'Change the name or description of a share.',
+              'PUT /v2/shares/{share_id}'),
+    base.rule(SET_PUBLIC, base.ADMIN, 'Make a share seen by every project.',
+              'PUT /v2/shares/{share_id}'),
+    base.rule(DELETE, base.MEMBER, 'Delete a share.',
+              'DELETE /v2/shares/{share_id}'),
+    base.rule(MANAGE, base.ADMIN,
+              'Adopt a directory of the workers\' hosts as a share. Whoever '
+              'may do this can read and write every file there.',
+              'POST /v2/shares/manage'),
+    base.rule(UNMANAGE, base.ADMIN,
+              'Forget a share and leave its directory alone.',
+              'POST /v2/shares/{share_id}/action (unmanage)'),
+    base.rule(EXTEND, base.MEMBER, 'Make a share larger.',
+              'POST /v2/shares/{share_id}/action (extend)'),
+    base.rule(SHRINK, base.MEMBER, 'Make a share smaller.',
+              'POST /v2/shares/{share_id}/action (shrink)'),
+    base.rule(RESET_STATUS, base.ADMIN, 'Set the status of a share.',
+              'POST /v2/shares/{share_id}/action (reset_status)'),
+    base.rule(FORCE_DELETE, base.ADMIN,
+              'Delete a share whatever its status.',
+              'POST /v2/shares/{share_id}/action (force_delete)'),
+    base.rule(EXPORT_LOCATIONS, base.READER,
+              'List the export locations of a share.',
+              'GET /v2/shares/{share_id}/export_locations'),
+    base.rule(EXPORT_LOCATION, base.READER,
+              'Show an export location of a share.',
+              'GET /v2/shares/{share_id}/export_locations/{location_id}'),
+    base.rule(GET_METADATA, base.READER, 'Show the properties of a share.',
+              'GET /v2/shares/{share_id}/metadata',
+              'GET /v2/shares/{share_id}/metadata/{key}'),
+    base.rule(UPDATE_METADATA, base.MEMBER, 'Set properties of a share.',
+              'POST /v2/shares/{share_id}/metadata',
+              'PUT /v2/shares/{share_id}/metadata'),
+    base.rule(DELETE_METADATA, base.MEMBER, 'Remove a property of a share.',
+              'DELETE /v2/shares/{share_id}/metadata/{key}'),
+    base.rule(REPLICAS, base.READER,
+              'List share replicas, of which there are none.',
+              'GET /v2/share-replicas', 'GET /v2/share-replicas/detail'),
+]
