@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Owners, modes, times and extended attributes, read and set."""
+
+import errno
+import os
+import stat
+
+# What a filesystem or the lack of a privilege says. ENOSPC and the sizes:
+# ext4 has room for one block of attributes beside the inode.
+_CANT_HOLD = frozenset((
+    errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSPC,
+    errno.E2BIG, errno.ERANGE, errno.ENODATA, errno.ENOSYS))
+
+_NONE = ()
+
+DEFAULT_ACL = 'system.posix_acl_default'
+
+_EXACT_FROM, _EXACT_TO = -(1 << 31) * 10 ** 9, (1 << 33) * 10 ** 9
+
+
+def special(directory, name):
+    """A path for the calls that take no directory descriptor; only its last
+    component is looked up, and callers never have that one followed."""
+    return b'/proc/self/fd/%d/%b' % (directory, name)
+
+
+def read_xattrs(target, follow=True):
+    """All extended attributes of an open file, or of what :func:`special`
+    names.
+
+    :returns: tuple of (name as str, value as bytes), sorted.
+    """
+    try:
+        names = os.listxattr(target, follow_symlinks=follow)
+    except OSError as exc:
+        if exc.errno in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM):
+            return _NONE
+        raise
+    if not names:
+        return _NONE
+    found = []
+    for name in sorted(names):
+        try:
+            found.append((name, os.getxattr(target, name,
+                                            follow_symlinks=follow)))
+        except OSError as exc:
+            # ENODATA: removed since. Others: listed, but not for us.
+            if exc.errno not in _CANT_HOLD:
+                raise
+    return tuple(found)
+
+
+def differ(entry, st, xattrs):
+    """Whether something has other attributes than an entry says."""
+    return (stat.S_IMODE(st.st_mode) != entry.mode and entry.kind != b'L'
+            or st.st_uid != entry.uid or st.st_gid != entry.gid
+            or st.st_mtime_ns != entry.mtime or xattrs != entry.xattrs)
+
+
+class Setter:
+    """Sets attributes, and tells which could not be set.
+
+    :param readable: without privileges, add the bits that its owner needs
+        to read it back.
+    """
+
+    def __init__(self, readable=False):
+        self.privileged = os.geteuid() == 0
+        self.readable = readable and not self.privileged
+        self._exact = False
+
+    def apply(self, target, entry, now, follow=True, had=_NONE):
+        """Make attributes what an entry says.
+
+        :param target: int, an open file or directory; or bytes from
+            :func:`special` with ``follow=False`` for anything else, whose
+            mode can't be changed.
+        :param entry: a :class:`~.manifest.Entry`.
+        :param now: os.stat_result of it as it is.
+        :param had: the extended attributes it has.
+        :returns: list of bytes, for the manifest's ``lost=``.
+        """
+        lost = []
+        # Needs the file to be writable, so before the mode is final.
+        self._xattrs(target, entry.xattrs, had, follow, lost, early=True,
+                     mode=now.st_mode)
+        owned = True
+        if (now.st_uid, now.st_gid) != (entry.uid, entry.gid):
+            owned = _own(target, entry, follow)
+            if not owned:
+                lost.append(b'owner')
+        mode = self.mode(entry, owned)
+        if mode != entry.mode and entry.kind != b'L':
+            lost.append(b'mode')
+        if follow and (stat.S_IMODE(now.st_mode) != mode or entry.xattrs
+                       or (now.st_uid, now.st_gid) != (entry.uid, entry.gid)):
+            # A chown takes bits off, setting an attribute may add some.
+            os.chmod(target, mode)
+        self._xattrs(target, entry.xattrs, had, follow, lost, early=False)
+        if not self.set_time(target, entry.mtime, follow):
+            lost.append(b'time')
+        return lost
+
+    def mode(self, entry, owned):
+        """The mode that can be given to an entry."""
+        mode = entry.mode
+        if not owned:
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)
+        if self.readable:
+            mode |= 0o700 if entry.kind == b'D' else 0o400
+        return mode
+
+    def set_time(self, target, mtime, follow=True):
+        """Set the modification time, in ns.
+
+        :returns: False if the filesystem rounded it.
+        """
+        os.utime(target, ns=(mtime, mtime), follow_symlinks=follow)
+        if self._exact and _EXACT_FROM <= mtime < _EXACT_TO:
+            return True
+        kept = os.stat(target, follow_symlinks=follow).st_mtime_ns == mtime
+        if kept and mtime % 1000:
+            # It holds nanoseconds: no need to look at every file.
+            self._exact = True
+        return kept
+
+    def _xattrs(self, target, wanted, had, follow, lost, early, mode=0):
+        if not wanted and not had:
+            return
+        have = dict(had)
+        for name, value in wanted:
+            if name.startswith('user.') != early:
+                continue
+            if have.pop(name, None) == value:
+                continue
+            if not _set_xattr(target, name, value, follow, mode):
+                lost.append(b'x:' + os.fsencode(name))
+        for name in have:
+            if name.startswith('user.') != early or name in dict(wanted):
+                continue
+            try:
+                os.removexattr(target, name, follow_symlinks=follow)
+            except OSError as exc:
+                if exc.errno not in _CANT_HOLD:
+                    raise
+                if exc.errno != errno.ENODATA:
+                    lost.append(b'x:' + os.fsencode(name))
+
+
+def _set_xattr(target, name, value, follow, mode):
+    try:
+        os.setxattr(target, name, value, follow_symlinks=follow)
+        return True
+    except OSError as exc:
+        if exc.errno not in _CANT_HOLD:
+            raise
+        if exc.errno != errno.EACCES or not follow:
+            return False
+    # An owner without the write permission has to give it to itself.
+    try:
+        os.chmod(target, stat.S_IMODE(mode) | 0o600)
+        os.setxattr(target, name, value, follow_symlinks=follow)
+        return True
+    except OSError as exc:
+        if exc.errno not in _CANT_HOLD:
+            raise
+        return False
+
+
+def _own(target, entry, follow):
+    try:
+        os.chown(target, entry.uid, entry.gid, follow_symlinks=follow)
+        return True
+    except OSError as exc:
+        if exc.errno not in (errno.EPERM, errno.EINVAL):
+            raise
+    try:
+        # One of our own groups may be all that was asked for.
+        os.chown(target, -1, entry.gid, follow_symlinks=follow)
+    except OSError as exc:
+        if exc.errno not in (errno.EPERM, errno.EINVAL):
+            raise
+        return False
+    return entry.uid == os.geteuid()

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a backup: scan, copy in parallel, put the manifest together, sync.
+
+Nothing here is visible before :func:`~.layout.publish`.
+"""
+
+import datetime
+import os
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import former
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import pool
+from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import store
+from manila_backup.drivers.posix import system
+
+
+def report_of(totals):
+    """The Report in a manifest's or metadata's totals."""
+    return base.Report(
+        files=totals['files'], bytes=totals['bytes'],
+        stored_bytes=totals['stored_bytes'],
+        problems=tuple(totals['problems']),
+        problem_count=totals['problem_count'])
+
+
+class Backup:
+    """One run.
+
+    :param repository: an open :class:`~.layout.Repository`.
+    :param processes: int, how many copy.
+    :param ignore: list of str, names in the share's root to pass over.
+    """
+
+    def __init__(self, repository, place, attempt, options, processes,
+                 ignore, progress):
+        self.repository = repository
+        self.place = place
+        self.attempt = attempt
+        self.options = options
+        self.processes = processes
+        self.ignore = frozenset(os.fsencode(name) for name in ignore)
+        self.progress = progress
+        self.problems = errors.Problems()
+        self.totals = {'files': 0, 'bytes': 0, 'stored_bytes': 0}
+
+    def run(self, source):
+        """Copy a directory.
+
+        :param source: str.
+        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        """
+        with self.repository.share(self.place) as share:
+            if layout.is_published(share, self.place):
+                return self._published(share)
+        about = {
+            'project_id': self.place.project_id,
+            'share_id': self.place.share_id,
+            'backup_id': self.place.backup_id,
+            'attempt': self.attempt,
+            'created_at': datetime.datetime.now(
+                datetime.timezone.utc).isoformat(),
+            'options': self.options,
+        }
+        root = open_root(source, self.repository)
+        try:
+            directory = layout.prepare(self.repository, self.place,
+                                       self.attempt)
+            try:
+                self._copy(root, directory)
+                return self._finish(directory, about)
+            finally:
+                os.close(directory)
+        finally:
+            os.close(root)
+
+    def _published(self, share):
+        """An earlier attempt got as far as that before its worker died."""
+        directory = layout.open_published(share, self.place)
+        try:
+            totals = layout.read_metadata(directory)
+            report = report_of(totals)
+        except KeyError as exc:
+            raise base.DamagedBackup(
+                f'The backup\'s {layout.METADATA} lacks {exc}.') from exc
+        finally:
+            os.close(directory)
+        self.progress.expect(report.files, report.bytes)
+        self.progress.advance(report.files, report.bytes)
+        return report
+
+    def _copy(self, root, directory):
+        """Scan and copy; fills ``self._spans`` in the manifest's order."""
+        spool = scan.Spool(beneath.scratch(directory))
+        found = scan.Scan(root, self.ignore, spool,
+                          self.repository.identity)
+        formers = self._formers()
+
+        def work(inbox, _):
+            return store.Storer(root, directory, spool, formers,
+                                self.progress)(inbox)
+
+        def batches():
+            yield from found.batches()
+            self.progress.expect(found.files, found.bytes)
+
+        try:
+            copied = pool.run(self.processes, work, batches(), self.progress)
+            described = pool.run(
+                self.processes,
+                lambda inbox, _: store.set_directories(inbox, spool, directory,
+                                                    self.progress),
+                found.directories, self.progress)
+        finally:
+            os.close(spool.fd)
+            for one in formers:
+                one.close()
+        self._results = (described, copied)
+
+    def _formers(self):
+        """What earlier attempts left and this one can take over."""
+        found = []
+        with self.repository.share(self.place) as share:
+            for attempt in layout.attempts(share, self.place):
+                if attempt >= self.attempt:
+                    continue
+                one = former.Former.open(
+                    share, layout.partial_name(self.place, attempt))
+                if one:
+                    found.append(one)
+        return found
+
+    def _finish(self, directory, about):
+        try:
+            out = os.open('manifest.new', os.O_WRONLY | os.O_CREAT
+                          | os.O_TRUNC | os.O_CLOEXEC, 0o600,
+                          dir_fd=directory)
+            writer = manifest.Writer(out, about)
+            for results in self._results:
+                self._gather(writer, directory, results)
+            totals = {
+                **self.totals,
+                'problem_count': self.problems.count,
+                'problems': self.problems.sentences,
+            }
+            digest = writer.finish(totals)
+            os.close(out)
+            layout.write_metadata(directory, about, totals, digest)
+            self.progress.check()
+            # All of the data, then the name that says so.
+            system.syncfs(directory)
+            os.rename('manifest.new', manifest.NAME, src_dir_fd=directory,
+                      dst_dir_fd=directory)
+            beneath.remove(layout.PARTS, directory)
+            os.fsync(directory)
+            self._sweep()
+        except OSError as exc:
+            raise errors.failed('finish in the repository the backup',
+                                self.place.backup_id, exc) from exc
+        return report_of(totals)
+
+    def _gather(self, writer, directory, results):
+        """Add up what the processes said, and append their lines in the
+        order of the batches."""
+        spans = []
+        for result in results:
+            fd = os.open(result['part'], os.O_RDONLY | os.O_CLOEXEC,
+                         dir_fd=directory)
+            spans.extend((number, fd, offset, size)
+                         for number, offset, size in result['spans'])
+            for key in self.totals:
+                self.totals[key] += result[key]
+            self.problems.merge(result['problems'], result['count'])
+        for _, fd, offset, size in sorted(spans):
+            writer.copy(fd, offset, size)
+        for fd in {span[1] for span in spans}:
+            os.close(fd)
+
+    def _sweep(self):
+        """Remove the earlier attempts; what was worth it has been taken."""
+        with self.repository.share(self.place) as share:
+            try:
+                layout.sweep(share, self.place, self.attempt - 1,
+                             self.progress.check)
+            except OSError:
+                # One of their processes still writes. What stays is found
+                # and removed by whoever sweeps the repository.
+                pass
+
+
+def open_root(path, repository):
+    """Open a share's directory.
+
+    :raises DriverError: it can't be, or it and the repository are within
+        one another.
+    """
+    try:
+        root = os.open(path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+    except OSError as exc:
+        raise errors.failed('open the share\'s directory', path,
+                            exc) from exc
+    if (beneath.is_within(root, os.fstat(repository.fd))
+            or beneath.is_within(repository.fd, os.fstat(root))):
+        os.close(root)
+        raise base.DriverError(
+            f'The share\'s directory "{path}" and the repository '
+            f'"{repository.path}" lie within one another.')
+    return root

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moving about below a directory without ever leaving it.
+
+Every step is one component, opened relative to the directory before it and
+without following a symbolic link, so whatever a hostile process does to the
+tree meanwhile, what is reached was beneath the root when the step was taken.
+Paths are bytes, relative to the root, ``.`` for the root itself; they may be
+longer than PATH_MAX.
+"""
+
+import errno
+import os
+import stat
+import time
+
+from manila_backup.drivers.posix import errors
+
+DIRECTORY = (os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+             | os.O_NONBLOCK)
+
+ROOT = b'.'
+
+# Directories held open on the way to the current one. A deeper way is
+# walked again from the top when it is needed.
+_HELD = 64
+
+# Subdirectories looked at in one pass when a tree is removed: bounds memory.
+_PASS = 100
+
+_RETRIES = 20
+
+
+def join(path, name):
+    """The path of ``name`` in the directory ``path``."""
+    return name if path == ROOT else path + b'/' + name
+
+
+class Descent:
+    """Open directories below a root, keeping the way there open.
+
+    :param root: int, descriptor of the root; remains the caller's.
+    """
+
+    def __init__(self, root):
+        self.root = root
+        self._path = ROOT
+        self._names = []
+        self._fds = []
+
+    def enter(self, path):
+        """Open a directory.
+
+        :param path: bytes.
+        :returns: int, a descriptor that is valid until the next call.
+        :raises OSError: also if a part of the path is a symbolic link.
+        """
+        if path == self._path:
+            return self._fds[-1] if self._fds else self.root
+        names = [] if path == ROOT else path.split(b'/')
+        self._leave(names)
+        held = len(self._names)
+        while held and self._fds[held - 1] is None:
+            held -= 1
+        fd = self._fds[held - 1] if held else self.root
+        for depth in range(held, len(names)):
+            fd = self._open(fd, names, depth)
+            if depth < len(self._fds):
+                self._fds[depth] = fd
+            else:
+                self._names.append(names[depth])
+                self._fds.append(fd)
+            if depth >= _HELD and self._fds[depth - _HELD] is not None:
+                os.close(self._fds[depth - _HELD])
+                self._fds[depth - _HELD] = None
+        self._path = path
+        return fd
+
+    def close(self):
+        """Let go of everything but the root."""
+        self._leave([])
+
+    def _leave(self, names):
+        """Keep only what the current way and the new one share."""
+        self._path = None
+        common = 0
+        for mine, new in zip(self._names, names):
+            if mine != new:
+                break
+            common += 1
+        for fd in self._fds[common:]:
+            if fd is not None:
+                os.close(fd)
+        del self._fds[common:]
+        del self._names[common:]
+
+    def _open(self, parent, names, depth):
+        return os.open(names[depth], DIRECTORY, dir_fd=parent)
+
+
+class MakingDescent(Descent):
+    """The same where directories are made when they are not there.
+
+    :param replace: also remove whatever else has a directory's name.
+    """
+
+    def __init__(self, root, replace=False):
+        super().__init__(root)
+        self.replace = replace
+
+    def _open(self, parent, names, depth):
+        name = names[depth]
+        for _ in range(_RETRIES):
+            try:
+                return os.open(name, DIRECTORY, dir_fd=parent)
+            except OSError as exc:
+                if exc.errno == errno.ENOENT:
+                    make_directory(name, parent)
+                elif exc.errno in errors.GONE and self.replace:
+                    unlink(name, parent)
+                elif exc.errno == errno.EACCES and self.replace:
+                    unlock(name, parent)
+                else:
+                    raise
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+
+def make_directory(name, parent):
+    """mkdir, private to us until its attributes are set; already being there
+    is no error."""
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        pass
+
+
+def unlink(name, parent):
+    """unlink; not being there, or being a directory, is no error."""
+    try:
+        os.unlink(name, dir_fd=parent)
+    except (FileNotFoundError, IsADirectoryError):
+        pass
+
+
+def unlock(name, parent):
+    """Give ourselves access to a directory of our own that denies it.
+
+    :raises OSError: it is not ours.
+    """
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY,
+                 dir_fd=parent)
+    try:
+        mode = stat.S_IMODE(os.fstat(fd).st_mode)
+        if mode & 0o700 == 0o700:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        os.chmod(f'/proc/self/fd/{fd}', mode | 0o700)
+    finally:
+        os.close(fd)
+
+
+def remove(name, parent, tick=None):
+    """Remove an entry, with all that is below it if it is a directory.
+
+    :param name: bytes or str.
+    :param parent: int, descriptor of the directory it is in.
+    :param tick: called after each entry.
+    :raises OSError: its ``filename`` is the path that stayed, as bytes.
+    """
+    name = os.fsencode(name)
+    for _ in range(_RETRIES):
+        try:
+            os.unlink(name, dir_fd=parent)
+            return
+        except FileNotFoundError:
+            return
+        except IsADirectoryError:
+            pass
+        if _remove_directory(name, parent, tick):
+            return
+    raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), name)
+
+
+def _remove_directory(name, parent, tick):
+    """One try at emptying and removing; False if something got in again."""
+    try:
+        fd = MakingDescent(parent, replace=True).enter(name)
+    except OSError as exc:
+        exc.filename = name
+        raise
+    try:
+        _empty(fd, name, tick)
+    finally:
+        os.close(fd)
+    try:
+        os.rmdir(name, dir_fd=parent)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        if exc.errno not in (errno.ENOTEMPTY, errno.ENOTDIR):
+            raise
+        time.sleep(0.01)
+        return False
+    return True
+
+
+def _empty(root, shown, tick):
+    """Remove everything below a directory, depth first.
+
+    The stack holds, per level, a path and a bounded list of its
+    subdirectories still to be done; a level that proves not to be empty yet
+    is passed over again.
+    """
+    descent = MakingDescent(root, replace=True)
+    stack = [(ROOT, [])]
+    futile = 0
+    try:
+        while stack:
+            path, below = stack[-1]
+            if below:
+                stack.append((join(path, below.pop()), []))
+                continue
+            below.extend(_clear(descent.enter(path), tick))
+            if below:
+                continue
+            stack.pop()
+            if not stack:
+                return
+            parent, _, name = path.rpartition(b'/')
+            try:
+                os.rmdir(name, dir_fd=descent.enter(parent or ROOT))
+            except FileNotFoundError:
+                pass
+            except OSError as exc:
+                # Someone still writes there. Its parent finds it again.
+                futile += 1
+                if futile > _RETRIES or exc.errno not in (
+                        errno.ENOTEMPTY, errno.ENOTDIR):
+                    raise
+                time.sleep(0.01)
+            if tick:
+                tick()
+    except OSError as exc:
+        at = join(shown, path) if path != ROOT else shown
+        inner = exc.filename and os.fsencode(exc.filename)
+        exc.filename = join(at, inner) if inner else at
+        raise
+    finally:
+        descent.close()
+
+
+def _clear(fd, tick):
+    """Unlink a directory's files; return some of its subdirectories."""
+    below = []
+    with os.scandir(fd) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                below.append(os.fsencode(entry.name))
+                if len(below) >= _PASS:
+                    break
+            else:
+                unlink(entry.name, fd)
+                if tick:
+                    tick()
+    return below
+
+
+def scratch(directory):
+    """An open file without a name, for what does not fit into memory.
+
+    :param directory: int, descriptor of a directory to keep it in.
+    :returns: int, a descriptor for reading and writing.
+    """
+    try:
+        return os.open('.', os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600,
+                       dir_fd=directory)
+    except OSError as exc:
+        if exc.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+            raise
+    name = f'.scratch.{os.urandom(8).hex()}'
+    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
+                 0o600, dir_fd=directory)
+    os.unlink(name, dir_fd=directory)
+    return fd
+
+
+def is_within(fd, directory):
+    """Whether a directory is, or is somewhere below, another one.
+
+    :param fd: int, descriptor of the one.
+    :param directory: os.stat_result of the other.
+    """
+    here = os.dup(fd)
+    try:
+        while True:
+            mine = os.fstat(here)
+            if os.path.samestat(mine, directory):
+                return True
+            above = os.open('..', DIRECTORY, dir_fd=here)
+            os.close(here)
+            here = above
+            if os.path.samestat(os.fstat(here), mine):
+                return False
+    finally:
+        os.close(here)

@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparing what a repository holds with what its manifests say."""
+
+import os
+import stat
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import former
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import pool
+from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import store
+
+_MOST = 1000
+
+DIRECTORIES, BLOCKS = 0, 1
+
+
+def spans(found):
+    """Batches of all of a manifest, for :func:`~.pool.run`."""
+    for span in found.directories:
+        yield (DIRECTORIES, *span)
+    for span in found.blocks:
+        yield (BLOCKS, *span)
+
+
+def count(root, scratch, check):
+    """How many entries there are below a directory.
+
+    :param root: int, a descriptor.
+    :param scratch: int, of a scratch file.
+    :param check: called now and then.
+    """
+    queue = scan.Queue(scan.Spool(scratch))
+    descent = beneath.Descent(root)
+    path, total = beneath.ROOT, 0
+    while path is not None:
+        with os.scandir(descent.enter(path)) as entries:
+            for entry in entries:
+                total += 1
+                if entry.is_dir(follow_symlinks=False):
+                    queue.put(beneath.join(path, os.fsencode(entry.name)))
+        check()
+        path = queue.get()
+    descent.close()
+    return total
+
+
+def look(directory, name):
+    """lstat, or None if nothing of that name is there."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError as exc:
+        if exc.errno in errors.GONE:
+            return None
+        raise
+
+
+class Examiner:
+    """Looks at stored entries.
+
+    Each method returns what is wrong, to go after "is", or None.
+
+    :param data: int, descriptor of the backup's tree.
+    :param tick: called with numbers of bytes read.
+    """
+
+    def __init__(self, data, tick):
+        self._descent = beneath.Descent(data)
+        self._tick = tick
+
+    def enter(self, path):
+        """The stored directory, or None if it is not there."""
+        try:
+            return self._descent.enter(path)
+        except OSError as exc:
+            if exc.errno in errors.GONE:
+                return None
+            raise
+
+    def shape(self, directory, entry):
+        """Everything that can be told without reading content."""
+        st = look(directory, entry.name)
+        if st is None:
+            return 'missing'
+        if stat.S_IFMT(st.st_mode) != manifest.TYPES[entry.kind]:
+            return 'of another type'
+        if entry.kind == b'F' and st.st_size != entry.size:
+            return 'of another size'
+        if entry.kind == b'L' and os.readlink(
+                entry.name, dir_fd=directory) != entry.extra:
+            return 'a link to something else'
+        if entry.kind in b'CB' and st.st_rdev != entry.extra:
+            return 'another device'
+        return None
+
+    def content(self, directory, entry):
+        """A regular file's content."""
+        try:
+            fd = os.open(entry.name, store.READ, dir_fd=directory)
+        except OSError as exc:
+            return f'unreadable ({exc.strerror})'
+        try:
+            if content.digest(fd, entry.size, entry.extra,
+                              self._tick) != entry.extra:
+                return 'damaged: its digest is wrong'
+        except content.Changed:
+            return 'of another size'
+        except OSError as exc:
+            return f'unreadable ({exc.strerror})'
+        finally:
+            os.close(fd)
+        return None
+
+    def attributes(self, directory, entry):
+        """Owner, mode, time and extended attributes, but for what could not
+        be stored."""
+        if entry.kind == b'D':
+            target, follow = directory, True
+            st = os.fstat(directory)
+        else:
+            st = os.stat(entry.name, dir_fd=directory, follow_symlinks=False)
+            target = attributes.special(directory, entry.name)
+            follow = False
+        lost = set(entry.lost)
+        wrong = []
+        if b'owner' not in lost and (st.st_uid, st.st_gid) != (entry.uid,
+                                                               entry.gid):
+            wrong.append('owner')
+        if b'mode' not in lost and entry.kind != b'L' and (
+                stat.S_IMODE(st.st_mode) != entry.mode):
+            wrong.append('mode')
+        if b'time' not in lost and st.st_mtime_ns != entry.mtime:
+            wrong.append('modification time')
+        kept = tuple(item for item in entry.xattrs
+                     if b'x:' + os.fsencode(item[0]) not in lost)
+        if attributes.read_xattrs(target, follow) != kept:
+            wrong.append('extended attributes')
+        return f'not as stored: {", ".join(wrong)}' if wrong else None
+
+    def links(self, directory, entry, others):
+        """Whether all names of a group are names of one file.
+
+        :param others: list of (path, line).
+        :returns: (path of the name that isn't, what is wrong) or None.
+        """
+        st = look(directory, entry.name)
+        for path, text in others:
+            name, stored = manifest.link_name(text)
+            if not stored:
+                continue
+            there = self.enter(path)
+            other = None if there is None else look(there, name)
+            if other is None:
+                return beneath.join(path, name), 'missing'
+            if st is None or not os.path.samestat(st, other):
+                return beneath.join(path, name), (
+                    'not the hard link that it was')
+        return None
+
+
+class _Verifier:
+    """What each process of a verification does."""
+
+    def __init__(self, data, found, progress):
+        self._found = found
+        self._progress = progress
+        self._examiner = Examiner(data, lambda count: progress.advance(
+            0, count))
+        self._damages = []
+
+    def __call__(self, inbox, _):
+        for kind, offset, size in inbox:
+            if kind == DIRECTORIES:
+                self._directories((offset, size))
+            else:
+                self._block((offset, size))
+        return self._damages
+
+    def _say(self, path, damage):
+        if damage and len(self._damages) < _MOST:
+            self._damages.append(f'"{errors.printable(path)}" is {damage}.')
+
+    def _directories(self, span):
+        for text in manifest.lines(self._found.fd, span):
+            entry = manifest.parse(text)
+            fd = self._examiner.enter(entry.name)
+            self._say(entry.name, 'missing' if fd is None else
+                      self._examiner.attributes(fd, entry))
+            self._progress.advance(int(entry.name != beneath.ROOT), 0)
+
+    def _block(self, span):
+        for path, text, links in manifest.groups(self._found.fd, span):
+            if text.startswith(b'U '):
+                continue
+            entry = manifest.parse(text)
+            if b'node' not in entry.lost:
+                self._entry(path, entry, links)
+            self._progress.advance(1 + len(links), entry.size if (
+                entry.kind == b'L') else 0)
+
+    def _entry(self, path, entry, links):
+        fd = self._examiner.enter(path)
+        shown = beneath.join(path, entry.name)
+        damage = ('missing' if fd is None else
+                  self._examiner.shape(fd, entry))
+        if damage:
+            self._say(shown, damage)
+            return
+        if entry.kind == b'F':
+            self._say(shown, self._examiner.content(fd, entry))
+        self._say(shown, self._examiner.attributes(fd, entry))
+        if links:
+            # Its descriptor may be let go while the others are looked at.
+            here = os.dup(fd)
+            try:
+                apart = self._examiner.links(here, entry, links)
+            finally:
+                os.close(here)
+            if apart:
+                self._say(*apart)
+
+
+def verify(repository, place, processes, progress):
+    """Compare all of a finished backup with its manifest.
+
+    :returns: list of str, a sentence for each damage.
+    """
+    with repository.share(place) as share:
+        directory = layout.open_published(share, place)
+    try:
+        try:
+            found = layout.open_manifest(directory)
+        except base.DamagedBackup as exc:
+            return [str(exc)]
+        try:
+            return _verify(repository, directory, found, processes, progress)
+        finally:
+            os.close(found.fd)
+    finally:
+        os.close(directory)
+
+
+def _verify(repository, directory, found, processes, progress):
+    damages = _metadata(directory, found)
+    progress.expect(found.entries, found.bytes)
+    try:
+        data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
+    except OSError as exc:
+        return damages + [f'"{layout.DATA}" can\'t be opened: '
+                          f'{exc.strerror}.']
+    try:
+        for said in pool.run(processes, _Verifier(data, found, progress),
+                             spans(found), progress):
+            damages.extend(said)
+        scratch = beneath.scratch(repository.fd)
+        try:
+            number = count(data, scratch, progress.check)
+        finally:
+            os.close(scratch)
+        if number > found.stored_entries:
+            damages.extend(_extras(data, found, progress))
+    except manifest.Malformed as exc:
+        damages.append(f'The manifest has a line that is not one: {exc}.')
+    finally:
+        os.close(data)
+    if len(damages) > _MOST:
+        more = len(damages) - _MOST
+        damages[_MOST:] = [f'There are {more} more damages.']
+    return damages
+
+
+def _metadata(directory, found):
+    """Damages of the short form: it must say what the manifest says."""
+    try:
+        said = layout.read_metadata(directory)
+    except base.DamagedBackup as exc:
+        return [str(exc)]
+    if said != {**found.about, **found.totals,
+                'manifest_sha256': found.digest}:
+        return [f'The backup\'s {layout.METADATA} does not say what its '
+                'manifest says.']
+    return []
+
+
+def _extras(data, found, progress):
+    """Name what is stored without being in the manifest."""
+    known = former.Index(found.fd, every=True)
+    queue = []
+    descent = beneath.Descent(data)
+    path = beneath.ROOT
+    while path is not None:
+        with os.scandir(descent.enter(path)) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                below = beneath.join(path, name)
+                if entry.is_dir(follow_symlinks=False):
+                    queue.append(below)
+                    there = known.has_directory(below)
+                else:
+                    there = known.has(path, name)
+                if not there or below in found.unstored:
+                    yield (f'"{errors.printable(below)}" is not in the '
+                           'manifest.')
+        progress.check()
+        path = queue.pop() if queue else None
+    descent.close()

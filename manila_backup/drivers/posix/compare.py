@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first step of a restore: what differs, and can it be had?"""
+
+import os
+import stat
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import check
+from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import store
+
+CONTENT, ATTRIBUTES, LINKS = 1, 2, 4
+
+
+def ignored(path, ignore):
+    """Whether a path begins with a name that restores leave alone."""
+    return bool(ignore) and path.split(b'/', 1)[0] in ignore
+
+
+class Comparer:
+    """Looks at both sides of every entry; one per process.
+
+    What has to be done is put into a spool, in batches of (path, flags,
+    line, links).
+
+    :param found: the :class:`~.manifest.Manifest`.
+    :param data: int, descriptor of the backup's tree.
+    :param root: int, of the share.
+    """
+
+    def __init__(self, found, data, root, spool, ignore, progress):
+        self._found = found
+        self._spool = spool
+        self._ignore = ignore
+        self._progress = progress
+        self._examiner = check.Examiner(data, self._tick)
+        self._target = beneath.Descent(root)
+        self._missing = None
+        self._left = 0
+        self._problems = errors.Problems()
+
+    def __call__(self, inbox, number):
+        spans = []
+        for kind, offset, size in inbox:
+            if kind == check.DIRECTORIES:
+                self._directories((offset, size))
+                continue
+            todo = self._block((offset, size))
+            if todo:
+                spans.append((number, *self._spool.put(todo)))
+        return {'todo': spans, 'problems': self._problems.sentences,
+                'count': self._problems.count}
+
+    def _tick(self, count):
+        """Count bytes read, of either side, as the entry's bytes."""
+        count = min(count, self._left)
+        self._left -= count
+        self._progress.advance(0, count)
+
+    def _directories(self, span):
+        for text in manifest.lines(self._found.fd, span):
+            path = manifest.checked_path(text.split(b' ', 2)[1])
+            if self._examiner.enter(path) is None:
+                raise _damaged(path, 'missing')
+
+    def _block(self, span):
+        todo = []
+        for path, text, links in manifest.groups(self._found.fd, span):
+            if text.startswith(b'U '):
+                name = manifest.checked_name(text.split(b' ', 2)[1])
+                self._problems.add(
+                    f'"{errors.printable(beneath.join(path, name))}" is not '
+                    'in the backup: it was being written to at the time. It '
+                    'was left as it is.')
+                continue
+            entry = manifest.parse(text)
+            if self._is_ignored(path, entry.name):
+                self._progress.advance(1 + len(links), 2 * entry.size)
+                continue
+            links = [(where, line) for where, line in links
+                     if not self._is_ignored(
+                         where, manifest.link_name(line)[0])]
+            flags = self._entry(path, entry, links)
+            if flags:
+                todo.append((path, flags, text, links))
+            else:
+                self._progress.advance(1 + len(links), entry.size)
+        return todo
+
+    def _is_ignored(self, path, name):
+        if path == beneath.ROOT:
+            return name in self._ignore
+        return ignored(path, self._ignore)
+
+    def _entry(self, path, entry, links):
+        self._left = entry.size
+        shown = beneath.join(path, entry.name)
+        try:
+            flags = self._differs(path, entry, links)
+        except OSError as exc:
+            raise errors.failed('read in the share', shown, exc) from exc
+        try:
+            self._check(path, entry, links, shown, flags)
+        except OSError as exc:
+            raise errors.failed('read in the repository', shown,
+                                exc) from exc
+        self._tick(self._left)
+        return flags
+
+    def _check(self, path, entry, links, shown, flags):
+        """Make sure that what will be needed of the backup is good."""
+        if b'node' in entry.lost:
+            return
+        fd = self._examiner.enter(path)
+        damage = ('missing' if fd is None
+                  else self._examiner.shape(fd, entry))
+        if not damage and flags & (CONTENT | LINKS) and entry.kind == b'F':
+            damage = self._examiner.content(fd, entry)
+        if damage:
+            raise _damaged(shown, damage)
+        if links:
+            here = os.dup(fd)
+            try:
+                apart = self._examiner.links(here, entry, links)
+            finally:
+                os.close(here)
+            if apart:
+                raise _damaged(*apart)
+
+    def _enter(self, path):
+        """The share's directory, or None if it can't be entered (yet)."""
+        if path == self._missing:
+            return None
+        try:
+            return self._target.enter(path)
+        except OSError as exc:
+            if exc.errno not in errors.GONE and not isinstance(
+                    exc, PermissionError):
+                raise
+            self._missing = path
+            return None
+
+    def _differs(self, path, entry, links):
+        fd = self._enter(path)
+        st = None if fd is None else check.look(fd, entry.name)
+        if st is None or (stat.S_IFMT(st.st_mode)
+                          != manifest.TYPES[entry.kind]):
+            return CONTENT
+        if entry.kind == b'F':
+            flags = self._file(fd, entry, st)
+        else:
+            flags = self._other(fd, entry, st)
+        if st.st_nlink != 1 + len(links) or not all(
+                self._is_same(st, where, line) for where, line in links):
+            flags |= LINKS
+        return flags
+
+    def _file(self, directory, entry, st):
+        if st.st_size != entry.size:
+            return CONTENT
+        try:
+            fd = os.open(entry.name, store.READ, dir_fd=directory)
+        except PermissionError:
+            return CONTENT
+        try:
+            if content.digest(fd, entry.size, entry.extra,
+                              self._tick) != entry.extra:
+                return CONTENT
+            st = os.fstat(fd)
+            xattrs = attributes.read_xattrs(fd)
+        except content.Changed:
+            return CONTENT
+        finally:
+            os.close(fd)
+        return ATTRIBUTES if attributes.differ(entry, st, xattrs) else 0
+
+    def _other(self, directory, entry, st):
+        if entry.kind == b'L':
+            if os.readlink(entry.name, dir_fd=directory) != entry.extra:
+                return CONTENT
+        elif stat.S_IMODE(st.st_mode) != entry.mode:
+            return CONTENT      # there is no safe way to change it
+        if entry.kind in b'CB' and st.st_rdev != entry.extra:
+            return CONTENT
+        xattrs = attributes.read_xattrs(
+            attributes.special(directory, entry.name), follow=False)
+        return ATTRIBUTES if attributes.differ(entry, st, xattrs) else 0
+
+    def _is_same(self, st, path, line):
+        fd = self._enter(path)
+        other = None if fd is None else check.look(
+            fd, manifest.link_name(line)[0])
+        return other is not None and os.path.samestat(st, other)
+
+
+def _damaged(path, damage):
+    return base.DamagedBackup(
+        f'The backup is damaged: "{errors.printable(path)}" is {damage}.')

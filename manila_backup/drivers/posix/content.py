@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The content of regular files: read, digested, copied.
+
+How a digest is formed is part of the format: repository-format.rst.
+"""
+
+import errno
+import hashlib
+import os
+import struct
+
+from manila_backup.drivers.posix import system
+
+# Read in one system call; the buffer that all of a process's files share.
+_CHUNK = 1 << 20
+_buffer = bytearray(_CHUNK)
+_view = memoryview(_buffer)
+
+_BLOCK = 1 << 16
+_ZEROS = bytes(_BLOCK)
+
+_HOLES = b'holes:'
+_SPARSE_FROM = 1 << 20
+
+# How much is written before the disk is asked to begin with it.
+_WRITE_BEHIND = 16 << 20
+
+#: Files up to this size are read in one go.
+SMALL = 1 << 16
+
+
+class Changed(Exception):
+    """The file is not what it was when reading began."""
+
+
+class WriteFailed(OSError):
+    """The side that is written to failed, not the one that is read."""
+
+
+def sparse(st):
+    """Whether a file is worth being treated as one with holes."""
+    return st.st_size >= _SPARSE_FROM and st.st_blocks * 512 < st.st_size
+
+
+def write_all(fd, data):
+    """Write everything.
+
+    :raises WriteFailed: it could not be.
+    """
+    try:
+        done = os.write(fd, data)
+        while done < len(data):
+            done += os.write(fd, memoryview(data)[done:])
+    except OSError as exc:
+        raise WriteFailed(exc.errno, exc.strerror) from exc
+
+
+def read_small(fd, size):
+    """All of a file that should have ``size`` bytes.
+
+    :raises Changed: it has more or fewer.
+    """
+    data = os.read(fd, size + 1)
+    if len(data) != size:
+        raise Changed
+    return data
+
+
+def digest(fd, size, like, tick):
+    """The digest of an open file.
+
+    :param size: int, how large it should be.
+    :param like: bytes, a digest: the same kind is made.
+    :param tick: called with the number of bytes after each chunk.
+    :returns: bytes.
+    :raises Changed: it isn't as large as that.
+    """
+    if like.startswith(_HOLES):
+        return _copy_sparse(fd, None, size, tick)[0]
+    if size <= SMALL:
+        data = read_small(fd, size)
+        tick(size)
+        return hashlib.sha256(data).hexdigest().encode()
+    return _copy_dense(fd, None, size, tick)[0]
+
+
+def copy(source, target, st, tick):
+    """Copy an open file to an empty one, digesting it.
+
+    :param st: os.stat_result of the source.
+    :param tick: called with the number of bytes after each chunk.
+    :returns: (digest, bytes written).
+    :raises Changed: it did not have its size, or changed meanwhile.
+    :raises WriteFailed: the target could not be written.
+    """
+    if sparse(st):
+        return _copy_sparse(source, target, st.st_size, tick, st)
+    return _copy_dense(source, target, st.st_size, tick, st)
+
+
+def same(one, other):
+    """Whether nothing was changed between two stats of a file."""
+    return (one.st_ctime_ns == other.st_ctime_ns
+            and one.st_mtime_ns == other.st_mtime_ns
+            and one.st_size == other.st_size)
+
+
+def _copy_dense(source, target, size, tick, st=None):
+    digested = hashlib.sha256()
+    done = asked = 0
+    while True:
+        count = os.readv(source, (_view,))
+        if not count:
+            break
+        part = _view[:count]
+        digested.update(part)
+        if target is not None:
+            write_all(target, part)
+        done += count
+        if done > size:
+            raise Changed
+        if st is not None and done < size:
+            if not same(os.fstat(source), st):
+                raise Changed
+            if done - asked >= _WRITE_BEHIND:
+                system.start_writing(target, asked, done - asked)
+                asked = done
+        tick(count)
+    if done != size:
+        raise Changed
+    if asked:
+        system.start_writing(target, asked, done - asked)
+    return digested.hexdigest().encode(), done
+
+
+def _copy_sparse(source, target, size, tick, st=None):
+    """Data segments only; digests by block, whatever the segments are."""
+    digested = hashlib.sha256()
+    written = position = 0
+    current, block = -1, b''
+    for start, end in segments(source, size):
+        tick(start - position)
+        position = start
+        while position < end:
+            base = position // _BLOCK * _BLOCK
+            if base != current:
+                current = base
+                block = _pread(source, min(_BLOCK, size - base), base)
+                if block != _ZEROS[:len(block)]:
+                    digested.update(struct.pack('>Q', base))
+                    digested.update(block)
+                if st is not None and not same(os.fstat(source), st):
+                    raise Changed
+            stop = min(end, base + len(block))
+            if target is not None:
+                _pwrite(target, block[position - base:stop - base], position)
+                written += stop - position
+            tick(stop - position)
+            position = stop
+    tick(size - position)
+    digested.update(struct.pack('>Q', size))
+    if target is not None:
+        _truncate(target, size)
+    return _HOLES + digested.hexdigest().encode(), written
+
+
+def segments(fd, size):
+    """Where a file has data.
+
+    :returns: iterator of (start, end).
+    """
+    position = 0
+    while position < size:
+        try:
+            start = os.lseek(fd, position, os.SEEK_DATA)
+            end = min(os.lseek(fd, start, os.SEEK_HOLE), size)
+        except OSError as exc:
+            if exc.errno == errno.ENXIO:
+                return
+            if exc.errno != errno.EINVAL:
+                raise
+            # A filesystem that knows no holes.
+            start, end = position, size
+        if start >= size:
+            return
+        yield start, end
+        position = end
+
+
+def _pread(fd, size, offset):
+    data = os.pread(fd, size, offset)
+    while len(data) < size:
+        more = os.pread(fd, size - len(data), offset + len(data))
+        if not more:
+            raise Changed
+        data += more
+    return data
+
+
+def _pwrite(fd, data, offset):
+    try:
+        while data:
+            done = os.pwrite(fd, data, offset)
+            data, offset = data[done:], offset + done
+    except OSError as exc:
+        raise WriteFailed(exc.errno, exc.strerror) from exc
+
+
+def _truncate(fd, size):
+    try:
+        os.ftruncate(fd, size)
+    except OSError as exc:
+        raise WriteFailed(exc.errno, exc.strerror) from exc
+
+
+def clone(source, target, size, tick):
+    """Copy a file whose digest is known to be right, holes kept, without its
+    bytes passing through this process where the kernel can do that.
+
+    :returns: bytes written.
+    :raises Changed: it is shorter than ``size``.
+    :raises WriteFailed: the target could not be written, or, which can't be
+        told apart, the source not be read.
+    """
+    written = position = 0
+    for start, end in segments(source, size):
+        tick(start - position)
+        position = start
+        while position < end:
+            done = _copy_range(source, target, end - position, position)
+            if not done:
+                raise Changed
+            position += done
+            written += done
+            tick(done)
+    tick(size - position)
+    _truncate(target, size)
+    return written
+
+
+def _copy_range(source, target, size, offset):
+    size = min(size, 16 << 20)
+    try:
+        return os.copy_file_range(source, target, size, offset, offset)
+    except OSError as exc:
+        if exc.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS,
+                             errno.EINVAL, errno.EPERM):
+            raise WriteFailed(exc.errno, exc.strerror) from exc
+    data = os.pread(source, min(size, _CHUNK), offset)
+    _pwrite(target, data, offset)
+    return len(data)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups as plain trees in a directory."""
+
+import os
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import backup
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import check
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import restore
+from manila_backup import exception
+
+
+class PosixDriver(base.BackupDriver):
+    """Keeps each backup as a browsable tree below one directory.
+
+    :param path: str, absolute, the repository.
+    :param processes: int, how many copy within one operation.
+    :param ignore: list of str, names in a share's root that are neither
+        backed up nor touched by a restore.
+    """
+
+    def __init__(self, path, processes=2, ignore=()):
+        self.path = path
+        self.processes = processes
+        self.ignore = tuple(ignore)
+
+    @classmethod
+    def from_conf(cls, conf):
+        path = conf.posix.repository_path
+        if not path or not os.path.isabs(path):
+            raise exception.ConfigurationError(
+                '[posix] repository_path must be an absolute path, not '
+                f'"{path}".')
+        return cls(path, conf.posix.processes, conf.backup.ignore_files)
+
+    def check(self):
+        layout.initialise(self.path)
+
+    def backup(self, place, attempt, source, options, progress):
+        with layout.Repository(self.path) as repository:
+            return backup.Backup(
+                repository, place, attempt, options, self.processes,
+                self.ignore, progress).run(source)
+
+    def publish(self, place, attempt):
+        with (layout.Repository(self.path) as repository,
+              repository.share(place) as share):
+            layout.publish(share, place, attempt)
+
+    def restore(self, place, attempt, target, progress):
+        with layout.Repository(self.path) as repository:
+            return restore.Restore(
+                repository, place, self.processes, self.ignore,
+                progress).run(target)
+
+    def delete(self, place, attempt, progress):
+        with layout.Repository(self.path) as repository:
+            with repository.share(place) as share:
+                if share is None:
+                    return
+                self._delete(share, place, attempt, progress)
+            repository.tidy(place)
+
+    def _delete(self, share, place, attempt, progress):
+        name = layout.component(place.backup_id)
+        files = _entries(share, place)
+        progress.expect(files, 0)
+        try:
+            layout.trash(share, name, place, attempt)
+        except OSError as exc:
+            raise errors.failed('delete the backup', name, exc) from exc
+        try:
+            layout.sweep(share, place, attempt,
+                         lambda: progress.advance(1, 0))
+        except OSError as exc:
+            raise errors.failed('remove from the repository',
+                                exc.filename or name, exc) from exc
+
+    def discard(self, place, attempt):
+        with layout.Repository(self.path) as repository:
+            with repository.share(place) as share:
+                if share is None:
+                    return
+                try:
+                    layout.sweep(share, place, attempt)
+                except OSError as exc:
+                    raise errors.failed(
+                        'remove from the repository',
+                        exc.filename or place.backup_id, exc) from exc
+            repository.tidy(place)
+
+    def verify(self, place, progress):
+        with layout.Repository(self.path) as repository:
+            return check.verify(repository, place, self.processes, progress)
+
+    def contents(self):
+        with layout.Repository(self.path) as repository:
+            yield from repository.contents()
+
+
+def _entries(share, place):
+    """How many entries a backup should have; 0 if that can't be told."""
+    try:
+        fd = os.open(place.backup_id, beneath.DIRECTORY, dir_fd=share)
+    except OSError:
+        return 0
+    try:
+        return int(layout.read_metadata(fd).get('files', 0))
+    except (base.DriverError, ValueError, TypeError):
+        return 0
+    finally:
+        os.close(fd)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How this driver words what went wrong."""
+
+import errno
+import os
+
+from manila_backup.drivers import base
+
+# Worth another attempt: the other side of a network filesystem may come
+# back, and memory or file handles may be there again in a while.
+_PASSING = frozenset((
+    errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNRESET,
+    errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH,
+    errno.ENOMEM, errno.ENFILE, errno.EMFILE, errno.EAGAIN, errno.EBUSY))
+
+_LONGEST = 400
+
+#: What open() says when a name is gone or has become something else.
+GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
+
+
+def printable(path):
+    """A path as one line of text, whatever bytes are in it.
+
+    :param path: bytes, relative to the share's root.
+    :returns: str; what can't be printed is escaped, the middle of a very
+        long one left out.
+    """
+    text = path.decode('utf-8', 'backslashreplace')
+    text = ''.join(c if c.isprintable() else
+                   c.encode('unicode_escape').decode() for c in text)
+    if len(text) > _LONGEST:
+        half = _LONGEST // 2
+        text = f'{text[:half]}[...]{text[-half:]}'
+    return text
+
+
+def failed(doing, path, exc, kind=base.DriverError):
+    """A :class:`DriverError` for a failed system call.
+
+    :param doing: str, such as ``read from the share``.
+    :param path: bytes, relative to the root; or str, shown as it is.
+    :param exc: the OSError.
+    """
+    shown = path if isinstance(path, str) else printable(path)
+    hint = ''
+    if exc.errno == errno.EPERM and os.geteuid() == 0:
+        hint = ' (it may be immutable)'
+    return kind(f'Could not {doing} "{shown}": '
+                f'{os.strerror(exc.errno or 0)}{hint}.',
+                retryable=exc.errno in _PASSING)
+
+
+class Problems:
+    """What could not be carried over, as sentences; bounded."""
+
+    def __init__(self):
+        self.sentences = []
+        self.count = 0
+
+    def add(self, sentence):
+        self.count += 1
+        if len(self.sentences) < base.MAX_PROBLEMS:
+            self.sentences.append(sentence)
+
+    def lost(self, path, lost):
+        """Tell what the repository or the share can't hold of an entry.
+
+        :param path: bytes.
+        :param lost: list of bytes, as in the manifest's ``lost=``.
+        """
+        said = ', '.join(_said(item) for item in lost)
+        self.add(f'"{printable(path)}": could not keep its {said}.')
+
+    def merge(self, sentences, count):
+        room = base.MAX_PROBLEMS - len(self.sentences)
+        self.sentences.extend(sentences[:max(room, 0)])
+        self.count += count
+
+
+def _said(item):
+    if item.startswith(b'x:'):
+        return f'extended attribute {item[2:].decode()}'
+    return {b'owner': 'owner and group', b'mode': 'mode',
+            b'time': 'exact modification time',
+            b'node': 'node (it is recorded in the manifest only)',
+            }[item]

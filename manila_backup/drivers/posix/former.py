@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Taking over what was stored before: by a killed attempt of this backup, or
+by an earlier backup of the same share.
+
+A file is the same if its name, inode, size, mtime and ctime in the share are
+what they were when it was stored: the ctime changes with every change of
+content or attributes and nobody can set it back.
+"""
+
+import array
+import bisect
+import errno
+import os
+import stat
+import zlib
+
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import system
+
+# An index entry is one 64 bit number: a hash above, where the line is below.
+_PLACE_BITS = 40
+_PLACE = (1 << _PLACE_BITS) - 1
+_HASH = (1 << (64 - _PLACE_BITS)) - 1
+
+_READ_LINE = 1024
+
+# What else than files has a name of its own on its line.
+_KINDS = frozenset((b'D ', b'L ', b'P ', b'S ', b'C ', b'B ', b'H '))
+
+
+class Index:
+    """Where in a file of entries each regular file's line is.
+
+    Eight bytes a file, sorted. A line that is found has to be looked at:
+    there are only 24 bits of hash, of path and name.
+
+    :param every: also index entries that are not regular files.
+    """
+
+    def __init__(self, fd, every=False):
+        self.fd = fd
+        found = array.array('Q')
+        path = 0
+        offset = 0
+        with open(fd, 'rb', buffering=1 << 20, closefd=False) as source:
+            source.seek(0)
+            for text in source:
+                kind = text[:2]
+                if kind == b'F ' and text.endswith(b'\n') or (
+                        every and kind in _KINDS):
+                    name = text.split(b' ', 2)[1].rstrip()
+                    if kind == b'D ':
+                        path = 0
+                    key = zlib.crc32(name, path) & _HASH
+                    found.append(key << _PLACE_BITS | offset)
+                elif kind in (b'd ', b'c '):
+                    path = zlib.crc32(text[2:-1])
+                offset += len(text)
+        self._sorted = array.array('Q', sorted(found))
+
+    def __len__(self):
+        return len(self._sorted)
+
+    def find(self, path, name):
+        """Lines that may be those of a file.
+
+        :param path: int, :func:`zlib.crc32` of the quoted path.
+        :param name: bytes, quoted.
+        :returns: iterator of bytes, without newline.
+        """
+        start = b'F ' + name + b' '
+        for text in self._lines(zlib.crc32(name, path) & _HASH):
+            if text.startswith(start):
+                yield text
+
+    def has(self, path, name):
+        """Whether there is an entry of any kind but a directory. Paths that
+        differ are told apart with near certainty only.
+
+        :param path: bytes, of the directory it is in, unquoted.
+        """
+        quoted = manifest.quote(name)
+        key = zlib.crc32(quoted, zlib.crc32(manifest.quote(path))) & _HASH
+        return any(text[:2] != b'D ' and text.split(b' ', 2)[1] == quoted
+                   for text in self._lines(key))
+
+    def has_directory(self, path):
+        """Whether there is a directory of that path."""
+        start = b'D ' + manifest.quote(path) + b' '
+        key = zlib.crc32(start[2:-1], 0) & _HASH
+        return any(text.startswith(start) for text in self._lines(key))
+
+    def _lines(self, key):
+        at = bisect.bisect_left(self._sorted, key << _PLACE_BITS)
+        while at < len(self._sorted):
+            value = self._sorted[at]
+            if value >> _PLACE_BITS != key:
+                return
+            yield self._line(value & _PLACE)
+            at += 1
+
+    def _line(self, offset):
+        text = b''
+        while b'\n' not in text:
+            more = os.pread(self.fd, _READ_LINE, offset + len(text))
+            if not more:
+                break
+            text += more
+        return text[:text.find(b'\n')]
+
+
+class Former:
+    """The files of one earlier attempt, for the taking.
+
+    Made before the fork, used after it.
+
+    :param directory: int, descriptor of the attempt's directory; kept.
+    """
+
+    def __init__(self, directory):
+        self.directory = directory
+        self._data = os.open(layout.DATA, beneath.DIRECTORY,
+                             dir_fd=directory)
+        self._descent = beneath.Descent(self._data)
+        boot = system.boot_id().encode()
+        self._parts = []        # (index, whether its files must be reread)
+        for name, booted in _parts(directory):
+            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                         dir_fd=directory)
+            self._parts.append((Index(fd), booted and booted != boot))
+
+    @classmethod
+    def open(cls, share, name):
+        """What an attempt left.
+
+        :param share: int, descriptor of the share's directory.
+        :param name: str, of the attempt's directory there.
+        :returns: None if there is nothing to be taken.
+        """
+        try:
+            directory = os.open(name, beneath.DIRECTORY, dir_fd=share)
+        except OSError:
+            return None
+        try:
+            found = cls(directory)
+        except OSError:
+            os.close(directory)
+            return None
+        if found.files:
+            return found
+        found.close()
+        return None
+
+    @property
+    def files(self):
+        """int, how many it has."""
+        return sum(len(index) for index, _ in self._parts)
+
+    def close(self):
+        self._descent.close()
+        for index, _ in self._parts:
+            os.close(index.fd)
+        os.close(self._data)
+        os.close(self.directory)
+
+    def take(self, path, path_sum, file, target, tick):
+        """Move a file into the new attempt's directory.
+
+        :param path: bytes, of the directory it is in.
+        :param path_sum: int, as for :meth:`Index.find`.
+        :param file: (name, inode, size, mtime, ctime), as it is now.
+        :param target: int, descriptor of the new directory.
+        :param tick: called with numbers of bytes as work goes on.
+        :returns: bytes, its line in the manifest; or None if it has to be
+            copied.
+        """
+        name, inode, size, mtime, ctime = file
+        same = b' %d %d %d %d ' % (mtime, ctime, inode, size)
+        for index, reread in self._parts:
+            for text in index.find(path_sum, manifest.quote(name)):
+                if same in text and self._move(path, name, target):
+                    if self._sound(text, name, target, reread, tick):
+                        return text + b'\n'
+                    os.unlink(name, dir_fd=target)
+        return None
+
+    def _move(self, path, name, target):
+        try:
+            os.rename(name, name, src_dir_fd=self._descent.enter(path),
+                      dst_dir_fd=target)
+            return True
+        except OSError as exc:
+            # Moved on already by an attempt in between; or a directory.
+            if exc.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR,
+                             errno.EEXIST, errno.ENOTEMPTY):
+                return False
+            raise
+
+    def _sound(self, text, name, target, reread, tick):
+        entry = manifest.parse(text)
+        st = os.stat(name, dir_fd=target, follow_symlinks=False)
+        if (not stat.S_ISREG(st.st_mode) or st.st_size != entry.size
+                or st.st_mtime_ns != entry.mtime and not entry.lost):
+            return False
+        if not reread:
+            return True
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                     dir_fd=target)
+        try:
+            return content.digest(fd, entry.size, entry.extra,
+                                  lambda count: tick(0)) == entry.extra
+        except content.Changed:
+            return False
+        finally:
+            os.close(fd)
+
+
+def _parts(directory):
+    """(path, boot id or None) of what lists an attempt's finished files."""
+    found = []
+    try:
+        os.stat(manifest.NAME, dir_fd=directory, follow_symlinks=False)
+        found.append((os.fsencode(manifest.NAME), None))
+    except FileNotFoundError:
+        pass
+    try:
+        fd = os.open(layout.PARTS, beneath.DIRECTORY, dir_fd=directory)
+    except OSError:
+        return found
+    try:
+        for name in sorted(os.listdir(fd)):
+            part = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=fd)
+            with open(part, 'rb') as source:
+                head = source.readline().split()
+            if head[:2] == [b'part', b'1'] and len(head) == 3:
+                found.append((os.fsencode(f'{layout.PARTS}/{name}'),
+                              head[2]))
+    finally:
+        os.close(fd)
+    return found

@@ -1,0 +1,421 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things are in a repository, and how they come and go.
+
+The names are part of the format: repository-format.rst.
+"""
+
+import contextlib
+import datetime
+import errno
+import json
+import os
+import re
+import uuid
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import manifest
+
+MARKER = 'manila-backup-repository'
+FORMAT = 1
+DATA = 'data'
+PARTS = 'parts'
+METADATA = 'metadata.json'
+
+_LONGEST_ID = 180
+_PARTIAL = re.compile(r'\.partial\.(.+)\.(\d+)')
+_TRASH = re.compile(r'\.trash\.(.+)\.(\d+)\.[0-9a-f]{8}')
+_RETRIES = 20
+
+
+def component(text):
+    """An id that can be a name in the repository.
+
+    :raises DriverError: it can't.
+    """
+    if (not text or text.startswith('.') or '/' in text or '\0' in text
+            or text == MARKER or len(os.fsencode(text)) > _LONGEST_ID):
+        raise base.DriverError(f'"{text}" can\'t be used as a name in the '
+                               'repository.')
+    return text
+
+
+def partial_name(place, attempt):
+    return f'.partial.{component(place.backup_id)}.{int(attempt)}'
+
+
+def _trash_name(backup_id, attempt):
+    return f'.trash.{backup_id}.{int(attempt)}.{os.urandom(4).hex()}'
+
+
+class Repository:
+    """An opened repository; a context manager.
+
+    :param path: str.
+    :raises RepositoryUnavailable: there is none.
+    """
+
+    def __init__(self, path):
+        try:
+            self.fd = os.open(path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+        except OSError as exc:
+            raise _unavailable(path, exc) from exc
+        try:
+            _check_marker(self.fd, path)
+        except BaseException:
+            os.close(self.fd)
+            raise
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        os.close(self.fd)
+
+    @property
+    def identity(self):
+        """(device, inode) of its root."""
+        st = os.fstat(self.fd)
+        return st.st_dev, st.st_ino
+
+    @contextlib.contextmanager
+    def share(self, place, make=False):
+        """The directory of a share's backups.
+
+        :returns: int, a descriptor; or None if there is none and ``make`` is
+            not set.
+        """
+        kind = beneath.MakingDescent if make else beneath.Descent
+        descent = kind(self.fd)
+        path = os.fsencode(f'{component(place.project_id)}/'
+                           f'{component(place.share_id)}')
+        try:
+            try:
+                fd = descent.enter(path)
+            except FileNotFoundError:
+                fd = None
+            except OSError as exc:
+                raise errors.failed('open', f'{self.path}/'
+                                    f'{os.fsdecode(path)}', exc) from exc
+            yield fd
+        finally:
+            descent.close()
+
+    def tidy(self, place):
+        """Remove a share's and a project's directories if they are empty."""
+        for path, name in ((os.fsencode(place.project_id), place.share_id),
+                           (beneath.ROOT, place.project_id)):
+            descent = beneath.Descent(self.fd)
+            try:
+                os.rmdir(name, dir_fd=descent.enter(path))
+            except OSError as exc:
+                if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST,
+                                     errno.ENOENT, errno.ENOTDIR):
+                    raise
+            finally:
+                descent.close()
+
+    def contents(self):
+        """Iterates over :class:`~manila_backup.drivers.base.Stored`."""
+        for project in _subdirectories(self.fd, beneath.ROOT):
+            for share in _subdirectories(self.fd, project):
+                path = beneath.join(project, share)
+                for name in _subdirectories(self.fd, path, dotted=True):
+                    stored = parse_name(os.fsdecode(project),
+                                        os.fsdecode(share),
+                                        os.fsdecode(name))
+                    if stored:
+                        yield stored
+
+
+def parse_name(project, share, name):
+    """What a name in a share's directory stands for, or None."""
+    if not name.startswith('.'):
+        return base.Stored(base.Place(project, share, name),
+                           base.StoredState.PUBLISHED)
+    for pattern, state in ((_PARTIAL, base.StoredState.PARTIAL),
+                           (_TRASH, base.StoredState.TRASH)):
+        match = pattern.fullmatch(name)
+        if match:
+            return base.Stored(base.Place(project, share, match[1]), state,
+                               int(match[2]))
+    return None
+
+
+def _subdirectories(root, path, dotted=False):
+    """Names of directories; read at once, since they may go meanwhile."""
+    descent = beneath.Descent(root)
+    try:
+        with os.scandir(descent.enter(path)) as entries:
+            return sorted(
+                os.fsencode(entry.name) for entry in entries
+                if entry.is_dir(follow_symlinks=False)
+                and (dotted or not entry.name.startswith('.'))
+                and entry.name != 'lost+found')
+    except OSError as exc:
+        if exc.errno in errors.GONE:
+            return []
+        raise errors.failed('list', path, exc,
+                            base.RepositoryUnavailable) from exc
+    finally:
+        descent.close()
+
+
+def attempts(share, place):
+    """Attempt numbers of the unfinished work there is for a backup.
+
+    :param share: int, descriptor of the share's directory.
+    :returns: list of int, highest first.
+    """
+    return sorted((stored.attempt for _, stored in _dotted(share, place)
+                   if stored.state is base.StoredState.PARTIAL),
+                  reverse=True)
+
+
+def _dotted(share, place):
+    found = []
+    with os.scandir(share) as entries:
+        for entry in entries:
+            if entry.name.startswith('.'):
+                stored = parse_name('', '', entry.name)
+                if stored and stored.place.backup_id == place.backup_id:
+                    found.append((entry.name, stored))
+    return found
+
+
+def sweep(share, place, attempt, tick=None):
+    """Remove what attempts up to ``attempt`` left, and what deletions did.
+
+    :raises OSError: something stayed.
+    """
+    for name, stored in _dotted(share, place):
+        if stored.state is base.StoredState.PARTIAL:
+            if stored.attempt > attempt:
+                continue
+            name = trash(share, name, place, attempt)
+        if name:
+            beneath.remove(name, share, tick)
+
+
+def trash(share, name, place, attempt):
+    """Give something a name that says it is being removed.
+
+    :returns: str, that name; or None if it isn't there.
+    """
+    away = _trash_name(place.backup_id, attempt)
+    try:
+        os.rename(name, away, src_dir_fd=share, dst_dir_fd=share)
+    except FileNotFoundError:
+        return None
+    os.fsync(share)
+    return away
+
+
+def prepare(repository, place, attempt):
+    """Make the directory of a new attempt, empty and private.
+
+    :returns: int, a descriptor.
+    """
+    name = partial_name(place, attempt)
+    for _ in range(_RETRIES):
+        with repository.share(place, make=True) as share:
+            try:
+                # Of the same attempt: can't be, unless it was handed twice.
+                left = trash(share, name, place, attempt)
+                if left:
+                    beneath.remove(left, share)
+                os.mkdir(name, 0o700, dir_fd=share)
+                fd = os.open(name, beneath.DIRECTORY, dir_fd=share)
+            except FileNotFoundError:
+                continue    # tidied away by the deletion of another backup
+            # What it inherits would be inherited by all in it.
+            os.fchmod(fd, 0o700)
+            if attributes.DEFAULT_ACL in dict(attributes.read_xattrs(fd)):
+                os.removexattr(fd, attributes.DEFAULT_ACL)
+            for below in (DATA, PARTS):
+                os.mkdir(below, 0o700, dir_fd=fd)
+            return fd
+    raise base.DriverError('The share\'s directory in the repository keeps '
+                           'disappearing.', retryable=True)
+
+
+def is_published(share, place):
+    """Whether a finished backup is there."""
+    if share is None:
+        return False
+    try:
+        os.stat(component(place.backup_id), dir_fd=share,
+                follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def open_published(share, place):
+    """The directory of a finished backup.
+
+    :param share: int, descriptor of the share's directory, or None.
+    :raises DriverError: it isn't there.
+    """
+    name = component(place.backup_id)
+    try:
+        if share is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return os.open(name, beneath.DIRECTORY, dir_fd=share)
+    except OSError as exc:
+        raise errors.failed('open the backup', name, exc) from exc
+
+
+def publish(share, place, attempt):
+    """The rename that makes a backup visible.
+
+    :raises DriverError: there is nothing finished of that attempt.
+    """
+    name, final = partial_name(place, attempt), component(place.backup_id)
+    try:
+        if share is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        os.stat(f'{name}/{manifest.NAME}', dir_fd=share)
+    except OSError as exc:
+        if is_published(share, place):
+            return
+        raise errors.failed('find a finished copy of', final, exc) from exc
+    if is_published(share, place):
+        return
+    try:
+        os.rename(name, final, src_dir_fd=share, dst_dir_fd=share)
+        os.fsync(share)
+    except OSError as exc:
+        raise errors.failed('publish', final, exc) from exc
+
+
+def write_metadata(fd, about, totals, digest):
+    """Write the short form beside the manifest."""
+    data = {**about, **totals, 'manifest_sha256': digest}
+    out = os.open(METADATA, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+                  | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=fd)
+    with open(out, 'w', encoding='utf-8') as target:
+        json.dump(data, target, indent=1, sort_keys=True)
+        target.write('\n')
+
+
+def read_metadata(fd):
+    """The short form.
+
+    :raises DamagedBackup: it is not there or not readable.
+    """
+    try:
+        source = os.open(METADATA, os.O_RDONLY | os.O_NOFOLLOW
+                         | os.O_CLOEXEC, dir_fd=fd)
+        with open(source, encoding='utf-8') as text:
+            found = json.load(text)
+        if not isinstance(found, dict):
+            raise ValueError('not an object')
+        return found
+    except (OSError, ValueError) as exc:
+        raise base.DamagedBackup(
+            f'The backup\'s {METADATA} can\'t be read: {exc}.') from exc
+
+
+def open_manifest(fd):
+    """The checked manifest of an opened backup.
+
+    :raises DamagedBackup: it is not as it was written.
+    """
+    try:
+        source = os.open(manifest.NAME, os.O_RDONLY | os.O_NOFOLLOW
+                         | os.O_CLOEXEC, dir_fd=fd)
+    except OSError as exc:
+        raise errors.failed('open the backup\'s', manifest.NAME, exc,
+                            base.DamagedBackup) from exc
+    try:
+        return manifest.Manifest(source)
+    except (manifest.Malformed, ValueError, IndexError, AttributeError,
+            KeyError) as exc:
+        os.close(source)
+        raise base.DamagedBackup(
+            f'The backup\'s manifest is damaged: {exc}.') from exc
+    except OSError as exc:
+        os.close(source)
+        raise errors.failed('read the backup\'s', manifest.NAME, exc,
+                            base.DamagedBackup) from exc
+
+
+def initialise(path):
+    """Make sure that a directory is a repository that can be written to.
+
+    :raises RepositoryUnavailable: it isn't, and is not empty either.
+    """
+    try:
+        os.makedirs(path, 0o700, exist_ok=True)
+        fd = os.open(path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+    except OSError as exc:
+        raise _unavailable(path, exc) from exc
+    try:
+        # Only the marker, not its absence, says anything: an empty
+        # directory may be a mount point.
+        with os.scandir(fd) as entries:
+            names = {entry.name for entry in entries}
+        if MARKER not in names:
+            if any(name != 'lost+found' and not name.startswith(f'.{MARKER}')
+                   for name in names):
+                raise base.RepositoryUnavailable(
+                    f'"{path}" is neither empty nor a repository of this '
+                    'service.', retryable=False)
+            _write_marker(fd)
+        _check_marker(fd, path)
+        os.close(beneath.scratch(fd))
+    except OSError as exc:
+        raise _unavailable(path, exc) from exc
+    finally:
+        os.close(fd)
+
+
+def _write_marker(fd):
+    """First come, first served: a link never replaces anything."""
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    name = f'.{MARKER}.{os.urandom(8).hex()}'
+    out = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
+                  0o600, dir_fd=fd)
+    with open(out, 'w', encoding='utf-8') as target:
+        json.dump({'format': FORMAT, 'id': str(uuid.uuid4()),
+                   'created_at': now}, target)
+        target.flush()
+        os.fsync(target.fileno())
+    try:
+        os.link(name, MARKER, src_dir_fd=fd, dst_dir_fd=fd)
+    except FileExistsError:
+        pass
+    os.unlink(name, dir_fd=fd)
+    os.fsync(fd)
+
+
+def _check_marker(fd, path):
+    try:
+        source = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                         | os.O_CLOEXEC, dir_fd=fd)
+        with open(source, encoding='utf-8') as text:
+            found = json.loads(text.read(65536))['format']
+    except FileNotFoundError:
+        raise base.RepositoryUnavailable(
+            f'"{path}" is not a repository of this service: is it not '
+            'mounted?') from None
+    except OSError as exc:
+        raise _unavailable(path, exc) from exc
+    except (ValueError, KeyError, TypeError) as exc:
+        raise base.RepositoryUnavailable(
+            f'The marker of the repository "{path}" is damaged.',
+            retryable=False) from exc
+    if found != FORMAT:
+        raise base.RepositoryUnavailable(
+            f'The repository "{path}" has format {found}; this release '
+            f'knows {FORMAT}.', retryable=False)
+
+
+def _unavailable(path, exc):
+    return base.RepositoryUnavailable(
+        f'The repository "{path}" can\'t be used: '
+        f'{os.strerror(exc.errno or 0)}.')

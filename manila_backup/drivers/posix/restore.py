@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a share equal to a backup.
+
+In four steps, each done by several processes and finished before the next:
+compare (and check whatever of the backup will be needed), shape (remove what
+the backup lacks, make directories), write (what differs) and finish (the
+attributes of directories). Nothing is changed before the first is over.
+"""
+
+import os
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import backup
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import check
+from manila_backup.drivers.posix import compare
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import pool
+from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import system
+from manila_backup.drivers.posix import write
+
+
+class Restore:
+    """One run.
+
+    :param repository: an open :class:`~.layout.Repository`.
+    :param ignore: names in the share's root to leave alone.
+    """
+
+    def __init__(self, repository, place, processes, ignore, progress):
+        self.repository = repository
+        self.place = place
+        self.processes = processes
+        self.ignore = frozenset(os.fsencode(name) for name in ignore)
+        self.progress = progress
+        self.problems = errors.Problems()
+
+    def run(self, target):
+        """Restore into a directory.
+
+        :param target: str.
+        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        """
+        opened = []
+        try:
+            with self.repository.share(self.place) as share:
+                directory = layout.open_published(share, self.place)
+            opened.append(directory)
+            found = layout.open_manifest(directory)
+            opened.append(found.fd)
+            try:
+                data = os.open(layout.DATA, beneath.DIRECTORY,
+                               dir_fd=directory)
+            except OSError as exc:
+                raise errors.failed('open the backup\'s', layout.DATA, exc,
+                                    base.DamagedBackup) from exc
+            opened.append(data)
+            root = backup.open_root(target, self.repository)
+            opened.append(root)
+            for _ in range(self.processes + 1):
+                opened.append(beneath.scratch(self.repository.fd))
+            self._spools = [scan.Spool(fd)
+                            for fd in opened[-self.processes - 1:]]
+            return self._run(found, data, root)
+        except manifest.Malformed as exc:
+            raise base.DamagedBackup('The manifest has a line that is not '
+                                     f'one: {exc}.') from exc
+        finally:
+            for fd in opened:
+                os.close(fd)
+
+    def _run(self, found, data, root):
+        # Everything is read once to compare, and once more to be written.
+        self.progress.expect(found.entries, 2 * found.bytes)
+        todo = self._compare(found, data, root)
+        self._shape(found, data, root)
+        written = self._write(todo, data, root)
+        self._finish(found, root)
+        try:
+            system.syncfs(root)
+        except OSError as exc:
+            raise errors.failed('write to the disk of the share',
+                                beneath.ROOT, exc) from exc
+        return base.Report(found.entries, found.bytes, written,
+                           tuple(self.problems.sentences),
+                           self.problems.count)
+
+    def _compare(self, found, data, root):
+        """Where in the spools stands what has to be written."""
+        def work(inbox, number):
+            return compare.Comparer(found, data, root, self._spools[number],
+                                    self.ignore, self.progress)(inbox,
+                                                                number)
+
+        def batches():
+            yield from check.spans(found)
+            # While the others work: nothing may be there that the manifest
+            # does not have, since what the share has of it would stay.
+            number = check.count(data, self._spools[0].fd,
+                                 self.progress.check)
+            if number != found.stored_entries:
+                raise base.DamagedBackup(
+                    f'The backup has {number} entries instead of '
+                    f'{found.stored_entries}.')
+
+        todo = []
+        for result in pool.run(self.processes, work, batches(),
+                               self.progress):
+            todo.extend(result['todo'])
+            self.problems.merge(result['problems'], result['count'])
+        return todo
+
+    def _shape(self, found, data, root):
+        def work(inbox, _):
+            return _Shaper(found, data, root, self.ignore,
+                           self.progress)(inbox)
+
+        pool.run(self.processes, work, _numbered(found.directories),
+                 self.progress)
+
+    def _write(self, todo, data, root):
+        if not todo:
+            return 0
+
+        def work(inbox, _):
+            return write.Writer(data, root, self._spools,
+                                self.progress)(inbox)
+
+        written = 0
+        for result in pool.run(self.processes, work, iter(todo),
+                               self.progress):
+            written += result['written']
+            self.problems.merge(result['problems'], result['count'])
+        return written
+
+    def _finish(self, found, root):
+        def work(inbox, _):
+            return _finish(found, root, inbox, self.ignore, self.progress)
+
+        # From the leaves up: without privileges, a directory may not be
+        # entered any more once it is done; so then by one process.
+        processes = self.processes if os.geteuid() == 0 else 1
+        for sentences, count in pool.run(
+                processes, work, _numbered(reversed(found.directories)),
+                self.progress):
+            self.problems.merge(sentences, count)
+
+
+def _numbered(spans):
+    for span in spans:
+        yield (0, *span)
+
+
+class _Shaper:
+    """Makes the directories that are missing and removes what is too much;
+    also what a killed restore left under temporary names."""
+
+    def __init__(self, found, data, root, ignore, progress):
+        self._found = found
+        self._stored = beneath.Descent(data)
+        self._target = beneath.MakingDescent(root, replace=True)
+        self._ignore = ignore
+        self._progress = progress
+        self._privileged = os.geteuid() == 0
+
+    def __call__(self, inbox):
+        os.umask(0)
+        for _, offset, size in inbox:
+            for text in manifest.lines(self._found.fd, (offset, size)):
+                path = manifest.checked_path(text.split(b' ', 2)[1])
+                if compare.ignored(path, self._ignore):
+                    continue
+                try:
+                    self._directory(path)
+                except OSError as exc:
+                    inner = exc.filename and os.fsencode(exc.filename)
+                    raise errors.failed(
+                        'clear in the share',
+                        beneath.join(path, inner) if inner else path,
+                        exc) from exc
+
+    def _directory(self, path):
+        fd = self._target.enter(path)
+        stored = self._stored.enter(path)
+        st = os.fstat(fd)
+        if not self._privileged and st.st_mode & 0o700 != 0o700 and (
+                st.st_uid == os.geteuid()):
+            os.fchmod(fd, st.st_mode & 0o7777 | 0o700)
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                if path == beneath.ROOT and name in self._ignore:
+                    continue
+                if check.look(stored, name) is None and (
+                        not self._found.unstored
+                        or beneath.join(path, name)
+                        not in self._found.unstored):
+                    beneath.remove(name, fd, self._progress.check)
+        self._progress.check()
+
+
+def _finish(found, root, inbox, ignore, progress):
+    """Give directories the attributes they should have."""
+    setter = attributes.Setter()
+    target = beneath.Descent(root)
+    problems = errors.Problems()
+    for _, offset, size in inbox:
+        for text in reversed(manifest.lines(found.fd, (offset, size))):
+            entry = manifest.parse(text)
+            if compare.ignored(entry.name, ignore):
+                continue
+            try:
+                fd = target.enter(entry.name)
+                st = os.fstat(fd)
+                had = attributes.read_xattrs(fd)
+                lost = ()
+                if attributes.differ(entry, st, had):
+                    lost = setter.apply(fd, entry, st, had=had)
+            except OSError as exc:
+                raise errors.failed('set in the share the attributes of',
+                                    entry.name, exc) from exc
+            if lost:
+                problems.lost(entry.name, lost)
+            progress.advance(int(entry.name != beneath.ROOT), 0)
+    return problems.sentences, problems.count

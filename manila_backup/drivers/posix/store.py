@@ -1,0 +1,540 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a copying process does with the batches that a scan found.
+
+Files are written under their own names at once: the directory they are in is
+not visible before it is published. Each file's line is appended to the
+process's part of the manifest, which is the journal that a later attempt
+reads if this one is killed.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+import time
+import zlib
+
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import system
+
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE = (os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+          | os.O_CLOEXEC)
+
+# Seconds before each further try of a file that changed while it was read.
+_BACKOFF = (0.02, 0.06, 0.2)
+
+# A change within the clock tick of the one before leaves the ctime as it is:
+# a file is only read once its last change is older than any tick.
+_TICK_NS = 20_000_000
+
+_GONE = errors.GONE | {errno.ENXIO, errno.ENODEV}
+
+
+class _Gone(Exception):
+    """What the scan saw is not there any more."""
+
+
+class Storer:
+    """Copies what batches say; one per process.
+
+    :param source: int, descriptor of the share.
+    :param directory: int, of the attempt's directory.
+    :param spool: the :class:`~.scan.Spool` that the batches are in.
+    :param formers: list of :class:`~.former.Former`.
+    """
+
+    def __init__(self, source, directory, spool, formers, progress):
+        self.spool = spool
+        self.formers = formers
+        self.progress = progress
+        self.problems = errors.Problems()
+        self.files = self.bytes = self.stored = self.kept = 0
+        self.spans = []
+        self._source = beneath.Descent(source)
+        data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
+        self._data = beneath.MakingDescent(data)
+        self._born = _born(data)
+        self._setter = attributes.Setter(readable=True)
+        self._name, self._part, self._end = _open_part(directory)
+        self._path = self._sfd = self._dfd = None
+        self._lines = []
+        os.umask(0)
+
+    def __call__(self, inbox):
+        """Work until there is nothing more.
+
+        :returns: dict, for :mod:`backup` to add up.
+        """
+        for number, offset, size in inbox:
+            kind, payload = self.spool.get(offset, size)
+            try:
+                if kind == 'tree':
+                    self._tree(payload)
+                else:
+                    self._links(payload)
+                self._append(number)
+            except OSError as exc:
+                # Everything else that can be is caught where it happens.
+                raise errors.failed('copy, in the directory,',
+                                    self._path or b'.', exc) from exc
+        return {'part': self._name, 'spans': self.spans, 'files': self.files,
+                'bytes': self.bytes, 'stored_bytes': self.stored,
+                'kept': self.kept, 'problems': self.problems.sentences,
+                'count': self.problems.count}
+
+    def _append(self, number):
+        data = b''.join(self._lines)
+        self._lines.clear()
+        try:
+            content.write_all(self._part, data)
+        except OSError as exc:
+            raise errors.failed('write the repository\'s', 'manifest',
+                                exc) from exc
+        self.spans.append((number, self._end, len(data)))
+        self._end += len(data)
+
+    # -- entries of a directory
+
+    def _tree(self, groups):
+        for path, files, others in groups:
+            try:
+                self._dfd = self._data.enter(path)
+            except OSError as exc:
+                raise errors.failed('make in the repository the directory',
+                                    path, exc) from exc
+            if not files and not others:
+                continue
+            self._enter_source(path)
+            self._lines.append(b'd %b\n' % manifest.quote(path))
+            for file in files:
+                self._file(file)
+            for name in others:
+                self._other(name)
+
+    def _enter_source(self, path):
+        """None as descriptor if the directory is gone."""
+        self._path = path
+        try:
+            self._sfd = self._source.enter(path)
+        except OSError as exc:
+            if exc.errno not in _GONE:
+                raise errors.failed('open in the share the directory', path,
+                                    exc) from exc
+            self._sfd = None
+
+    def _file(self, file):
+        """A name that was a regular file when it was scanned."""
+        name, _, size = file[:3]
+        for former in self.formers:
+            text = self._take(former, file)
+            if text:
+                self._lines.append(text)
+                self.kept += 1
+                self._done(size)
+                return text
+        entry = None
+        if self._sfd is not None:
+            entry = self._copy(name)
+        if entry is None:
+            # It was counted, so that progress ends where it should.
+            self.progress.advance(1, size)
+        return entry
+
+    def _done(self, size):
+        self.files += 1
+        self.bytes += size
+        self.progress.advance(1, size)
+
+    def _take(self, former, file):
+        path_sum = zlib.crc32(manifest.quote(self._path))
+        try:
+            text = former.take(self._path, path_sum, file, self._dfd,
+                               lambda count: self.progress.check())
+        except OSError as exc:
+            if exc.errno in _GONE:
+                return None
+            raise errors.failed('take over from an earlier attempt',
+                                self._shown(file[0]), exc) from exc
+        if text:
+            lost = manifest.parse(text[:-1]).lost
+            if lost:
+                self.problems.lost(self._shown(file[0]), lost)
+        return text
+
+    def _copy(self, name):
+        """Copy a regular file.
+
+        :returns: bytes, its line; None if it is gone, or would not hold
+            still.
+        """
+        for wait in (*_BACKOFF, None):
+            counted = 0
+            try:
+                source = self._open_source(name)
+                try:
+                    text, counted, size = self._copy_once(source, name)
+                finally:
+                    os.close(source)
+                self._lines.append(text)
+                self.files += 1
+                self.bytes += size
+                self.progress.advance(1, max(size - counted, 0))
+                return text
+            except _Gone:
+                return None
+            except _Other:
+                return self._other(name)
+            except content.Changed:
+                beneath.unlink(name, self._dfd)
+                if wait:
+                    self.progress.check()
+                    time.sleep(wait)
+        self._lines.append(b'U %b 0\n' % manifest.quote(name))
+        self.problems.add(
+            f'"{errors.printable(self._shown(name))}" was being written to '
+            'all the time: it is not in the backup.')
+        return None
+
+    def _open_source(self, name):
+        flags = READ | os.O_NOATIME
+        while True:
+            try:
+                return os.open(name, flags, dir_fd=self._sfd)
+            except OSError as exc:
+                if exc.errno == errno.EPERM and flags != READ:
+                    flags = READ    # only its owner may say O_NOATIME
+                    continue
+                if exc.errno == errno.EAGAIN:
+                    raise content.Changed from exc  # someone has a lease
+                if exc.errno in _GONE:
+                    raise _Gone from exc
+                raise self._unreadable(name, exc) from exc
+
+    def _unreadable(self, name, exc):
+        return errors.failed('read from the share', self._shown(name), exc)
+
+    def _shown(self, name):
+        return beneath.join(self._path, name)
+
+    def _copy_once(self, source, name):
+        """One try.
+
+        :returns: (line, bytes counted as progress already, size).
+        """
+        counted = 0
+
+        def tick(count):
+            nonlocal counted
+            counted += count
+            self.progress.advance(0, count)
+
+        try:
+            st = os.fstat(source)
+            if not stat.S_ISREG(st.st_mode):
+                raise _Other
+            if 0 <= time.time_ns() - st.st_ctime_ns < _TICK_NS:
+                time.sleep(_TICK_NS / 1e9)
+                st = os.fstat(source)
+            target = self._create(name, st)
+            try:
+                if st.st_size <= content.SMALL:
+                    data = content.read_small(source, st.st_size)
+                    digest = hashlib.sha256(data).hexdigest().encode()
+                    if data:
+                        content.write_all(target, data)
+                    written = len(data)
+                else:
+                    digest, written = content.copy(source, target, st, tick)
+                xattrs = attributes.read_xattrs(source)
+                # After the attributes too, since they are part of it.
+                if not content.same(os.fstat(source), st):
+                    raise content.Changed
+                text = self._finish(target, name, st, digest, xattrs)
+            finally:
+                os.close(target)
+        except content.Changed:
+            self.progress.advance(0, -counted)
+            raise
+        except content.WriteFailed as exc:
+            raise errors.failed('write to the repository', self._shown(name),
+                                exc) from exc
+        except OSError as exc:
+            raise self._unreadable(name, exc) from exc
+        self.stored += written
+        return text, counted, st.st_size
+
+    def _create(self, name, st):
+        try:
+            return os.open(name, CREATE, stat.S_IMODE(st.st_mode) & 0o777,
+                           dir_fd=self._dfd)
+        except OSError as exc:
+            raise errors.failed('create in the repository',
+                                self._shown(name), exc) from exc
+
+    def _finish(self, target, name, st, digest, xattrs):
+        """Set the attributes of a file just written; its line."""
+        entry = manifest.of_stat(b'F', name, st, digest, xattrs, st.st_size)
+        try:
+            if (xattrs or entry.mode & ~0o777
+                    or self._born != (entry.uid, entry.gid)
+                    or self._setter.readable and not entry.mode & 0o400):
+                lost = self._setter.apply(target, entry, os.fstat(target))
+            elif self._setter.set_time(target, entry.mtime):
+                lost = ()
+            else:
+                lost = [b'time']
+        except OSError as exc:
+            raise errors.failed('set in the repository the attributes of',
+                                self._shown(name), exc) from exc
+        if lost:
+            self.problems.lost(self._shown(name), lost)
+        return manifest.line(entry, lost)
+
+    def _other(self, name):
+        """Anything that is not a regular file.
+
+        :returns: bytes, its line; None if it is gone.
+        """
+        text = None
+        if self._sfd is not None:
+            try:
+                entry = read_other(self._sfd, name)
+            except OSError as exc:
+                if exc.errno not in _GONE:
+                    raise self._unreadable(name, exc) from exc
+                entry = None
+            if entry is not None and entry.kind == b'F':
+                return self._copy(name)
+            if entry is not None:
+                text = self._make(entry)
+        if text is None:
+            self.progress.advance(1, 0)
+        return text
+
+    def _make(self, entry):
+        shown = self._shown(entry.name)
+        try:
+            lost = make_other(self._dfd, entry, self._setter)
+        except OSError as exc:
+            raise errors.failed('create in the repository', shown,
+                                exc) from exc
+        if lost:
+            self.problems.lost(shown, lost)
+        text = manifest.line(entry, lost)
+        self._lines.append(text)
+        self._done(entry.size)
+        return text
+
+    # -- hard links
+
+    def _links(self, records):
+        """Names of files that have more than one; sorted by inode."""
+        at = 0
+        while at < len(records):
+            end = at
+            while end < len(records) and records[end][:2] == records[at][:2]:
+                end += 1
+            self._group(records[at:end])
+            at = end
+
+    def _group(self, records):
+        """All names of one inode: the first is copied, the rest linked."""
+        first = entered = None
+        inode = records[0][1]
+        strangers = []
+        for _, _, path, name in records:
+            st = self._look(path, name)
+            if st is None:
+                self.progress.advance(1, 0)
+            elif st.st_ino != inode:
+                # Replaced since; written later, not to part the group.
+                strangers.append((path, name))
+            elif first and self._join(name, st, first, entered):
+                entered = path
+            else:
+                text = self._head(path, name, st)
+                if text is not None:
+                    first = (path, name, _is_stored(text))
+                    entered = path
+        for path, name in strangers:
+            st = self._look(path, name)
+            if st is None:
+                self.progress.advance(1, 0)
+            else:
+                self._head(path, name, st)
+
+    def _look(self, path, name):
+        """The state of a name now, or None; goes to its directory."""
+        self._enter_source(path)
+        self._dfd = self._data.enter(path)
+        if self._sfd is None:
+            return None
+        try:
+            return os.stat(name, dir_fd=self._sfd, follow_symlinks=False)
+        except OSError as exc:
+            if exc.errno in _GONE:
+                return None
+            raise self._unreadable(name, exc) from exc
+
+    def _head(self, path, name, st):
+        """Store the first name of a group; its line, or None."""
+        self._lines.append(b'd %b\n' % manifest.quote(path))
+        if stat.S_ISREG(st.st_mode):
+            return self._file((name, st.st_ino, st.st_size, st.st_mtime_ns,
+                               st.st_ctime_ns))
+        return self._other(name)
+
+    def _join(self, name, st, first, entered):
+        """Add a name to the group. False if it can't be."""
+        first_path, first_name, stored = first
+        path = self._path
+        text = b'H %b\n' % manifest.quote(name)
+        if stored:
+            # The other descriptor may be let go by entering this one.
+            here = os.dup(self._dfd)
+            try:
+                os.link(first_name, name,
+                        src_dir_fd=self._data.enter(first_path),
+                        dst_dir_fd=here, follow_symlinks=False)
+            except OSError as exc:
+                if exc.errno == errno.EMLINK:
+                    return False
+                raise errors.failed('create in the repository',
+                                    self._shown(name), exc) from exc
+            finally:
+                os.close(here)
+        else:
+            text = b'H %b lost=node\n' % manifest.quote(name)
+        if path != entered:
+            self._lines.append(b'c %b\n' % manifest.quote(path))
+        self._lines.append(text)
+        self.files += 1
+        self.progress.advance(1, st.st_size)
+        return True
+
+
+class _Other(Exception):
+    """Not a regular file any more."""
+
+
+def _is_stored(text):
+    return b'node' not in manifest.parse(text[:-1]).lost
+
+
+def _born(directory):
+    """Owner and group that a file created in a directory gets."""
+    fd = beneath.scratch(directory)
+    st = os.fstat(fd)
+    os.close(fd)
+    return st.st_uid, st.st_gid
+
+
+def _open_part(directory):
+    """This process's part of the manifest: (path, descriptor, size)."""
+    name = f'{layout.PARTS}/{os.urandom(8).hex()}'
+    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+                 | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    head = f'part 1 {system.boot_id()}\n'.encode()
+    content.write_all(fd, head)
+    return name, fd, len(head)
+
+
+def read_other(directory, name):
+    """The entry of anything but a directory.
+
+    :returns: a :class:`~.manifest.Entry`; of kind ``F``, without a digest,
+        for a regular file; None for a directory.
+    :raises OSError: among others if it is gone.
+    """
+    st = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if stat.S_ISREG(st.st_mode):
+        return manifest.of_stat(b'F', name, st)
+    kind = manifest.KINDS.get(stat.S_IFMT(st.st_mode))
+    if kind is None:
+        return None
+    extra, size = None, 0
+    if kind == b'L':
+        extra = os.readlink(name, dir_fd=directory)
+        size = len(extra)
+    elif kind in b'CB':
+        extra = st.st_rdev
+    xattrs = attributes.read_xattrs(attributes.special(directory, name),
+                                    follow=False)
+    return manifest.of_stat(kind, name, st, extra, xattrs, size)
+
+
+def make_other(directory, entry, setter, name=None):
+    """Create anything but a regular file or directory, attributes and all.
+
+    :param name: bytes, to create it under another name.
+    :returns: list of bytes for ``lost=``; just ``node`` if it can't be.
+    """
+    name = name or entry.name
+    try:
+        if entry.kind == b'L':
+            os.symlink(entry.extra, name, dir_fd=directory)
+        else:
+            os.mknod(name, manifest.TYPES[entry.kind] | entry.mode,
+                     entry.extra or 0, dir_fd=directory)
+    except OSError as exc:
+        if exc.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS,
+                         errno.EINVAL):
+            return [b'node']
+        raise
+    path = attributes.special(directory, name)
+    lost = setter.apply(path, entry, os.stat(
+        name, dir_fd=directory, follow_symlinks=False), follow=False)
+    if entry.kind != b'L' and b'mode' not in lost:
+        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+        if stat.S_IMODE(mode) != entry.mode:
+            lost.append(b'mode')
+    return lost
+
+
+def set_directories(spans, spool, directory, progress):
+    """Give directories their attributes, when nothing is made in them any
+    more.
+
+    :param spans: iterator of (number, offset, size) in the spool.
+    :returns: dict like that of :class:`Storer`.
+    """
+    problems = errors.Problems()
+    setter = attributes.Setter(readable=True)
+    data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
+    descent = beneath.Descent(data)
+    name, part, end = _open_part(directory)
+    done = []
+    files = 0
+    os.umask(0)
+    for number, offset, size in spans:
+        texts = []
+        for text in spool.get(offset, size):
+            entry = manifest.parse(text[:-1])
+            try:
+                fd = descent.enter(entry.name)
+                lost = setter.apply(fd, entry, os.fstat(fd),
+                                    had=attributes.read_xattrs(fd))
+            except OSError as exc:
+                raise errors.failed(
+                    'set in the repository the attributes of', entry.name,
+                    exc) from exc
+            if lost:
+                problems.lost(entry.name, lost)
+                text = manifest.line(entry, lost)
+            texts.append(text)
+            counted = entry.name != beneath.ROOT
+            files += counted
+            progress.advance(int(counted), 0)
+        text = b''.join(texts)
+        content.write_all(part, text)
+        done.append((number, end, len(text)))
+        end += len(text)
+    return {'part': name, 'spans': done,
+            'files': files, 'bytes': 0, 'stored_bytes': 0, 'kept': 0,
+            'problems': problems.sentences, 'count': problems.count}

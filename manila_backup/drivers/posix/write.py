@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The third step of a restore: writing what differs.
+
+New content gets a temporary name in its directory and is renamed over the
+old, so that whoever looks, or a kill, finds the one or the other. The names
+are random, and are among what a later run removes as not being in the backup.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import check
+from manila_backup.drivers.posix import compare
+from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import store
+
+_OCCUPIED = frozenset((errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST))
+
+
+class Writer:
+    """Writes what the comparison found; one per process.
+
+    :param data: int, descriptor of the backup's tree.
+    :param root: int, of the share.
+    :param spools: list of :class:`~.scan.Spool`, by number.
+    """
+
+    def __init__(self, data, root, spools, progress):
+        self._spools = spools
+        self._progress = progress
+        self._stored = beneath.Descent(data)
+        self._target = beneath.MakingDescent(root, replace=True)
+        self._setter = attributes.Setter()
+        self._problems = errors.Problems()
+        self._prefix = b'.manila-backup-%b-' % os.urandom(8).hex().encode()
+        self._made = 0
+        self._written = 0
+        self._path = self._fd = None
+        self._inherits = False
+
+    def __call__(self, inbox):
+        os.umask(0)
+        for number, offset, size in inbox:
+            for path, flags, text, links in self._spools[number].get(offset,
+                                                                     size):
+                entry = manifest.parse(text)
+                try:
+                    self._one(path, flags, entry, links)
+                except OSError as exc:
+                    raise errors.failed(
+                        'restore in the share',
+                        beneath.join(path, entry.name), exc) from exc
+        return {'written': self._written,
+                'problems': self._problems.sentences,
+                'count': self._problems.count}
+
+    def _enter(self, path):
+        fd = self._target.enter(path)
+        if path != self._path:
+            self._path = path
+            self._inherits = attributes.DEFAULT_ACL in os.listxattr(fd)
+        return fd
+
+    def _temporary(self):
+        self._made += 1
+        return b'%b%d' % (self._prefix, self._made)
+
+    def _one(self, path, flags, entry, links):
+        fd = self._enter(path)
+        counted = 0
+        st = check.look(fd, entry.name)
+        if st is None or flags & compare.CONTENT or (
+                flags & compare.LINKS
+                and self._is_shared(st, fd, entry, links)):
+            counted = self._new(fd, path, entry)
+        elif flags & compare.ATTRIBUTES:
+            self._adjust(fd, path, entry, st)
+        if links:
+            self._link(path, entry, links)
+        self._progress.advance(1 + len(links), entry.size - counted)
+
+    def _is_shared(self, st, fd, entry, links):
+        """Whether a file has names that the backup does not give it."""
+        names = 1
+        for path, text in links:
+            there = check.look(self._enter(path),
+                               manifest.link_name(text)[0])
+            names += there is not None and os.path.samestat(st, there)
+        return st.st_nlink != names
+
+    def _new(self, fd, path, entry):
+        """Create an entry anew.
+
+        :returns: int, bytes that were counted as progress already.
+        """
+        fd = self._enter(path)
+        name = self._temporary()
+        if entry.kind == b'F':
+            lost, counted = self._file(fd, path, entry, name)
+        else:
+            lost = store.make_other(fd, entry, self._setter, name)
+            counted = 0
+        if lost:
+            self._problems.lost(beneath.join(path, entry.name), lost)
+        if b'node' not in lost:
+            self._over(fd, name, entry.name)
+        return counted
+
+    def _over(self, fd, name, final):
+        """Rename over whatever is there."""
+        try:
+            os.rename(name, final, src_dir_fd=fd, dst_dir_fd=fd)
+        except OSError as exc:
+            if exc.errno not in _OCCUPIED:
+                self._drop(fd, name)
+                raise
+            beneath.remove(final, fd, self._progress.check)
+            os.rename(name, final, src_dir_fd=fd, dst_dir_fd=fd)
+
+    def _drop(self, fd, name):
+        try:
+            os.unlink(name, dir_fd=fd)
+        except OSError:
+            pass    # the error that is on its way says more
+
+    def _file(self, fd, path, entry, name):
+        """A regular file under a temporary name: (lost, bytes counted)."""
+        source = os.open(entry.name, store.READ,
+                         dir_fd=self._stored.enter(path))
+        try:
+            target = os.open(name, store.CREATE, entry.mode & 0o777
+                             | 0o200, dir_fd=fd)
+            try:
+                counted = self._fill(source, target, path, entry)
+                st = os.fstat(target)
+                had = (attributes.read_xattrs(target) if self._inherits
+                       else ())
+                return self._setter.apply(target, entry, st,
+                                          had=had), counted
+            except BaseException:
+                self._drop(fd, name)
+                raise
+            finally:
+                os.close(target)
+        finally:
+            os.close(source)
+
+    def _fill(self, source, target, path, entry):
+        counted = 0
+
+        def tick(count):
+            nonlocal counted
+            counted += count
+            self._progress.advance(0, count)
+
+        try:
+            if not stat.S_ISREG(os.fstat(source).st_mode):
+                raise content.Changed
+            if entry.size > content.SMALL:
+                self._written += content.clone(source, target, entry.size,
+                                               tick)
+                return counted
+            data = content.read_small(source, entry.size)
+            if hashlib.sha256(data).hexdigest().encode() != entry.extra:
+                raise content.Changed
+        except content.Changed:
+            raise base.DamagedBackup(
+                'The backup was damaged while it was restored: '
+                f'"{errors.printable(beneath.join(path, entry.name))}".'
+            ) from None
+        if data:
+            content.write_all(target, data)
+        self._written += len(data)
+        return 0
+
+    def _adjust(self, fd, path, entry, st):
+        """Only the attributes."""
+        fd = self._enter(path)
+        if entry.kind != b'F':
+            special = attributes.special(fd, entry.name)
+            lost = self._setter.apply(
+                special, entry, st, follow=False,
+                had=attributes.read_xattrs(special, follow=False))
+        else:
+            target = os.open(entry.name, store.READ, dir_fd=fd)
+            try:
+                lost = self._setter.apply(
+                    target, entry, os.fstat(target),
+                    had=attributes.read_xattrs(target))
+            finally:
+                os.close(target)
+        if lost:
+            self._problems.lost(beneath.join(path, entry.name), lost)
+
+    def _link(self, path, entry, links):
+        """Make all names of a group names of one file."""
+        first = os.dup(self._enter(path))
+        try:
+            st = check.look(first, entry.name)
+            if st is None:
+                return      # a node that could not be made; it was said
+            for where, text in links:
+                name, _ = manifest.link_name(text)
+                fd = self._enter(where)
+                there = check.look(fd, name)
+                if there is not None and os.path.samestat(st, there):
+                    continue
+                temporary = self._temporary()
+                os.link(entry.name, temporary, src_dir_fd=first,
+                        dst_dir_fd=fd, follow_symlinks=False)
+                self._over(fd, temporary, name)
+        finally:
+            os.close(first)
