@@ -116,6 +116,10 @@ def from_exception(exc):
         return Fault(503, 'The service is not available right now. Try '
                           'again later.',
                      {'Retry-After': str(RETRY_AFTER)})
+    if isinstance(exc, db_exc.DBDuplicateEntry):
+        # Two requests made the same thing at the same time.
+        LOG.info('Refused by a unique constraint: %s', exc)
+        return Fault(409, 'Another request came first.')
     LOG.error('Unexpected error', exc_info=exc)
     return Fault(500, 'The server could not handle the request because of '
                       'an unexpected error.')

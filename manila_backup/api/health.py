@@ -5,10 +5,11 @@ import logging
 import socket
 import types
 
-import oslo_messaging as messaging
 from oslo_middleware import healthcheck
 from oslo_middleware.healthcheck import pluginbase
 import sqlalchemy as sa
+
+from manila_backup.operations import rpc
 
 LOG = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def bus_check(conf):
     """
     def check():
         problem = None
-        for host in messaging.TransportURL.parse(conf).hosts:
+        for host in rpc.messaging.TransportURL.parse(conf).hosts:
             address = host.hostname, int(host.port or BUS_PORT)
             try:
                 socket.create_connection(address, BUS_TIMEOUT).close()

@@ -16,6 +16,7 @@ UNMANAGE = 'share:unmanage'
 EXTEND = 'share:extend'
 SHRINK = 'share:shrink'
 RESET_STATUS = 'share:reset_status'
+RESET_TASK_STATE = 'share:reset_task_state'
 FORCE_DELETE = 'share:force_delete'
 EXPORT_LOCATIONS = 'share_export_location:index'
 EXPORT_LOCATION = 'share_export_location:show'
@@ -56,6 +57,9 @@ RULES = [
               'POST /v2/shares/{share_id}/action (shrink)'),
     base.rule(RESET_STATUS, base.ADMIN, 'Set the status of a share.',
               'POST /v2/shares/{share_id}/action (reset_status)'),
+    base.rule(RESET_TASK_STATE, base.MEMBER,
+              'Say that a share is in no task, which is always so.',
+              'POST /v2/shares/{share_id}/action (reset_task_state)'),
     base.rule(FORCE_DELETE, base.ADMIN,
               'Delete a share whatever its status.',
               'POST /v2/shares/{share_id}/action (force_delete)'),

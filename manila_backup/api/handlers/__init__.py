@@ -5,6 +5,7 @@ Each module declares its paths below ``/v2`` as ``ROUTES``: a dict of path to
 dict of method to :class:`~manila_backup.api.operation.Operation`.
 """
 
+from manila_backup.api.handlers import cloud
 from manila_backup.api.handlers import share_actions
 from manila_backup.api.handlers import share_backups
 from manila_backup.api.handlers import share_details
@@ -13,7 +14,7 @@ from manila_backup.api.handlers import shares
 
 #: Where this service keeps the shares; with another source they are Manila's
 #: to show.
-LOCAL = (shares, share_actions, share_details, share_types)
+LOCAL = (shares, share_actions, share_details, share_types, cloud)
 
 
 def routes(conf):

@@ -48,6 +48,10 @@ def _reset_status(admission, context, share_id, asked):
     admission.reset_share_status(context, share_id, asked['status'])
 
 
+def _reset_task_state(admission, context, share_id, asked):
+    """Say that a share is in no task, which none ever is here."""
+
+
 def _force_delete(admission, context, share_id, asked):
     """Begin to delete a share whatever its status."""
     admission.delete_share(context, share_id, force=True)
@@ -65,6 +69,7 @@ _ALL = {
     'os-shrink': (policies.SHRINK, _shrink),
     'reset_status': (policies.RESET_STATUS, _reset_status),
     'os-reset_status': (policies.RESET_STATUS, _reset_status),
+    'reset_task_state': (policies.RESET_TASK_STATE, _reset_task_state),
     'force_delete': (policies.FORCE_DELETE, _force_delete),
     'os-force_delete': (policies.FORCE_DELETE, _force_delete),
     'unmanage': (policies.UNMANAGE, _unmanage),

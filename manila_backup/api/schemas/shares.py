@@ -96,6 +96,10 @@ ACTIONS = {
     'os-shrink': _resize('os-shrink'),
     'reset_status': validation.Schema(types.wrapped(
         'reset_status', {'status': _STATUS}, ['status'])),
+    # There are no tasks here, so there is only one state to reset to; the
+    # command line client does that whatever else it sets.
+    'reset_task_state': validation.Schema(types.wrapped(
+        'reset_task_state', {'task_state': types.NOTHING}, ['task_state'])),
     'os-reset_status': validation.Schema(types.wrapped(
         'os-reset_status', {'status': _STATUS}, ['status'])),
 }

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Availability zones, services, limits and quotas."""
+
+from manila_backup.api import operation
+from manila_backup.api.schemas import types
+from manila_backup.api.views import cloud as views
+from manila_backup.conf import quota as quota_conf
+from manila_backup.db import quotas
+from manila_backup.db import services
+from manila_backup.db import usage
+from manila_backup.policies import cloud as policies
+
+#: What a list of services can be filtered by: parameter to key.
+_SERVICE_FILTERS = {name: types.text for name in (
+    'binary', 'host', 'zone', 'state', 'status')}
+
+
+@operation.operation(policies.AVAILABILITY_ZONES)
+def availability_zones(req):
+    """Availability zones."""
+    found = req.services.database.read(usage.availability_zones)
+    names = sorted({req.services.conf.availability_zone, *found})
+    return 200, {'availability_zones': [
+        views.availability_zone(name) for name in names]}
+
+
+@operation.operation(policies.SERVICES, query=_SERVICE_FILTERS)
+def index(req, params):
+    """The service's processes, and whether they are alive."""
+    rows = req.services.database.read(
+        services.list_all, req.services.conf.service_down_time)
+    found = [views.service(req, row) for row in rows]
+    return 200, {'services': [
+        service for service in found
+        if all(service[name] == value for name, value in params.items())]}
+
+
+@operation.operation(policies.LIMITS)
+def limits(req):
+    """What the caller's project may use, and uses."""
+    quota, used = _read(req, req.context.project_id)
+    return 200, {'limits': views.limits(quota, used)}
+
+
+@operation.operation(policies.QUOTA_SHOW)
+def quota_show(req, project_id):
+    """The quotas of a project."""
+    return _quota_set(req, project_id)
+
+
+@operation.operation(policies.QUOTA_SHOW, since=(2, 25))
+def quota_detail(req, project_id):
+    """The quotas of a project, and what is used of them."""
+    return _quota_set(req, project_id, with_usage=True)
+
+
+@operation.operation(policies.QUOTA_SHOW)
+def quota_defaults(req, project_id):
+    """The quotas of projects that have none of their own."""
+    req.authorize(policies.QUOTA_SHOW, project_id)
+    return 200, {'quota_set': views.quota_set(req, project_id,
+                                              _defaults(req))}
+
+
+def _quota_set(req, project_id, with_usage=False):
+    req.authorize(policies.QUOTA_SHOW, project_id)
+    quota, used = _read(req, project_id)
+    return 200, {'quota_set': views.quota_set(
+        req, project_id, quota, used if with_usage else None)}
+
+
+def _defaults(req):
+    return {opt.dest: req.services.conf.quota[opt.dest]
+            for opt in quota_conf.OPTS}
+
+
+def _read(req, project_id):
+    """A project's limits and what it uses, each as a dict."""
+    def query(conn):
+        return (quotas.limits(conn, project_id),
+                usage.of_project(conn, project_id))
+    own, used = req.services.database.read(query)
+    return {**_defaults(req), **own}, used
+
+
+_QUOTA_SET = '/quota-sets/{project_id}'
+
+ROUTES = {
+    '/availability-zones': {'GET': availability_zones},
+    '/services': {'GET': index},
+    '/limits': {'GET': limits},
+    _QUOTA_SET: {'GET': quota_show},
+    f'{_QUOTA_SET}/detail': {'GET': quota_detail},
+    f'{_QUOTA_SET}/defaults': {'GET': quota_defaults},
+}
