@@ -85,9 +85,11 @@ class Repository:
     def share(self, place, make=False):
         """The directory of a share's backups.
 
+        :raises DriverError: the place has an id that can't be a name.
         :returns: int, a descriptor; or None if there is none and ``make`` is
             not set.
         """
+        component(place.backup_id)
         kind = beneath.MakingDescent if make else beneath.Descent
         descent = kind(self.fd)
         path = os.fsencode(f'{component(place.project_id)}/'

@@ -240,7 +240,8 @@ class Storer:
                 raise _Other
             if 0 <= time.time_ns() - st.st_ctime_ns < _TICK_NS:
                 time.sleep(_TICK_NS / 1e9)
-                st = os.fstat(source)
+                if not content.same(os.fstat(source), st):
+                    raise content.Changed
             target = self._create(name, st)
             try:
                 if st.st_size <= content.SMALL:
