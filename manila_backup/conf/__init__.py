@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every option of the service, a module per group; nothing registers options
+anywhere else.
+
+A process makes its configuration with :func:`load` and passes it on; there is
+no global one.
+"""
+
+from oslo_config import cfg
+from oslo_db import options as db_options
+from oslo_log import log
+from oslo_middleware import cors
+from oslo_policy import opts as policy_opts
+
+from manila_backup import exception
+from manila_backup import version
+from manila_backup.conf import api
+from manila_backup.conf import auth
+from manila_backup.conf import backup
+from manila_backup.conf import base
+from manila_backup.conf import local_shares
+from manila_backup.conf import posix
+from manila_backup.conf import quota
+from manila_backup.conf import shares
+
+GROUPS = (base, api, auth, backup, posix, shares, local_shares, quota)
+
+PROJECT = 'manila-backup'
+
+
+def register(conf):
+    """Register this service's options on ``conf`` and set the libraries'
+    defaults that suit it."""
+    for module in GROUPS:
+        conf.register_opts(module.OPTS, group=module.GROUP)
+    log.register_options(conf)
+    db_options.set_defaults(conf)
+    policy_opts.set_defaults(conf, 'policy.yaml')
+    return conf
+
+
+def load(args, prog, cli_opts=(), default_config_files=None,
+         configure=None):
+    """Read the command line and the configuration files.
+
+    :param args: list of str, without the program's name.
+    :param prog: str, the command's name: also that of the configuration
+        file it looks for beside ``manila-backup.conf``.
+    :param cli_opts: more options of this command.
+    :param default_config_files: list of str, or None for the usual places.
+    :param configure: called with the ``ConfigOpts`` before anything is
+        read, to set other defaults.
+    :returns: a new ``oslo_config.cfg.ConfigOpts``.
+    :raises manila_backup.exception.ConfigurationError: a file is missing
+        or malformed, or a value is not valid.
+    """
+    conf = register(cfg.ConfigOpts())
+    if configure:
+        configure(conf)
+    conf.register_cli_opts(cli_opts)
+    try:
+        conf(args, project=PROJECT, prog=prog, version=version.string(),
+             default_config_files=default_config_files)
+        check(conf)
+    except (cfg.Error, ValueError) as exc:
+        raise exception.ConfigurationError(
+            f'The configuration is not valid: {exc}') from exc
+    return conf
+
+
+def check(conf):
+    """Read every option of this service once, so that a bad value is told
+    at start and not in the middle of the first request."""
+    for module in GROUPS:
+        group = conf if module.GROUP is None else conf[module.GROUP]
+        for opt in module.OPTS:
+            group[opt.dest]
+
+
+def setup_logging(conf):
+    """Send the log where the ``[DEFAULT]`` log options say."""
+    log.set_defaults(default_log_levels=log.get_default_log_levels() + [
+        'oslo.messaging=WARNING', 'oslo_messaging=WARNING',
+        'alembic=WARNING', 'waitress=WARNING', 'routes.middleware=WARNING'])
+    log.setup(conf, PROJECT)
+
+
+def list_opts():
+    """For oslo-config-generator and the configuration reference."""
+    return [(module.GROUP or 'DEFAULT', module.OPTS) for module in GROUPS]
+
+
+def set_generator_defaults():
+    """For oslo-config-generator: the libraries' defaults as this service
+    sets them."""
+    policy_opts.set_defaults(cfg.CONF, 'policy.yaml')
+    cors.set_defaults(allow_headers=[
+        'X-Auth-Token', 'X-OpenStack-Manila-API-Version',
+        'X-OpenStack-Manila-API-Experimental', 'OpenStack-API-Version'])

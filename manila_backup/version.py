@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which release of the service this is."""
+
+from pbr import version as pbr_version
+
+_INFO = pbr_version.VersionInfo('manila-backup')
+
+
+def string():
+    """The version, as pip shows it."""
+    return _INFO.version_string()
