@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interface of a backup driver, and what it is given to work with.
+
+A driver copies, and knows nothing else: no database, no RPC, no HTTP. It
+gets a directory to read from or write to, a :class:`Place` that names the
+backup in its repository, and a :class:`~manila_backup.drivers.progress.
+Progress` to count on. Every method that moves data runs in an operating
+system process of its own, which the worker may kill at any instant (SIGKILL:
+that is how an operation is cancelled), so each must be safe to kill and safe
+to run again under a higher attempt number.
+"""
+
+import abc
+import dataclasses
+import enum
+
+from manila_backup import exception
+
+
+class DriverError(exception.WorkFailed):
+    """The driver could not do it."""
+
+
+class RepositoryUnavailable(DriverError):
+    """The place where backups are kept can't be reached or is not ours."""
+
+    def __init__(self, message, retryable=True):
+        super().__init__(message, retryable)
+
+
+class DamagedBackup(DriverError):
+    """What the repository holds is not what was stored."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Names one backup in any repository. The ids are canonical UUIDs or
+    project ids: drivers reject what would not be a single path component."""
+
+    project_id: str
+    share_id: str
+    backup_id: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What one run of a driver did.
+
+    :ivar files: number of directory entries handled, of every kind.
+    :ivar bytes: sum of their apparent sizes, in bytes.
+    :ivar stored_bytes: bytes of file content that were really written.
+    :ivar problems: sentences, a file each, about what could not be carried
+        over in full (an extended attribute the filesystem can't hold, a file
+        that would not hold still); at most :data:`MAX_PROBLEMS`.
+    :ivar problem_count: how many there were in all.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    stored_bytes: int = 0
+    problems: tuple = ()
+    problem_count: int = 0
+
+
+MAX_PROBLEMS = 100
+
+
+class StoredState(enum.Enum):
+    """How far a thing found in a repository has come."""
+
+    PUBLISHED = 'published'
+    PARTIAL = 'partial'     # an attempt's unfinished work
+    TRASH = 'trash'         # a deletion's unfinished work
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """One thing found in a repository (:meth:`BackupDriver.contents`)."""
+
+    place: Place
+    state: StoredState
+    attempt: int | None = None
+
+
+class BackupDriver(abc.ABC):
+    """A way to keep backups. Loaded by stevedore from the entry point group
+    ``manila_backup.drivers``; the entry point's name is the driver's name
+    and the ``backup_type`` that callers ask for.
+
+    An instance must be picklable and cheap to make: it crosses into the
+    process that copies. It holds settings, never open files.
+    """
+
+    #: JSON schema ``properties`` of the driver's own ``backup_options``
+    #: (every value is a string); ``backup_type`` is not among them.
+    OPTIONS: dict = {}
+
+    @classmethod
+    @abc.abstractmethod
+    def from_conf(cls, conf):
+        """Make an instance from the service's configuration.
+
+        :param conf: an ``oslo_config.cfg.ConfigOpts``.
+        :raises manila_backup.exception.ConfigurationError: an option is
+            missing or makes no sense.
+        """
+
+    @abc.abstractmethod
+    def check(self):
+        """Make sure that the repository can be used, creating it on first
+        use.
+
+        :raises RepositoryUnavailable: it can't.
+        """
+
+    @abc.abstractmethod
+    def backup(self, place, attempt, source, options, progress):
+        """Copy a directory into the repository, unpublished.
+
+        Returns only when all of it is on stable storage and complete; what
+        it made stays invisible until :meth:`publish`. It may take over what
+        a lower attempt of the same place left, and must cope with that
+        attempt's processes still running.
+
+        :param place: the :class:`Place` to store to.
+        :param attempt: int, the fencing token: higher than any before.
+        :param source: str, the directory to read.
+        :param options: dict of str to str, valid by :attr:`OPTIONS`.
+        :param progress: a :class:`Progress`; the driver sets the totals as
+            soon as it can and counts as it goes.
+        :returns: a :class:`Report`.
+        :raises DriverError: nothing that was written is visible.
+        """
+
+    @abc.abstractmethod
+    def publish(self, place, attempt):
+        """Make what :meth:`backup` prepared visible, atomically.
+
+        Quick; runs in the worker itself while it holds the lease. Publishing
+        what is already published by the same attempt is no error.
+
+        :raises DriverError: there is nothing of that attempt to publish.
+        """
+
+    @abc.abstractmethod
+    def restore(self, place, attempt, target, progress):
+        """Make a directory's content equal to a published backup.
+
+        What the backup lacks is removed, what is equal is not rewritten.
+        Running it again after a kill at any point completes it.
+
+        :param target: str, the directory to write to. It is the share's
+            root: its own attributes are restored too.
+        :returns: a :class:`Report`.
+        :raises DamagedBackup: before the target is touched wherever that
+            can be known.
+        """
+
+    @abc.abstractmethod
+    def delete(self, place, attempt, progress):
+        """Remove a backup, published or not. Removing one that isn't there
+        is no error.
+
+        :raises DriverError: something was left; it is not visible any more
+            unless the message says so.
+        """
+
+    @abc.abstractmethod
+    def discard(self, place, attempt):
+        """Remove what attempts up to and including ``attempt`` left
+        unpublished. Removing nothing is no error."""
+
+    @abc.abstractmethod
+    def verify(self, place, progress):
+        """Re-read a published backup and compare it with what was recorded.
+
+        :returns: list of str, a sentence for each damage; empty if sound.
+        """
+
+    @abc.abstractmethod
+    def contents(self):
+        """Iterate over everything in the repository.
+
+        :returns: iterator of :class:`Stored`.
+        """

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counters and a deadline in memory shared between worker and copiers.
+
+The worker reads the counters at every tick and pushes the deadline forward
+each time the database grants it another lease term; the process that copies,
+and any processes it forks, count in slots of their own (one writer a slot, so
+no lock) and stop by themselves once the deadline has passed. That is what
+keeps a worker that was frozen and thawed from writing another byte: its lease
+ran out on the clock that goes on ticking during a suspend.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import time
+
+_DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _HEADER = range(4)
+
+#: The exit status of a process that found its deadline passed.
+FENCED_EXIT = 75
+
+
+def now():
+    """Nanoseconds on a clock that no one can set and that counts suspends."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+class Progress:
+    """One operation's counters.
+
+    :param slots: int, how many processes can count at once.
+    :param context: the multiprocessing context of the process that will be
+        started with this object among its arguments.
+    """
+
+    def __init__(self, slots=16, context=multiprocessing):
+        self._cells = context.RawArray(ctypes.c_int64, _HEADER + 2 * slots)
+        self.slots = slots
+        self._mine = _HEADER
+
+    def extend(self, seconds):
+        """Worker: let the copiers go on for so many seconds from now.
+
+        :param seconds: float; counted from *before* the lease was asked
+            for, so that it can't outlast what the database granted.
+        """
+        self._cells[_DEADLINE] = now() + int(seconds * 1e9)
+
+    def expect(self, files, size):
+        """Copier: set what there is to do in all (entries, bytes)."""
+        self._cells[_FILES_TOTAL] = files
+        self._cells[_BYTES_TOTAL] = size
+
+    def use_slot(self, number):
+        """Copier: count in this slot from here on. Slot 0 belongs to the
+        operation's own process; each process it forks takes another."""
+        if not 0 <= number < self.slots:
+            raise ValueError(f'no slot {number}')
+        self._mine = _HEADER + 2 * number
+
+    def advance(self, files, size):
+        """Copier: count entries and bytes as done; ends the process if the
+        lease has run out."""
+        cells = self._cells
+        cells[self._mine] += files
+        cells[self._mine + 1] += size
+        deadline = cells[_DEADLINE]
+        if deadline and now() > deadline:
+            # Not an exception: no handler or destructor may write again.
+            os._exit(FENCED_EXIT)
+
+    def check(self):
+        """Copier: end the process if the lease has run out."""
+        self.advance(0, 0)
+
+    def read(self):
+        """(files done, bytes done, files total, bytes total) right now."""
+        cells = self._cells
+        return (sum(cells[_HEADER::2]), sum(cells[_HEADER + 1::2]),
+                cells[_FILES_TOTAL], cells[_BYTES_TOTAL])
