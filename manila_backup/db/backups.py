@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Queries about share backups."""
+
+import sqlalchemy as sa
+
+from manila_backup.db import listing
+from manila_backup.db import models
+from manila_backup.db import rows
+
+TABLE = models.share_backups
+
+
+def get(conn, backup_id, project_id=None):
+    """The backup's row, or None; see :func:`rows.get`."""
+    return rows.get(conn, TABLE, backup_id, project_id)
+
+
+def usage(conn, project_id):
+    """What a project's backups come to.
+
+    :returns: (number of backups, sum of their sizes in GiB).
+    """
+    found = conn.execute(
+        sa.select(sa.func.count(), sa.func.sum(TABLE.c.size))
+        .where(TABLE.c.project_id == project_id)).one()
+    return found[0], int(found[1] or 0)
+
+
+def count_of_share(conn, share_id):
+    """How many backups a share has."""
+    return rows.count(conn, TABLE, TABLE.c.share_id == share_id)
+
+
+def list_page(conn, project_id=None, filters=None, brief=False,
+              sort_key='created_at', descending=True, limit=None, offset=0):
+    """A page of backups.
+
+    :param project_id: str, or None for those of all projects.
+    :param filters: dict, see :func:`listing.conditions`.
+    :param brief: True to read only id, share_id and status.
+    :param sort_key: str, a column's name.
+    :param limit: int, the most rows to return, or None for all.
+    :param offset: int, how many rows to skip.
+    :returns: list of rows.
+    """
+    columns = ((TABLE.c.id, TABLE.c.share_id, TABLE.c.status) if brief
+               else TABLE.c)
+    query = sa.select(*columns).where(*_conditions(project_id, filters))
+    return conn.execute(listing.page(query, TABLE, sort_key, descending,
+                                     limit, offset)).all()
+
+
+def count_all(conn, project_id=None, filters=None):
+    """How many backups :func:`list_page` has in all its pages."""
+    return rows.count(conn, TABLE, *_conditions(project_id, filters))
+
+
+def _conditions(project_id, filters):
+    if project_id is not None:
+        yield TABLE.c.project_id == project_id
+    yield from listing.conditions(TABLE, filters or {})

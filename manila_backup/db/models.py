@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables, as SQLAlchemy models.
+
+Queries are written against the tables (``ShareBackup.__table__``) and return
+plain rows: nothing loads lazily, and a row outlives its transaction. A row
+that is deleted is gone; what was done to it stays in ``operations`` until
+``db purge``.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from manila_backup.db import sqltime
+
+NAMING = {
+    'ix': 'ix_%(table_name)s_%(column_0_N_name)s',
+    'uq': 'uq_%(table_name)s_%(column_0_N_name)s',
+    'fk': 'fk_%(table_name)s_%(column_0_name)s',
+    'pk': 'pk_%(table_name)s',
+}
+
+#: utf8mb4_bin: project ids and names are told apart by case and accent, as
+#: they are on PostgreSQL and SQLite.
+MYSQL = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
+         'mysql_collate': 'utf8mb4_bin'}
+
+#: The longest path that can be a share's export path, in characters.
+MAX_PATH = 1024
+
+
+class Base(orm.DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING)
+
+
+def _id():
+    return sa.Column(sa.String(36), primary_key=True)
+
+
+def _text(size=255, **kw):
+    return sa.Column(sa.String(size), **kw)
+
+
+def _created_at():
+    return sa.Column(sqltime.Timestamp, nullable=False,
+                     default=sqltime.utcnow())
+
+
+def _updated_at():
+    return sa.Column(sqltime.Timestamp, onupdate=sqltime.utcnow())
+
+
+class ShareType(Base):
+    """A kind of share, as administrators offer them."""
+
+    __tablename__ = 'share_types'
+    __table_args__ = (sa.UniqueConstraint('name'), MYSQL)
+
+    id = _id()
+    name = _text(nullable=False)
+    description = _text()
+    is_public = sa.Column(sa.Boolean, nullable=False, default=True)
+    extra_specs = sa.Column(sa.JSON, nullable=False, default=dict)
+    created_at = _created_at()
+    updated_at = _updated_at()
+
+
+class Share(Base):
+    """A share that this service has a say in.
+
+    With the ``local`` source it is the share; with another it is what this
+    service remembers of one: its backup state and where its backups belong.
+    """
+
+    __tablename__ = 'shares'
+    __table_args__ = (
+        sa.UniqueConstraint('path_digest'),
+        sa.Index('ix_shares_project', 'project_id', 'created_at', 'id'),
+        sa.Index('ix_shares_created', 'created_at', 'id'),
+        MYSQL)
+
+    id = _id()
+    project_id = _text(nullable=False)
+    user_id = _text()
+    source = _text(32, nullable=False)
+    name = _text()
+    description = _text()
+    size = sa.Column(sa.Integer, nullable=False)        # GiB
+    share_proto = _text(32, nullable=False)
+    status = _text(32, nullable=False)
+    share_type_id = sa.Column(sa.ForeignKey('share_types.id'), index=True)
+    source_snapshot_id = _text(36)
+    host = _text()
+    availability_zone = _text()
+    is_public = sa.Column(sa.Boolean, nullable=False, default=False)
+    properties = sa.Column(sa.JSON, nullable=False, default=dict)
+    #: The directory of an adopted share; None where the source decides.
+    path = _text(MAX_PATH)
+    #: SHA-256 of ``path`` in hex: no directory is two shares.
+    path_digest = _text(64)
+    created_at = _created_at()
+    updated_at = _updated_at()
+
+
+class Snapshot(Base):
+    """A snapshot of a local share."""
+
+    __tablename__ = 'snapshots'
+    __table_args__ = (
+        sa.Index('ix_snapshots_project', 'project_id', 'created_at', 'id'),
+        MYSQL)
+
+    id = _id()
+    project_id = _text(nullable=False)
+    user_id = _text()
+    share_id = sa.Column(sa.ForeignKey('shares.id'), nullable=False,
+                         index=True)
+    name = _text()
+    description = _text()
+    size = sa.Column(sa.Integer, nullable=False)        # GiB
+    share_proto = _text(32, nullable=False)
+    status = _text(32, nullable=False)
+    created_at = _created_at()
+    updated_at = _updated_at()
+
+
+class AccessRule(Base):
+    """Who may mount a local share, as users asked for it."""
+
+    __tablename__ = 'access_rules'
+    __table_args__ = (
+        sa.UniqueConstraint('share_id', 'access_type', 'access_to'),
+        MYSQL)
+
+    id = _id()
+    share_id = sa.Column(sa.ForeignKey('shares.id', ondelete='CASCADE'),
+                         nullable=False)
+    access_type = _text(32, nullable=False)
+    access_to = _text(nullable=False)
+    access_level = _text(8, nullable=False)
+    state = _text(32, nullable=False)
+    created_at = _created_at()
+    updated_at = _updated_at()
+
+
+class ShareBackup(Base):
+    """A backup of a share."""
+
+    __tablename__ = 'share_backups'
+    __table_args__ = (
+        sa.Index('ix_share_backups_project',
+                 'project_id', 'created_at', 'id'),
+        sa.Index('ix_share_backups_project_share',
+                 'project_id', 'share_id', 'created_at', 'id'),
+        sa.Index('ix_share_backups_share', 'share_id', 'created_at', 'id'),
+        sa.Index('ix_share_backups_created', 'created_at', 'id'),
+        sa.Index('ix_share_backups_project_size', 'project_id', 'size'),
+        MYSQL)
+
+    id = _id()
+    project_id = _text(nullable=False)
+    user_id = _text()
+    share_id = sa.Column(sa.ForeignKey('shares.id'), nullable=False)
+    name = _text()
+    description = _text()
+    status = _text(32, nullable=False)
+    size = sa.Column(sa.Integer, nullable=False)        # GiB, of the share
+    availability_zone = _text()
+    host = _text()
+    topic = _text()
+    backup_type = _text(64, nullable=False)
+    progress = sa.Column(sa.Integer, nullable=False, default=0)
+    restore_progress = sa.Column(sa.Integer, nullable=False, default=0)
+    fail_reason = sa.Column(sa.Text)
+    created_at = _created_at()
+    updated_at = _updated_at()
+
+
+class Operation(Base):
+    """Something asked for that a worker does, or did.
+
+    No foreign keys to what it is about: the record outlives that.
+    """
+
+    __tablename__ = 'operations'
+    __table_args__ = (
+        # At most one live operation per backup: ``live`` is true or null,
+        # and nulls are all different.
+        sa.UniqueConstraint('backup_id', 'live'),
+        sa.Index('ix_operations_queue',
+                 'status', 'project_id', 'created_at', 'id'),
+        sa.Index('ix_operations_leases', 'status', 'lease_until'),
+        sa.Index('ix_operations_share', 'share_id', 'status'),
+        sa.Index('ix_operations_finished', 'finished_at'),
+        sa.Index('ix_operations_created', 'created_at', 'id'),
+        MYSQL)
+
+    id = _id()
+    kind = _text(32, nullable=False)
+    status = _text(16, nullable=False)
+    live = sa.Column(sa.Boolean)
+    project_id = _text(nullable=False)
+    user_id = _text()
+    request_id = _text(64)
+    share_id = _text(36)
+    backup_id = _text(36)
+    snapshot_id = _text(36)
+    driver = _text(64)
+    options = sa.Column(sa.JSON, nullable=False, default=dict)
+    #: The fencing token: grows with every claim.
+    attempt = sa.Column(sa.Integer, nullable=False, default=0)
+    #: How many attempts ended badly, against ``[backup] max_attempts``.
+    failures = sa.Column(sa.Integer, nullable=False, default=0)
+    worker = _text()
+    lease_until = sa.Column(sqltime.Timestamp)
+    not_before = sa.Column(sqltime.Timestamp)
+    files_total = sa.Column(sa.BigInteger, nullable=False, default=0)
+    files_done = sa.Column(sa.BigInteger, nullable=False, default=0)
+    bytes_total = sa.Column(sa.BigInteger, nullable=False, default=0)
+    bytes_done = sa.Column(sa.BigInteger, nullable=False, default=0)
+    error = sa.Column(sa.Text)
+    created_at = _created_at()
+    started_at = sa.Column(sqltime.Timestamp)
+    finished_at = sa.Column(sqltime.Timestamp)
+
+
+class Service(Base):
+    """A process of this service, and when it was last heard of."""
+
+    __tablename__ = 'services'
+    __table_args__ = (sa.UniqueConstraint('identity'), MYSQL)
+
+    id = sa.Column(sa.Integer, primary_key=True)
+    binary = _text(64, nullable=False)
+    host = _text(nullable=False)
+    #: host:pid:random, one per process and life.
+    identity = _text(nullable=False)
+    topic = _text()
+    availability_zone = _text()
+    version = _text(32)
+    rpc_version = _text(16)
+    last_seen = sa.Column(sqltime.Timestamp, nullable=False,
+                          default=sqltime.utcnow())
+    created_at = _created_at()
+
+
+class Quota(Base):
+    """A project's own limit for one resource, instead of the default."""
+
+    __tablename__ = 'quotas'
+    __table_args__ = (MYSQL,)
+
+    project_id = sa.Column(sa.String(255), primary_key=True)
+    resource = sa.Column(sa.String(64), primary_key=True)
+    hard_limit = sa.Column(sa.Integer, nullable=False)
+
+
+class ProjectLock(Base):
+    """One row a project, locked while something is admitted for it: what
+    makes counting for a quota exact under racing requests."""
+
+    __tablename__ = 'project_locks'
+    __table_args__ = (MYSQL,)
+
+    project_id = sa.Column(sa.String(255), primary_key=True)
+
+
+share_types = ShareType.__table__
+shares = Share.__table__
+snapshots = Snapshot.__table__
+access_rules = AccessRule.__table__
+share_backups = ShareBackup.__table__
+operations = Operation.__table__
+services = Service.__table__
+quotas = Quota.__table__
+project_locks = ProjectLock.__table__

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Queries about operations: the queue, the claims and the leases.
+
+A lease is held by ``(id, attempt)`` together: every claim raises the attempt,
+so whoever lost a lease can't change the row any more, whatever it believes.
+"""
+
+import sqlalchemy as sa
+
+from manila_backup.db import models
+from manila_backup.db import rows
+from manila_backup.db import sqltime
+from manila_backup import states
+
+TABLE = models.operations
+_Status = states.Operation
+
+
+def get(conn, operation_id):
+    """The operation's row, or None."""
+    return rows.get(conn, TABLE, operation_id)
+
+
+def live_of_backup(conn, backup_id):
+    """The live operation on a backup, locked, or None."""
+    return conn.execute(
+        sa.select(TABLE).where(TABLE.c.backup_id == backup_id,
+                               TABLE.c.live == sa.true())
+        .with_for_update()).first()
+
+
+def next_claimable(conn):
+    """Ids of operations that a worker may claim, fairest first.
+
+    Expired leases come before the queue: someone has waited for those
+    longest. In the queue, the project with the fewest running operations
+    comes first, and in it the oldest operation.
+
+    :returns: list of str, a few candidates; claiming each may still fail.
+    """
+    expired = conn.execute(
+        sa.select(TABLE.c.id).where(
+            TABLE.c.status.in_([str(_Status.RUNNING),
+                                str(_Status.CANCELLING)]),
+            TABLE.c.lease_until < sqltime.utcnow())
+        .order_by(TABLE.c.lease_until).limit(5)).scalars().all()
+    if expired:
+        return expired
+    return _queued(conn)
+
+
+def _queued(conn):
+    queued = TABLE.c.status == str(_Status.QUEUED)
+    running = dict(conn.execute(
+        sa.select(TABLE.c.project_id, sa.func.count())
+        .where(TABLE.c.status == str(_Status.RUNNING))
+        .group_by(TABLE.c.project_id)).all())
+    waiting = conn.execute(
+        sa.select(TABLE.c.project_id, sa.func.min(TABLE.c.created_at))
+        .where(queued).group_by(TABLE.c.project_id)).all()
+    waiting = sorted(waiting, key=lambda each: (
+        running.get(each[0], 0), each[1]))
+    found = []
+    for project_id, _oldest in waiting:
+        found += conn.execute(
+            sa.select(TABLE.c.id)
+            .where(queued, TABLE.c.project_id == project_id,
+                   sa.or_(TABLE.c.not_before.is_(None),
+                          TABLE.c.not_before <= sqltime.utcnow()))
+            .order_by(TABLE.c.created_at, TABLE.c.id).limit(5)
+        ).scalars().all()
+        if len(found) >= 5:
+            break
+    return found
+
+
+def claim(conn, operation_id, worker, ttl):
+    """Take an operation that is queued, or whose lease has run out.
+
+    One that was called off while a worker held it is taken only once that
+    worker's lease has run out, to finish calling it off; and no operation
+    starts on a backup or share on which another is still being called off.
+
+    :param worker: str, the identity of the claiming worker.
+    :param ttl: float, seconds the lease is good for.
+    :returns: the row as claimed, or None if another was faster.
+    """
+    row = conn.execute(sa.select(TABLE).where(TABLE.c.id == operation_id)
+                       .with_for_update()).first()
+    if row is None or not _may_claim(conn, row):
+        return None
+    crashed = row.status == _Status.RUNNING
+    conn.execute(sa.update(TABLE).where(TABLE.c.id == operation_id).values(
+        status=(row.status if row.status == _Status.CANCELLING
+                else str(_Status.RUNNING)),
+        worker=worker, attempt=row.attempt + 1,
+        failures=row.failures + crashed,
+        lease_until=sqltime.utc_in(ttl), not_before=None,
+        started_at=sa.func.coalesce(TABLE.c.started_at, sqltime.utcnow())))
+    return get(conn, operation_id)
+
+
+def _may_claim(conn, row):
+    if row.status == _Status.QUEUED:
+        other = TABLE.alias()
+        same = [column == value for column, value in (
+            (other.c.backup_id, row.backup_id),
+            (other.c.share_id, row.share_id)) if value is not None]
+        return not conn.execute(
+            sa.select(sa.literal(1)).where(
+                other.c.status == str(_Status.CANCELLING), sa.or_(*same))
+            .limit(1)).first()
+    if row.status in (_Status.RUNNING, _Status.CANCELLING):
+        return conn.execute(sa.select(sa.literal(1)).where(
+            TABLE.c.id == row.id,
+            TABLE.c.lease_until < sqltime.utcnow())).first() is not None
+    return False
+
+
+def renew(conn, held, ttl, counters):
+    """Keep an operation's lease and note its progress.
+
+    :param held: the row as claimed.
+    :param counters: (files done, bytes done, files total, bytes total).
+    :returns: bool, False when it is not ours any more or was called off.
+    """
+    files_done, bytes_done, files_total, bytes_total = counters
+    return _held(conn, held, dict(
+        lease_until=sqltime.utc_in(ttl), files_done=files_done,
+        bytes_done=bytes_done, files_total=files_total,
+        bytes_total=bytes_total), _Status.RUNNING)
+
+
+def finish(conn, held, status, error=None):
+    """End an operation that we hold.
+
+    :param status: DONE, FAILED or CANCELLED.
+    :returns: bool, False when it is not ours any more.
+    """
+    was = [old for old in states.sources(status) if old != _Status.QUEUED]
+    return _held(conn, held, dict(
+        status=str(status), live=None, lease_until=None, error=error,
+        finished_at=sqltime.utcnow()), was)
+
+
+def release(conn, held, delay=0.0, failed=False, error=None):
+    """Put an operation that we hold back into the queue.
+
+    :param delay: float, seconds before it may be claimed again.
+    :param failed: bool, whether the attempt counts as a failed one.
+    :returns: bool, False when it is not ours any more or was called off.
+    """
+    return _held(conn, held, dict(
+        status=str(_Status.QUEUED), lease_until=None, worker=None,
+        failures=TABLE.c.failures + int(failed), error=error,
+        not_before=sqltime.utc_in(delay) if delay else None),
+        _Status.RUNNING)
+
+
+def _held(conn, held, values, status):
+    return rows.update(conn, TABLE, held.id, values, status=status,
+                       attempt=held.attempt, worker=held.worker)
+
+
+def cancel(conn, row):
+    """Call off a live operation (locked before).
+
+    :returns: bool, True if it is over with that; False if a worker holds
+        it, who will stop and finish calling it off.
+    """
+    if row.status == _Status.QUEUED:
+        values = dict(status=str(_Status.CANCELLED),
+                      finished_at=sqltime.utcnow())
+    else:
+        values = dict(status=str(_Status.CANCELLING))
+    conn.execute(sa.update(TABLE).where(TABLE.c.id == row.id)
+                 .values(live=None, **values))
+    return row.status == _Status.QUEUED
+
+
+def next_event(conn):
+    """When something will be there to claim without anyone saying so.
+
+    :returns: float, seconds until the first lease runs out or the first
+        delayed operation is due; None if there is nothing of the kind.
+    """
+    soonest = conn.execute(sa.select(
+        sa.func.min(TABLE.c.lease_until), sqltime.utcnow()).where(
+            TABLE.c.status.in_([str(_Status.RUNNING),
+                                str(_Status.CANCELLING)]))).one()
+    delayed = conn.execute(sa.select(
+        sa.func.min(TABLE.c.not_before)).where(
+            TABLE.c.status == str(_Status.QUEUED),
+            TABLE.c.not_before.is_not(None))).scalar()
+    times = [each for each in (soonest[0], delayed) if each is not None]
+    if not times:
+        return None
+    return max(0.0, (min(times) - soonest[1]).total_seconds())
+
+
+def list_recent(conn, status=None, limit=100):
+    """Operations, newest first.
+
+    :param status: list of str to have only those.
+    """
+    query = sa.select(TABLE).order_by(
+        TABLE.c.created_at.desc(), TABLE.c.id.desc()).limit(limit)
+    if status:
+        query = query.where(TABLE.c.status.in_(status))
+    return conn.execute(query).all()
+
+
+def purge(conn, older_than):
+    """Forget operations that ended more than so many seconds ago.
+
+    :returns: int, how many.
+    """
+    return conn.execute(sa.delete(TABLE).where(
+        TABLE.c.finished_at < sqltime.utc_in(-older_than))).rowcount

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Queries about quotas, and the lock that makes counting exact."""
+
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
+from manila_backup.db import models
+
+TABLE = models.quotas
+
+
+def limits(conn, project_id):
+    """A project's own limits.
+
+    :returns: dict of resource to limit; a resource that is not in it has
+        the configured default.
+    """
+    return dict(conn.execute(
+        sa.select(TABLE.c.resource, TABLE.c.hard_limit)
+        .where(TABLE.c.project_id == project_id)).all())
+
+
+def lock(conn, project_id):
+    """Wait until no one else admits anything for the project, and keep it
+    so until the end of the transaction."""
+    table = models.project_locks
+    query = (sa.select(table).where(table.c.project_id == project_id)
+             .with_for_update())
+    if conn.execute(query).first():
+        return
+    try:
+        with conn.begin_nested():
+            conn.execute(sa.insert(table).values(project_id=project_id))
+    except db_exc.DBDuplicateEntry:
+        conn.execute(query).first()

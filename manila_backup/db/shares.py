@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Queries about shares, their types, snapshots and access rules."""
+
+import sqlalchemy as sa
+
+from manila_backup.db import listing
+from manila_backup.db import models
+from manila_backup.db import rows
+
+TABLE = models.shares
+
+
+def get(conn, share_id, project_id=None):
+    """The share's row, or None; see :func:`rows.get`."""
+    return rows.get(conn, TABLE, share_id, project_id)
+
+
+def get_type(conn, id_or_name):
+    """A share type by its id or its name, or None."""
+    table = models.share_types
+    return conn.execute(
+        sa.select(table).where(sa.or_(table.c.id == id_or_name,
+                                      table.c.name == id_or_name))).first()
+
+
+def usage(conn, project_id):
+    """What a project's shares come to.
+
+    :returns: (number of shares, sum of their sizes in GiB).
+    """
+    found = conn.execute(
+        sa.select(sa.func.count(), sa.func.sum(TABLE.c.size))
+        .where(TABLE.c.project_id == project_id)).one()
+    return found[0], int(found[1] or 0)
+
+
+def count_snapshots(conn, share_id):
+    """How many snapshots a share has."""
+    table = models.snapshots
+    return rows.count(conn, table, table.c.share_id == share_id)
+
+
+def path_taken(conn, path_digest):
+    """Whether a directory (by its path's digest) is a share already."""
+    return rows.count(conn, TABLE, TABLE.c.path_digest == path_digest) > 0
+
+
+_TYPES = models.share_types
+_WITH_TYPE = sa.select(
+    TABLE, _TYPES.c.name.label('share_type_name'),
+    _TYPES.c.extra_specs.label('share_type_specs'),
+).select_from(TABLE.outerjoin(_TYPES))
+
+
+def get_with_type(conn, share_id, project_id=None):
+    """A share as the API shows it.
+
+    :param project_id: str to find it only in that project, or if it is
+        public.
+    :returns: the row, with ``share_type_name`` and ``share_type_specs`` of
+        its type, or None.
+    """
+    query = _WITH_TYPE.where(TABLE.c.id == share_id)
+    if project_id is not None:
+        query = query.where(_visible(project_id, True))
+    return conn.execute(query).first()
+
+
+def list_page(conn, project_id=None, public=False, filters=None,
+              properties=None, sort_key='created_at', descending=True,
+              limit=None, offset=0):
+    """A page of the shares of the local source.
+
+    :param project_id: str, or None for those of all projects.
+    :param public: bool, whether those of others that are public count too.
+    :param filters: dict, see :func:`listing.conditions`.
+    :param properties: dict of str to str that a share must have among its
+        properties.
+    :param limit: int, the most rows to return, or None for all.
+    :param offset: int, how many rows to skip.
+    :returns: list of rows as of :func:`get_with_type`.
+    """
+    query = _WITH_TYPE.where(
+        *_conditions(project_id, public, filters, properties))
+    return conn.execute(listing.page(query, TABLE, sort_key, descending,
+                                     limit, offset)).all()
+
+
+def count_all(conn, project_id=None, public=False, filters=None,
+              properties=None):
+    """How many shares :func:`list_page` has in all its pages."""
+    return rows.count(conn, TABLE, *_conditions(project_id, public, filters,
+                                                properties))
+
+
+def list_types(conn, public_only=None):
+    """All share types by name, as a list of rows.
+
+    :param public_only: True for the public ones, False for the others.
+    """
+    query = sa.select(_TYPES).order_by(_TYPES.c.name)
+    if public_only is not None:
+        query = query.where(_TYPES.c.is_public.is_(public_only))
+    return conn.execute(query).all()
+
+
+def _visible(project_id, public):
+    own = TABLE.c.project_id == project_id
+    return sa.or_(own, TABLE.c.is_public.is_(True)) if public else own
+
+
+def _conditions(project_id, public, filters, properties):
+    yield TABLE.c.source == 'local'
+    if project_id is not None:
+        yield _visible(project_id, public)
+    yield from listing.conditions(TABLE, filters or {})
+    for name, value in (properties or {}).items():
+        yield TABLE.c.properties[name].as_string() == value

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every status there is, and every change of one that is legal: as data.
+
+Nothing else in the service compares or assigns a status string of its own;
+what is not in these tables raises :class:`~manila_backup.exception.
+IllegalTransition`, which is a bug of the code that asked.
+"""
+
+import enum
+
+from manila_backup import exception
+
+
+class _Status(str, enum.Enum):
+    """A status is its name in the database and in the API."""
+
+    def __str__(self):
+        return self.value
+
+
+class Backup(_Status):
+    """Of a share backup."""
+
+    CREATING = 'creating'
+    AVAILABLE = 'available'
+    RESTORING = 'restoring'
+    DELETING = 'deleting'
+    ERROR = 'error'
+    ERROR_DELETING = 'error_deleting'
+
+
+class Share(_Status):
+    """Of a share; the first three are about its backups."""
+
+    AVAILABLE = 'available'
+    BACKUP_CREATING = 'backup_creating'
+    BACKUP_RESTORING = 'backup_restoring'
+    BACKUP_RESTORING_ERROR = 'backup_restoring_error'
+    CREATING = 'creating'
+    CREATING_FROM_SNAPSHOT = 'creating_from_snapshot'
+    ERROR = 'error'
+    DELETING = 'deleting'
+    ERROR_DELETING = 'error_deleting'
+    MANAGE_STARTING = 'manage_starting'
+    MANAGE_ERROR = 'manage_error'
+    UNMANAGE_STARTING = 'unmanage_starting'
+    UNMANAGE_ERROR = 'unmanage_error'
+    EXTENDING = 'extending'
+    EXTENDING_ERROR = 'extending_error'
+    SHRINKING = 'shrinking'
+    SHRINKING_ERROR = 'shrinking_error'
+    REVERTING = 'reverting'
+    REVERTING_ERROR = 'reverting_error'
+    MIGRATING = 'migrating'
+    INACTIVE = 'inactive'
+    SNAPSHOTTING = 'snapshotting'
+
+
+class Snapshot(_Status):
+    """Of a snapshot of a local share."""
+
+    CREATING = 'creating'
+    AVAILABLE = 'available'
+    DELETING = 'deleting'
+    ERROR = 'error'
+    ERROR_DELETING = 'error_deleting'
+
+
+class Operation(_Status):
+    """Of an operation's record."""
+
+    QUEUED = 'queued'           # for whoever claims it
+    RUNNING = 'running'         # a worker holds its lease
+    CANCELLING = 'cancelling'   # a worker held its lease when it was called off
+    DONE = 'done'
+    FAILED = 'failed'
+    CANCELLED = 'cancelled'
+
+
+class Kind(_Status):
+    """What an operation does."""
+
+    BACKUP_CREATE = 'create'
+    BACKUP_RESTORE = 'restore'
+    BACKUP_DELETE = 'delete'
+    SHARE_CREATE = 'share_create'
+    SHARE_MANAGE = 'share_manage'
+    SHARE_DELETE = 'share_delete'
+
+
+#: From each status to those that may follow it. ``None``: the row's life
+#: begins or ends.
+TRANSITIONS = {
+    Backup: {
+        None: {Backup.CREATING},
+        Backup.CREATING: {Backup.AVAILABLE, Backup.ERROR},
+        Backup.AVAILABLE: {Backup.RESTORING, Backup.DELETING},
+        Backup.RESTORING: {Backup.AVAILABLE},
+        Backup.ERROR: {Backup.DELETING},
+        Backup.DELETING: {None, Backup.ERROR_DELETING},
+        Backup.ERROR_DELETING: {Backup.DELETING},
+    },
+    Share: {
+        None: {Share.CREATING, Share.MANAGE_STARTING},
+        Share.CREATING: {Share.AVAILABLE, Share.ERROR},
+        Share.MANAGE_STARTING: {Share.AVAILABLE, Share.MANAGE_ERROR},
+        Share.AVAILABLE: {Share.BACKUP_CREATING, Share.BACKUP_RESTORING,
+                          Share.DELETING, None},
+        Share.BACKUP_CREATING: {Share.AVAILABLE},
+        Share.BACKUP_RESTORING: {Share.AVAILABLE,
+                                 Share.BACKUP_RESTORING_ERROR},
+        Share.BACKUP_RESTORING_ERROR: {Share.DELETING},
+        Share.ERROR: {Share.DELETING},
+        Share.MANAGE_ERROR: {Share.DELETING, None},
+        Share.DELETING: {None, Share.ERROR_DELETING},
+        Share.ERROR_DELETING: {Share.DELETING},
+        Share.UNMANAGE_ERROR: {Share.DELETING, None},
+        Share.INACTIVE: {Share.DELETING},
+    },
+    Operation: {
+        None: {Operation.QUEUED},
+        Operation.QUEUED: {Operation.RUNNING, Operation.CANCELLED,
+                           Operation.FAILED},
+        Operation.RUNNING: {Operation.DONE, Operation.FAILED,
+                            Operation.QUEUED, Operation.RUNNING,
+                            Operation.CANCELLING},
+        Operation.CANCELLING: {Operation.CANCELLED},
+    },
+}
+
+#: What an administrator may set a backup's status to.
+BACKUP_RESET = (Backup.AVAILABLE, Backup.ERROR, Backup.CREATING,
+                Backup.DELETING, Backup.RESTORING)
+
+#: A share that is in the middle of a change which has nothing to do with its
+#: backups: asking for one is a conflict (409), not a wrong state (400).
+SHARE_CHANGING = frozenset({
+    Share.CREATING, Share.CREATING_FROM_SNAPSHOT, Share.DELETING,
+    Share.MANAGE_STARTING, Share.UNMANAGE_STARTING, Share.EXTENDING,
+    Share.SHRINKING, Share.REVERTING, Share.MIGRATING, Share.SNAPSHOTTING})
+
+#: A share that nothing else may be done to right now.
+SHARE_BUSY = SHARE_CHANGING | {Share.BACKUP_CREATING, Share.BACKUP_RESTORING}
+
+#: An operation that is not over.
+OPERATION_LIVE = (Operation.QUEUED, Operation.RUNNING)
+
+
+def sources(target):
+    """The statuses from which ``target`` may follow, as a list of str:
+    what an UPDATE's compare-and-swap asks for.
+
+    :param target: a member of one of the enumerations above.
+    """
+    table = TRANSITIONS[type(target)]
+    found = [str(old) for old, new in table.items()
+             if old is not None and target in new]
+    if not found:
+        raise exception.IllegalTransition(f'Nothing becomes {target!r}.')
+    return found
+
+
+def removable(kind):
+    """The statuses from which a row of ``kind`` may be removed, as a list
+    of str."""
+    return [str(old) for old, new in TRANSITIONS[kind].items() if None in new]
+
+
+def check(old, new):
+    """Make sure that one status may follow another.
+
+    :param old: a member of an enumeration above, or None.
+    :param new: a member of the same one.
+    :raises manila_backup.exception.IllegalTransition: it may not.
+    """
+    if new not in TRANSITIONS[type(new)].get(old, ()):
+        raise exception.IllegalTransition(
+            f'{type(new).__name__} can\'t go from {old} to {new}.')
