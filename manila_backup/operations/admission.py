@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Letting requests in: what the API does to the database.
+
+Each request that is let in is one transaction: it checks the states, changes
+them by compare-and-swap, checks the quota and writes the operation. After the
+commit nothing can be lost any more; the message to the workers only saves
+them the wait for their next look.
+
+Rows are locked in one order everywhere, here and in the worker: project lock,
+operation, share, backup.
+"""
+
+import jsonschema
+from oslo_utils import uuidutils
+
+from manila_backup.db import backups as db_backups
+from manila_backup.db import operations as db_operations
+from manila_backup.db import quotas as db_quotas
+from manila_backup.db import rows
+from manila_backup.db import shares as db_shares
+from manila_backup import exception
+from manila_backup.operations import plugins
+from manila_backup.operations import rpc
+from manila_backup.operations import share_admission
+from manila_backup import states
+
+
+class Admission(share_admission.ShareAdmission):
+    """The requests about share backups; those about shares are inherited.
+
+    Every method takes the caller's context first, looks things up in the
+    caller's project (an administrator's: in all), and raises
+    :class:`manila_backup.exception.NotFound`, ``InvalidState``,
+    ``InvalidInput``, ``Conflict``, ``QuotaExceeded`` or ``Forbidden``.
+
+    :param conf: the configuration.
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param caller: a :class:`manila_backup.operations.rpc.Caller`.
+    :param drivers: dict of name to backup driver, the default first.
+    """
+
+    def __init__(self, conf, database, caller, drivers):
+        super().__init__(conf, database, caller)
+        self._drivers = drivers
+
+    @classmethod
+    def from_conf(cls, conf, database, transport=None):
+        """With the configured drivers and bus.
+
+        :param transport: an oslo.messaging transport to use instead of the
+            one that ``[DEFAULT] transport_url`` names.
+        """
+        return cls(conf, database,
+                   rpc.Caller(transport or rpc.get_transport(conf)),
+                   plugins.drivers(conf))
+
+    # -- create ----------------------------------------------------------
+
+    def create_backup(self, context, share_id, name=None, description=None,
+                      options=None):
+        """Have a share backed up.
+
+        :param share_id: str; one that the caller can't see is InvalidInput.
+        :param options: dict of str to str or None: ``backup_type`` picks
+            the driver, the rest is the driver's.
+        :returns: the backup's row.
+        """
+        driver, options = self._check_options(options)
+        ids = uuidutils.generate_uuid(), uuidutils.generate_uuid()
+        row = self._database.write(
+            self._create_backup, context, ids, share_id, driver, options,
+            dict(name=name, description=description))
+        self._caller.queued(context, ids[1])
+        return row
+
+    def _check_options(self, options):
+        options = dict(options or {})
+        name = options.pop('backup_type', None) or next(iter(self._drivers))
+        if name not in self._drivers:
+            raise exception.InvalidInput(
+                f'backup_type {name!r} is not enabled here; there is: '
+                f'{", ".join(self._drivers)}.')
+        allowed = self._drivers[name].OPTIONS
+        unknown = sorted(set(options) - set(allowed))
+        if unknown:
+            raise exception.InvalidInput(
+                f'backup_options does not know {", ".join(unknown)}; with '
+                f'backup_type {name} there is: '
+                f'{", ".join(["backup_type", *sorted(allowed)])}.')
+        try:
+            jsonschema.validate(options, {'type': 'object',
+                                          'properties': allowed})
+        except jsonschema.ValidationError as exc:
+            raise exception.InvalidInput(
+                f'backup_options {".".join(map(str, exc.path))}: '
+                f'{exc.message}') from exc
+        return name, options
+
+    def _create_backup(self, conn, context, ids, share_id, driver, options,
+                       values):
+        backup_id, operation_id = ids
+        if db_operations.get(conn, operation_id):
+            # The commit before this one went through; its answer was lost.
+            return db_backups.get(conn, backup_id)
+        share = db_shares.get(conn, share_id, self._scope(context))
+        if share is None:
+            raise exception.InvalidInput(
+                f'share_id: share {share_id} could not be found.')
+        db_quotas.lock(conn, share.project_id)
+        self._claim_share(conn, share, states.Share.BACKUP_CREATING)
+        if db_shares.count_snapshots(conn, share.id):
+            raise exception.InvalidState(
+                f'Share {share.id} has snapshots; a share with snapshots '
+                f'can\'t be backed up.')
+        self._check_backup_quota(conn, share)
+        rows.insert(
+            conn, db_backups.TABLE, id=backup_id, share_id=share.id,
+            project_id=share.project_id, user_id=context.user_id,
+            size=share.size, status=states.Backup.CREATING,
+            availability_zone=share.availability_zone, topic=rpc.TOPIC,
+            backup_type=driver, **values)
+        self._queue(conn, context, operation_id,
+                    states.Kind.BACKUP_CREATE, share, backup_id=backup_id,
+                    driver=driver, options=options)
+        return db_backups.get(conn, backup_id)
+
+    def _check_backup_quota(self, conn, share):
+        count, size = db_backups.usage(conn, share.project_id)
+        self._check_quota(conn, share.project_id,
+                          backups=(count, 1),
+                          backup_gigabytes=(size, share.size))
+
+    # -- update ----------------------------------------------------------
+
+    def update_backup(self, context, backup_id, values):
+        """Change a backup's name or description.
+
+        :param values: dict with ``name`` and ``description``, or either.
+        :returns: the backup's row.
+        """
+        return self._database.write(self._update_backup, context, backup_id,
+                                    values)
+
+    def _update_backup(self, conn, context, backup_id, values):
+        self._get_backup(conn, context, backup_id)
+        if values:
+            rows.update(conn, db_backups.TABLE, backup_id, values)
+        return self._get_backup(conn, context, backup_id)
+
+    # -- delete ----------------------------------------------------------
+
+    def delete_backup(self, context, backup_id):
+        """Have a backup deleted."""
+        operation_id = uuidutils.generate_uuid()
+        self._database.write(self._delete_backup, context, operation_id,
+                             backup_id)
+        self._caller.queued(context, operation_id)
+
+    def _delete_backup(self, conn, context, operation_id, backup_id):
+        if db_operations.get(conn, operation_id):
+            return
+        backup = self._get_backup(conn, context, backup_id)
+        self._claim_backup(conn, backup, states.Backup.DELETING)
+        share = db_shares.get(conn, backup.share_id)
+        self._queue(conn, context, operation_id,
+                    states.Kind.BACKUP_DELETE, share, backup_id=backup_id,
+                    driver=backup.backup_type)
+
+    # -- restore ---------------------------------------------------------
+
+    def restore_backup(self, context, backup_id, target_share_id=None):
+        """Have a share made equal to a backup.
+
+        :param target_share_id: str, or None for the share that the backup
+            was made of.
+        :returns: (the backup's row, the id of the share).
+        """
+        operation_id = uuidutils.generate_uuid()
+        found = self._database.write(self._restore_backup, context,
+                                     operation_id, backup_id,
+                                     target_share_id)
+        self._caller.queued(context, operation_id)
+        return found
+
+    def _restore_backup(self, conn, context, operation_id, backup_id,
+                        target_share_id):
+        backup = self._get_backup(conn, context, backup_id)
+        share_id = target_share_id or backup.share_id
+        if db_operations.get(conn, operation_id):
+            return backup, share_id
+        share = db_shares.get(conn, share_id, backup.project_id)
+        if share is None:
+            raise exception.InvalidInput(
+                f'Share {share_id} to restore to could not be found.')
+        if share.size < backup.size:
+            raise exception.InvalidInput(
+                f'Share {share_id} of {share.size} GiB is smaller than the '
+                f'backup, of {backup.size} GiB.')
+        if backup.status != states.Backup.AVAILABLE:
+            raise _wrong_backup(backup, states.Backup.RESTORING)
+        self._claim_share(conn, share, states.Share.BACKUP_RESTORING)
+        self._claim_backup(conn, backup, states.Backup.RESTORING,
+                           restore_progress=0)
+        self._queue(conn, context, operation_id,
+                    states.Kind.BACKUP_RESTORE, share, backup_id=backup_id,
+                    driver=backup.backup_type,
+                    options={'source_share_id': backup.share_id})
+        return backup, share_id
+
+    # -- reset status ----------------------------------------------------
+
+    def reset_backup_status(self, context, backup_id, status):
+        """Set a backup's status, calling off what was running on it.
+
+        :param status: str, one of :data:`manila_backup.states.BACKUP_RESET`.
+        """
+        if status not in [str(each) for each in states.BACKUP_RESET]:
+            raise exception.InvalidInput(
+                f'status can be one of '
+                f'{", ".join(map(str, states.BACKUP_RESET))}.')
+        cancelled = self._database.write(self._reset_backup_status, context,
+                                         backup_id, status)
+        if cancelled:
+            self._caller.cancelled(context, cancelled)
+
+    def _reset_backup_status(self, conn, context, backup_id, status):
+        self._get_backup(conn, context, backup_id)
+        operation = db_operations.live_of_backup(conn, backup_id)
+        running = None
+        if operation:
+            if db_operations.cancel(conn, operation):
+                self._free_share(conn, operation)
+            else:
+                # Its worker frees the share once it has stopped: until
+                # then something may still be written to it.
+                running = operation.id
+        rows.update(conn, db_backups.TABLE, backup_id, {'status': status})
+        return running
+
+    @staticmethod
+    def _free_share(conn, operation):
+        """A queued operation never began: its share is as it was."""
+        waiting = {states.Kind.BACKUP_CREATE: states.Share.BACKUP_CREATING,
+                   states.Kind.BACKUP_RESTORE: states.Share.BACKUP_RESTORING}
+        status = waiting.get(operation.kind)
+        if status and not operation.attempt:
+            rows.update(conn, db_shares.TABLE, operation.share_id,
+                        {'status': states.Share.AVAILABLE}, status=status)
+        elif status:
+            after = (states.Share.AVAILABLE
+                     if status == states.Share.BACKUP_CREATING
+                     else states.Share.BACKUP_RESTORING_ERROR)
+            rows.update(conn, db_shares.TABLE, operation.share_id,
+                        {'status': after}, status=status)
+
+    # -- what they share -------------------------------------------------
+
+    def _get_backup(self, conn, context, backup_id):
+        backup = db_backups.get(conn, backup_id, self._scope(context))
+        if backup is None:
+            raise exception.NotFound('Share backup', backup_id)
+        return backup
+
+    @staticmethod
+    def _claim_backup(conn, backup, status, **values):
+        expected = states.sources(status)
+        if backup.status not in expected:
+            raise _wrong_backup(backup, status)
+        if not rows.update(conn, db_backups.TABLE, backup.id,
+                           dict(status=status, **values), status=expected):
+            raise exception.Conflict(
+                f'Share backup {backup.id} is being changed by another '
+                f'request.')
+
+
+def _wrong_backup(backup, status):
+    return exception.InvalidState(
+        f'Share backup {backup.id} is {backup.status}; to be {status} it '
+        f'must be {" or ".join(states.sources(status))}.')

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each kind of operation does, and what its end means to the rows.
+
+The worker (:mod:`manila_backup.operations.worker`) runs them all alike; a
+kind only says what to run, and writes the outcome inside the transaction that
+ends the operation.
+"""
+
+import abc
+
+from manila_backup.db import backups as db_backups
+from manila_backup.db import rows
+from manila_backup.db import shares as db_shares
+from manila_backup.drivers import base as drivers
+from manila_backup import exception
+from manila_backup.shares import base as shares
+from manila_backup import states
+
+
+class Kind(abc.ABC):
+    """One claimed operation.
+
+    :param tools: has ``drivers`` (dict of name to driver) and ``source``.
+    :param operation: the operation's row as claimed.
+    :param share: the share's row or None.
+    :param backup: the backup's row or None.
+    """
+
+    #: Whether it moves data, so that a copier must do it.
+    copies = True
+
+    def __init__(self, tools, operation, share, backup):
+        self.tools = tools
+        self.operation = operation
+        self.share = share
+        self.backup = backup
+
+    @abc.abstractmethod
+    def work(self):
+        """What to run: (function, args). Raises WorkFailed if it can't."""
+
+    def publish(self):
+        """Make the result visible; called while the lease is held."""
+
+    def detach(self):
+        """Let go of the share; harmless if it was never attached."""
+
+    def discard(self):
+        """When it is over for good, however: leave nothing unpublished."""
+
+    def note_progress(self, conn, percent):
+        """Write how far it is, 0 to 99, into the transaction."""
+
+    @abc.abstractmethod
+    def succeeded(self, conn, result):
+        """Write success into the transaction."""
+
+    @abc.abstractmethod
+    def failed(self, conn, reason):
+        """Write failure into the transaction."""
+
+    def cancelled(self, conn):
+        """Write that it was called off into the transaction."""
+
+    # -- for the kinds below ---------------------------------------------
+
+    # An administrator may have set another status meanwhile: it stays.
+
+    def _set_share(self, conn, status, expected):
+        states.check(expected, status)
+        rows.update(conn, db_shares.TABLE, self.share.id,
+                    {'status': status}, status=expected)
+
+    def _set_backup(self, conn, status, expected, **values):
+        states.check(expected, status)
+        rows.update(conn, db_backups.TABLE, self.backup.id,
+                    dict(status=status, **values), status=expected)
+
+
+class BackupKind(Kind):
+    """An operation on a backup."""
+
+    @property
+    def driver(self):
+        """The backup's driver.
+
+        :raises manila_backup.exception.WorkFailed: it is not enabled.
+        """
+        try:
+            return self.tools.drivers[self.operation.driver]
+        except KeyError:
+            raise exception.WorkFailed(
+                f'The backup driver {self.operation.driver!r} is not in '
+                f'[backup] enabled_drivers of this worker.') from None
+
+    @property
+    def place(self):
+        return drivers.Place(self.backup.project_id, self.backup.share_id,
+                             self.backup.id)
+
+    def _attach(self, read_only):
+        return self.tools.source.attach(
+            shares.ShareRef.of(self.share), self.operation.id, read_only)
+
+    def detach(self):
+        self.tools.source.detach(shares.ShareRef.of(self.share),
+                                 self.operation.id)
+
+
+class BackupCreate(BackupKind):
+
+    def work(self):
+        self.driver.check()
+        return self.driver.backup, (
+            self.place, self.operation.attempt, self._attach(True),
+            dict(self.operation.options or {}))
+
+    def publish(self):
+        self.driver.publish(self.place, self.operation.attempt)
+
+    def discard(self):
+        self.driver.discard(self.place, self.operation.attempt)
+
+    def note_progress(self, conn, percent):
+        rows.update(conn, db_backups.TABLE, self.backup.id,
+                    {'progress': percent, 'host': self.tools.host},
+                    status=states.Backup.CREATING)
+
+    def succeeded(self, conn, result):
+        self._free_share(conn)
+        self._set_backup(
+            conn, states.Backup.AVAILABLE, states.Backup.CREATING,
+            progress=100, host=self.tools.host,
+            fail_reason=problems(result))
+
+    def failed(self, conn, reason):
+        self._free_share(conn)
+        self._set_backup(conn, states.Backup.ERROR, states.Backup.CREATING,
+                         fail_reason=reason)
+
+    def cancelled(self, conn):
+        self._free_share(conn)
+
+    def _free_share(self, conn):
+        self._set_share(conn, states.Share.AVAILABLE,
+                        states.Share.BACKUP_CREATING)
+
+
+class BackupRestore(BackupKind):
+
+    def work(self):
+        self.driver.check()
+        return self.driver.restore, (
+            self.place, self.operation.attempt, self._attach(False))
+
+    def note_progress(self, conn, percent):
+        rows.update(conn, db_backups.TABLE, self.backup.id,
+                    {'restore_progress': percent},
+                    status=states.Backup.RESTORING)
+
+    def succeeded(self, conn, result):
+        self._set_share(conn, states.Share.AVAILABLE,
+                        states.Share.BACKUP_RESTORING)
+        self._set_backup(
+            conn, states.Backup.AVAILABLE, states.Backup.RESTORING,
+            restore_progress=100, fail_reason=problems(result))
+
+    def failed(self, conn, reason):
+        self._spoil_share(conn)
+        self._set_backup(conn, states.Backup.AVAILABLE,
+                         states.Backup.RESTORING, fail_reason=reason)
+
+    def cancelled(self, conn):
+        self._spoil_share(conn)
+
+    def _spoil_share(self, conn):
+        # It may hold neither what it did nor what the backup does.
+        self._set_share(conn, states.Share.BACKUP_RESTORING_ERROR,
+                        states.Share.BACKUP_RESTORING)
+
+
+class BackupDelete(BackupKind):
+
+    def detach(self):
+        pass
+
+    def work(self):
+        self.driver.check()
+        return self.driver.delete, (self.place, self.operation.attempt)
+
+    def succeeded(self, conn, result):
+        rows.delete(conn, db_backups.TABLE, self.backup.id,
+                    status=states.removable(states.Backup))
+
+    def failed(self, conn, reason):
+        self._set_backup(conn, states.Backup.ERROR_DELETING,
+                         states.Backup.DELETING, fail_reason=reason)
+
+
+class ShareKind(Kind):
+    """An operation on a share that this service keeps itself."""
+
+    copies = False
+    begun = None
+    error = None
+
+    @property
+    def ref(self):
+        return shares.ShareRef.of(self.share)
+
+    def failed(self, conn, reason):
+        self._set_share(conn, self.error, self.begun)
+
+
+class ShareCreate(ShareKind):
+
+    begun = states.Share.CREATING
+    error = states.Share.ERROR
+
+    def work(self):
+        return self.tools.source.create, (self.ref,)
+
+    def succeeded(self, conn, result):
+        self._set_share(conn, states.Share.AVAILABLE, self.begun)
+
+
+class ShareManage(ShareCreate):
+
+    begun = states.Share.MANAGE_STARTING
+    error = states.Share.MANAGE_ERROR
+
+    def work(self):
+        return self.tools.source.adopt, (self.ref,)
+
+
+class ShareDelete(ShareKind):
+
+    copies = True
+    begun = states.Share.DELETING
+    error = states.Share.ERROR_DELETING
+
+    def work(self):
+        return self.tools.source.remove, (self.ref,)
+
+    def succeeded(self, conn, result):
+        rows.delete(conn, db_shares.TABLE, self.share.id,
+                    status=states.removable(states.Share))
+
+
+KINDS = {
+    states.Kind.BACKUP_CREATE: BackupCreate,
+    states.Kind.BACKUP_RESTORE: BackupRestore,
+    states.Kind.BACKUP_DELETE: BackupDelete,
+    states.Kind.SHARE_CREATE: ShareCreate,
+    states.Kind.SHARE_MANAGE: ShareManage,
+    states.Kind.SHARE_DELETE: ShareDelete,
+}
+
+
+def problems(report):
+    """What a driver could not carry over in full, for the backup's record.
+
+    :param report: a :class:`manila_backup.drivers.base.Report`.
+    :returns: str, or None if there was nothing.
+    """
+    if not report.problem_count:
+        return None
+    more = report.problem_count - len(report.problems)
+    return '\n'.join([*report.problems,
+                      *([f'... and {more} more.'] if more else [])])

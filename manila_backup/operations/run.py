@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One attempt at one operation, from its claim to its end.
+
+The lease is renewed at every report of progress. Whatever happens, exactly
+one of four things ends an attempt: the outcome is committed under the attempt
+number; the operation goes back into the queue; it turns out to be called off;
+or it turns out to be someone else's by now, and then this worker leaves it
+alone.
+"""
+
+import socket
+import time
+
+from oslo_context import context
+from oslo_log import log
+
+from manila_backup.db import backups as db_backups
+from manila_backup.db import operations as db_operations
+from manila_backup.db import shares as db_shares
+from manila_backup import exception
+from manila_backup.operations import kinds
+from manila_backup.operations import process
+from manila_backup import states
+
+LOG = log.getLogger(__name__)
+
+#: What a file is worth in bytes when progress is weighed.
+FILE_WEIGHT = 4096
+
+
+class HandedOver(Exception):
+    """The worker stops; someone else is to go on."""
+
+
+class CalledOff(Exception):
+    """The operation was cancelled."""
+
+
+class Run:
+    """One attempt.
+
+    :param worker: the worker: ``conf``, ``database``, ``drivers``,
+        ``source``, ``host``, ``identity``.
+    :param operation: the operation's row as claimed.
+    :param kind: a :class:`manila_backup.operations.kinds.Kind`.
+    """
+
+    def __init__(self, worker, operation, kind):
+        self._worker = worker
+        self._database = worker.database
+        self._conf = worker.conf.backup
+        self._operation = operation
+        self._kind = kind
+        self._percent = -1
+        self._counters = (0, 0, 0, 0)
+        self._handing_over = False
+        # A byte written to one end ends the wait at the other: cancelling
+        # doesn't have to wait for the next tick.
+        self._poke, self._poked = socket.socketpair()
+        self._poke.setblocking(False)
+        self._poked.setblocking(False)
+
+    @classmethod
+    def claim(cls, worker, operation_id):
+        """Try to make an operation this worker's.
+
+        :returns: a :class:`Run`, or None if it is not to be had.
+        """
+        return worker.database.write(cls._claim, worker, operation_id)
+
+    @classmethod
+    def _claim(cls, conn, worker, operation_id):
+        row = db_operations.claim(conn, operation_id, worker.identity,
+                                  worker.conf.backup.lease_ttl)
+        if row is None:
+            return None
+        share = row.share_id and db_shares.get(conn, row.share_id)
+        backup = row.backup_id and db_backups.get(conn, row.backup_id)
+        kind = kinds.KINDS[row.kind](worker, row, share, backup)
+        return cls(worker, row, kind)
+
+    # -- called by other threads -----------------------------------------
+
+    def look(self):
+        """Look at the operation's row now: it may have been called off."""
+        try:
+            self._poke.send(b'.')
+        except (BlockingIOError, OSError):
+            pass
+
+    def hand_over(self):
+        """Stop, and let another worker go on."""
+        self._handing_over = True
+        self.look()
+
+    # -- the attempt -----------------------------------------------------
+
+    def run(self):
+        """Do it."""
+        operation = self._operation
+        # For the log: its lines carry the id of the request that asked.
+        context.RequestContext(
+            request_id=operation.request_id, user_id=operation.user_id,
+            project_id=operation.project_id)
+        began = time.monotonic()
+        LOG.info('Operation %s (%s of backup %s, share %s): attempt %d',
+                 operation.id, operation.kind, operation.backup_id,
+                 operation.share_id, operation.attempt)
+        try:
+            if operation.status == states.Operation.CANCELLING:
+                raise CalledOff()
+            if operation.failures >= self._conf.max_attempts:
+                raise exception.WorkFailed(
+                    operation.error or
+                    f'Its worker died {operation.failures} times.')
+            result = self._work()
+            self._keep()
+            self._kind.publish()
+            self._finish(states.Operation.DONE, self._kind.succeeded, result)
+            LOG.info('Operation %s: done in %.3f s', operation.id,
+                     time.monotonic() - began)
+        except exception.LeaseLost:
+            LOG.warning('Operation %s: attempt %d lost its lease and stops',
+                        operation.id, operation.attempt)
+            return
+        except CalledOff:
+            LOG.info('Operation %s: called off', operation.id)
+            self._discard()
+            self._end(self._finish, states.Operation.CANCELLED,
+                      self._kind.cancelled)
+            return
+        except HandedOver:
+            LOG.info('Operation %s: handed over', operation.id)
+            self._end(self._release, 0.0, False, None)
+            return
+        except Exception as exc:
+            if self._failed(exc):
+                return
+        self._discard()
+
+    def _work(self):
+        try:
+            function, args = self._kind.work()
+            if not self._kind.copies:
+                return function(*args)
+            return self._copy(function, args)
+        finally:
+            self._detach()
+
+    def _copy(self, function, args):
+        copier = process.Copier(function, args, self._conf.nice)
+        try:
+            granted = self._keep(copier)
+            copier.start()
+            while not copier.wait(self._tick(), [self._poked]):
+                self._drain()
+                if self._handing_over:
+                    raise HandedOver()
+                granted = self._tend(copier, granted)
+            return copier.result()
+        finally:
+            copier.kill()
+
+    def _tick(self):
+        return min(self._conf.progress_interval, self._conf.lease_ttl / 3)
+
+    def _drain(self):
+        try:
+            self._poked.recv(4096)
+        except BlockingIOError:
+            pass
+
+    def _tend(self, copier, granted):
+        """Renew the lease, report the progress. While the database can't be
+        reached the copier goes on for as long as its lease lasts."""
+        try:
+            return self._keep(copier)
+        except (exception.LeaseLost, CalledOff):
+            raise
+        except Exception as exc:
+            if time.monotonic() - granted > self._conf.lease_ttl:
+                raise exception.LeaseLost(str(exc)) from exc
+            LOG.warning('Operation %s: the lease could not be renewed yet: '
+                        '%s', self._operation.id, exc)
+            return granted
+
+    def _keep(self, copier=None):
+        """Renew the lease and write the progress.
+
+        :returns: float, monotonic time before the lease was asked for.
+        :raises manila_backup.exception.LeaseLost: it is not ours any more.
+        :raises CalledOff: it was cancelled.
+        """
+        before = time.monotonic()
+        if copier:
+            self._counters = copier.progress.read()
+        if not self._database.write(self._renew, self._counters):
+            raise self._why_not_ours()
+        if copier:
+            copier.progress.extend(
+                self._conf.lease_ttl - (time.monotonic() - before))
+        return before
+
+    def _renew(self, conn, counters):
+        if not db_operations.renew(conn, self._operation,
+                                   self._conf.lease_ttl, counters):
+            return False
+        percent = percentage(*counters)
+        if percent > self._percent:
+            self._kind.note_progress(conn, percent)
+            self._percent = percent
+        return True
+
+    def _why_not_ours(self):
+        row = self._database.read(db_operations.get, self._operation.id)
+        if (row and row.status == states.Operation.CANCELLING
+                and row.attempt == self._operation.attempt):
+            return CalledOff()
+        return exception.LeaseLost(self._operation.id)
+
+    # -- the end ---------------------------------------------------------
+
+    def _failed(self, exc):
+        """Try again later, or end it.
+
+        :returns: bool, whether it is to be tried again.
+        """
+        operation = self._operation
+        known = isinstance(exc, exception.WorkFailed)
+        if known or isinstance(exc, process.CopierDied):
+            LOG.error('Operation %s: attempt %d failed: %s', operation.id,
+                      operation.attempt, exc)
+        else:
+            LOG.exception('Operation %s: attempt %d failed', operation.id,
+                          operation.attempt)
+        reason = str(exc) or type(exc).__name__
+        again = not known or exc.retryable
+        if again and operation.failures + 1 < self._conf.max_attempts:
+            delay = self._conf.retry_delay * 2 ** operation.failures
+            self._end(self._release, delay, True, reason)
+            return True
+        self._end(self._finish, states.Operation.FAILED,
+                  self._kind.failed, reason)
+        return False
+
+    def _end(self, function, *args):
+        """End the attempt; if that can't be written either, the lease runs
+        out and another worker takes the operation from there."""
+        try:
+            function(*args)
+        except exception.LeaseLost:
+            LOG.warning('Operation %s: attempt %d had lost its lease',
+                        self._operation.id, self._operation.attempt)
+        except Exception:
+            LOG.exception('Operation %s: its end could not be written; it '
+                          'will be taken up again', self._operation.id)
+
+    def _finish(self, status, outcome, *args):
+        error = args[0] if status == states.Operation.FAILED else None
+
+        def write(conn):
+            if db_operations.finish(conn, self._operation, status, error):
+                outcome(conn, *args)
+                return True
+            row = db_operations.get(conn, self._operation.id)
+            # True: the commit before this one went through and only its
+            # answer was lost.
+            return bool(row and row.status == status
+                        and row.attempt == self._operation.attempt)
+
+        if not self._database.write(write):
+            raise self._why_not_ours()
+
+    def _release(self, delay, failed, error):
+        if not self._database.write(db_operations.release, self._operation,
+                                    delay, failed, error):
+            raise self._why_not_ours()
+
+    def _discard(self):
+        try:
+            self._kind.discard()
+        except Exception as exc:
+            LOG.warning('Operation %s: leftovers stay for the next sweep: '
+                        '%s', self._operation.id, exc)
+
+    def _detach(self):
+        try:
+            self._kind.detach()
+        except Exception as exc:
+            LOG.warning('Operation %s: share %s could not be let go of: %s',
+                        self._operation.id, self._operation.share_id, exc)
+
+
+def percentage(files_done, bytes_done, files_total, bytes_total):
+    """How much is done, in whole percent, 0 to 99: 100 is for what has
+    ended."""
+    total = bytes_total + files_total * FILE_WEIGHT
+    done = bytes_done + files_done * FILE_WEIGHT
+    return min(99, 100 * done // total) if total else 0

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker: claims operations, has them done, and writes what came of it."""
+
+import concurrent.futures
+import os
+import threading
+import uuid
+
+from oslo_log import log
+
+from manila_backup.db import operations as db_operations
+from manila_backup.db import services as db_services
+from manila_backup.operations import plugins
+from manila_backup.operations import process
+from manila_backup.operations import rpc
+from manila_backup.operations import run
+from manila_backup import version
+
+LOG = log.getLogger(__name__)
+
+BINARY = 'manila-backup-worker'
+
+
+class Worker:
+    """One worker. Everything it does starts with a claim in the database,
+    so any number of them can run beside each other.
+
+    :param conf: the configuration.
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param transport: an oslo.messaging transport.
+    """
+
+    def __init__(self, conf, database, transport):
+        self.conf = conf
+        self.database = database
+        self.host = conf.host
+        self.identity = f'{conf.host}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
+        self.drivers = plugins.drivers(conf)
+        self.source = plugins.share_source(conf)
+        self._server = rpc.get_server(transport, self, self.identity)
+        self._changed = threading.Condition()
+        self._woken = False
+        self._stopping = False
+        self._running = {}      # operation id -> run.Run
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            conf.backup.concurrent_operations,
+            thread_name_prefix='operation')
+        self._threads = [
+            threading.Thread(target=self._claim_forever, name='claims'),
+            threading.Thread(target=self._beat_forever, name='heartbeat',
+                             daemon=True)]
+        self._ended = threading.Event()
+
+    def start(self):
+        """Start working, in threads of its own."""
+        LOG.info('Worker %s starts', self.identity)
+        process.prepare()
+        self._server.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self):
+        """Stop claiming, give what runs ``[backup] shutdown_grace`` seconds
+        to end, hand the rest over, and return when all is quiet."""
+        LOG.info('Worker %s stops', self.identity)
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._running,
+                                   self.conf.backup.shutdown_grace)
+            for each in self._running.values():
+                each.hand_over()
+        self._threads[0].join()
+        self._pool.shutdown()
+        self._server.stop()
+        self._server.wait()
+        self._ended.set()
+        try:
+            self.database.write(db_services.remove, self.identity)
+        except Exception as exc:
+            LOG.warning('The worker\'s record stays behind: %s', exc)
+
+    # -- called by the bus -----------------------------------------------
+
+    def wake(self):
+        """Look for work now."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def look_after(self, operation_id):
+        """Something happened to an operation: if it is ours, see to it."""
+        with self._changed:
+            found = self._running.get(operation_id)
+        if found:
+            found.look()
+
+    # -- claims ----------------------------------------------------------
+
+    def _claim_forever(self):
+        while True:
+            with self._changed:
+                if self._stopping:
+                    return
+                self._woken = False
+                free = (self.conf.backup.concurrent_operations
+                        - len(self._running))
+            pause = self.conf.backup.scan_interval
+            if free:
+                try:
+                    if self._claim_one():
+                        continue
+                    due = self.database.read(db_operations.next_event)
+                    if due is not None:
+                        pause = min(pause, max(due, 0.1))
+                except Exception:
+                    LOG.exception('Looking for work failed')
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._woken or self._stopping, pause)
+
+    def _claim_one(self):
+        """Claim one operation and start it; False if there is none."""
+        for operation_id in self.database.read(db_operations.next_claimable):
+            runner = run.Run.claim(self, operation_id)
+            if runner:
+                with self._changed:
+                    self._running[operation_id] = runner
+                self._pool.submit(self._run, operation_id, runner)
+                return True
+        return False
+
+    def _run(self, operation_id, runner):
+        try:
+            runner.run()
+        except Exception:
+            # Its lease runs out, and then it is someone's again.
+            LOG.exception('Operation %s: the worker failed', operation_id)
+        finally:
+            with self._changed:
+                del self._running[operation_id]
+                self._woken = True
+                self._changed.notify_all()
+
+    # -- heartbeat -------------------------------------------------------
+
+    def _beat_forever(self):
+        while True:
+            try:
+                beat(self.database, self.conf, BINARY, self.identity)
+            except Exception as exc:
+                LOG.warning('No sign of life written: %s', exc)
+            if self._ended.wait(self.conf.report_interval):
+                return
+
+
+def beat(database, conf, binary, identity):
+    """Write one sign of life of a process."""
+    database.write(
+        db_services.beat, identity, binary=binary, host=conf.host,
+        availability_zone=conf.availability_zone, topic=rpc.TOPIC,
+        version=version.string()[:32], rpc_version=rpc.VERSION)
