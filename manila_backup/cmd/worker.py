@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""manila-backup-worker: runs backups, restores and deletions."""
+
+from manila_backup.cmd import common
+
+
+def _main(args):
+    from manila_backup import conf as config
+    from manila_backup.operations import rpc
+    from manila_backup.operations import worker
+
+    conf = config.load(args, 'manila-backup-worker')
+    config.setup_logging(conf)
+    signals = common.Signals(conf.mutate_config_files)
+    database = common.connect(conf)
+    running = worker.Worker(conf, database, rpc.get_transport(conf))
+    running.start()
+    signals.wait()
+    running.stop()
+
+
+def main():
+    """The console script's entry point."""
+    common.run(_main)
