@@ -166,10 +166,11 @@ class Backup:
     def _gather(self, writer, directory, results):
         """Add up what the processes said, and append their lines in the
         order of the batches."""
-        spans = []
+        spans, opened = [], []
         for result in results:
             fd = os.open(result['part'], os.O_RDONLY | os.O_CLOEXEC,
                          dir_fd=directory)
+            opened.append(fd)
             spans.extend((number, fd, offset, size)
                          for number, offset, size in result['spans'])
             for key in self.totals:
@@ -177,7 +178,7 @@ class Backup:
             self.problems.merge(result['problems'], result['count'])
         for _, fd, offset, size in sorted(spans):
             writer.copy(fd, offset, size)
-        for fd in {span[1] for span in spans}:
+        for fd in opened:
             os.close(fd)
 
     def _sweep(self):

@@ -278,11 +278,11 @@ def _verify(repository, directory, found, processes, progress):
 def _metadata(directory, found):
     """Damages of the short form: it must say what the manifest says."""
     try:
-        said = layout.read_metadata(directory)
-    except base.DamagedBackup as exc:
-        return [str(exc)]
-    if said != {**found.about, **found.totals,
-                'manifest_sha256': found.digest}:
+        said = layout.read_metadata_text(directory)
+    except OSError as exc:
+        return [f'The backup\'s {layout.METADATA} can\'t be read: '
+                f'{exc.strerror}.']
+    if said != layout.metadata(found.about, found.totals, found.digest):
         return [f'The backup\'s {layout.METADATA} does not say what its '
                 'manifest says.']
     return []

@@ -69,6 +69,10 @@ class Problems:
         :param path: bytes.
         :param lost: list of bytes, as in the manifest's ``lost=``.
         """
+        if list(lost) == [b'mode']:
+            # Only more rights to its owner in the repository; a restore
+            # gives it the mode that it had.
+            return
         said = ', '.join(_said(item) for item in lost)
         self.add(f'"{printable(path)}": could not keep its {said}.')
 

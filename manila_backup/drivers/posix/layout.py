@@ -294,14 +294,29 @@ def publish(share, place, attempt):
         raise errors.failed('publish', final, exc) from exc
 
 
+def metadata(about, totals, digest):
+    """The short form, as the bytes of its file."""
+    return json.dumps({**about, **totals, 'manifest_sha256': digest},
+                      indent=1, sort_keys=True).encode() + b'\n'
+
+
 def write_metadata(fd, about, totals, digest):
     """Write the short form beside the manifest."""
-    data = {**about, **totals, 'manifest_sha256': digest}
     out = os.open(METADATA, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
                   | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=fd)
-    with open(out, 'w', encoding='utf-8') as target:
-        json.dump(data, target, indent=1, sort_keys=True)
-        target.write('\n')
+    with open(out, 'wb') as target:
+        target.write(metadata(about, totals, digest))
+
+
+def read_metadata_text(fd):
+    """The bytes of the short form.
+
+    :raises OSError: it can't be read.
+    """
+    source = os.open(METADATA, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                     | os.O_CLOEXEC, dir_fd=fd)
+    with open(source, 'rb') as text:
+        return text.read()
 
 
 def read_metadata(fd):
@@ -310,10 +325,7 @@ def read_metadata(fd):
     :raises DamagedBackup: it is not there or not readable.
     """
     try:
-        source = os.open(METADATA, os.O_RDONLY | os.O_NOFOLLOW
-                         | os.O_CLOEXEC, dir_fd=fd)
-        with open(source, encoding='utf-8') as text:
-            found = json.load(text)
+        found = json.loads(read_metadata_text(fd))
         if not isinstance(found, dict):
             raise ValueError('not an object')
         return found

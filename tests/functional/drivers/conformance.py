@@ -51,6 +51,10 @@ class Process:
         self._process.kill()
         self._process.join()
 
+    def signal(self, number):
+        """Send a signal to it and to the processes that it forked."""
+        os.killpg(self._process.pid, number)
+
     def result(self):
         """What the operation returned, or :exc:`EOFError`."""
         said = self._reader.recv()

@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The posix driver on real filesystems, with real processes."""
 
+import json
 import os
+import random
+import signal
+import stat
+import subprocess
+from unittest import mock
 
+from manila_backup.drivers import base
 from manila_backup.drivers.posix import driver
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import system
+from manila_backup.drivers import progress
 from tests.functional.drivers import conformance
+from tests.functional.drivers import trees
 
 
 class PosixMixin:
@@ -19,3 +30,300 @@ class PosixMixin:
 
 class PosixConformanceTest(PosixMixin, conformance.Conformance):
     pass
+
+
+class PosixTest(PosixMixin, conformance.Base):
+    """What only this driver promises."""
+
+    def loop(self, size, kind='ext4'):
+        """Mount a filesystem of so many bytes; its path."""
+        path = self.make('mount')
+        image = os.path.join(self.scratch, 'image')
+        with open(image, 'wb') as target:
+            target.truncate(size)
+        subprocess.run([f'mkfs.{kind}', '-q', image], check=True)
+        subprocess.run(['mount', '-o', 'loop', image, path], check=True)
+        self.addCleanup(subprocess.run, ['umount', path], check=True)
+        return path
+
+    # -- the repository
+
+    def test_a_directory_that_is_no_repository(self):
+        other = self.make('other')
+        trees.write(os.path.join(other, 'file'), b'')
+        with self.assertRaisesRegex(base.RepositoryUnavailable, 'neither'):
+            driver.PosixDriver(other).check()
+        self.assertEqual(['file'], os.listdir(other))
+
+    def test_an_empty_directory_is_only_used_by_the_check(self):
+        other = self.make('other')
+        os.mkdir(os.path.join(other, 'lost+found'))
+        fresh = driver.PosixDriver(other)
+        for run in (lambda: fresh.backup(conformance.place(), 1, self.source,
+                                         {}, progress.Progress()),
+                    lambda: fresh.publish(conformance.place(), 1),
+                    lambda: fresh.discard(conformance.place(), 1),
+                    lambda: list(fresh.contents())):
+            with self.assertRaisesRegex(base.RepositoryUnavailable,
+                                        'not mounted'):
+                run()
+        self.assertEqual(['lost+found'], os.listdir(other))
+        fresh.check()
+        fresh.check()
+        self.assertEqual([], list(fresh.contents()))
+
+    def test_a_repository_of_a_later_release(self):
+        with open(os.path.join(self.repository, layout.MARKER), 'w') as out:
+            json.dump({'format': 2}, out)
+        with self.assertRaisesRegex(base.RepositoryUnavailable, 'format 2'):
+            self.driver.check()
+
+    def test_a_repository_that_inherits_is_not_inherited_from(self):
+        os.setxattr(self.repository, trees.ACL_DEFAULT, trees.AN_ACL)
+        os.chown(self.repository, 0, 77)
+        os.chmod(self.repository, 0o2775)
+        trees.many(self.source, 2, 3)
+        self.backup()
+        self.assertSame(self.source, self.data(conformance.place()))
+        path = os.path.dirname(self.data(conformance.place()))
+        self.assertEqual(0o700, stat.S_IMODE(os.stat(path).st_mode))
+
+    # -- the manifest
+
+    def test_damage_to_the_manifest_or_metadata(self):
+        trees.many(self.source, 2, 3)
+        self.backup()
+        above = os.path.dirname(self.data(conformance.place()))
+        for name in ('manifest', 'metadata.json'):
+            path = os.path.join(above, name)
+            with open(path, 'rb') as source:
+                good = source.read()
+            numbers = random.Random(name)
+            for _ in range(20):
+                bad = bytearray(good)
+                bad[numbers.randrange(len(bad))] ^= 1 << numbers.randrange(8)
+                trees.write(path, bad)
+                self.assertTrue(self.verify())
+                if name == 'manifest':
+                    with self.assertRaises(base.DamagedBackup):
+                        self.restore()
+            for cut in (0, 10, len(good) // 2, len(good) - 1):
+                trees.write(path, good[:cut])
+                self.assertTrue(self.verify(), cut)
+            os.unlink(path)
+            self.assertTrue(self.verify())
+            trees.write(path, good)
+            self.assertEqual([], self.verify())
+
+    def test_the_metadata_tell_what_the_backup_is(self):
+        trees.many(self.source, 2, 3)
+        report = self.backup(options={'share_name': 'mine', 'x': '1'})
+        above = os.path.dirname(self.data(conformance.place()))
+        with open(os.path.join(above, 'metadata.json')) as source:
+            found = json.load(source)
+        self.assertEqual('project', found['project_id'])
+        self.assertEqual('share-1', found['share_id'])
+        self.assertEqual(conformance.place().backup_id, found['backup_id'])
+        self.assertEqual({'share_name': 'mine', 'x': '1'}, found['options'])
+        self.assertEqual(report.bytes, found['bytes'])
+
+    # -- errors
+
+    def test_a_full_repository(self):
+        trees.many(self.source, 4, 50, size=400_000)
+        full = driver.PosixDriver(self.loop(16 << 20))
+        full.check()
+        with self.assertRaisesRegex(base.DriverError,
+                                    '"d.*No space left') as caught:
+            full.backup(conformance.place(), 1, self.source, {},
+                        progress.Progress())
+        self.assertFalse(caught.exception.retryable)
+        full.discard(conformance.place(), 1)
+        self.assertEqual([], list(full.contents()))
+
+    def test_a_full_share(self):
+        trees.many(self.source, 4, 50, size=400_000)
+        self.backup()
+        full = self.loop(16 << 20)
+        with self.assertRaisesRegex(base.DriverError, 'No space left'):
+            self.restore(target=full)
+
+    def test_attributes_that_do_not_fit(self):
+        trees.write(os.path.join(self.source, 'f'), b'')
+        large = os.urandom(3000)
+        os.setxattr(os.path.join(self.source, 'f'), 'user.large', large)
+        small = driver.PosixDriver(self.loop(16 << 20))
+        small.check()
+        path = os.path.join(self.source, 'f')
+        try:
+            os.setxattr(path, 'user.larger', os.urandom(900))
+        except OSError:
+            pass
+        report = small.backup(conformance.place(), 1, self.source, {},
+                              progress.Progress())
+        small.publish(conformance.place(), 1)
+        self.assertEqual(1, report.problem_count, report)
+        self.assertIn('user.large', report.problems[0])
+        # The manifest has what the repository's filesystem can't hold.
+        self.assertEqual([], small.verify(conformance.place(),
+                                          progress.Progress()))
+        small.restore(conformance.place(), 1, self.target,
+                      progress.Progress())
+        self.assertSame(self.source, self.target)
+
+    def test_an_immutable_file(self):
+        for root in (self.source, self.target):
+            trees.write(os.path.join(root, 'fixed'), root.encode())
+        self.backup()
+        path = os.path.join(self.target, 'fixed')
+        subprocess.run(['chattr', '+i', path], check=True)
+        self.addCleanup(subprocess.run, ['chattr', '-i', path], check=True)
+        with self.assertRaisesRegex(base.DriverError, '"fixed".*immutable'):
+            self.restore()
+
+    # -- attempts that are not dead yet
+
+    def test_a_later_attempt_takes_over(self):
+        trees.many(self.source, 20, 40)
+        process = conformance.Process(self.driver.backup,
+                                      conformance.place(), 1, self.source,
+                                      {})
+        process.wait_for_files(500)
+        process.kill()
+        report = self.backup(attempt=2)
+        self.assertEqual(820, report.files)
+        size = sum(os.path.getsize(os.path.join(where, name))
+                   for where, _, names in os.walk(self.source)
+                   for name in names)
+        self.assertEqual(size, report.bytes)
+        self.assertLess(report.stored_bytes, size * 0.8)
+        self.assertEqual([], self.verify())
+        self.assertSame(self.source, self.data(conformance.place()))
+
+    def test_what_changed_since_is_not_taken_over(self):
+        trees.many(self.source, 3, 4)
+        path = os.path.join(self.source, 'd1', 'f1')
+        self.driver.backup(conformance.place(), 1, self.source, {},
+                           progress.Progress())
+        st = os.stat(path)
+        trees.write(path, b'!' * st.st_size, st.st_mtime_ns)
+        os.unlink(os.path.join(self.source, 'd1', 'f2'))
+        report = self.backup(attempt=2)
+        self.assertEqual(st.st_size, report.stored_bytes)
+        self.assertSame(self.source, self.data(conformance.place()))
+
+    def test_after_a_power_cut_what_is_taken_over_is_read_again(self):
+        trees.many(self.source, 3, 4)
+        with (mock.patch.object(system, 'boot_id', lambda: 'another'),
+              mock.patch.object(layout, 'write_metadata',
+                                side_effect=base.DriverError('cut')),
+              self.assertRaisesRegex(base.DriverError, 'cut')):
+            self.driver.backup(conformance.place(), 2, self.source, {},
+                               progress.Progress())
+        left = os.path.join(os.path.dirname(os.path.dirname(self.data(
+            conformance.place()))),
+            f'.partial.{conformance.place().backup_id}.2')
+        path = os.path.join(left, 'data', 'd0', 'f0')
+        st = os.stat(path)
+        trees.write(path, bytes(st.st_size), st.st_mtime_ns)
+        report = self.backup(attempt=3)
+        self.assertEqual(st.st_size, report.stored_bytes)
+        self.assertEqual([], self.verify())
+
+    def test_a_frozen_attempt_thaws_too_late(self):
+        trees.many(self.source, 20, 40)
+        process = conformance.Process(self.driver.backup,
+                                      conformance.place(), 1, self.source,
+                                      {})
+        process.wait_for_files(200)
+        process.signal(signal.SIGSTOP)
+        self.backup(attempt=2)
+        process.signal(signal.SIGCONT)
+        try:
+            process.result()
+        except (base.DriverError, EOFError):
+            pass
+        self.driver.publish(conformance.place(), 1)
+        self.assertEqual([], self.verify())
+        self.assertSame(self.source, self.data(conformance.place()))
+        self.driver.discard(conformance.place(), 2)
+        self.assertEqual([('published', None)], self.states())
+
+    # -- without privileges
+
+    def as_user(self, function, *args):
+        """Run something as an ordinary user."""
+        def run(*args):
+            os.setgroups([])
+            os.setgid(4711)
+            os.setuid(4711)
+            return function(*args)
+        return conformance.Process(run, *args).result()
+
+    def unprivileged(self):
+        """A driver whose repository belongs to the ordinary user."""
+        os.chmod(self.scratch, 0o755)
+        path = self.make('unprivileged')
+        for one in (path, self.source, self.target):
+            os.chown(one, 4711, 4711)
+        mine = driver.PosixDriver(path, 2)
+        self.as_user(lambda _: mine.check())
+        return mine
+
+    def test_as_an_ordinary_user(self):
+        mine = self.unprivileged()
+        trees.many(self.source, 3, 4)
+        for where, names, files in os.walk(self.source):
+            for name in names + files:
+                os.chown(os.path.join(where, name), 4711, 4711)
+        os.chmod(os.path.join(self.source, 'd0', 'f0'), 0o400)
+        os.chmod(os.path.join(self.source, 'd0'), 0o500)
+        os.setxattr(os.path.join(self.source, 'd1', 'f0'), 'user.x', b'x')
+        os.chmod(os.path.join(self.source, 'd1', 'f0'), 0o444)
+        place = conformance.place()
+        report = self.as_user(mine.backup, place, 1, self.source, {})
+        self.assertEqual((), report.problems)
+        mine.publish(place, 1)
+        self.assertEqual([], self.as_user(mine.verify, place))
+        for _ in range(2):
+            self.as_user(mine.restore, place, 1, self.target)
+            self.assertSame(self.source, self.target)
+            os.chmod(os.path.join(self.target, 'd0'), 0)
+            trees.write(os.path.join(self.target, 'd2', 'f1'), b'')
+        self.as_user(mine.delete, place, 2)
+        self.assertEqual([], list(mine.contents()))
+
+    def test_what_an_ordinary_user_can_not_keep_is_told(self):
+        mine = self.unprivileged()
+        at = os.path.join(self.source, '')
+        trees.write(at + 'owned', b'by root')
+        os.chmod(at + 'owned', 0o4755)
+        os.mknod(at + 'device', stat.S_IFBLK | 0o600, os.makedev(7, 9))
+        os.link(at + 'device', at + 'same device')
+        os.symlink('x', at + 'link')
+        place = conformance.place()
+        report = self.as_user(mine.backup, place, 1, self.source, {})
+        mine.publish(place, 1)
+        said = ' '.join(report.problems)
+        self.assertEqual(3, report.problem_count, said)
+        for name in ('"owned"', '"device"', '"link"'):
+            self.assertIn(name, said)
+        self.assertEqual([], self.as_user(mine.verify, place))
+        kept = os.stat(os.path.join(
+            mine.path, 'project', 'share-1', place.backup_id, 'data/owned'))
+        self.assertEqual(0o755, stat.S_IMODE(kept.st_mode))
+        report = self.as_user(mine.restore, place, 1, self.target)
+        self.assertIn('"owned"', ' '.join(report.problems))
+        # Who has the privileges gets everything back.
+        report = mine.restore(place, 1, self.target, progress.Progress())
+        self.assertEqual((), report.problems)
+        self.assertSame(self.source, self.target)
+
+    def test_a_file_that_may_not_be_read(self):
+        mine = self.unprivileged()
+        trees.write(os.path.join(self.source, 'secret'), b'')
+        os.chmod(os.path.join(self.source, 'secret'), 0o600)
+        with self.assertRaisesRegex(base.DriverError,
+                                    '"secret": Permission denied'):
+            self.as_user(mine.backup, conformance.place(), 1, self.source,
+                         {})
