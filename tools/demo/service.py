@@ -65,6 +65,8 @@ class Service:
         self.port = free_port()
         self.url = f'http://127.0.0.1:{self.port}'
         self.process = None
+        #: Who makes the requests: admin is an administrator.
+        self.user = 'admin'
 
     def start(self, timeout=60):
         self.state.mkdir()
@@ -138,7 +140,7 @@ class Service:
             headers={
                 'Content-Type': 'application/json',
                 'Accept': 'application/json',
-                'X-Auth-Token': f'admin:{PROJECT}',
+                'X-Auth-Token': f'{self.user}:{PROJECT}',
                 'X-OpenStack-Manila-API-Version': MICROVERSION,
             })
         # The service is on this machine: no proxy has a say in it.
