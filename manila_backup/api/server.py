@@ -39,7 +39,6 @@ class Server:
     def __init__(self, conf, app):
         host, port = conf.api.bind_host, conf.api.bind_port
         noauth.check_address(conf, host)
-        self._host = host
         self._map = {}
         self._stopping = threading.Event()
         self._thread = None
@@ -54,20 +53,14 @@ class Server:
         except (OSError, ValueError) as exc:
             raise exception.ConfigurationError(
                 f'Can\'t listen on {host} port {port}: {exc}') from exc
-        for listener in self._listeners():
+        listeners = self._listeners()
+        for listener in listeners:
             listener.channel_class = _Channel
-
-    @property
-    def port(self):
-        """The port that is listened on: a free one if port 0 was asked
-        for."""
-        return int(self._listeners()[0].effective_port)
-
-    @property
-    def url(self):
-        """The URL of the service's root, without a slash at the end."""
-        host = f'[{self._host}]' if ':' in self._host else self._host
-        return f'http://{host}:{self.port}'
+        #: The port that is listened on: a free one if port 0 was asked for.
+        self.port = int(listeners[0].effective_port)
+        name = f'[{host}]' if ':' in host else host
+        #: The URL of the service's root, without a slash at the end.
+        self.url = f'http://{name}:{self.port}'
 
     def run(self):
         """Serve until :meth:`stop`."""

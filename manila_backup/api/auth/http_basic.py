@@ -140,10 +140,12 @@ def _read_roles(path):
     """dict of user name to {'project': str, 'roles': list of str}."""
     try:
         with open(path, encoding='utf-8') as file:
-            document = yaml.safe_load(file) or {}
+            document = yaml.safe_load(file)
     except (OSError, ValueError, yaml.YAMLError) as exc:
         raise exception.ConfigurationError(
             f'[http_basic] role_file {path} can\'t be read: {exc}') from exc
+    if document is None:
+        return {}
     if not isinstance(document, dict):
         raise exception.ConfigurationError(
             f'[http_basic] role_file {path} must hold a mapping of user '

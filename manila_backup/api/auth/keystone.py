@@ -5,6 +5,7 @@ from keystonemiddleware import auth_token
 
 from manila_backup.api.auth import base
 from manila_backup import context
+from manila_backup import exception
 
 
 def wrap(app, services):
@@ -16,6 +17,11 @@ def wrap(app, services):
                    services)
         return app(environ, start_response)
 
-    return auth_token.AuthProtocol(
+    protocol = auth_token.AuthProtocol(
         identified, {'oslo_config_config': services.conf,
                      'delay_auth_decision': False})
+    if not services.conf.keystone_authtoken.auth_type:
+        raise exception.ConfigurationError(
+            'auth_strategy = keystone needs to know how this service itself '
+            'signs in: [keystone_authtoken] has no auth_type.')
+    return protocol

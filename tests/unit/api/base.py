@@ -3,6 +3,7 @@
 drivers' options and the workers' work are stood in for."""
 
 import json
+import logging
 import os
 
 import fixtures
@@ -40,8 +41,10 @@ class PickyDriver:
     OPTIONS = {'level': {'type': 'string', 'enum': ['1', '2']}}
 
 
-def make_conf(folder, **options):
+def make_conf(folder, text='', **options):
     """A configuration for tests.
+
+    :param text: str, what the configuration file holds.
 
     :param folder: str, a directory for whatever the service keeps.
     :param options: other values; of options in a group as GROUP__OPTION.
@@ -49,7 +52,7 @@ def make_conf(folder, **options):
     path = os.path.join(folder, 'manila-backup.conf')
     if not os.path.exists(path):
         with open(path, 'w') as file:
-            file.write('[DEFAULT]\n')
+            file.write(text)
     conf = config.load(['--config-file', path], 'manila-backup-api')
     values = {
         'state_path': folder, 'host': 'here', 'auth_strategy': 'noauth',
@@ -121,7 +124,7 @@ class ApiTest(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.FakeLogger(level=None))
+        self.useFixture(fixtures.FakeLogger(level=logging.INFO))
         self.api = self.useFixture(Api(**self.OPTIONS))
 
     def call(self, method, path, body=None, token=MEMBER, version=LATEST,
@@ -148,7 +151,7 @@ class ApiTest(base.BaseTestCase):
         if raw is not None:
             request.body = raw
             if 'Content-Type' not in sent:
-                del request.environ['CONTENT_TYPE']
+                request.environ.pop('CONTENT_TYPE', None)
         response = request.get_response(self.api.app)
         self.assertIn('x-openstack-request-id', response.headers)
         self.assertEqual(response.headers['x-openstack-request-id'],

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules, and edits of the policy file while the service runs."""
+
+import os
+from unittest import mock
+
+from oslo_policy import policy
+from oslotest import base as test_base
+
+from manila_backup import context
+from manila_backup import exception
+from manila_backup import policies
+from manila_backup.policies import enforcer
+from tests.unit.api import base
+
+PATH = '/v2/share-backups'
+
+
+class TestRules(test_base.BaseTestCase):
+
+    def test_share_backup_rules(self):
+        names = {rule.name for rule in policies.list_rules()}
+        for action in ('create', 'get', 'get_all', 'get_all_project',
+                       'restore', 'reset_status', 'update', 'delete'):
+            self.assertIn(f'share_backup:{action}', names)
+
+    def test_names_differ(self):
+        names = [rule.name for rule in policies.list_rules()]
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_all_are_documented(self):
+        for rule in policies.list_rules():
+            self.assertTrue(rule.description, rule.name)
+            if ':' in rule.name:
+                self.assertIsInstance(rule, policy.DocumentedRuleDefault)
+                self.assertTrue(rule.operations)
+
+    def test_enforcer_for_the_tools(self):
+        found = policies.get_enforcer()
+        self.assertIn('share_backup:create', found.registered_rules)
+
+
+class TestEdits(base.ApiTest):
+
+    def setUp(self):
+        super().setUp()
+        self.path = os.path.join(self.api.folder, 'policy.yaml')
+
+    def _write(self, text):
+        with open(self.path + '~', 'w') as file:
+            file.write(text)
+        os.replace(self.path + '~', self.path)
+
+    def _wait_for_search(self):
+        clock = enforcer.time.monotonic
+        return mock.patch.object(
+            enforcer.time, 'monotonic',
+            lambda: clock() + enforcer.SEARCH_INTERVAL + 1)
+
+    def test_new_file(self):
+        self.call('GET', PATH, code=200)
+        self._write('"share_backup:get_all": "!"\n')
+        with self._wait_for_search():
+            self.call('GET', PATH, code=403)
+
+    def test_edits(self):
+        self._write('{}\n')
+        with self._wait_for_search():
+            self.call('GET', PATH, code=200)
+        for text, code in (('"share_backup:get_all": "!"\n', 403),
+                           ('"share_backup:get_all": "@"\n', 200),
+                           ('"share_backup:get_all": "role:x"\n', 403),
+                           ('"share_backup:get_all": [\n', 403),
+                           ('"project_reader": "role:reader"\n', 200),
+                           ('"context_is_admin": "user_id:demo"\n', 200)):
+            self._write(text)
+            self.call('GET', PATH, code=code)
+        # By the last, demo is an administrator.
+        self.call('GET', '/v2/services', code=200)
+        os.unlink(self.path)
+        with self._wait_for_search():
+            self.call('GET', '/v2/services', code=403)
+
+    def test_member_may_reset_by_an_edit(self):
+        backup_id = self.make_backup()
+        body = {'reset_status': {'status': 'error'}}
+        path = f'{PATH}/{backup_id}/action'
+        self.call('POST', path, body, code=403)
+        self._write('"share_backup:reset_status": '
+                    '"rule:admin_or_project_member"\n')
+        with self._wait_for_search():
+            self.call('POST', path, body, code=202)
+        self.call('POST', path, body, base.OTHER, code=404)
+
+    def test_administrators_can_be_kept_to_their_project(self):
+        backup_id = self.make_backup()
+        self._write('"share_backup:delete": "project_id:%(project_id)s"\n'
+                    '"share_backup:get": "project_id:%(project_id)s"\n')
+        path = f'{PATH}/{backup_id}'
+        with self._wait_for_search():
+            self.call('DELETE', path, token=base.ADMIN, code=403)
+        self.call('GET', path, token=base.ADMIN, code=403)
+        self.call('DELETE', path, code=202)
+
+    def test_policy_directory(self):
+        folder = os.path.join(self.api.folder, 'policy.d')
+        os.mkdir(folder)
+        with self._wait_for_search():
+            self.call('GET', PATH, code=200)
+        self.path = os.path.join(folder, 'a.yaml')
+        self._write('"share_backup:get_all": "!"\n')
+        self.call('GET', PATH, code=403)
+
+    def test_broken_at_start(self):
+        self._write('{')
+        self.assertRaises(exception.ConfigurationError, enforcer.Enforcer,
+                          self.api.conf)
+
+    def test_scope(self):
+        rules = enforcer.Enforcer(self.api.conf)
+        for values, allowed in (
+                ({'project_id': 'p'}, True),
+                ({'system_scope': 'all'}, False)):
+            caller = context.RequestContext(roles=['admin'], **values)
+            self.assertIs(allowed, rules.allows(
+                'share_backup:get', caller, {'project_id': 'p'}))
