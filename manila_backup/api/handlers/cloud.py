@@ -10,9 +10,9 @@ from manila_backup.db import services
 from manila_backup.db import usage
 from manila_backup.policies import cloud as policies
 
-#: What a list of services can be filtered by: parameter to key.
-_SERVICE_FILTERS = {name: types.text for name in (
-    'binary', 'host', 'zone', 'state', 'status')}
+#: What a list of services can be filtered by.
+_SERVICE_FILTERS = dict.fromkeys(
+    ('binary', 'host', 'zone', 'state', 'status'), types.text)
 
 
 @operation.operation(policies.AVAILABILITY_ZONES)

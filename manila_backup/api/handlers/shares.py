@@ -105,7 +105,8 @@ def _list(req, path, params, view):
     with_count = params.pop('with_count', False)
     public = params.pop('is_public', False)
     properties = params.pop('metadata', None)
-    never = any([params.pop(name, None) for name in schemas.NEVER])
+    # All of them: none is a column.
+    never = [name for name in schemas.NEVER if params.pop(name, None)]
     if 'snapshot_id' in params:
         params['source_snapshot_id'] = params.pop('snapshot_id')
     if not req.context.is_admin:

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the gabbits find in place when they begin.
+
+There are no workers. A request with the header ``x-test-workers: done`` is
+answered after whatever was waiting for a worker has been done.
+"""
+
+import os
+
+from gabbi import fixture
+
+from manila_backup.db import models
+from tests.unit.api import base
+
+_current = []
+
+
+def application():
+    """The WSGI application of the fixture in use."""
+    return _serve
+
+
+def _serve(environ, start_response):
+    api = _current[-1]
+    if environ.pop('HTTP_X_TEST_WORKERS', None) == 'done':
+        api.work()
+    return api.app(environ, start_response)
+
+
+class Service(fixture.GabbiFixture):
+    """A service with nothing in it but the default share type.
+
+    The environment variables that gabbits can refer to are set by the
+    fixtures that extend it.
+    """
+
+    def start_fixture(self):
+        self.api = base.Api(**self.options())
+        self.api.setUp()
+        _current.append(self.api)
+        self.fill()
+
+    def stop_fixture(self):
+        _current.remove(self.api)
+        self.api.cleanUp()
+
+    def options(self):
+        """Configuration, as of :func:`tests.unit.api.base.make_conf`."""
+        return {}
+
+    def fill(self):
+        """Put things into the service."""
+
+    def call(self, *args, **kwargs):
+        """Send a request; see :meth:`tests.unit.api.base.ApiTest.call`."""
+        caller = base.ApiTest('call')
+        caller.api = self.api
+        return caller.call(*args, **kwargs)
+
+    def make_share(self, variable, token=base.MEMBER, **values):
+        """An available share, its id in an environment variable."""
+        answer = self.call('POST', '/v2/shares', {'share': {
+            'size': 1, 'share_proto': 'NFS', **values}}, token, code=200)
+        self.api.work()
+        os.environ[variable] = found = answer.json['share']['id']
+        return found
+
+    def make_backup(self, variable, share_id, token=base.MEMBER, **values):
+        """An available backup, its id in an environment variable."""
+        answer = self.call('POST', '/v2/share-backups', {'share_backup': {
+            'share_id': share_id, **values}}, token, code=202)
+        self.api.work()
+        os.environ[variable] = found = answer.json['share_backup']['id']
+        return found
+
+
+class Shares(Service):
+    """Project p1 has the shares SHARE_ID and SHARE_ID_2 (of 1 GiB), p2 has
+    OTHER_SHARE_ID."""
+
+    def fill(self):
+        self.share_id = self.make_share('SHARE_ID', name='docs')
+        self.make_share('SHARE_ID_2', name='copy')
+        self.other_id = self.make_share('OTHER_SHARE_ID', base.OTHER)
+
+
+class Backups(Shares):
+    """Of SHARE_ID there are the backups BACKUP_ID (monday), BACKUP_ID_2
+    (100%) and BACKUP_ID_3 (a_b, failed); of OTHER_SHARE_ID there is
+    OTHER_BACKUP_ID."""
+
+    def fill(self):
+        super().fill()
+        self.make_backup('BACKUP_ID', self.share_id, name='monday',
+                         description='before the change')
+        self.make_backup('BACKUP_ID_2', self.share_id, name='100%')
+        failed = self.make_backup('BACKUP_ID_3', self.share_id, name='a_b')
+        self.api.set(models.share_backups, failed, status='error',
+                     host='w1', fail_reason='The disk was full.')
+        self.make_backup('OTHER_BACKUP_ID', self.other_id, base.OTHER,
+                         name='secret')
+
+
+class SmallQuota(Shares):
+    """As Shares, with room for one backup."""
+
+    def options(self):
+        return {'quota__backups': 1}
