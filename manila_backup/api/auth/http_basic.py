@@ -76,7 +76,7 @@ class Users:
         except webob.exc.HTTPError as exc:
             raise _unauthorized() from exc
         roles = self._current_roles()
-        self._verify(username, password)
+        self._verify(environ, username, password)
         entry = roles.get(username)
         if entry is None:
             LOG.info('User %s is not in the file of roles', username)
@@ -86,13 +86,15 @@ class Users:
                 'project_name': entry['project'],
                 'roles': entry['roles']}
 
-    def _verify(self, username, password):
+    def _verify(self, environ, username, password):
         key = hmac.digest(self._secret,
                           username.encode() + b'\0' + password, 'sha256')
         now = time.monotonic()
         verified = self._verified
         if verified.get(key, now) > now:
             return
+        # What is logged from here on is not about this thread's last caller.
+        base.make_context(environ)
         try:
             basic_auth.authenticate(self._settings.user_file, username,
                                     password)

@@ -24,4 +24,10 @@ def wrap(app, services):
         raise exception.ConfigurationError(
             'auth_strategy = keystone needs to know how this service itself '
             'signs in: [keystone_authtoken] has no auth_type.')
-    return protocol
+
+    def identify(environ, start_response):
+        # What is logged from here on is not about this thread's last caller.
+        base.make_context(environ)
+        return protocol(environ, start_response)
+
+    return identify
