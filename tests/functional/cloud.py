@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole service for a test: real processes, real servers, real sockets."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+import fixtures
+import sqlalchemy as sa
+from testtools import content
+
+BIN = os.path.dirname(sys.executable)
+
+MYSQL = os.environ.get('MANILA_BACKUP_TEST_MYSQL',
+                       'mysql+pymysql://root@127.0.0.1')
+POSTGRESQL = os.environ.get('MANILA_BACKUP_TEST_POSTGRESQL',
+                            'postgresql+psycopg2://postgres@127.0.0.1')
+RABBITMQ = os.environ.get('MANILA_BACKUP_TEST_RABBITMQ',
+                          'rabbit://guest:guest@127.0.0.1:5672/')
+
+SERVERS = {'mysql': MYSQL, 'postgresql': POSTGRESQL}
+
+#: Seconds to wait for something that should be there in a moment. Long: it
+#: only ends a test that has failed anyway.
+PATIENCE = 60
+
+
+def eventually(what, check, patience=PATIENCE, pause=0.02):
+    """Wait until ``check()`` gives something true, and return that."""
+    end = time.monotonic() + patience
+    while True:
+        found = check()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f'{what}: not within {patience} s')
+        time.sleep(pause)
+
+
+def free_port():
+    """A TCP port on the loopback address that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(('127.0.0.1', 0))
+        return found.getsockname()[1]
+
+
+class Schema(fixtures.Fixture):
+    """A database of its own on a real server.
+
+    :param server: 'mysql' or 'postgresql'.
+    :ivar url: str, what to connect to it with.
+    """
+
+    def __init__(self, server):
+        self._server = SERVERS[server]
+        self._name = f'manila_backup_{uuid.uuid4().hex[:12]}'
+        self.url = f'{self._server}/{self._name}'
+        if server == 'mysql':
+            self._admin, self._force = self._server, ''
+        else:
+            self._admin = f'{self._server}/postgres'
+            self._force = ' WITH (FORCE)'
+
+    def _setUp(self):
+        self._execute(f'CREATE DATABASE {self._name}')
+        self.addCleanup(self._execute,
+                        f'DROP DATABASE {self._name}{self._force}')
+
+    def _execute(self, statement):
+        engine = sa.create_engine(self._admin, isolation_level='AUTOCOMMIT')
+        with engine.connect() as conn:
+            conn.exec_driver_sql(statement)
+        engine.dispose()
+
+
+class Process:
+    """A command of the service, running.
+
+    :param log: str, the file that its output goes to.
+    """
+
+    def __init__(self, command, args, log):
+        self.command = command
+        self.log = log
+        with open(log, 'ab') as output:
+            self._process = subprocess.Popen(
+                [os.path.join(BIN, command), *args], stdout=output,
+                stderr=output, stdin=subprocess.DEVNULL)
+        self.pid = self._process.pid
+
+    def kill(self):
+        """End it as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
+    def signal(self, number):
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def stop(self):
+        """End it in order.
+
+        :returns: int, its exit status.
+        """
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.terminate()
+        return self._process.wait(PATIENCE)
+
+    def running(self):
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def said(self):
+        """What it wrote so far."""
+        with open(self.log, errors='replace') as file:
+            return file.read()
+
+
+class Answer:
+    """What the API answered: ``status``, ``headers`` and ``body``."""
+
+    def __init__(self, status, headers, text):
+        self.status = status
+        self.headers = headers
+        self.body = json.loads(text) if text else None
+
+
+class Cloud(fixtures.Fixture):
+    """APIs and workers on one database, one bus and one set of shares.
+
+    :param server: 'mysql' or 'postgresql'.
+    :param options: configuration, GROUP__OPTION=value (or OPTION=value).
+    :ivar tolerate: a regular expression of errors in the logs that the
+        test provokes; any other fails it.
+    """
+
+    def __init__(self, server, **options):
+        self._server = server
+        self._options = options
+        self.processes = []
+        self.tolerate = None
+
+    def _setUp(self):
+        self.root = self.useFixture(fixtures.TempDir()).path
+        self.database = self.useFixture(Schema(self._server))
+        self.config = os.path.join(self.root, 'manila-backup.conf')
+        self.policy = os.path.join(self.root, 'policy.yaml')
+        self.state = os.path.join(self.root, 'state')
+        self.repository = os.path.join(self.state, 'repository')
+        os.mkdir(self.state)
+        self.port = free_port()
+        self._configure()
+        self.engine = sa.create_engine(self.database.url,
+                                       isolation_level='AUTOCOMMIT')
+        self.addCleanup(self.engine.dispose)
+        self.addCleanup(self._end)
+        self.manage('db', 'sync')
+
+    def _configure(self):
+        options = {
+            'state_path': self.state,
+            'transport_url': RABBITMQ,
+            'auth_strategy': 'noauth',
+            'host': 'here',
+            'database__connection': self.database.url,
+            'api__bind_port': self.port,
+            'backup__progress_interval': 0.2,
+            'backup__lease_ttl': 3,
+            'backup__retry_delay': 0.2,
+            'oslo_policy__policy_file': self.policy,
+            **self._options}
+        groups = {}
+        for name, value in options.items():
+            group, _, option = name.rpartition('__')
+            groups.setdefault(group or 'DEFAULT', []).append(
+                f'{option} = {value}\n')
+        with open(self.policy, 'w'):
+            pass
+        with open(self.config, 'w') as file:
+            for group, lines in groups.items():
+                file.write(f'[{group}]\n{"".join(lines)}')
+
+    # -- processes -------------------------------------------------------
+
+    def manage(self, *args):
+        """Run manila-backup-manage.
+
+        :returns: str, what it printed.
+        """
+        done = subprocess.run(
+            [os.path.join(BIN, 'manila-backup-manage'),
+             '--config-file', self.config, *args],
+            capture_output=True, text=True)
+        if done.returncode:
+            raise AssertionError(f'manage {args}: {done.stderr}')
+        return done.stdout
+
+    def start_api(self, port=None):
+        """Start an API and wait until it answers."""
+        config = ['--config-file', self.config]
+        if port:
+            extra = os.path.join(self.root, f'api-{port}.conf')
+            with open(extra, 'w') as file:
+                file.write(f'[api]\nbind_port = {port}\n')
+            config += ['--config-file', extra]
+        api = self._start('manila-backup-api', config)
+        eventually('the API', lambda: self._answers(api, port or self.port))
+        return api
+
+    def _answers(self, process, port):
+        if not process.running():
+            raise AssertionError(f'the API ended: {process.said()}')
+        with contextlib.suppress(OSError):
+            socket.create_connection(('127.0.0.1', port)).close()
+            return True
+
+    def start_worker(self, *config):
+        """Start a worker and wait until it is at work."""
+        args = ['--config-file', self.config]
+        for each in config:
+            args += ['--config-file', each]
+        worker = self._start('manila-backup-worker', args)
+        eventually('the worker', lambda: self._at_work(worker))
+        return worker
+
+    def _at_work(self, worker):
+        if not worker.running():
+            raise AssertionError(f'the worker ended: {worker.said()}')
+        return self.rows("SELECT id FROM services WHERE identity LIKE "
+                         f"'here:{worker.pid}:%%'")
+
+    def _start(self, command, args):
+        log = os.path.join(self.root, f'{command}-{len(self.processes)}.log')
+        process = Process(command, args, log)
+        self.processes.append(process)
+        return process
+
+    def _end(self):
+        statuses = [(each, each.stop()) for each in self.processes]
+        logs = {os.path.basename(each.log): each.said()
+                for each in self.processes}
+        for name, text in logs.items():
+            self.addDetail(name, content.text_content(text))
+        for each, status in statuses:
+            if status not in (0, -signal.SIGKILL):
+                raise AssertionError(f'{each.command} ended with {status}:\n'
+                                     f'{each.said()[-2000:]}')
+        wrong = [line for text in logs.values()
+                 for line in text.splitlines()
+                 if re.search(r' (ERROR|CRITICAL) |^Traceback', line)
+                 and not (self.tolerate and re.search(self.tolerate, line))]
+        if wrong:
+            raise AssertionError('errors in the logs:\n' + '\n'.join(wrong))
+
+    # -- the database, to look into it -----------------------------------
+
+    def rows(self, query, **values):
+        """Rows of a query in SQL."""
+        with self.engine.connect() as conn:
+            return conn.execute(sa.text(query.replace('%%', '%')),
+                                values).all()
+
+    # -- the API ---------------------------------------------------------
+
+    def request(self, method, path, body=None, token='demo:p1', port=None,
+                version='2.91'):
+        """One HTTP request.
+
+        :param path: str, below ``/v2``.
+        :returns: an :class:`Answer`, whatever its status.
+        """
+        request = urllib.request.Request(
+            f'http://127.0.0.1:{port or self.port}/v2{path}', method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={'X-Auth-Token': token,
+                     'Content-Type': 'application/json',
+                     'X-OpenStack-Manila-API-Version': version})
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as found:
+                return Answer(found.status, found.headers, found.read())
+        except urllib.error.HTTPError as exc:
+            with exc:
+                return Answer(exc.code, exc.headers, exc.read())
+
+    def ask(self, status, method, path, body=None, **kwargs):
+        """One HTTP request that must be answered with a status.
+
+        :returns: the body.
+        """
+        answer = self.request(method, path, body, **kwargs)
+        if answer.status != status:
+            raise AssertionError(f'{method} {path}: {answer.status} '
+                                 f'{answer.body}, not {status}')
+        return answer.body
+
+    def create_share(self, token='demo:p1', size=1):
+        """A new share that is available; its dict."""
+        share = self.ask(200, 'POST', '/shares', {'share': {
+            'share_proto': 'NFS', 'size': size, 'name': 'a share'}},
+            token=token)['share']
+        return self.wait_share(share['id'], 'available', token=token)
+
+    def share_path(self, share_id):
+        """Where a share's content is."""
+        return os.path.join(self.state, 'shares', share_id)
+
+    def backup_path(self, backup):
+        """Where a backup's content is; ``backup`` is its dict."""
+        (project_id,), = self.rows(
+            'SELECT project_id FROM share_backups WHERE id = :id',
+            id=backup['id'])
+        return os.path.join(self.repository, project_id, backup['share_id'],
+                            backup['id'], 'data')
+
+    def create_backup(self, share_id, token='demo:p1', **values):
+        """Ask for a backup; its dict as answered."""
+        return self.ask(202, 'POST', '/share-backups', {'share_backup': {
+            'share_id': share_id, **values}}, token=token)['share_backup']
+
+    def show_backup(self, backup_id, token='demo:p1'):
+        """A backup's dict, or None."""
+        answer = self.request('GET', f'/share-backups/{backup_id}',
+                              token=token)
+        return answer.body['share_backup'] if answer.status == 200 else None
+
+    def wait_backup(self, backup_id, status, token='demo:p1'):
+        """Wait until a backup has a status (None: until it is gone)."""
+        return self._wait(
+            f'backup {backup_id} {status}',
+            lambda: self.show_backup(backup_id, token), status)
+
+    def wait_share(self, share_id, status, token='demo:p1'):
+        """Wait until a share has a status (None: until it is gone)."""
+        def show():
+            answer = self.request('GET', f'/shares/{share_id}', token=token)
+            return answer.body['share'] if answer.status == 200 else None
+
+        return self._wait(f'share {share_id} {status}', show, status)
+
+    @staticmethod
+    def _wait(what, show, status):
+        def check():
+            found = show()
+            if found is None:
+                return status is None
+            return found['status'] == status and found
+
+        return eventually(what, check)

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workers that are killed, frozen, told to stop, or called off."""
+
+import os
+import signal
+import time
+
+from tests.functional import base
+from tests.functional import cloud
+
+
+class DyingWorkersMySQL(base.TestCase):
+
+    # Long enough to be caught in the middle, short enough to wait for.
+    FILES, SIZE = 4000, 20000
+
+    options = {'posix__processes': 1}
+
+    def setUp(self):
+        super().setUp()
+        self.cloud.start_api()
+
+    def _big_share(self):
+        share = self.cloud.create_share()
+        path = self.cloud.share_path(share['id'])
+        return share, self.fill(path, self.FILES, self.SIZE)
+
+    def _catch(self, backup_id, kind='create'):
+        """Wait until an operation on a backup is in the middle of its work.
+
+        :returns: bool; False if it was over before it could be caught.
+        """
+        def check():
+            (status, done), = self.cloud.rows(
+                'SELECT status, files_done FROM operations '
+                'WHERE backup_id = :id AND kind = :kind',
+                id=backup_id, kind=kind)
+            return (status == 'running' and done > 0 and 'caught'
+                    or status in ('done', 'failed') and 'over')
+
+        return cloud.eventually('an operation to run', check,
+                                pause=0.005) == 'caught'
+
+    def _caught_backup(self, share_id):
+        """A backup whose making is under way."""
+        for _ in range(5):
+            backup = self.cloud.create_backup(share_id)
+            if self._catch(backup['id']):
+                return backup
+            self.cloud.wait_backup(backup['id'], 'available')
+        self.fail('every backup was made before it could be disturbed')
+
+    def _attempt(self, backup_id, kind='create'):
+        (attempt,), = self.cloud.rows(
+            'SELECT attempt FROM operations WHERE backup_id = :id '
+            'AND kind = :kind', id=backup_id, kind=kind)
+        return attempt
+
+    def _partial(self):
+        """Names in the repository that are not finished backups."""
+        return [os.path.join(folder, name)
+                for folder, folders, _ in os.walk(self.cloud.repository)
+                if folder.count('/') - self.cloud.repository.count('/') == 2
+                for name in folders if not self.cloud.show_backup(name)]
+
+    def test_killed_in_a_backup_and_finished_by_another(self):
+        doomed = self.cloud.start_worker()
+        share, made = self._big_share()
+        backup = self._caught_backup(share['id'])
+        doomed.kill()
+        self.assertEqual('creating',
+                         self.cloud.show_backup(backup['id'])['status'])
+        self.cloud.start_worker()
+        backup = self.cloud.wait_backup(backup['id'], 'available')
+        self.cloud.wait_share(share['id'], 'available')
+        self.assertEqual(2, self._attempt(backup['id']))
+        self.assertEqual(made, self.content(self.cloud.backup_path(backup)))
+        cloud.eventually('no leftovers', lambda: not self._partial())
+
+    def test_killed_in_a_restore_and_finished_by_another(self):
+        doomed = self.cloud.start_worker()
+        share, made = self._big_share()
+        path = self.cloud.share_path(share['id'])
+        backup = self.cloud.create_backup(share['id'])
+        self.cloud.wait_backup(backup['id'], 'available')
+        for number in range(0, self.FILES, 2):
+            with open(os.path.join(path, f'd{number % 10}', f'f{number}'),
+                      'r+b') as file:
+                file.write(b'damage')
+        self.cloud.ask(202, 'POST', f'/share-backups/{backup["id"]}/action',
+                       {'restore': None})
+        self.assertTrue(self._catch(backup['id'], 'restore'))
+        doomed.kill()
+        self.cloud.start_worker()
+        self.cloud.wait_share(share['id'], 'available')
+        self.assertEqual(2, self._attempt(backup['id'], 'restore'))
+        self.assertEqual(made, self.content(path))
+
+    def test_copier_dies_with_its_worker(self):
+        doomed = self.cloud.start_worker()
+        share, _ = self._big_share()
+        self._caught_backup(share['id'])
+        group = self._descendants(doomed.pid)
+        self.assertNotEqual([], group)
+        doomed.kill()
+        cloud.eventually('the copiers to end', lambda: not [
+            pid for pid in group if os.path.exists(f'/proc/{pid}')])
+        self.cloud.start_worker()
+        self.cloud.wait_share(share['id'], 'available')
+
+    def _descendants(self, pid):
+        found = []
+        for name in os.listdir('/proc'):
+            if name.isdigit():
+                try:
+                    with open(f'/proc/{name}/stat') as file:
+                        parent = int(file.read().rpartition(')')[2]
+                                     .split()[1])
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+                if parent == pid:
+                    found += [int(name), *self._descendants(int(name))]
+        return found
+
+    def test_frozen_worker_publishes_nothing_when_it_wakes(self):
+        frozen = self.cloud.start_worker()
+        share, made = self._big_share()
+        backup = self._caught_backup(share['id'])
+        everyone = [frozen.pid, *self._descendants(frozen.pid)]
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        self.cloud.start_worker()
+        backup = self.cloud.wait_backup(backup['id'], 'available')
+        self.assertEqual(2, self._attempt(backup['id']))
+        manifest = os.stat(os.path.dirname(self.cloud.backup_path(backup)))
+        for pid in everyone:
+            os.kill(pid, signal.SIGCONT)
+        cloud.eventually('the frozen worker to notice',
+                         lambda: 'lost its lease' in frozen.said()
+                         or 'had lost its lease' in frozen.said())
+        self.assertEqual(2, self._attempt(backup['id']))
+        again = os.stat(os.path.dirname(self.cloud.backup_path(backup)))
+        self.assertEqual((manifest.st_ino, manifest.st_ctime_ns),
+                         (again.st_ino, again.st_ctime_ns))
+        self.assertEqual(made, self.content(self.cloud.backup_path(backup)))
+        self.assertEqual('available',
+                         self.cloud.show_backup(backup['id'])['status'])
+        self.cloud.tolerate = 'attempt 1 failed'
+
+    def test_worker_told_to_stop_hands_over_at_once(self):
+        leaving = self.cloud.start_worker(self._hasty())
+        share, made = self._big_share()
+        backup = self._caught_backup(share['id'])
+        self.cloud.start_worker()
+        began = time.monotonic()
+        self.assertEqual(0, leaving.stop())
+        backup = self.cloud.wait_backup(backup['id'], 'available')
+        self.assertLess(time.monotonic() - began, cloud.PATIENCE)
+        self.assertEqual(made, self.content(self.cloud.backup_path(backup)))
+        (failures,), = self.cloud.rows(
+            'SELECT failures FROM operations WHERE backup_id = :id',
+            id=backup['id'])
+        self.assertEqual(0, failures)
+
+    def _hasty(self):
+        path = os.path.join(self.cloud.root, 'hasty.conf')
+        with open(path, 'w') as file:
+            file.write('[backup]\nshutdown_grace = 0\n')
+        return path
+
+    def test_called_off_in_the_middle(self):
+        self.cloud.start_worker()
+        share, _ = self._big_share()
+        backup = self._caught_backup(share['id'])
+        self.assertEqual(403, self.cloud.request(
+            'POST', f'/share-backups/{backup["id"]}/action',
+            {'reset_status': {'status': 'error'}}).status)
+        self.cloud.ask(
+            202, 'POST', f'/share-backups/{backup["id"]}/action',
+            {'reset_status': {'status': 'error'}}, token='admin:admin')
+        self.cloud.wait_share(share['id'], 'available')
+        self.assertEqual('error',
+                         self.cloud.show_backup(backup['id'])['status'])
+        cloud.eventually('no leftovers', lambda: not self._partial())
+        self.cloud.ask(202, 'DELETE', f'/share-backups/{backup["id"]}')
+        self.cloud.wait_backup(backup['id'], None)
+        again = self.cloud.create_backup(share['id'])
+        self.cloud.wait_backup(again['id'], 'available')
+
+    def test_operation_that_kills_every_worker_ends_in_error(self):
+        share, _ = self._big_share_with(self.cloud.start_worker())
+        backup = self.cloud.create_backup(share['id'])
+        for attempt in (1, 2, 3):
+            worker = self.cloud.start_worker()
+            cloud.eventually(f'attempt {attempt}', lambda: self._running(
+                backup['id'], attempt), pause=0.002)
+            worker.kill()
+        self.cloud.start_worker()
+        self.cloud.wait_backup(backup['id'], 'error')
+        self.cloud.wait_share(share['id'], 'available')
+        shown = self.cloud.show_backup(backup['id'], token='admin:admin')
+        self.assertIn('died 3 times', shown['fail_reason'])
+        self.assertNotIn('fail_reason', self.cloud.show_backup(backup['id']))
+        self.cloud.tolerate = 'failed: Its worker died 3 times'
+
+    def _big_share_with(self, worker):
+        found = self._big_share()
+        worker.stop()
+        return found
+
+    def _running(self, backup_id, attempt):
+        return self.cloud.rows(
+            "SELECT id FROM operations WHERE backup_id = :id AND "
+            "status = 'running' AND attempt = :attempt",
+            id=backup_id, attempt=attempt)
+
+
+class DyingWorkersPostgreSQL(DyingWorkersMySQL):
+
+    server = 'postgresql'
