@@ -41,19 +41,21 @@ class Bar:
         self.title = title
         self.live = sys.stdout.isatty()
         self.started = time.monotonic()
-        self.shown = -1
+        self.shown = -10
+        self.last = 0
 
     def show(self, percent):
         seconds = time.monotonic() - self.started
+        self.last = percent
         if self.live:
             filled = self.WIDTH * percent // 100
             bar = '#' * filled + '.' * (self.WIDTH - filled)
             print(f'\r  {self.title:<10} [{bar}] {percent:3d} % '
                   f'{seconds:6.1f} s', end='', flush=True)
-        elif percent > self.shown:
+        elif percent >= self.shown + 10 or self.shown < percent == 100:
             start = f'  {self.title:<10}' if self.shown < 0 else ''
             print(f'{start} {percent}%', end='', flush=True)
-        self.shown = max(percent, self.shown)
+            self.shown = percent
 
     def finish(self):
         """Draw the end; returns the seconds it took."""
@@ -65,8 +67,9 @@ class Bar:
 
 class Demo:
 
-    def __init__(self, data, scratch):
+    def __init__(self, data, scratch, leave_out=()):
         self.data = data
+        self.leave_out = leave_out
         self.scratch = scratch
         self.share = scratch / 'share'
         self.outside = scratch / 'outside'
@@ -84,8 +87,10 @@ class Demo:
     # Preparations
 
     def survey(self):
-        self.step(f'Looking at {self.data}')
-        self.found = tree.Survey(self.data)
+        self.step(f'Looking at {self.data}'
+                  + (', without installed packages' if self.leave_out
+                     else ''))
+        self.found = tree.Survey(self.data, self.leave_out)
         print(f'  {self.found.files} files, {self.found.directories} '
               f'directories, {self.found.others} others, '
               f'{human(self.found.size)}')
@@ -118,10 +123,21 @@ class Demo:
 
     def copy(self, target):
         started = time.monotonic()
+        if self.leave_out:
+            target.mkdir()
+            sources = [entry.path for entry in os.scandir(self.data)
+                       if os.fsencode(entry.name) not in self.leave_out]
+        else:
+            sources = [self.data]
         done = subprocess.run(
-            ['cp', '-a', '--', str(self.data), str(target)],
+            ['cp', '-a', '--', *map(str, sources), str(target)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE)
+        if self.leave_out:
+            info = os.stat(self.data)
+            if os.geteuid() == 0:
+                os.chown(target, info.st_uid, info.st_gid)
+            shutil.copystat(self.data, target)
         seconds = time.monotonic() - started
         if done.returncode and not self.found.unreadable:
             raise Failed('cp -a failed: '
@@ -154,7 +170,7 @@ class Demo:
     def check_copy(self):
         """Compare the share with DATA, before anything is done to it."""
         left_out = tuple(self.found.unreadable)
-        original = tree.manifest(self.data)
+        original = tree.manifest(self.data, self.leave_out)
         if left_out:
             original = {
                 path: entry for path, entry in original.items()
@@ -217,7 +233,12 @@ class Demo:
         self.wait_share()
 
     def wait_share(self):
-        self.service.wait('shares', 'share', self.share_id)
+        try:
+            self.service.wait('shares', 'share', self.share_id)
+        except Failed as exc:
+            backup = self.service.call('GET', self.path)['share_backup']
+            raise Failed(f'{exc} (the backup says: '
+                         f'{backup.get("fail_reason")})') from exc
 
     def browse(self):
         self.step('Looking into the repository, as anybody may with ls '
@@ -255,7 +276,7 @@ class Demo:
             'share-backups', 'share_backup', self.backup_id,
             report=lambda b: bar.show(
                 int(b.get('restore_progress') or 0)
-                if b['status'] == 'restoring' else max(bar.shown, 0)))
+                if b['status'] == 'restoring' else bar.last))
         self.wait_share()
         self.row(title, self.found.size, bar.finish())
 
@@ -372,6 +393,9 @@ def main():
         help='leave the scratch directory behind')
     args = parser.parse_args()
     data = pathlib.Path(args.data or sysconfig.get_path('stdlib')).resolve()
+    # The library's own files are some thousands; what was installed beside
+    # them may be anything.
+    leave_out = () if args.data else (b'site-packages', b'dist-packages')
     if not data.is_dir():
         sys.exit(f'demo: {data} is not a directory.')
     # Not /tmp, which on many machines is memory.
@@ -384,7 +408,7 @@ def main():
         signal.signal(number, interrupted)
     scratch = pathlib.Path(tempfile.mkdtemp(
         prefix='manila-backup-demo-', dir=parent))
-    demo = Demo(data, scratch)
+    demo = Demo(data, scratch, leave_out)
     code = 1
     try:
         demo.run()

@@ -24,13 +24,13 @@ KINDS = {
 class Survey:
     """What a tree holds, without reading its files."""
 
-    def __init__(self, root):
+    def __init__(self, root, leave_out=()):
         self.files = self.directories = self.others = 0
         self.size = self.allocated = 0
         # Paths whose contents this user may not see.
         self.unreadable = []
         inodes = set()
-        for path, info, problem in walk(root):
+        for path, info, problem in walk(root, leave_out):
             kind = stat.S_IFMT(info.st_mode)
             if kind == stat.S_IFDIR:
                 self.directories += 1
@@ -58,10 +58,11 @@ class Survey:
         return self.files + self.directories + self.others
 
 
-def walk(root):
+def walk(root, leave_out=()):
     """Everything below ``root``, the root itself first, without following
     links.
 
+    :param leave_out: names in the root that are passed over.
     :returns: iterator of (path relative to the root as bytes, os.stat_result,
         the OSError that kept a directory from being listed, or None).
     """
@@ -73,6 +74,8 @@ def walk(root):
         names, problem = [], None
         try:
             names = sorted(os.listdir(full), reverse=True)
+            if not path and leave_out:
+                names = [name for name in names if name not in leave_out]
         except OSError as exc:
             problem = exc
         try:
@@ -109,14 +112,15 @@ def xattrs(path):
         raise
 
 
-def manifest(root):
+def manifest(root, leave_out=()):
     """Describe every entry below ``root`` and the root itself.
 
+    :param leave_out: names in the root that are passed over.
     :returns: dict of path (bytes) to a dict of what is to be compared.
     """
     found = {}
     groups = {}
-    for path, info, problem in walk(root):
+    for path, info, problem in walk(root, leave_out):
         full = os.path.join(os.fsencode(root), path) if path \
             else os.fsencode(root)
         kind = KINDS[stat.S_IFMT(info.st_mode)]
