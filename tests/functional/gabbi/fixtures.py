@@ -6,10 +6,12 @@ answered after whatever was waiting for a worker has been done.
 """
 
 import os
+import types
 
 from gabbi import fixture
 
 from manila_backup.db import models
+from tests.functional import cloud
 from tests.unit.api import base
 
 _current = []
@@ -32,10 +34,21 @@ class Service(fixture.GabbiFixture):
 
     The environment variables that gabbits can refer to are set by the
     fixtures that extend it.
+
+    :cvar SERVER: the database server, as of :class:`tests.functional.cloud.
+        Schema`; None for SQLite.
     """
 
+    SERVER = None
+
     def start_fixture(self):
-        self.api = base.Api(**self.options())
+        options = self.options()
+        self.schema = None
+        if self.SERVER:
+            self.schema = cloud.Schema(self.SERVER)
+            self.schema.setUp()
+            options['database__connection'] = self.schema.url
+        self.api = base.Api(**options)
         self.api.setUp()
         _current.append(self.api)
         self.fill()
@@ -43,6 +56,8 @@ class Service(fixture.GabbiFixture):
     def stop_fixture(self):
         _current.remove(self.api)
         self.api.cleanUp()
+        if self.schema:
+            self.schema.cleanUp()
 
     def options(self):
         """Configuration, as of :func:`tests.unit.api.base.make_conf`."""
@@ -106,3 +121,14 @@ class SmallQuota(Shares):
 
     def options(self):
         return {'quota__backups': 1}
+
+
+def on(server):
+    """The fixtures above, on another database than SQLite.
+
+    :param server: as of :class:`tests.functional.cloud.Schema`.
+    :returns: an object with their names.
+    """
+    return types.SimpleNamespace(**{
+        each.__name__: type(each.__name__, (each,), {'SERVER': server})
+        for each in (Service, Shares, Backups, SmallQuota)})

@@ -8,11 +8,11 @@ from gabbi import driver
 
 from tests.functional.gabbi import fixtures
 
-_GABBITS = os.path.join(os.path.dirname(__file__), 'gabbits')
+GABBITS = os.path.join(os.path.dirname(__file__), 'gabbits')
 
 
 def load_tests(loader, tests, pattern):
     """What unittest's loader calls."""
     return driver.build_tests(
-        _GABBITS, loader, intercept=fixtures.application,
+        GABBITS, loader, intercept=fixtures.application,
         fixture_module=fixtures, test_loader_name=__name__)
