@@ -3,6 +3,7 @@
 """
 
 import logging
+import operator
 import os
 import threading
 import time
@@ -17,6 +18,17 @@ LOG = logging.getLogger(__name__)
 #: Seconds after which a file that is new is found. Edits of one that is
 #: known take effect at the next request.
 SEARCH_INTERVAL = 1.0
+
+#: Answers that are remembered at most.
+MAX_REMEMBERED = 10000
+
+#: What of a caller rules can compare; see
+#: :meth:`oslo_context.context.RequestContext.to_policy_values`.
+_CALLER = operator.attrgetter(
+    'user_id', 'project_id', 'is_admin', 'domain_id', 'user_domain_id',
+    'project_domain_id', 'system_scope', 'is_admin_project',
+    'service_user_id', 'service_user_domain_id', 'service_project_id',
+    'service_project_domain_id')
 
 
 class Enforcer:
@@ -39,7 +51,7 @@ class Enforcer:
         self._searched = None
         self._stamp = self._look()
         try:
-            self._rules = self._load()
+            self._rules = _Rules(self._load())
         except Exception as exc:
             raise exception.ConfigurationError(
                 f'The policy file can\'t be used: {exc}') from exc
@@ -52,10 +64,7 @@ class Enforcer:
         :returns: bool.
         """
         self._refresh()
-        try:
-            return bool(self._rules.enforce(rule, target, context))
-        except policy.InvalidScope:
-            return False
+        return self._rules.allow(rule, context, target)
 
     def _refresh(self):
         if self._look() == self._stamp:
@@ -65,7 +74,7 @@ class Enforcer:
             if stamp == self._stamp:
                 return
             try:
-                self._rules = self._load()
+                self._rules = _Rules(self._load())
                 LOG.info('The policy file has changed: its rules are in '
                          'force.')
             except Exception:
@@ -92,6 +101,42 @@ class Enforcer:
                 self._conf.find_file(name) for name in
                 (settings.policy_file, *settings.policy_dirs))))
         return tuple((path, _stamp(path)) for path in self._paths)
+
+
+class _Rules:
+    """One state of the rules, and what they said so far: the same question
+    has the same answer for as long as they stand, and asking oslo.policy
+    takes longer than a query of the database.
+
+    :param rules: an ``oslo_policy.policy.Enforcer`` that won't change.
+    """
+
+    def __init__(self, rules):
+        self._rules = rules
+        self._remembered = {}
+        # Those ask someone else, who may think again.
+        self._constant = not any(
+            kind in str(check) for check in rules.rules.values()
+            for kind in ('http:', 'https:'))
+
+    def allow(self, rule, context, target):
+        if not self._constant:
+            return self._ask(rule, context, target)
+        key = (rule, _CALLER(context), *context.roles, None,
+               *context.service_roles, None, *target.items())
+        answer = self._remembered.get(key)
+        if answer is None:
+            answer = self._ask(rule, context, target)
+            if len(self._remembered) >= MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = answer
+        return answer
+
+    def _ask(self, rule, context, target):
+        try:
+            return bool(self._rules.enforce(rule, target, context))
+        except policy.InvalidScope:
+            return False
 
 
 def _stamp(path):

@@ -124,3 +124,25 @@ class TestEdits(base.ApiTest):
             caller = context.RequestContext(roles=['admin'], **values)
             self.assertIs(allowed, rules.allows(
                 'share_backup:get', caller, {'project_id': 'p'}))
+
+    def test_answers_are_remembered_for_their_caller_only(self):
+        rules = enforcer.Enforcer(self.api.conf)
+        target = {'project_id': 'p'}
+        for _round in range(2):
+            for roles, project_id, allowed in (
+                    (['member'], 'p', True), (['reader'], 'p', False),
+                    (['member'], 'q', False), (['admin'], 'q', True)):
+                caller = context.RequestContext(roles=roles,
+                                                project_id=project_id)
+                self.assertIs(allowed, rules.allows(
+                    'share_backup:create', caller, target))
+
+    def test_answers_of_others_are_not_remembered(self):
+        self._write('"share_backup:get": "http://127.0.0.1:1/ask"\n')
+        rules = enforcer.Enforcer(self.api.conf)
+        caller = context.RequestContext(roles=['member'], project_id='p')
+        with mock.patch('oslo_policy._external.HttpCheck.__call__',
+                        side_effect=[True, False]):
+            for allowed in (True, False):
+                self.assertIs(allowed, rules.allows(
+                    'share_backup:get', caller, {'project_id': 'p'}))
