@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import time
+
+from manila_backup.db import models
+from manila_backup.db import operations as db_operations
+from manila_backup.db import rows
+from manila_backup import states
+from tests.unit.operations import base
+
+
+class Claims(base.TestCase):
+
+    def queue(self, project='p1', created=None, **values):
+        """An operation in the queue; its id."""
+        self._count = getattr(self, '_count', 0) + 1
+        id_ = f'op{self._count}'
+        self.database.write(
+            rows.insert, models.operations, id=id_, kind='create',
+            status='queued', live=True, project_id=project,
+            backup_id=values.pop('backup_id', f'b{self._count}'), **values)
+        return id_
+
+    def test_is_claimed_once(self):
+        self.queue()
+        first = self.claim('w1')
+        self.assertEqual(('running', 'w1', 1),
+                         (first.status, first.worker, first.attempt))
+        self.assertIsNone(self.claim('w2'))
+
+    def test_oldest_first(self):
+        ids = [self.queue() for _ in range(3)]
+        self.assertEqual(ids, [self.claim().id for _ in range(3)])
+
+    def test_no_project_starves_another(self):
+        for _ in range(20):
+            self.queue('busy')
+        late = self.queue('modest')
+        claimed = [self.claim() for _ in range(4)]
+        self.assertIn(late, [each.id for each in claimed[:2]])
+
+    def test_expired_lease_is_taken_over(self):
+        self.queue()
+        first = self.claim('w1', ttl=0.05)
+        time.sleep(0.1)
+        second = self.claim('w2')
+        self.assertEqual((2, 1, 'w2'),
+                         (second.attempt, second.failures, second.worker))
+        # The first one can't do anything any more.
+        for change in (
+                lambda conn: db_operations.renew(conn, first, 30,
+                                                 (0, 0, 0, 0)),
+                lambda conn: db_operations.finish(conn, first,
+                                                  states.Operation.DONE),
+                lambda conn: db_operations.release(conn, first)):
+            self.assertFalse(self.database.write(change))
+        self.assertTrue(self.database.write(
+            db_operations.finish, second, states.Operation.DONE))
+
+    def test_renewed_lease_is_not(self):
+        self.queue()
+        first = self.claim('w1', ttl=0.2)
+        self.assertTrue(self.database.write(
+            db_operations.renew, first, 30, (1, 2, 3, 4)))
+        time.sleep(0.3)
+        self.assertIsNone(self.claim('w2'))
+        row = self.operation(first.id)
+        self.assertEqual((1, 2, 3, 4),
+                         (row.files_done, row.bytes_done, row.files_total,
+                          row.bytes_total))
+
+    def test_handed_over_at_once_and_retried_later(self):
+        self.queue()
+        self.database.write(db_operations.release, self.claim())
+        again = self.claim()
+        self.assertEqual((2, 0), (again.attempt, again.failures))
+        self.database.write(db_operations.release, again, 1.5, True, 'why')
+        self.assertIsNone(self.claim())
+        self.assertLess(self.database.read(db_operations.next_event), 1.6)
+        time.sleep(1.6)
+        third = self.claim()
+        self.assertEqual((3, 1, 'why'),
+                         (third.attempt, third.failures, third.error))
+
+    def test_called_off_while_its_worker_is_gone(self):
+        id_ = self.queue(share_id='s1')
+        self.claim('w1', ttl=0.05)
+
+        def cancel(conn):
+            return db_operations.cancel(
+                conn, db_operations.live_of_backup(conn, 'b1'))
+
+        self.assertFalse(self.database.write(cancel))
+        blocked = self.queue(share_id='s1')
+        self.assertIsNone(self.claim('w2'))
+        time.sleep(0.1)
+        found = self.claim('w2')
+        self.assertEqual((id_, 'cancelling'), (found.id, found.status))
+        self.assertTrue(self.database.write(
+            db_operations.finish, found, states.Operation.CANCELLED))
+        self.assertEqual(blocked, self.claim('w2').id)
+
+    def test_purge_keeps_what_is_not_over(self):
+        self.queue()
+        done = self.queue()
+        self.claim()
+        self.database.write(db_operations.finish, self.claim(),
+                            states.Operation.DONE)
+        self.assertEqual(1, self.database.write(db_operations.purge, -1))
+        self.assertIsNone(self.operation(done))
