@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import time
-
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
+from manila_backup.db import sqltime
 from manila_backup import states
 from tests.unit.operations import base
 
@@ -20,6 +19,11 @@ class Claims(base.TestCase):
             status='queued', live=True, project_id=project,
             backup_id=values.pop('backup_id', f'b{self._count}'), **values)
         return id_
+
+    def lapse(self, column, id_='op1'):
+        """As if the time that stands in a column had come."""
+        self.database.write(rows.update, models.operations, id_,
+                            {column: sqltime.utc_in(-1)})
 
     def test_is_claimed_once(self):
         self.queue()
@@ -41,8 +45,8 @@ class Claims(base.TestCase):
 
     def test_expired_lease_is_taken_over(self):
         self.queue()
-        first = self.claim('w1', ttl=0.05)
-        time.sleep(0.1)
+        first = self.claim('w1')
+        self.lapse('lease_until')
         second = self.claim('w2')
         self.assertEqual((2, 1, 'w2'),
                          (second.attempt, second.failures, second.worker))
@@ -59,10 +63,10 @@ class Claims(base.TestCase):
 
     def test_renewed_lease_is_not(self):
         self.queue()
-        first = self.claim('w1', ttl=0.2)
+        first = self.claim('w1')
+        self.lapse('lease_until')
         self.assertTrue(self.database.write(
             db_operations.renew, first, 30, (1, 2, 3, 4)))
-        time.sleep(0.3)
         self.assertIsNone(self.claim('w2'))
         row = self.operation(first.id)
         self.assertEqual((1, 2, 3, 4),
@@ -74,17 +78,17 @@ class Claims(base.TestCase):
         self.database.write(db_operations.release, self.claim())
         again = self.claim()
         self.assertEqual((2, 0), (again.attempt, again.failures))
-        self.database.write(db_operations.release, again, 1.5, True, 'why')
+        self.database.write(db_operations.release, again, 60, True, 'why')
         self.assertIsNone(self.claim())
-        self.assertLess(self.database.read(db_operations.next_event), 1.6)
-        time.sleep(1.6)
+        self.assertLess(self.database.read(db_operations.next_event), 61)
+        self.lapse('not_before')
         third = self.claim()
         self.assertEqual((3, 1, 'why'),
                          (third.attempt, third.failures, third.error))
 
     def test_called_off_while_its_worker_is_gone(self):
         id_ = self.queue(share_id='s1')
-        self.claim('w1', ttl=0.05)
+        self.claim('w1')
 
         def cancel(conn):
             return db_operations.cancel(
@@ -93,7 +97,7 @@ class Claims(base.TestCase):
         self.assertFalse(self.database.write(cancel))
         blocked = self.queue(share_id='s1')
         self.assertIsNone(self.claim('w2'))
-        time.sleep(0.1)
+        self.lapse('lease_until')
         found = self.claim('w2')
         self.assertEqual((id_, 'cancelling'), (found.id, found.status))
         self.assertTrue(self.database.write(
