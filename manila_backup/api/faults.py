@@ -6,6 +6,7 @@ import json
 import logging
 
 from oslo_db import exception as db_exc
+from sqlalchemy import exc as sa_exc
 
 from manila_backup import exception
 
@@ -38,6 +39,10 @@ REASONS = {
 
 #: Seconds after which a caller may try again when the database is away.
 RETRY_AFTER = 5
+
+# The database is gone, has no connection to spare, or could not get its
+# transactions out of each other's way.
+_AWAY = (db_exc.DBConnectionError, db_exc.DBDeadlock, sa_exc.TimeoutError)
 
 # The first that fits counts.
 _CODES = (
@@ -111,8 +116,8 @@ def from_exception(exc):
     for class_, code in _CODES:
         if isinstance(exc, class_):
             return Fault(code, exc.message)
-    if isinstance(exc, db_exc.DBConnectionError):
-        LOG.error('The database can\'t be reached: %s', exc)
+    if isinstance(exc, _AWAY):
+        LOG.error('The database can\'t be reached or keep up: %s', exc)
         return Fault(503, 'The service is not available right now. Try '
                           'again later.',
                      {'Retry-After': str(RETRY_AFTER)})

@@ -31,20 +31,27 @@ def count_of_share(conn, share_id):
     return rows.count(conn, TABLE, TABLE.c.share_id == share_id)
 
 
-def list_page(conn, project_id=None, filters=None, brief=False,
+#: Columns of lists: reading no more than is shown is worth it.
+BRIEF = (TABLE.c.id, TABLE.c.share_id, TABLE.c.status)
+ADMINISTRATIVE = (TABLE.c.host, TABLE.c.topic, TABLE.c.fail_reason)
+SHOWN = BRIEF + (
+    TABLE.c.size, TABLE.c.availability_zone, TABLE.c.name,
+    TABLE.c.description, TABLE.c.created_at, TABLE.c.updated_at,
+    TABLE.c.progress, TABLE.c.restore_progress, TABLE.c.backup_type)
+
+
+def list_page(conn, project_id=None, filters=None, columns=SHOWN,
               sort_key='created_at', descending=True, limit=None, offset=0):
     """A page of backups.
 
     :param project_id: str, or None for those of all projects.
     :param filters: dict, see :func:`listing.conditions`.
-    :param brief: True to read only id, share_id and status.
+    :param columns: tuple of columns to read.
     :param sort_key: str, a column's name.
     :param limit: int, the most rows to return, or None for all.
     :param offset: int, how many rows to skip.
     :returns: list of rows.
     """
-    columns = ((TABLE.c.id, TABLE.c.share_id, TABLE.c.status) if brief
-               else TABLE.c)
     query = sa.select(*columns).where(*_conditions(project_id, filters))
     return conn.execute(listing.page(query, TABLE, sort_key, descending,
                                      limit, offset)).all()

@@ -15,8 +15,9 @@ from manila_backup import policies
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds after which a file that is new is found. Edits of one that is
-#: known take effect at the next request.
+#: Seconds after which a new file is found in a place other than beside the
+#: configuration file. There, and of a file that is known already, every
+#: change takes effect at the next request.
 SEARCH_INTERVAL = 1.0
 
 #: Answers that are remembered at most.
@@ -47,7 +48,12 @@ class Enforcer:
     def __init__(self, conf):
         self._conf = conf
         self._lock = threading.Lock()
-        self._paths = ()
+        settings = conf.oslo_policy
+        self._names = (settings.policy_file, *settings.policy_dirs)
+        self._near = tuple(os.path.join(folder, name)
+                           for folder in _folders(conf)
+                           for name in self._names)
+        self._found = ()
         self._searched = None
         self._stamp = self._look()
         try:
@@ -96,11 +102,18 @@ class Enforcer:
         now = time.monotonic()
         if self._searched is None or now - self._searched > SEARCH_INTERVAL:
             self._searched = now
-            settings = self._conf.oslo_policy
-            self._paths = tuple(filter(None, (
-                self._conf.find_file(name) for name in
-                (settings.policy_file, *settings.policy_dirs))))
-        return tuple((path, _stamp(path)) for path in self._paths)
+            self._found = tuple(
+                path for path in map(self._conf.find_file, self._names)
+                if path and path not in self._near)
+        return (self._found,
+                *(_stamp(path) for path in self._near + self._found))
+
+
+def _folders(conf):
+    """The directories that the configuration was read from."""
+    files = [os.path.dirname(os.path.abspath(name))
+             for name in conf.config_file or ()]
+    return dict.fromkeys([*(conf.config_dir or ()), *files])
 
 
 class _Rules:

@@ -53,11 +53,14 @@ class Users:
         self._stamp = None
         try:
             basic_auth.validate_auth_file(self._settings.user_file)
-        except (middleware_exc.ConfigInvalid, webob.exc.HTTPError,
-                UnicodeError) as exc:
+        except (middleware_exc.ConfigInvalid, UnicodeError) as exc:
             raise exception.ConfigurationError(
                 f'[http_basic] user_file {self._settings.user_file} can\'t '
-                f'be used: {exc}') from exc
+                f'be read.') from exc
+        except webob.exc.HTTPError as exc:
+            raise exception.ConfigurationError(
+                f'[http_basic] user_file {self._settings.user_file}: '
+                f'{exc.detail}.') from exc
         self._load()
 
     def identify(self, environ):

@@ -21,14 +21,17 @@ _operation = functools.partial(operation.operation,
 @_operation(policies.GET_ALL, query=schemas.LIST)
 def index(req, params):
     """Ids and statuses of backups."""
-    return 200, _list(req, PATH, params, views.brief, brief=True)
+    return 200, _list(req, PATH, params, views.brief, backups.BRIEF)
 
 
 @_operation(policies.GET_ALL, query=schemas.LIST)
 def detail(req, params):
     """Backups in full."""
+    columns = backups.SHOWN
+    if req.context.is_admin:
+        columns += backups.ADMINISTRATIVE
     return 200, _list(req, f'{PATH}/detail', params,
-                      lambda rows: views.details(req, rows))
+                      lambda rows: views.details(req, rows), columns)
 
 
 @_operation(policies.GET)
@@ -102,7 +105,7 @@ def reset_status(req, backup_id, document):
     return 202, None
 
 
-def _list(req, path, params, view, brief=False):
+def _list(req, path, params, view, columns):
     project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
     cut = common.page(req, params)
     cut['sort_key'] = schemas.SORT_KEYS[cut['sort_key']]
@@ -113,7 +116,8 @@ def _list(req, path, params, view, brief=False):
             params.pop(name, None)
 
     def query(conn):
-        rows = backups.list_page(conn, project_id, params, brief, **cut)
+        rows = backups.list_page(conn, project_id, params, columns,
+                                 **cut)
         count = (backups.count_all(conn, project_id, params)
                  if with_count else None)
         return rows, count

@@ -8,6 +8,7 @@ from unittest import mock
 import uuid
 
 from oslo_db import exception as db_exc
+from sqlalchemy import exc as sa_exc
 import webob
 
 from manila_backup.api import handlers
@@ -195,12 +196,14 @@ class TestFailures(base.ApiTest):
             return self.call('GET', '/v2/share-backups')
 
     def test_database_is_away(self):
-        with mock.patch.object(self.api.database, 'read',
-                               side_effect=db_exc.DBConnectionError('pw')):
-            response = self.call('GET', '/v2/share-backups')
-        self.assert_fault(response, 503, 'serviceUnavailable')
-        self.assertEqual('5', response.headers['Retry-After'])
-        self.assertNotIn('pw', response.text)
+        for error in (db_exc.DBConnectionError('pw'),
+                      db_exc.DBDeadlock('pw'), sa_exc.TimeoutError('pw')):
+            with mock.patch.object(self.api.database, 'read',
+                                   side_effect=error):
+                response = self.call('GET', '/v2/share-backups')
+            self.assert_fault(response, 503, 'serviceUnavailable')
+            self.assertEqual('5', response.headers['Retry-After'])
+            self.assertNotIn('pw', response.text)
 
     def test_unexpected(self):
         response = self._get(RuntimeError('secret'))
