@@ -104,17 +104,18 @@ class Backup:
             return store.Storer(root, directory, spool, formers,
                                 self.progress)(inbox)
 
+        def describe(inbox, _):
+            return store.set_directories(inbox, spool, directory,
+                                         self.progress)
+
         def batches():
             yield from found.batches()
             self.progress.expect(found.files, found.bytes)
 
         try:
             copied = pool.run(self.processes, work, batches(), self.progress)
-            described = pool.run(
-                self.processes,
-                lambda inbox, _: store.set_directories(inbox, spool, directory,
-                                                    self.progress),
-                found.directories, self.progress)
+            described = pool.run(self.processes, describe,
+                                 found.directories, self.progress)
         finally:
             os.close(spool.fd)
             for one in formers:

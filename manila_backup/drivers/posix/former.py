@@ -31,6 +31,11 @@ _READ_LINE = 1024
 _KINDS = frozenset((b'D ', b'L ', b'P ', b'S ', b'C ', b'B ', b'H '))
 
 
+def path_key(path):
+    """What :meth:`Index.find` wants to have for a directory's path."""
+    return zlib.crc32(manifest.quote(path))
+
+
 class Index:
     """Where in a file of entries each regular file's line is.
 
@@ -67,7 +72,7 @@ class Index:
     def find(self, path, name):
         """Lines that may be those of a file.
 
-        :param path: int, :func:`zlib.crc32` of the quoted path.
+        :param path: int, the directory's :func:`path_key`.
         :param name: bytes, quoted.
         :returns: iterator of bytes, without newline.
         """
@@ -83,7 +88,7 @@ class Index:
         :param path: bytes, of the directory it is in, unquoted.
         """
         quoted = manifest.quote(name)
-        key = zlib.crc32(quoted, zlib.crc32(manifest.quote(path))) & _HASH
+        key = zlib.crc32(quoted, path_key(path)) & _HASH
         return any(text[:2] != b'D ' and text.split(b' ', 2)[1] == quoted
                    for text in self._lines(key))
 
@@ -166,11 +171,10 @@ class Former:
         os.close(self._data)
         os.close(self.directory)
 
-    def take(self, path, path_sum, file, target, tick):
+    def take(self, path, file, target, tick):
         """Move a file into the new attempt's directory.
 
         :param path: bytes, of the directory it is in.
-        :param path_sum: int, as for :meth:`Index.find`.
         :param file: (name, inode, size, mtime, ctime), as it is now.
         :param target: int, descriptor of the new directory.
         :param tick: called with numbers of bytes as work goes on.
@@ -180,7 +184,7 @@ class Former:
         name, inode, size, mtime, ctime = file
         same = b' %d %d %d %d ' % (mtime, ctime, inode, size)
         for index, reread in self._parts:
-            for text in index.find(path_sum, manifest.quote(name)):
+            for text in index.find(path_key(path), manifest.quote(name)):
                 if same in text and self._move(path, name, target):
                     if self._sound(text, name, target, reread, tick):
                         return text + b'\n'

@@ -47,6 +47,11 @@ def quote(name):
     return _ODD.sub(lambda m: b'%%%02X' % m[0][0], name)
 
 
+def _key(name):
+    """As a part of a field, where ``=`` and ``,`` mean something too."""
+    return quote(name).replace(b'=', b'%3D').replace(b',', b'%2C')
+
+
 def unquote(field):
     if b'%' not in field:
         return field
@@ -91,11 +96,11 @@ def line(entry, lost=()):
     elif kind in b'CB':
         text += b' %d:%d' % (os.major(entry.extra), os.minor(entry.extra))
     for name, value in entry.xattrs:
-        text += b' x:%b=%b' % (quote(os.fsencode(name)).replace(b'=', b'%3D'),
+        text += b' x:%b=%b' % (_key(os.fsencode(name)),
                                base64.b64encode(value))
     lost = lost or entry.lost
     if lost:
-        text += b' lost=' + b','.join(quote(item) for item in lost)
+        text += b' lost=' + b','.join(_key(item) for item in lost)
     return text + b'\n'
 
 

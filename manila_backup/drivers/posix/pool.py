@@ -18,8 +18,8 @@ import sys
 import traceback
 
 from manila_backup.drivers import base
-from manila_backup.drivers import progress as progress_
 from manila_backup.drivers.posix import system
+from manila_backup.drivers import progress as progress_
 
 _MESSAGE = struct.Struct('=QQQ')
 _PIPE = 1 << 20

@@ -12,7 +12,6 @@ import hashlib
 import os
 import stat
 import time
-import zlib
 
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
@@ -152,9 +151,8 @@ class Storer:
         self.progress.advance(1, size)
 
     def _take(self, former, file):
-        path_sum = zlib.crc32(manifest.quote(self._path))
         try:
-            text = former.take(self._path, path_sum, file, self._dfd,
+            text = former.take(self._path, file, self._dfd,
                                lambda count: self.progress.check())
         except OSError as exc:
             if exc.errno in _GONE:

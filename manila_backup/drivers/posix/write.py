@@ -73,20 +73,20 @@ class Writer:
         return b'%b%d' % (self._prefix, self._made)
 
     def _one(self, path, flags, entry, links):
-        fd = self._enter(path)
         counted = 0
-        st = check.look(fd, entry.name)
-        if st is None or flags & compare.CONTENT or (
-                flags & compare.LINKS
-                and self._is_shared(st, fd, entry, links)):
-            counted = self._new(fd, path, entry)
+        st = None
+        if not flags & compare.CONTENT:
+            st = check.look(self._enter(path), entry.name)
+        if st is None or (flags & compare.LINKS
+                          and self._is_shared(st, links)):
+            counted = self._new(path, entry)
         elif flags & compare.ATTRIBUTES:
-            self._adjust(fd, path, entry, st)
+            self._adjust(path, entry, st)
         if links:
             self._link(path, entry, links)
         self._progress.advance(1 + len(links), entry.size - counted)
 
-    def _is_shared(self, st, fd, entry, links):
+    def _is_shared(self, st, links):
         """Whether a file has names that the backup does not give it."""
         names = 1
         for path, text in links:
@@ -95,7 +95,7 @@ class Writer:
             names += there is not None and os.path.samestat(st, there)
         return st.st_nlink != names
 
-    def _new(self, fd, path, entry):
+    def _new(self, path, entry):
         """Create an entry anew.
 
         :returns: int, bytes that were counted as progress already.
@@ -180,7 +180,7 @@ class Writer:
         self._written += len(data)
         return 0
 
-    def _adjust(self, fd, path, entry, st):
+    def _adjust(self, path, entry, st):
         """Only the attributes."""
         fd = self._enter(path)
         if entry.kind != b'F':

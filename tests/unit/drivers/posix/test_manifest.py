@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manifest's format, line by line."""
+
+import os
+import tempfile
+
+import testtools
+
+from manila_backup.drivers.posix import former
+from manila_backup.drivers.posix import manifest
+
+NAMES = (b'plain', b'with space', b'new\nline', b'\xff\xfe', b'%41', b'a=b',
+         b'\x01\x7f', b'x' * 255)
+
+
+def entry(kind, name=b'n', **kwargs):
+    fields = {'mode': 0o4755, 'uid': 1, 'gid': 2, 'mtime': -3, 'ctime': 4,
+              'inode': 5, **kwargs}
+    return manifest.Entry(kind, name, **fields)
+
+
+class LineTest(testtools.TestCase):
+    def assertKept(self, one):
+        text = manifest.line(one)
+        self.assertTrue(text.endswith(b'\n'))
+        self.assertNotIn(b'\n', text[:-1])
+        self.assertEqual(one, manifest.parse(text[:-1]))
+
+    def test_every_kind_comes_back(self):
+        for name in NAMES:
+            self.assertKept(entry(b'F', name, size=9, extra=b'abc'))
+            self.assertKept(entry(b'D', name + b'/' + name))
+            self.assertKept(entry(b'L', name, size=len(name), extra=name))
+            self.assertKept(entry(b'P', name))
+            self.assertKept(entry(b'S', name))
+            self.assertKept(entry(b'C', name, extra=os.makedev(1, 3)))
+            self.assertKept(entry(b'B', name, extra=os.makedev(300, 70000)))
+
+    def test_attributes_come_back(self):
+        self.assertKept(entry(
+            b'F', size=0, extra=b'd',
+            xattrs=(('user.a=b', b'\0\n'), ('user.empty', b''),
+                    ('user. \n\udcff', b'=' * 5)),
+            lost=(b'owner', b'x:user.a,b=c')))
+
+    def test_what_is_no_entry(self):
+        for text in (b'', b'F', b'X n 1 2 3 4 5 6', b'P n 9 2 3 4 5 6',
+                     b'P n 7 2 3 4 5', b'F n 7 2 3 4 5 6 7', b'H n'):
+            self.assertRaises(manifest.Malformed, manifest.parse, text)
+
+    def test_names_that_would_lead_astray(self):
+        for name in (b'', b'.', b'..', b'a%2Fb', b'a/b', b'a%00'):
+            self.assertRaises(manifest.Malformed, manifest.checked_name,
+                              name)
+        for path in (b'', b'/', b'/etc', b'a/../b', b'..', b'a//b', b'a/',
+                     b'./a', b'a/%2E%2E'):
+            self.assertRaises(manifest.Malformed, manifest.checked_path,
+                              path)
+
+
+class ManifestTest(testtools.TestCase):
+    def write(self, *lines, files):
+        target = tempfile.TemporaryFile()
+        self.addCleanup(target.close)
+        body = tempfile.TemporaryFile()
+        self.addCleanup(body.close)
+        text = b''.join(lines)
+        body.write(text)
+        body.flush()
+        writer = manifest.Writer(target.fileno(), {'backup_id': 'b'})
+        writer.copy(body.fileno(), 0, len(text))
+        self.digest = writer.finish({'files': files})
+        return target.fileno()
+
+    def test_what_is_written_is_read(self):
+        lines = [manifest.line(entry(b'D', b'.')),
+                 manifest.line(entry(b'D', b'd')),
+                 b'd .\n',
+                 manifest.line(entry(b'F', b'a', size=10, extra=b'x')),
+                 b'c d\n', b'H b\n',
+                 b'd d\n', b'U busy 0\n',
+                 manifest.line(entry(b'B', extra=1), [b'node'])]
+        found = manifest.Manifest(self.write(*lines, files=4))
+        self.assertEqual({'backup_id': 'b'}, found.about)
+        self.assertEqual(self.digest, found.digest)
+        self.assertEqual((4, 3, 10), (found.entries, found.stored_entries,
+                                      found.bytes))
+        self.assertEqual({b'd/busy', b'd/n'}, found.unstored)
+        self.assertEqual(lines[0] + lines[1], b''.join(
+            text + b'\n' for span in found.directories
+            for text in manifest.lines(found.fd, span)))
+        groups = [(path, text[:3], [where for where, _ in links])
+                  for span in found.blocks
+                  for path, text, links in manifest.groups(found.fd, span)]
+        self.assertEqual([(b'.', b'F a', [b'd']), (b'd', b'U b', []),
+                          (b'd', b'B n', [])], groups)
+
+    def test_blocks_hold_all_entries_once(self):
+        lines = [b'd .\n'] + [
+            b'd x%d\n' % (number // 10) if number % 10 == 0 else
+            manifest.line(entry(b'F', b'%d' % number, size=1 << 20,
+                                extra=b'x'))
+            for number in range(3000)]
+        found = manifest.Manifest(self.write(*lines, files=2700))
+        self.assertGreater(len(found.blocks), 20)
+        names = [text.split()[1] for span in found.blocks
+                 for _, text, _ in manifest.groups(found.fd, span)]
+        self.assertEqual([b'%d' % number for number in range(3000)
+                          if number % 10], names)
+
+    def test_any_byte_changed_is_found(self):
+        fd = self.write(manifest.line(entry(b'D', b'.')), b'd .\n',
+                        manifest.line(entry(b'P', b'p')), files=1)
+        good = os.pread(fd, 10000, 0)
+        for at in range(len(good)):
+            os.pwrite(fd, bytes([good[at] ^ 1]), at)
+            self.assertRaises((manifest.Malformed, ValueError, IndexError,
+                               AttributeError, KeyError),
+                              manifest.Manifest, fd)
+            os.pwrite(fd, good[at:at + 1], at)
+        manifest.Manifest(fd)
+
+
+class IndexTest(testtools.TestCase):
+    def test_files_are_found_by_path_and_name(self):
+        source = tempfile.TemporaryFile()
+        self.addCleanup(source.close)
+        for directory in (b'.', b'a', b'a/b'):
+            source.write(b'd %b\n' % directory)
+            for name in NAMES:
+                source.write(manifest.line(entry(
+                    b'F', name, size=len(directory), extra=b'x')))
+        source.write(b'F torn 755 1')
+        source.flush()
+        index = former.Index(source.fileno())
+        self.assertEqual(3 * len(NAMES), len(index))
+        for directory in (b'.', b'a', b'a/b'):
+            for name in NAMES:
+                sizes = {manifest.parse(text).size for text in index.find(
+                    former.path_key(directory), manifest.quote(name))}
+                self.assertEqual({len(directory)}, sizes)
+                self.assertTrue(index.has(directory, name))
+            self.assertFalse(index.has(directory, b'other'))
