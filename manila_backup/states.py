@@ -86,6 +86,8 @@ class Kind(_Status):
     SHARE_CREATE = 'share_create'
     SHARE_MANAGE = 'share_manage'
     SHARE_DELETE = 'share_delete'
+    SNAPSHOT_CREATE = 'snapshot_create'
+    SNAPSHOT_DELETE = 'snapshot_delete'
 
 
 #: From each status to those that may follow it. ``None``: the row's life
@@ -116,6 +118,14 @@ TRANSITIONS = {
         Share.ERROR_DELETING: {Share.DELETING},
         Share.UNMANAGE_ERROR: {Share.DELETING, None},
         Share.INACTIVE: {Share.DELETING},
+    },
+    Snapshot: {
+        None: {Snapshot.CREATING},
+        Snapshot.CREATING: {Snapshot.AVAILABLE, Snapshot.ERROR},
+        Snapshot.AVAILABLE: {Snapshot.DELETING},
+        Snapshot.ERROR: {Snapshot.DELETING},
+        Snapshot.DELETING: {None, Snapshot.ERROR_DELETING},
+        Snapshot.ERROR_DELETING: {Snapshot.DELETING},
     },
     Operation: {
         None: {Operation.QUEUED},

@@ -4,7 +4,10 @@
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
+from manila_backup.db import backups
 from manila_backup.db import models
+from manila_backup.db import rows
+from manila_backup.db import shares
 
 TABLE = models.quotas
 
@@ -18,6 +21,37 @@ def limits(conn, project_id):
     return dict(conn.execute(
         sa.select(TABLE.c.resource, TABLE.c.hard_limit)
         .where(TABLE.c.project_id == project_id)).all())
+
+
+def replace(conn, project_id, new):
+    """Set some of a project's own limits.
+
+    :param new: dict of resource to limit.
+    """
+    conn.execute(sa.delete(TABLE).where(
+        TABLE.c.project_id == project_id, TABLE.c.resource.in_(list(new))))
+    for resource, limit in new.items():
+        rows.insert(conn, TABLE, project_id=project_id, resource=resource,
+                    hard_limit=limit)
+
+
+def delete(conn, project_id):
+    """Forget a project's own limits."""
+    conn.execute(sa.delete(TABLE).where(TABLE.c.project_id == project_id))
+
+
+def limits_and_usage(conn, project_id):
+    """A project's own limits, and what it uses of each resource.
+
+    :returns: (dict as :func:`limits`, dict of resource to int).
+    """
+    used = dict(zip(('backups', 'backup_gigabytes'),
+                    backups.usage(conn, project_id)))
+    used.update(zip(('shares', 'gigabytes'),
+                    shares.usage(conn, project_id)))
+    used['snapshots'] = rows.count(
+        conn, models.snapshots, models.snapshots.c.project_id == project_id)
+    return limits(conn, project_id), used
 
 
 def lock(conn, project_id):

@@ -34,10 +34,13 @@ def usage(conn, project_id):
     return found[0], int(found[1] or 0)
 
 
-def count_snapshots(conn, share_id):
-    """How many snapshots a share has."""
+def count_snapshots(conn, share_id, status=None):
+    """How many snapshots a share has, or has in a status."""
     table = models.snapshots
-    return rows.count(conn, table, table.c.share_id == share_id)
+    conditions = [table.c.share_id == share_id]
+    if status is not None:
+        conditions.append(table.c.status == str(status))
+    return rows.count(conn, table, *conditions)
 
 
 def path_taken(conn, path_digest):

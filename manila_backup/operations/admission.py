@@ -21,12 +21,16 @@ from manila_backup.db import shares as db_shares
 from manila_backup import exception
 from manila_backup.operations import plugins
 from manila_backup.operations import rpc
+from manila_backup.operations import settings_admission
 from manila_backup.operations import share_admission
+from manila_backup.operations import snapshot_admission
 from manila_backup import states
 
 
-class Admission(share_admission.ShareAdmission):
-    """The requests about share backups; those about shares are inherited.
+class Admission(share_admission.ShareAdmission,
+                snapshot_admission.SnapshotAdmission,
+                settings_admission.SettingsAdmission):
+    """The requests about share backups; those about the rest are inherited.
 
     Every method takes the caller's context first, looks things up in the
     caller's project (an administrator's: in all), and raises
@@ -108,6 +112,10 @@ class Admission(share_admission.ShareAdmission):
                 f'share_id: share {share_id} could not be found.')
         db_quotas.lock(conn, share.project_id)
         self._claim_share(conn, share, states.Share.BACKUP_CREATING)
+        if db_shares.count_snapshots(conn, share.id,
+                                     states.Snapshot.CREATING):
+            raise exception.Conflict(
+                f'A snapshot of share {share.id} is being made.')
         if db_shares.count_snapshots(conn, share.id):
             raise exception.InvalidState(
                 f'Share {share.id} has snapshots; a share with snapshots '

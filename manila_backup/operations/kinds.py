@@ -9,6 +9,7 @@ ends the operation.
 import abc
 
 from manila_backup.db import backups as db_backups
+from manila_backup.db import models
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.drivers import base as drivers
@@ -247,6 +248,54 @@ class ShareDelete(ShareKind):
                     status=states.removable(states.Share))
 
 
+class SnapshotKind(Kind):
+    """An operation on a snapshot of a share that this service keeps."""
+
+    begun = None
+    error = None
+
+    @property
+    def snapshot_id(self):
+        return self.operation.snapshot_id
+
+    def _args(self):
+        return shares.ShareRef.of(self.share), self.snapshot_id
+
+    def _set_snapshot(self, conn, status):
+        states.check(self.begun, status)
+        rows.update(conn, models.snapshots, self.snapshot_id,
+                    {'status': status}, status=self.begun)
+
+    def failed(self, conn, reason):
+        self._set_snapshot(conn, self.error)
+
+
+class SnapshotCreate(SnapshotKind):
+
+    begun = states.Snapshot.CREATING
+    error = states.Snapshot.ERROR
+
+    def work(self):
+        return self.tools.source.create_snapshot, (
+            *self._args(), self.operation.attempt)
+
+    def succeeded(self, conn, result):
+        self._set_snapshot(conn, states.Snapshot.AVAILABLE)
+
+
+class SnapshotDelete(SnapshotKind):
+
+    begun = states.Snapshot.DELETING
+    error = states.Snapshot.ERROR_DELETING
+
+    def work(self):
+        return self.tools.source.remove_snapshot, self._args()
+
+    def succeeded(self, conn, result):
+        rows.delete(conn, models.snapshots, self.snapshot_id,
+                    status=states.removable(states.Snapshot))
+
+
 KINDS = {
     states.Kind.BACKUP_CREATE: BackupCreate,
     states.Kind.BACKUP_RESTORE: BackupRestore,
@@ -254,6 +303,8 @@ KINDS = {
     states.Kind.SHARE_CREATE: ShareCreate,
     states.Kind.SHARE_MANAGE: ShareManage,
     states.Kind.SHARE_DELETE: ShareDelete,
+    states.Kind.SNAPSHOT_CREATE: SnapshotCreate,
+    states.Kind.SNAPSHOT_DELETE: SnapshotDelete,
 }
 
 

@@ -2,9 +2,10 @@
 """Shares that this service keeps itself: a directory each."""
 
 import os
-import shutil
 import stat
+import subprocess
 
+from manila_backup.drivers.posix import beneath
 from manila_backup.shares import base
 
 
@@ -84,30 +85,72 @@ class LocalShares(base.ShareSource):
         """Remove the share's directory with all it holds. An adopted
         directory is emptied but stays: this service did not make it."""
         path = self.directory(share)
-        failed = []
-        progress.check()
-        if share.path:
-            for name in os.listdir(path) if os.path.isdir(path) else ():
-                _remove(os.path.join(path, name), failed)
-                progress.advance(1, 0)
-        else:
-            _remove(path, failed)
-        if failed:
+        if not share.path:
+            _remove(path, progress)
+            return
+        try:
+            names = os.listdir(path)
+        except FileNotFoundError:
+            return
+        for name in names:
+            _remove(os.path.join(path, name), progress)
+
+    # -- snapshots -------------------------------------------------------
+
+    def snapshot_directory(self, share, snapshot_id):
+        """Where a snapshot's content is."""
+        return os.path.join(self.path, '.snapshots', share.id, snapshot_id)
+
+    def create_snapshot(self, share, snapshot_id, attempt, progress):
+        """Copy the share, sharing the blocks with it where the filesystem
+        can. Complete or not there: it is renamed into place."""
+        path = self.snapshot_directory(share, snapshot_id)
+        if os.path.isdir(path):
+            return
+        making = f'{path}.{attempt}'
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            subprocess.run(
+                ['cp', '-a', '--reflink=auto', '--',
+                 self.attach(share, None, True), making],
+                check=True, capture_output=True, text=True,
+                stdin=subprocess.DEVNULL)
+            progress.check()
+            os.rename(making, path)
+        except subprocess.CalledProcessError as exc:
+            _remove(making, progress)
             raise base.ShareError(
-                f'{failed[0]} could not be removed, and '
-                f'{len(failed) - 1} more.')
+                f'The share could not be copied for a snapshot: '
+                f'{exc.stderr.strip().splitlines()[-1]}') from exc
+        except OSError as exc:
+            raise base.ShareError(
+                f'The snapshot {path} could not be made: '
+                f'{exc.strerror}.') from exc
+
+    def remove_snapshot(self, share, snapshot_id, progress):
+        """Remove a snapshot, and what unfinished attempts left of it."""
+        folder = os.path.dirname(self.snapshot_directory(share, snapshot_id))
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            return
+        for name in names:
+            if name.partition('.')[0] == snapshot_id:
+                _remove(os.path.join(folder, name), progress)
 
 
-def _remove(path, failed):
-    def note(function, name, info):
-        if not isinstance(info[1], FileNotFoundError):
-            failed.append(f'{os.fsencode(name)!r}: {info[1]}')
-
+def _remove(path, progress):
+    folder, name = os.path.split(path)
     try:
-        is_dir = stat.S_ISDIR(os.lstat(path).st_mode)
+        parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
         return
-    if is_dir:
-        shutil.rmtree(path, onerror=note)
-    else:
-        os.unlink(path)
+    try:
+        beneath.remove(name, parent, lambda: progress.advance(1, 0))
+    except OSError as exc:
+        where = os.fsencode(exc.filename or name)
+        raise base.ShareError(
+            f'{where.decode(errors="backslashreplace")} could not be '
+            f'removed: {exc.strerror}.') from exc
+    finally:
+        os.close(parent)

@@ -306,3 +306,92 @@ class Shares(base.TestCase):
         self.assertRaises(exception.QuotaExceeded,
                           self.admission.extend_share, base.MEMBER,
                           share.id, 4)
+
+
+class Snapshots(base.TestCase):
+
+    def test_life(self):
+        share = self.share()
+        row = self.admission.create_snapshot(base.MEMBER, share.id, 'name')
+        self.assertEqual(('creating', 'name'), (row.status, row.name))
+        self.assertEqual(('snapshot_create', row.id),
+                         (self.operation().kind,
+                          self.operation().snapshot_id))
+        # Being made: come back later. Made: not at all.
+        self.assertRaises(exception.Conflict, self.admission.create_backup,
+                          base.MEMBER, share.id)
+        self.admission.reset_snapshot_status(base.ADMIN, row.id, 'available')
+        self.assertRaises(exception.InvalidState,
+                          self.admission.create_backup, base.MEMBER,
+                          share.id)
+        self.assertRaises(exception.Forbidden, self.admission.delete_share,
+                          base.MEMBER, share.id)
+        self.assertRaises(exception.NotFound,
+                          self.admission.delete_snapshot, base.STRANGER,
+                          row.id)
+        self.admission.delete_snapshot(base.MEMBER, row.id)
+        self.assertRaises(exception.InvalidState,
+                          self.admission.delete_snapshot, base.MEMBER,
+                          row.id)
+
+    def test_share_must_be_available(self):
+        for status in _Share:
+            if status != _Share.AVAILABLE:
+                self.assertRaises(
+                    exception.InvalidState, self.admission.create_snapshot,
+                    base.MEMBER, self.share(status).id)
+
+    def test_quota(self):
+        self.conf.set_override('snapshots', 1, 'quota')
+        share = self.share()
+        self.admission.create_snapshot(base.MEMBER, share.id)
+        self.assertRaises(exception.QuotaExceeded,
+                          self.admission.create_snapshot, base.MEMBER,
+                          share.id)
+
+
+class Settings(base.TestCase):
+
+    def test_types(self):
+        row = self.admission.create_type({'name': 'gold',
+                                          'extra_specs': {'a': 'b'}})
+        self.assertEqual({'a': 'b'}, row.extra_specs)
+        self.assertRaises(exception.Conflict, self.admission.create_type,
+                          {'name': 'gold'})
+        row = self.admission.update_type(row.id, {'extra_specs': {}})
+        self.assertEqual({}, row.extra_specs)
+        share = self.admission.create_share(base.MEMBER, {
+            'size': 1, 'share_proto': 'NFS', 'share_type_id': row.id})
+        self.assertRaises(exception.InvalidInput,
+                          self.admission.delete_type, row.id)
+        self.database.write(rows.delete, models.shares, share.id)
+        self.admission.delete_type(row.id)
+        self.assertRaises(exception.NotFound, self.admission.delete_type,
+                          row.id)
+
+    def test_access_rules(self):
+        share = self.share()
+        ask = (base.MEMBER, share.id, 'ip', '10.0.0.1')
+        row = self.admission.allow_access(*ask)
+        self.assertEqual(('rw', 'active'), (row.access_level, row.state))
+        self.assertRaises(exception.InvalidInput,
+                          self.admission.allow_access, *ask)
+        self.assertRaises(exception.NotFound, self.admission.deny_access,
+                          base.STRANGER, share.id, row.id)
+        self.admission.deny_access(base.MEMBER, share.id, row.id)
+        self.assertRaises(exception.NotFound, self.admission.deny_access,
+                          base.MEMBER, share.id, row.id)
+
+    def test_quotas(self):
+        self.admission.set_quotas('p1', {'backups': 1, 'shares': -1})
+        self.admission.set_quotas('p1', {'backups': 2})
+        self.share(size=3)
+        found = self.admission.quotas('p1')
+        self.assertEqual({'limit': 2, 'in_use': 0}, found['backups'])
+        self.assertEqual({'limit': -1, 'in_use': 1}, found['shares'])
+        self.assertEqual({'limit': 1000, 'in_use': 3}, found['gigabytes'])
+        self.admission.delete_quotas('p1')
+        self.assertEqual(50, self.admission.quotas('p1')['backups']['limit'])
+        for limits in ({'beer': 1}, {'backups': -2}):
+            self.assertRaises(exception.InvalidInput,
+                              self.admission.set_quotas, 'p1', limits)
