@@ -94,7 +94,8 @@ class Backup:
         return report
 
     def _copy(self, root, directory):
-        """Scan and copy; fills ``self._spans`` in the manifest's order."""
+        """Scan and copy; keeps what the processes said, in the manifest's
+        order."""
         spool = scan.Spool(beneath.scratch(directory))
         found = scan.Scan(root, self.ignore, spool,
                           self.repository.identity)

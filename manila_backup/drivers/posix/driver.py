@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backups as plain trees in a directory."""
 
+import contextlib
 import os
 
 from manila_backup.drivers import base
@@ -36,28 +37,39 @@ class PosixDriver(base.BackupDriver):
                 f'"{path}".')
         return cls(path, conf.posix.processes, conf.backup.ignore_files)
 
+    @contextlib.contextmanager
+    def _open(self):
+        """The repository. What goes wrong in it and was not put into better
+        words nearer to the cause is a DriverError too."""
+        try:
+            with layout.Repository(self.path) as repository:
+                yield repository
+        except OSError as exc:
+            raise errors.failed('use the repository', self.path,
+                                exc) from exc
+
     def check(self):
         layout.initialise(self.path)
 
     def backup(self, place, attempt, source, options, progress):
-        with layout.Repository(self.path) as repository:
+        with self._open() as repository:
             return backup.Backup(
                 repository, place, attempt, options, self.processes,
                 self.ignore, progress).run(source)
 
     def publish(self, place, attempt):
-        with (layout.Repository(self.path) as repository,
+        with (self._open() as repository,
               repository.share(place) as share):
             layout.publish(share, place, attempt)
 
     def restore(self, place, attempt, target, progress):
-        with layout.Repository(self.path) as repository:
+        with self._open() as repository:
             return restore.Restore(
                 repository, place, self.processes, self.ignore,
                 progress).run(target)
 
     def delete(self, place, attempt, progress):
-        with layout.Repository(self.path) as repository:
+        with self._open() as repository:
             with repository.share(place) as share:
                 if share is None:
                     return
@@ -80,7 +92,7 @@ class PosixDriver(base.BackupDriver):
                                 exc.filename or name, exc) from exc
 
     def discard(self, place, attempt):
-        with layout.Repository(self.path) as repository:
+        with self._open() as repository:
             with repository.share(place) as share:
                 if share is None:
                     return
@@ -93,11 +105,11 @@ class PosixDriver(base.BackupDriver):
             repository.tidy(place)
 
     def verify(self, place, progress):
-        with layout.Repository(self.path) as repository:
+        with self._open() as repository:
             return check.verify(repository, place, self.processes, progress)
 
     def contents(self):
-        with layout.Repository(self.path) as repository:
+        with self._open() as repository:
             yield from repository.contents()
 
 

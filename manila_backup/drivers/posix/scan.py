@@ -45,10 +45,14 @@ class Spool:
         data = marshal.dumps(thing)
         offset = self._end
         view = memoryview(data)
-        while view:
-            done = os.pwrite(self.fd, view, self._end)
-            self._end += done
-            view = view[done:]
+        try:
+            while view:
+                done = os.pwrite(self.fd, view, self._end)
+                self._end += done
+                view = view[done:]
+        except OSError as exc:
+            raise errors.failed('write to the repository', 'scratch file',
+                                exc) from exc
         return offset, len(data)
 
     def get(self, offset, size):
