@@ -7,7 +7,7 @@
 # make unit              unit tests only: no server needed
 # make lint              style and static checks
 # make docs, api-ref     the documentation as HTML
-# make bench             the benchmarks
+# make bench             the benchmarks; BENCH=... are their arguments
 # make clean             remove what the other targets made
 #
 # PYTHON=... names the interpreter (3.10 or newer); without it the newest
@@ -76,7 +76,7 @@ api-ref: $(TOOLS)/.stamp
 	@echo "api-ref/build/html/index.html"
 
 bench: $(VENV)/.stamp
-	@cat benchmarks/README.rst
+	$(VENV)/bin/python benchmarks/copy.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) $(TOOLS) $(RESULTS) .tox .ruff_cache build dist cover \
