@@ -13,8 +13,9 @@ from manila_backup.policies import cloud
 from manila_backup.policies import share_backups
 from manila_backup.policies import share_types
 from manila_backup.policies import shares
+from manila_backup.policies import snapshots
 
-MODULES = (base, share_backups, shares, share_types, cloud)
+MODULES = (base, share_backups, shares, share_types, snapshots, cloud)
 
 
 def list_rules():

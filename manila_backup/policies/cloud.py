@@ -7,6 +7,8 @@ AVAILABILITY_ZONES = 'availability_zone:index'
 SERVICES = 'service:index'
 LIMITS = 'limits:index'
 QUOTA_SHOW = 'quota_set:show'
+QUOTA_UPDATE = 'quota_set:update'
+QUOTA_DELETE = 'quota_set:delete'
 
 RULES = [
     base.rule(AVAILABILITY_ZONES, base.READER, 'List availability zones.',
@@ -21,4 +23,9 @@ RULES = [
               'GET /v2/quota-sets/{project_id}',
               'GET /v2/quota-sets/{project_id}/detail',
               'GET /v2/quota-sets/{project_id}/defaults'),
+    base.rule(QUOTA_UPDATE, base.ADMIN, 'Give a project quotas of its own.',
+              'PUT /v2/quota-sets/{project_id}'),
+    base.rule(QUOTA_DELETE, base.ADMIN,
+              'Give a project the default quotas again.',
+              'DELETE /v2/quota-sets/{project_id}'),
 ]

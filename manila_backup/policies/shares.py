@@ -23,6 +23,10 @@ EXPORT_LOCATION = 'share_export_location:show'
 GET_METADATA = 'share:get_share_metadata'
 UPDATE_METADATA = 'share:update_share_metadata'
 DELETE_METADATA = 'share:delete_share_metadata'
+ALLOW_ACCESS = 'share:allow_access'
+DENY_ACCESS = 'share:deny_access'
+ACCESS_LIST = 'share_access_rule:index'
+ACCESS_SHOW = 'share_access_rule:get'
 REPLICAS = 'share_replica:get_all'
 
 RULES = [
@@ -77,6 +81,17 @@ RULES = [
               'PUT /v2/shares/{share_id}/metadata'),
     base.rule(DELETE_METADATA, base.MEMBER, 'Remove a property of a share.',
               'DELETE /v2/shares/{share_id}/metadata/{key}'),
+    base.rule(ALLOW_ACCESS, base.MEMBER,
+              'Note who may mount a share.',
+              'POST /v2/shares/{share_id}/action (allow_access)'),
+    base.rule(DENY_ACCESS, base.MEMBER,
+              'Remove a note of who may mount a share.',
+              'POST /v2/shares/{share_id}/action (deny_access)'),
+    base.rule(ACCESS_LIST, base.READER, 'List who may mount a share.',
+              'GET /v2/share-access-rules?share_id={share_id}',
+              'POST /v2/shares/{share_id}/action (access_list)'),
+    base.rule(ACCESS_SHOW, base.READER, 'Show an access rule.',
+              'GET /v2/share-access-rules/{access_id}'),
     base.rule(REPLICAS, base.READER,
               'List share replicas, of which there are none.',
               'GET /v2/share-replicas', 'GET /v2/share-replicas/detail'),

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Availability zones, services, limits and quotas."""
 
+from manila_backup.api import faults
 from manila_backup.api import operation
-from manila_backup.api.schemas import types
+from manila_backup.api.schemas import cloud as schemas
 from manila_backup.api.views import cloud as views
 from manila_backup.conf import quota as quota_conf
 from manila_backup.db import quotas
 from manila_backup.db import services
 from manila_backup.db import usage
 from manila_backup.policies import cloud as policies
-
-#: What a list of services can be filtered by.
-_SERVICE_FILTERS = dict.fromkeys(
-    ('binary', 'host', 'zone', 'state', 'status'), types.text)
 
 
 @operation.operation(policies.AVAILABILITY_ZONES)
@@ -24,7 +21,7 @@ def availability_zones(req):
         views.availability_zone(name) for name in names]}
 
 
-@operation.operation(policies.SERVICES, query=_SERVICE_FILTERS)
+@operation.operation(policies.SERVICES, query=schemas.LIST_SERVICES)
 def index(req, params):
     """The service's processes, and whether they are alive."""
     rows = req.services.database.read(
@@ -62,11 +59,40 @@ def quota_defaults(req, project_id):
                                               _defaults(req))}
 
 
+@operation.operation(policies.QUOTA_UPDATE, body=schemas.QUOTA_SET)
+def quota_update(req, project_id, document):
+    """Give a project quotas of its own."""
+    req.authorize(policies.QUOTA_UPDATE, project_id)
+    asked = {name: value for name, value
+             in document[schemas.QUOTA_RESOURCE].items()
+             if name in _defaults(req)}
+    req.services.admission.set_quotas(_project(project_id), asked)
+    return _quota_set(req, project_id)
+
+
+@operation.operation(policies.QUOTA_DELETE)
+def quota_delete(req, project_id):
+    """Give a project the default quotas again."""
+    req.authorize(policies.QUOTA_DELETE, project_id)
+    req.services.admission.delete_quotas(_project(project_id))
+    return 202, None
+
+
 def _quota_set(req, project_id, with_usage=False):
     req.authorize(policies.QUOTA_SHOW, project_id)
     quota, used = _read(req, project_id)
     return 200, {'quota_set': views.quota_set(
         req, project_id, quota, used if with_usage else None)}
+
+
+def _project(text):
+    """A project's id, if it can be one.
+
+    :raises manila_backup.api.faults.Fault: 404 if not.
+    """
+    if len(text) > 255:
+        raise faults.not_found()
+    return text
 
 
 def _defaults(req):
@@ -89,7 +115,8 @@ ROUTES = {
     '/availability-zones': {'GET': availability_zones},
     '/services': {'GET': index},
     '/limits': {'GET': limits},
-    _QUOTA_SET: {'GET': quota_show},
+    _QUOTA_SET: {'GET': quota_show, 'PUT': quota_update,
+                 'DELETE': quota_delete},
     f'{_QUOTA_SET}/detail': {'GET': quota_detail},
     f'{_QUOTA_SET}/defaults': {'GET': quota_defaults},
 }

@@ -39,6 +39,21 @@ def authorize_target(req, rule, get, what, id_):
     return row.id
 
 
+def names(asked):
+    """A new name and description, under either of the names that clients
+    write them by.
+
+    :param asked: dict, part of a body.
+    :returns: dict with ``name``, ``description``, both or neither.
+    """
+    values = {}
+    for name in ('name', 'description'):
+        for key in (name, f'display_{name}'):
+            if key in asked:
+                values[name] = asked[key]
+    return values
+
+
 def list_scope(req, params, all_rule):
     """Whose things a list holds: takes ``all_tenants``, ``all_projects``
     and ``project_id`` out of the parameters.

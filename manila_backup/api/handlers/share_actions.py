@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What ``POST /v2/shares/{share_id}/action`` does."""
 
+from manila_backup.api.handlers import access_rules
 from manila_backup.api.handlers import common
 from manila_backup.api.handlers import shares
 from manila_backup.api import operation
@@ -77,5 +78,6 @@ _ALL = {
 
 ROUTES = {
     f'{shares.PATH}/{{share_id}}/action': {'POST': operation.Actions({
-        name: _action(name, *what) for name, what in _ALL.items()})},
+        **{name: _action(name, *what) for name, what in _ALL.items()},
+        **access_rules.actions(_LAST_PREFIXED)})},
 }

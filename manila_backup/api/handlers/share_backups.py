@@ -58,17 +58,8 @@ def create(req, document):
 def update(req, backup_id, document):
     """Change a backup's name or description."""
     backup_id = _target(req, policies.UPDATE, backup_id)
-    asked = document[schemas.RESOURCE]
-    values = {}
-    for name in ('name', 'description'):
-        for key in (name, f'display_{name}'):
-            if key in asked:
-                values[name] = asked[key]
-    if values:
-        row = req.services.admission.update_backup(req.context, backup_id,
-                                                   values)
-    else:
-        row = common.find(req, backups.get, WHAT, backup_id)
+    row = req.services.admission.update_backup(
+        req.context, backup_id, common.names(document[schemas.RESOURCE]))
     return 200, _one(req, row)
 
 

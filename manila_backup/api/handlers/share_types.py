@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Share types of the local source."""
 
+from manila_backup.api import faults
 from manila_backup.api import operation
 from manila_backup.api import request
-from manila_backup.api.schemas import shares as schemas
+from manila_backup.api.schemas import share_types as schemas
 from manila_backup.api.views import shares as views
 from manila_backup.db import shares as db_shares
 from manila_backup import exception
@@ -12,7 +13,7 @@ from manila_backup.policies import share_types as policies
 PATH = '/types'
 
 
-@operation.operation(policies.GET_ALL, query=schemas.LIST_TYPES)
+@operation.operation(policies.GET_ALL, query=schemas.LIST)
 def index(req, params):
     """Share types; those that aren't public only for administrators."""
     public = params.get('is_public', True) if req.context.is_admin else True
@@ -41,6 +42,66 @@ def extra_specs(req, share_type_id):
     return 200, {'extra_specs': row.extra_specs}
 
 
+@operation.operation(policies.CREATE, body=schemas.CREATE)
+def create(req, document):
+    """Make a share type."""
+    asked = document[schemas.RESOURCE]
+    public = schemas.public(asked)
+    return 200, _one(req, req.services.admission.create_type({
+        'name': asked['name'], 'description': asked.get('description'),
+        'is_public': True if public is None else public,
+        'extra_specs': _texts(asked['extra_specs'])}))
+
+
+@operation.operation(policies.UPDATE, body=schemas.UPDATE)
+def update(req, share_type_id, document):
+    """Change a share type's name, description or publicity."""
+    asked = document[schemas.RESOURCE]
+    values = {name: asked[name] for name in ('name', 'description')
+              if name in asked}
+    public = schemas.public(asked)
+    if public is not None:
+        values['is_public'] = public
+    return 200, _one(req, req.services.admission.update_type(
+        request.uuid(share_type_id), values))
+
+
+@operation.operation(policies.DELETE)
+def delete(req, share_type_id):
+    """Delete a share type that no share is of."""
+    req.services.admission.delete_type(request.uuid(share_type_id))
+    return 202, None
+
+
+@operation.operation(policies.SET_SPECS, body=schemas.SPECS)
+def set_specs(req, share_type_id, document):
+    """Set extra specs of a share type, and leave its others."""
+    row = find(req, request.uuid(share_type_id))
+    row = req.services.admission.update_type(row.id, {'extra_specs': {
+        **row.extra_specs, **_texts(document['extra_specs'])}})
+    return 200, {'extra_specs': row.extra_specs}
+
+
+@operation.operation(policies.GET)
+def spec(req, share_type_id, key):
+    """One extra spec of a share type."""
+    row = find(req, request.uuid(share_type_id))
+    return 200, {key: _spec(row, key)}
+
+
+@operation.operation(policies.DELETE_SPEC)
+def delete_spec(req, share_type_id, key):
+    """Remove an extra spec of a share type."""
+    row = find(req, request.uuid(share_type_id))
+    _spec(row, key)
+    if key == schemas.REQUIRED_SPEC:
+        raise faults.Fault(403, f'Every share type has {key}.')
+    req.services.admission.update_type(row.id, {'extra_specs': {
+        name: value for name, value in row.extra_specs.items()
+        if name != key}})
+    return 202, None
+
+
 def find(req, id_or_name):
     """The row of a share type that the caller may know of.
 
@@ -52,14 +113,31 @@ def find(req, id_or_name):
     return row
 
 
+def _spec(row, key):
+    try:
+        return row.extra_specs[key]
+    except KeyError as exc:
+        raise faults.not_found(
+            f'The share type has no extra spec {key!r}.') from exc
+
+
+def _texts(specs):
+    """Extra specs as they are kept: clients also send booleans."""
+    return {name: str(value) for name, value in specs.items()}
+
+
 def _one(req, row):
     found = views.share_type(req, row)
     return {'share_type': found, 'volume_type': found}
 
 
 ROUTES = {
-    PATH: {'GET': index},
+    PATH: {'GET': index, 'POST': create},
     f'{PATH}/default': {'GET': default},
-    f'{PATH}/{{share_type_id}}': {'GET': show},
-    f'{PATH}/{{share_type_id}}/extra_specs': {'GET': extra_specs},
+    f'{PATH}/{{share_type_id}}': {'GET': show, 'PUT': update,
+                                  'DELETE': delete},
+    f'{PATH}/{{share_type_id}}/extra_specs': {'GET': extra_specs,
+                                              'POST': set_specs},
+    f'{PATH}/{{share_type_id}}/extra_specs/{{key}}': {
+        'GET': spec, 'DELETE': delete_spec},
 }

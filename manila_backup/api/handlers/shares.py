@@ -71,7 +71,7 @@ def update(req, share_id, document):
     """Change a share's name, description or publicity."""
     share_id = _target(req, policies.UPDATE, share_id)
     asked = document[schemas.RESOURCE]
-    values = _names(asked)
+    values = common.names(asked)
     if 'is_public' in asked:
         values['is_public'] = types.boolean(asked['is_public'])
         if values['is_public']:
@@ -131,18 +131,9 @@ def _list(req, path, params, view):
     return body
 
 
-def _names(asked):
-    values = {}
-    for name in ('name', 'description'):
-        for key in (name, f'display_{name}'):
-            if key in asked:
-                values[name] = asked[key]
-    return values
-
-
 def _values(req, asked, protocol):
     """What creating and adopting have in common."""
-    values = _names(asked)
+    values = common.names(asked)
     values['share_proto'] = protocol.upper()
     values['is_public'] = types.boolean(asked.get('is_public', False))
     if values['is_public']:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests about shares, and their types, may hold."""
+"""What requests about shares may hold."""
 
 import ast
 
@@ -85,6 +85,24 @@ def _resize(name):
         required=['new_size']))
 
 
+def _allow(name):
+    return validation.Schema(types.wrapped(name, {
+        'access_type': {'enum': ['ip', 'user', 'cert', 'cephx']},
+        'access_to': {'type': 'string', 'minLength': 1, 'maxLength': 255},
+        'access_level': {'enum': ['rw', 'ro', None]},
+        'metadata': {'type': ['object', 'null'], 'maxProperties': 0},
+        'lock_visibility': types.BOOLEAN,
+        'lock_deletion': types.BOOLEAN,
+        'lock_reason': types.TEXT,
+    }, required=['access_type', 'access_to']))
+
+
+def _deny(name):
+    return validation.Schema(types.wrapped(
+        name, {'access_id': types.UUID, 'unrestrict': types.BOOLEAN},
+        required=['access_id']))
+
+
 #: Of each action.
 ACTIONS = {
     'force_delete': _nothing('force_delete'),
@@ -96,6 +114,12 @@ ACTIONS = {
     'os-shrink': _resize('os-shrink'),
     'reset_status': validation.Schema(types.wrapped(
         'reset_status', {'status': _STATUS}, ['status'])),
+    'allow_access': _allow('allow_access'),
+    'os-allow_access': _allow('os-allow_access'),
+    'deny_access': _deny('deny_access'),
+    'os-deny_access': _deny('os-deny_access'),
+    'access_list': _nothing('access_list'),
+    'os-access_list': _nothing('os-access_list'),
     # There are no tasks here, so there is only one state to reset to; the
     # command line client does that whatever else it sets.
     'reset_task_state': validation.Schema(types.wrapped(
@@ -175,10 +199,4 @@ NEVER = ('share_network_id', 'share_server_id', 'share_group_id',
 #: What only administrators filter by.
 FOR_ADMINISTRATORS = ('host', 'user_id')
 
-
-def _visibility(value):
-    """``is_public`` of a list of types: True, False, or None for all."""
-    return None if value in ('all', 'None', 'none') else types.boolean(value)
-
-
-LIST_TYPES = {'is_public': _visibility}
+LIST_ACCESS = {'share_id': types.uuid}

@@ -143,3 +143,22 @@ def share_type(req, row):
         found['is_default'] = (
             row.name == req.services.conf.local_shares.default_share_type)
     return found
+
+
+def access_rule(req, row):
+    """Who may mount a share: one rule."""
+    rule = {
+        'id': row.id,
+        'access_type': row.access_type,
+        'access_to': row.access_to,
+        'access_level': row.access_level,
+        'state': row.state,
+    }
+    if req.version >= (2, 21):
+        rule['access_key'] = None
+    if req.version >= (2, 33):
+        rule['created_at'] = common.timestamp(row.created_at)
+        rule['updated_at'] = common.timestamp(row.updated_at)
+    if req.version >= (2, 45):
+        rule['metadata'] = {}
+    return rule

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots of the local source's shares."""
+
+from manila_backup.api.handlers import common
+from manila_backup.api import operation
+from manila_backup.api.schemas import snapshots as schemas
+from manila_backup.api.views import snapshots as views
+from manila_backup.db import snapshots as db_snapshots
+from manila_backup.policies import snapshots as policies
+
+WHAT = 'Share snapshot'
+PATH = '/snapshots'
+
+
+@operation.operation(policies.GET_ALL, query=schemas.LIST)
+def index(req, params):
+    """Ids and names of snapshots."""
+    return 200, _list(req, PATH, params, views.brief)
+
+
+@operation.operation(policies.GET_ALL, query=schemas.LIST)
+def detail(req, params):
+    """Snapshots in full."""
+    return 200, _list(req, f'{PATH}/detail', params, views.details)
+
+
+@operation.operation(policies.GET)
+def show(req, snapshot_id):
+    """One snapshot."""
+    row = common.find(req, db_snapshots.get, WHAT, snapshot_id)
+    if row.project_id != req.context.project_id:
+        req.authorize(policies.GET, row.project_id)
+    return 200, _one(req, row)
+
+
+@operation.operation(policies.CREATE, body=schemas.CREATE)
+def create(req, document):
+    """Begin to make a snapshot of a share."""
+    asked = document[schemas.RESOURCE]
+    row = req.services.admission.create_snapshot(
+        req.context, asked['share_id'].lower(), **common.names(asked))
+    return 202, _one(req, row)
+
+
+@operation.operation(policies.UPDATE, body=schemas.UPDATE)
+def update(req, snapshot_id, document):
+    """Change a snapshot's name or description."""
+    snapshot_id = _target(req, policies.UPDATE, snapshot_id)
+    row = req.services.admission.update_snapshot(
+        req.context, snapshot_id, common.names(document[schemas.RESOURCE]))
+    return 200, _one(req, row)
+
+
+@operation.operation(policies.DELETE)
+def delete(req, snapshot_id):
+    """Begin to delete a snapshot."""
+    snapshot_id = _target(req, policies.DELETE, snapshot_id)
+    req.services.admission.delete_snapshot(req.context, snapshot_id)
+    return 202, None
+
+
+@operation.operation(policies.RESET_STATUS, body=schemas.RESET_STATUS)
+def reset_status(req, snapshot_id, document):
+    """Set a snapshot's status."""
+    snapshot_id = _target(req, policies.RESET_STATUS, snapshot_id)
+    req.services.admission.reset_snapshot_status(
+        req.context, snapshot_id, document['reset_status']['status'])
+    return 202, None
+
+
+def _list(req, path, params, view):
+    project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
+    cut = common.page(req, params)
+    cut['sort_key'] = schemas.SORT_KEYS[cut['sort_key']]
+    with_count = params.pop('with_count', False)
+
+    def query(conn):
+        rows = db_snapshots.list_page(conn, project_id, params, **cut)
+        return rows, (db_snapshots.count_all(conn, project_id, params)
+                      if with_count else None)
+
+    rows, count = req.services.database.read(query)
+    body = common.paged(req, path, 'snapshots', cut, rows,
+                        lambda page: view(req, page))
+    if with_count:
+        body['count'] = count
+    return body
+
+
+def _one(req, row):
+    return {schemas.RESOURCE: views.detail(req, row)}
+
+
+def _target(req, rule, snapshot_id):
+    return common.authorize_target(req, rule, db_snapshots.get, WHAT,
+                                   snapshot_id)
+
+
+ROUTES = {
+    PATH: {'GET': index, 'POST': create},
+    f'{PATH}/detail': {'GET': detail},
+    f'{PATH}/{{snapshot_id}}': {'GET': show, 'PUT': update,
+                                'DELETE': delete},
+    f'{PATH}/{{snapshot_id}}/action': {'POST': operation.Actions({
+        'reset_status': reset_status})},
+}

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what with snapshots of the local share source's shares."""
+
+from manila_backup.policies import base
+
+CREATE = 'share_snapshot:create'
+GET = 'share_snapshot:get'
+GET_ALL = 'share_snapshot:get_all'
+GET_ALL_PROJECT = 'share_snapshot:get_all_project'
+UPDATE = 'share_snapshot:update'
+DELETE = 'share_snapshot:delete'
+RESET_STATUS = 'share_snapshot:reset_status'
+
+RULES = [
+    base.rule(CREATE, base.MEMBER, 'Make a snapshot of a share.',
+              'POST /v2/snapshots'),
+    base.rule(GET, base.READER, 'Show a snapshot.',
+              'GET /v2/snapshots/{snapshot_id}'),
+    base.rule(GET_ALL, base.READER, 'List the snapshots of one\'s project.',
+              'GET /v2/snapshots', 'GET /v2/snapshots/detail'),
+    base.rule(GET_ALL_PROJECT, base.ADMIN,
+              'List the snapshots of all projects, or of another one.',
+              'GET /v2/snapshots?all_tenants=1',
+              'GET /v2/snapshots/detail?all_tenants=1'),
+    base.rule(UPDATE, base.MEMBER,
+              'Change the name or description of a snapshot.',
+              'PUT /v2/snapshots/{snapshot_id}'),
+    base.rule(DELETE, base.MEMBER, 'Delete a snapshot.',
+              'DELETE /v2/snapshots/{snapshot_id}'),
+    base.rule(RESET_STATUS, base.ADMIN, 'Set the status of a snapshot.',
+              'POST /v2/snapshots/{snapshot_id}/action'),
+]
