@@ -16,8 +16,9 @@ _VALUE = {'type': ['string', 'boolean', 'integer'], 'maxLength': 255}
 
 _SPECS = {**types.STRINGS, 'type': 'object', 'additionalProperties': _VALUE}
 
-_PUBLIC = {name: types.BOOLEAN for name in (
-    'share_type_access:is_public', 'os-share-type-access:is_public')}
+_PUBLIC = dict.fromkeys(
+    ('share_type_access:is_public', 'os-share-type-access:is_public'),
+    types.BOOLEAN)
 
 CREATE = validation.Schema(types.wrapped(RESOURCE, {
     'name': _NAME,
