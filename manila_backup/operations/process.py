@@ -20,13 +20,17 @@ from manila_backup.operations import copier
 LOG = log.getLogger(__name__)
 
 _CONTEXT = multiprocessing.get_context('forkserver')
-# Replaces the default, which would import the worker's main program.
-_CONTEXT.set_forkserver_preload(['manila_backup.operations.copier'])
 
 
-def prepare():
-    """Start the process that copiers are forked from. The first copier
-    would do it as well; so it need not wait."""
+def prepare(plugins):
+    """Start the process that copiers are forked from.
+
+    :param plugins: the drivers and the share source: their modules are
+        loaded once there, rather than in every copier.
+    """
+    _CONTEXT.set_forkserver_preload([
+        'manila_backup.operations.copier',
+        *sorted({type(each).__module__ for each in plugins})])
     forkserver.ensure_running()
 
 

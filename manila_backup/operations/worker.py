@@ -54,7 +54,7 @@ class Worker:
     def start(self):
         """Start working, in threads of its own."""
         LOG.info('Worker %s starts', self.identity)
-        process.prepare()
+        process.prepare([*self.drivers.values(), self.source])
         self._server.start()
         for thread in self._threads:
             thread.start()
