@@ -116,10 +116,13 @@ class Comparer:
         if b'node' in entry.lost:
             return
         fd = self._examiner.enter(path)
-        damage = ('missing' if fd is None
-                  else self._examiner.shape(fd, entry))
-        if not damage and flags & (CONTENT | LINKS) and entry.kind == b'F':
+        if fd is None:
+            damage = 'missing'
+        elif flags & (CONTENT | LINKS) and entry.kind == b'F':
+            # Nothing but the right file has the right digest.
             damage = self._examiner.content(fd, entry)
+        else:
+            damage = self._examiner.shape(fd, entry)
         if damage:
             raise _damaged(shown, damage)
         if links:

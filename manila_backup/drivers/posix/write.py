@@ -9,7 +9,6 @@ are random, and are among what a later run removes as not being in the backup.
 import errno
 import hashlib
 import os
-import stat
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import attributes
@@ -161,8 +160,6 @@ class Writer:
             self._progress.advance(0, count)
 
         try:
-            if not stat.S_ISREG(os.fstat(source).st_mode):
-                raise content.Changed
             if entry.size > content.SMALL:
                 self._written += content.clone(source, target, entry.size,
                                                tick)
