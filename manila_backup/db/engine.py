@@ -46,7 +46,8 @@ class Database:
                     if name not in skip}
         if settings.get('slave_connection') is None:
             settings.pop('slave_connection', None)
-        self._facade.configure(sqlite_fk=True, **settings)
+        self._facade.configure(sqlite_fk=True, thread_checkin=False,
+                               **settings)
         self._facade.append_on_engine_create(_prepare)
 
     @property
@@ -138,6 +139,9 @@ def _mysql_connect(connection, record):
     with contextlib.closing(connection.cursor()) as cursor:
         cursor.execute(
             'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
+        # Whatever the URL or the server's default says: names may hold any
+        # Unicode, and the client side speaks UTF-8 anyway.
+        cursor.execute('SET NAMES utf8mb4')
 
 
 def _sqlite_connect(connection, record):

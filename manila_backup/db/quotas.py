@@ -4,10 +4,8 @@
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
-from manila_backup.db import backups
 from manila_backup.db import models
 from manila_backup.db import rows
-from manila_backup.db import shares
 
 TABLE = models.quotas
 
@@ -38,20 +36,6 @@ def replace(conn, project_id, new):
 def delete(conn, project_id):
     """Forget a project's own limits."""
     conn.execute(sa.delete(TABLE).where(TABLE.c.project_id == project_id))
-
-
-def limits_and_usage(conn, project_id):
-    """A project's own limits, and what it uses of each resource.
-
-    :returns: (dict as :func:`limits`, dict of resource to int).
-    """
-    used = dict(zip(('backups', 'backup_gigabytes'),
-                    backups.usage(conn, project_id)))
-    used.update(zip(('shares', 'gigabytes'),
-                    shares.usage(conn, project_id)))
-    used['snapshots'] = rows.count(
-        conn, models.snapshots, models.snapshots.c.project_id == project_id)
-    return limits(conn, project_id), used
 
 
 def lock(conn, project_id):

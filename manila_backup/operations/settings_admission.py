@@ -129,14 +129,3 @@ class SettingsAdmission:
     def delete_quotas(self, project_id):
         """Give a project the default limits again."""
         self._database.write(db_quotas.delete, project_id)
-
-    def quotas(self, project_id):
-        """A project's limits and what it uses of them.
-
-        :returns: dict of resource to dict with ``limit`` and ``in_use``.
-        """
-        own, used = self._database.read(db_quotas.limits_and_usage,
-                                        project_id)
-        return {name: {'limit': own.get(name, self._conf.quota[name]),
-                       'in_use': used[name]}
-                for name in self._conf.quota}
