@@ -71,7 +71,7 @@ class Operation(_Status):
 
     QUEUED = 'queued'           # for whoever claims it
     RUNNING = 'running'         # a worker holds its lease
-    CANCELLING = 'cancelling'   # a worker held its lease when it was called off
+    CANCELLING = 'cancelling'   # called off while a worker held its lease
     DONE = 'done'
     FAILED = 'failed'
     CANCELLED = 'cancelled'

@@ -49,5 +49,3 @@ def _main(args):
 def main():
     """The console script's entry point."""
     common.run(_main)
-
-

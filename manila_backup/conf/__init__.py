@@ -12,8 +12,6 @@ from oslo_log import log
 from oslo_middleware import cors
 from oslo_policy import opts as policy_opts
 
-from manila_backup import exception
-from manila_backup import version
 from manila_backup.conf import api
 from manila_backup.conf import auth
 from manila_backup.conf import backup
@@ -22,6 +20,8 @@ from manila_backup.conf import local_shares
 from manila_backup.conf import posix
 from manila_backup.conf import quota
 from manila_backup.conf import shares
+from manila_backup import exception
+from manila_backup import version
 
 GROUPS = (base, api, auth, backup, posix, shares, local_shares, quota)
 

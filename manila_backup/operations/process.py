@@ -85,7 +85,8 @@ class Copier:
             kind, value = self._result.recv()
         except EOFError:
             self._process.join()
-            raise CopierDied(_how_it_ended(self._process.exitcode))
+            raise CopierDied(
+                _how_it_ended(self._process.exitcode)) from None
         finally:
             self.kill()
         if kind == 'returned':

@@ -8,7 +8,6 @@ from oslo_utils import uuidutils
 from manila_backup.db import models
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
-from manila_backup.db import shares as db_shares
 from manila_backup import exception
 
 

@@ -9,7 +9,8 @@ from tests.functional import base
 from tests.functional import cloud
 
 
-class DyingWorkersMySQL(base.TestCase):
+class DyingWorkersTestCase(base.TestCase):
+    """Shares large enough for an operation to be caught in its middle."""
 
     # Long enough to be caught in the middle, short enough to wait for.
     FILES, SIZE = 4000, 20000
@@ -63,6 +64,23 @@ class DyingWorkersMySQL(base.TestCase):
                 if folder.count('/') - self.cloud.repository.count('/') == 2
                 for name in folders if not self.cloud.show_backup(name)]
 
+    def _descendants(self, pid):
+        found = []
+        for name in os.listdir('/proc'):
+            if name.isdigit():
+                try:
+                    with open(f'/proc/{name}/stat') as file:
+                        parent = int(file.read().rpartition(')')[2]
+                                     .split()[1])
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+                if parent == pid:
+                    found += [int(name), *self._descendants(int(name))]
+        return found
+
+
+class TakenOverMySQL(DyingWorkersTestCase):
+
     def test_killed_in_a_backup_and_finished_by_another(self):
         doomed = self.cloud.start_worker()
         share, made = self._big_share()
@@ -76,6 +94,39 @@ class DyingWorkersMySQL(base.TestCase):
         self.assertEqual(2, self._attempt(backup['id']))
         self.assertEqual(made, self.content(self.cloud.backup_path(backup)))
         cloud.eventually('no leftovers', lambda: not self._partial())
+
+    def test_frozen_worker_publishes_nothing_when_it_wakes(self):
+        frozen = self.cloud.start_worker()
+        share, made = self._big_share()
+        backup = self._caught_backup(share['id'])
+        everyone = [frozen.pid, *self._descendants(frozen.pid)]
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        self.cloud.start_worker()
+        backup = self.cloud.wait_backup(backup['id'], 'available')
+        self.assertEqual(2, self._attempt(backup['id']))
+        manifest = os.stat(os.path.dirname(self.cloud.backup_path(backup)))
+        for pid in everyone:
+            os.kill(pid, signal.SIGCONT)
+        cloud.eventually('the frozen worker to notice',
+                         lambda: 'lost its lease' in frozen.said()
+                         or 'had lost its lease' in frozen.said())
+        self.assertEqual(2, self._attempt(backup['id']))
+        again = os.stat(os.path.dirname(self.cloud.backup_path(backup)))
+        self.assertEqual((manifest.st_ino, manifest.st_ctime_ns),
+                         (again.st_ino, again.st_ctime_ns))
+        self.assertEqual(made, self.content(self.cloud.backup_path(backup)))
+        self.assertEqual('available',
+                         self.cloud.show_backup(backup['id'])['status'])
+        self.cloud.tolerate = 'attempt 1 failed'
+
+
+class TakenOverPostgreSQL(TakenOverMySQL):
+
+    server = 'postgresql'
+
+
+class EndedEarly(DyingWorkersTestCase):
 
     def test_killed_in_a_restore_and_finished_by_another(self):
         doomed = self.cloud.start_worker()
@@ -107,45 +158,6 @@ class DyingWorkersMySQL(base.TestCase):
             pid for pid in group if os.path.exists(f'/proc/{pid}')])
         self.cloud.start_worker()
         self.cloud.wait_share(share['id'], 'available')
-
-    def _descendants(self, pid):
-        found = []
-        for name in os.listdir('/proc'):
-            if name.isdigit():
-                try:
-                    with open(f'/proc/{name}/stat') as file:
-                        parent = int(file.read().rpartition(')')[2]
-                                     .split()[1])
-                except (FileNotFoundError, ProcessLookupError):
-                    continue
-                if parent == pid:
-                    found += [int(name), *self._descendants(int(name))]
-        return found
-
-    def test_frozen_worker_publishes_nothing_when_it_wakes(self):
-        frozen = self.cloud.start_worker()
-        share, made = self._big_share()
-        backup = self._caught_backup(share['id'])
-        everyone = [frozen.pid, *self._descendants(frozen.pid)]
-        for pid in everyone:
-            os.kill(pid, signal.SIGSTOP)
-        self.cloud.start_worker()
-        backup = self.cloud.wait_backup(backup['id'], 'available')
-        self.assertEqual(2, self._attempt(backup['id']))
-        manifest = os.stat(os.path.dirname(self.cloud.backup_path(backup)))
-        for pid in everyone:
-            os.kill(pid, signal.SIGCONT)
-        cloud.eventually('the frozen worker to notice',
-                         lambda: 'lost its lease' in frozen.said()
-                         or 'had lost its lease' in frozen.said())
-        self.assertEqual(2, self._attempt(backup['id']))
-        again = os.stat(os.path.dirname(self.cloud.backup_path(backup)))
-        self.assertEqual((manifest.st_ino, manifest.st_ctime_ns),
-                         (again.st_ino, again.st_ctime_ns))
-        self.assertEqual(made, self.content(self.cloud.backup_path(backup)))
-        self.assertEqual('available',
-                         self.cloud.show_backup(backup['id'])['status'])
-        self.cloud.tolerate = 'attempt 1 failed'
 
     def test_worker_told_to_stop_hands_over_at_once(self):
         leaving = self.cloud.start_worker(self._hasty())
@@ -192,8 +204,7 @@ class DyingWorkersMySQL(base.TestCase):
         backup = self.cloud.create_backup(share['id'])
         for attempt in (1, 2, 3):
             worker = self.cloud.start_worker()
-            cloud.eventually(f'attempt {attempt}', lambda: self._running(
-                backup['id'], attempt), pause=0.002)
+            self._wait_running(backup['id'], attempt)
             worker.kill()
         self.cloud.start_worker()
         self.cloud.wait_backup(backup['id'], 'error')
@@ -208,13 +219,8 @@ class DyingWorkersMySQL(base.TestCase):
         worker.stop()
         return found
 
-    def _running(self, backup_id, attempt):
-        return self.cloud.rows(
+    def _wait_running(self, backup_id, attempt):
+        cloud.eventually(f'attempt {attempt}', lambda: self.cloud.rows(
             "SELECT id FROM operations WHERE backup_id = :id AND "
             "status = 'running' AND attempt = :attempt",
-            id=backup_id, attempt=attempt)
-
-
-class DyingWorkersPostgreSQL(DyingWorkersMySQL):
-
-    server = 'postgresql'
+            id=backup_id, attempt=attempt), pause=0.002)

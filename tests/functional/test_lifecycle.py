@@ -66,16 +66,6 @@ class LifecycleMySQL(base.TestCase):
         self.cloud.wait_share(share['id'], None)
         self.assertFalse(os.path.exists(path))
 
-    def test_operation_asked_for_while_no_worker_runs(self):
-        self.cloud.tolerate = 'no exchange .manila-backup-worker_fanout'
-        worker = self.cloud.start_worker()
-        share = self.cloud.create_share()
-        self.assertEqual(0, worker.stop())
-        backup = self.cloud.create_backup(share['id'])
-        # The message is gone with nobody to hear it: the row is not.
-        self.cloud.start_worker()
-        self.cloud.wait_backup(backup['id'], 'available')
-
     def test_two_racing_creates_on_one_share(self):
         self.cloud.start_worker()
         other = self.cloud.start_api(port=self._port())
@@ -130,6 +120,28 @@ class LifecycleMySQL(base.TestCase):
         self.assertEqual({f'here:{each.pid}' for each in workers},
                          {worker.rpartition(':')[0] for worker, _ in done})
 
+
+class LifecyclePostgreSQL(LifecycleMySQL):
+
+    server = 'postgresql'
+
+
+class Surroundings(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.cloud.start_api()
+
+    def test_operation_asked_for_while_no_worker_runs(self):
+        self.cloud.tolerate = 'no exchange .manila-backup-worker_fanout'
+        worker = self.cloud.start_worker()
+        share = self.cloud.create_share()
+        self.assertEqual(0, worker.stop())
+        backup = self.cloud.create_backup(share['id'])
+        # The message is gone with nobody to hear it: the row is not.
+        self.cloud.start_worker()
+        self.cloud.wait_backup(backup['id'], 'available')
+
     def test_service_list_and_operation_list(self):
         worker = self.cloud.start_worker()
         share = self.cloud.create_share()
@@ -161,8 +173,3 @@ class LifecycleMySQL(base.TestCase):
         backup = self.cloud.create_backup(share['id'])
         self.cloud.wait_backup(backup['id'], 'available')
         self.assertEqual(made, self.content(self.cloud.backup_path(backup)))
-
-
-class LifecyclePostgreSQL(LifecycleMySQL):
-
-    server = 'postgresql'
