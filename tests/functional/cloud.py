@@ -18,6 +18,10 @@ import fixtures
 import sqlalchemy as sa
 from testtools import content
 
+from manila_backup import conf as config
+from manila_backup.db import engine
+from manila_backup.db import schema
+
 BIN = os.path.dirname(sys.executable)
 
 MYSQL = os.environ.get('MANILA_BACKUP_TEST_MYSQL',
@@ -164,7 +168,7 @@ class Cloud(fixtures.Fixture):
                                        isolation_level='AUTOCOMMIT')
         self.addCleanup(self.engine.dispose)
         self.addCleanup(self._end)
-        self.manage('db', 'sync')
+        self._sync()
 
     def _configure(self):
         options = {
@@ -190,6 +194,13 @@ class Cloud(fixtures.Fixture):
             for group, lines in groups.items():
                 file.write(f'[{group}]\n{"".join(lines)}')
 
+    def _sync(self):
+        """As "db sync" does, without waiting for another process."""
+        conf = config.load(['--config-file', self.config], 'test')
+        database = engine.Database(conf)
+        schema.sync(database, conf)
+        database.dispose()
+
     # -- processes -------------------------------------------------------
 
     def manage(self, *args):
@@ -205,15 +216,24 @@ class Cloud(fixtures.Fixture):
             raise AssertionError(f'manage {args}: {done.stderr}')
         return done.stdout
 
+    def start(self):
+        """Start an API and a worker, and wait until both are at work.
+
+        :returns: the worker.
+        """
+        worker = self._start_worker()
+        self.start_api()
+        return self._wait_worker(worker)
+
     def start_api(self, port=None):
         """Start an API and wait until it answers."""
-        config = ['--config-file', self.config]
+        files = ['--config-file', self.config]
         if port:
             extra = os.path.join(self.root, f'api-{port}.conf')
             with open(extra, 'w') as file:
                 file.write(f'[api]\nbind_port = {port}\n')
-            config += ['--config-file', extra]
-        api = self._start('manila-backup-api', config)
+            files += ['--config-file', extra]
+        api = self._start('manila-backup-api', files)
         eventually('the API', lambda: self._answers(api, port or self.port))
         return api
 
@@ -224,12 +244,20 @@ class Cloud(fixtures.Fixture):
             socket.create_connection(('127.0.0.1', port)).close()
             return True
 
-    def start_worker(self, *config):
-        """Start a worker and wait until it is at work."""
-        args = ['--config-file', self.config]
-        for each in config:
+    def start_worker(self, *files):
+        """Start a worker and wait until it is at work.
+
+        :param files: more configuration files.
+        """
+        return self._wait_worker(self._start_worker(*files))
+
+    def _start_worker(self, *files):
+        args = []
+        for each in (self.config, *files):
             args += ['--config-file', each]
-        worker = self._start('manila-backup-worker', args)
+        return self._start('manila-backup-worker', args)
+
+    def _wait_worker(self, worker):
         eventually('the worker', lambda: self._at_work(worker))
         return worker
 

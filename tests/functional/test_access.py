@@ -11,8 +11,7 @@ class Access(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.cloud.start_api()
-        self.cloud.start_worker()
+        self.cloud.start()
         share = self.cloud.create_share()
         self.backup = self.cloud.create_backup(share['id'])
         self.cloud.wait_backup(self.backup['id'], 'available')

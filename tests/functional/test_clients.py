@@ -17,8 +17,7 @@ class ClientTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.cloud.start_api()
-        self.cloud.start_worker()
+        self.cloud.start()
 
     def openstack(self, *args, fails=False, **environment):
         """Run ``openstack ARGS`` as a user would.
@@ -119,8 +118,7 @@ class HTTPBasic(ClientTestCase):
                   'w') as file:
             yaml.safe_dump({name: {'project': 'p1', 'roles': roles}
                             for name, roles in people.items()}, file)
-        self.cloud.start_api()
-        self.cloud.start_worker()
+        self.cloud.start()
 
     def test_life_cycle(self):
         self.life_cycle()

@@ -19,7 +19,7 @@ class DyingWorkersTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.cloud.start_api()
+        self.worker = self.cloud.start()
 
     def _big_share(self):
         share = self.cloud.create_share()
@@ -82,7 +82,7 @@ class DyingWorkersTestCase(base.TestCase):
 class TakenOverMySQL(DyingWorkersTestCase):
 
     def test_killed_in_a_backup_and_finished_by_another(self):
-        doomed = self.cloud.start_worker()
+        doomed = self.worker
         share, made = self._big_share()
         backup = self._caught_backup(share['id'])
         doomed.kill()
@@ -96,7 +96,7 @@ class TakenOverMySQL(DyingWorkersTestCase):
         cloud.eventually('no leftovers', lambda: not self._partial())
 
     def test_frozen_worker_publishes_nothing_when_it_wakes(self):
-        frozen = self.cloud.start_worker()
+        frozen = self.worker
         share, made = self._big_share()
         backup = self._caught_backup(share['id'])
         everyone = [frozen.pid, *self._descendants(frozen.pid)]
@@ -129,7 +129,7 @@ class TakenOverPostgreSQL(TakenOverMySQL):
 class EndedEarly(DyingWorkersTestCase):
 
     def test_killed_in_a_restore_and_finished_by_another(self):
-        doomed = self.cloud.start_worker()
+        doomed = self.worker
         share, made = self._big_share()
         path = self.cloud.share_path(share['id'])
         backup = self.cloud.create_backup(share['id'])
@@ -148,7 +148,7 @@ class EndedEarly(DyingWorkersTestCase):
         self.assertEqual(made, self.content(path))
 
     def test_copier_dies_with_its_worker(self):
-        doomed = self.cloud.start_worker()
+        doomed = self.worker
         share, _ = self._big_share()
         self._caught_backup(share['id'])
         group = self._descendants(doomed.pid)
@@ -160,8 +160,9 @@ class EndedEarly(DyingWorkersTestCase):
         self.cloud.wait_share(share['id'], 'available')
 
     def test_worker_told_to_stop_hands_over_at_once(self):
-        leaving = self.cloud.start_worker(self._hasty())
         share, made = self._big_share()
+        leaving = self.cloud.start_worker(self._hasty())
+        self.worker.stop()
         backup = self._caught_backup(share['id'])
         self.cloud.start_worker()
         began = time.monotonic()
@@ -181,7 +182,6 @@ class EndedEarly(DyingWorkersTestCase):
         return path
 
     def test_called_off_in_the_middle(self):
-        self.cloud.start_worker()
         share, _ = self._big_share()
         backup = self._caught_backup(share['id'])
         self.assertEqual(403, self.cloud.request(
@@ -200,7 +200,8 @@ class EndedEarly(DyingWorkersTestCase):
         self.cloud.wait_backup(again['id'], 'available')
 
     def test_operation_that_kills_every_worker_ends_in_error(self):
-        share, _ = self._big_share_with(self.cloud.start_worker())
+        share, _ = self._big_share()
+        self.worker.stop()
         backup = self.cloud.create_backup(share['id'])
         for attempt in (1, 2, 3):
             worker = self.cloud.start_worker()
@@ -213,11 +214,6 @@ class EndedEarly(DyingWorkersTestCase):
         self.assertIn('died 3 times', shown['fail_reason'])
         self.assertNotIn('fail_reason', self.cloud.show_backup(backup['id']))
         self.cloud.tolerate = 'failed: Its worker died 3 times'
-
-    def _big_share_with(self, worker):
-        found = self._big_share()
-        worker.stop()
-        return found
 
     def _wait_running(self, backup_id, attempt):
         cloud.eventually(f'attempt {attempt}', lambda: self.cloud.rows(
