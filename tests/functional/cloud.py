@@ -33,6 +33,11 @@ RABBITMQ = os.environ.get('MANILA_BACKUP_TEST_RABBITMQ',
 
 SERVERS = {'mysql': MYSQL, 'postgresql': POSTGRESQL}
 
+#: Where shares and repositories are kept: in memory where that can be. What
+#: these tests are about is not the disk, and its moods cost minutes.
+FOLDER = os.environ.get('MANILA_BACKUP_TEST_DIR') or (
+    '/dev/shm' if os.access('/dev/shm', os.W_OK) else None)
+
 #: Seconds to wait for something that should be there in a moment. Long: it
 #: only ends a test that has failed anyway.
 PATIENCE = 60
@@ -155,7 +160,7 @@ class Cloud(fixtures.Fixture):
         self.tolerate = None
 
     def _setUp(self):
-        self.root = self.useFixture(fixtures.TempDir()).path
+        self.root = self.useFixture(fixtures.TempDir(rootdir=FOLDER)).path
         self.database = self.useFixture(Schema(self._server))
         self.config = os.path.join(self.root, 'manila-backup.conf')
         self.policy = os.path.join(self.root, 'policy.yaml')
