@@ -5,6 +5,9 @@
 #
 # make venv              .venv/ with the service and the command line clients
 # make unit              unit tests only: no server needed
+# make tempest           manila-tempest-plugin's tests of share backups
+# make client-functional python-manilaclient's tests of share backups
+# make keystone          what the functional tests run as Keystone
 # make lint              style and static checks
 # make docs, api-ref     the documentation as HTML
 # make bench             the benchmarks; BENCH=... are their arguments
@@ -31,7 +34,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_PYTHON_VERSION_WARNING = 1
 
 .PHONY: help venv demo test unit functional lint docs api-ref bench clean \
-	services
+	services keystone tempest client-functional
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -49,20 +52,37 @@ $(TOOLS)/.stamp: tools/make-venv tools/requirements.txt
 	tools/make-venv $(TOOLS) tools/requirements.txt "$(PYTHON)"
 	@touch $@
 
+# Below the tools' environment: gone when that is made anew.
+$(TOOLS)/keystone/.stamp: tools/make-venv tools/keystone-requirements.txt \
+		| $(TOOLS)/.stamp
+	tools/make-venv $(TOOLS)/keystone tools/keystone-requirements.txt \
+		"$(PYTHON)"
+	@touch $@
+
+$(TOOLS)/suites/.stamp: tools/make-venv tools/make-suites \
+		tools/suites-requirements.txt | $(TOOLS)/.stamp
+	tools/make-suites $(TOOLS)/suites "$(PYTHON)"
+	@touch $@
+
 demo: $(VENV)/.stamp
 	@$(VENV)/bin/python -B tools/demo $(if $(DATA),--data "$(DATA)")
 
 services:
 	tools/servers.sh
 
-test: $(TOOLS)/.stamp services
+keystone: $(TOOLS)/keystone/.stamp
+
+test: $(TOOLS)/.stamp keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) unit functional
 
 unit: $(TOOLS)/.stamp
 	tools/run-tests $(TOOLS) $(RESULTS) unit
 
-functional: $(TOOLS)/.stamp services
+functional: $(TOOLS)/.stamp keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) functional
+
+tempest client-functional: keystone $(TOOLS)/suites/.stamp services
+	$(TOOLS)/bin/tox run -q -e suites -- $@
 
 lint: $(TOOLS)/.stamp
 	$(TOOLS)/bin/tox run -q -e pep8
