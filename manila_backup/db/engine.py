@@ -133,6 +133,9 @@ def _prepare(engine):
     elif engine.dialect.name == 'sqlite':
         sa.event.listen(engine, 'connect', _sqlite_connect)
         sa.event.listen(engine, 'begin', _sqlite_begin)
+    # oslo.db has connected already, to see whether it can: without these
+    # ways, and the pool would keep that connection.
+    engine.dispose()
 
 
 def _mysql_connect(connection, record):
