@@ -17,6 +17,7 @@ from manila_backup.api.handlers import versions
 from manila_backup.api import health
 from manila_backup.api import microversions
 from manila_backup.api import middleware
+from manila_backup.api import openapi
 from manila_backup.api import request
 from manila_backup.policies import enforcer
 
@@ -45,7 +46,8 @@ def build(conf, database, admission):
         configured.
     """
     services = Services(conf, database, admission, enforcer.Enforcer(conf))
-    app = Dispatcher(services, handlers.routes(conf))
+    table = handlers.routes(conf)
+    app = Dispatcher(services, table)
     app = auth.wrap(app, services)
     healthcheck = health.Healthcheck(conf, {
         'database': health.database_check(database),
@@ -57,6 +59,7 @@ def build(conf, database, admission):
         '/v2': one_version,
         '/v2/': one_version,
         '/healthcheck': healthcheck,
+        openapi.PATH: openapi.Description(services, table),
     }, app)
     app = _wrap_cors(app, conf)
     app = _wrap_proxy(app, conf)

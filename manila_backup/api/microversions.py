@@ -42,13 +42,13 @@ TARGETED_RESTORE = (2, 91)
 
 SERVICE_TYPES = ('shared-file-system', 'sharev2')
 
-_LEGACY_HEADER = 'X-OpenStack-Manila-API-Version'
-_HEADER = 'OpenStack-API-Version'
+LEGACY_HEADER = 'X-OpenStack-Manila-API-Version'
+HEADER = 'OpenStack-API-Version'
 _EXPERIMENTAL = 'X-OpenStack-Manila-API-Experimental'
 _VERSION = re.compile(r'([0-9]{1,4})\.([0-9]{1,4})', re.ASCII)
 
 #: Of every answer below ``/v2``.
-VARY = ('Vary', f'{_LEGACY_HEADER}, {_HEADER}')
+VARY = ('Vary', f'{LEGACY_HEADER}, {HEADER}')
 
 
 def to_string(version):
@@ -72,7 +72,7 @@ def from_environ(environ):
     asked = {_parse(text) for text in (legacy, standard) if text is not None}
     if len(asked) > 1:
         raise faults.bad_request(
-            f'The headers {_LEGACY_HEADER} and {_HEADER} contradict each '
+            f'The headers {LEGACY_HEADER} and {HEADER} contradict each '
             f'other.')
     version = asked.pop()
     if not MIN <= version <= MAX:
@@ -90,8 +90,8 @@ def headers(environ, version):
     :returns: list of (name, value).
     """
     text = to_string(version)
-    found = [(_LEGACY_HEADER, text),
-             (_HEADER, f'{SERVICE_TYPES[0]} {text}'),
+    found = [(LEGACY_HEADER, text),
+             (HEADER, f'{SERVICE_TYPES[0]} {text}'),
              VARY]
     if 'HTTP_X_OPENSTACK_MANILA_API_EXPERIMENTAL' in environ:
         found.append((_EXPERIMENTAL, 'True'))

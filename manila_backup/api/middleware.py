@@ -56,7 +56,7 @@ class Faults:
 class Paths:
     """Sends a request to the application for its path.
 
-    :param exact: dict of path to WSGI application.
+    :param exact: dict of path to WSGI application, which can only be read.
     :param app: the WSGI application for all other paths.
     """
 
@@ -65,5 +65,10 @@ class Paths:
         self._app = app
 
     def __call__(self, environ, start_response):
-        app = self._exact.get(environ.get('PATH_INFO', ''), self._app)
+        app = self._exact.get(environ.get('PATH_INFO', ''))
+        if app is None:
+            return self._app(environ, start_response)
+        if environ['REQUEST_METHOD'] not in ('GET', 'HEAD'):
+            raise faults.Fault(405, 'The method is not allowed here.',
+                               {'Allow': 'GET, HEAD'})
         return app(environ, start_response)

@@ -22,7 +22,7 @@ def availability_zones(req):
 
 
 @operation.operation(policies.SERVICES, query=schemas.LIST_SERVICES)
-def index(req, params):
+def list_services(req, params):
     """The service's processes, and whether they are alive."""
     rows = req.services.database.read(
         services.list_all, req.services.conf.service_down_time)
@@ -113,7 +113,7 @@ _QUOTA_SET = '/quota-sets/{project_id}'
 
 ROUTES = {
     '/availability-zones': {'GET': availability_zones},
-    '/services': {'GET': index},
+    '/services': {'GET': list_services},
     '/limits': {'GET': limits},
     _QUOTA_SET: {'GET': quota_show, 'PUT': quota_update,
                  'DELETE': quota_delete},

@@ -84,6 +84,12 @@ def replicas(req):
     return 200, {'share_replicas': []}
 
 
+@operation.operation(policies.REPLICAS, since=REPLICAS)
+def replicas_detail(req):
+    """The replicas of shares in full: shares here have none."""
+    return 200, {'share_replicas': []}
+
+
 def _target(req, rule, share_id):
     row = common.find(req, db_shares.get, shares.WHAT, share_id)
     if row.project_id != req.context.project_id:
@@ -109,5 +115,5 @@ ROUTES = {
     f'{_SHARE}/metadata/{{key}}': {'GET': property_,
                                    'DELETE': delete_property},
     '/share-replicas': {'GET': replicas},
-    '/share-replicas/detail': {'GET': replicas},
+    '/share-replicas/detail': {'GET': replicas_detail},
 }

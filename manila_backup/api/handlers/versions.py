@@ -42,9 +42,6 @@ class Versions:
         self._code = code
 
     def __call__(self, environ, start_response):
-        if environ['REQUEST_METHOD'] not in ('GET', 'HEAD'):
-            raise faults.Fault(405, 'The method is not allowed here.',
-                               {'Allow': 'GET, HEAD'})
         req = request.Request(environ)
         req.services = self._services
         body = json.dumps(document(req.base_url)).encode()

@@ -40,6 +40,9 @@ SPECS = validation.Schema(types.obj({'extra_specs': _SPECS},
                                     ['extra_specs']))
 
 
+@types.converter({
+    'type': 'string',
+    'enum': [*types.boolean.schema['enum'], 'all', 'None', 'none']})
 def _visibility(value):
     """``is_public`` of a list of types: True, False, or None for all."""
     return None if value in ('all', 'None', 'none') else types.boolean(value)

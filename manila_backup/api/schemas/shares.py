@@ -11,9 +11,15 @@ RESOURCE = 'share'
 
 PROTOCOLS = ('NFS', 'CIFS', 'GLUSTERFS', 'HDFS', 'CEPHFS', 'MAPRFS')
 
+
+def _any_case(word):
+    """A pattern for a word in letters of any case."""
+    return ''.join(f'[{letter}{letter.lower()}]' for letter in word)
+
+
 _PROTOCOL = {
     'type': 'string',
-    'pattern': f'^(?i:{"|".join(PROTOCOLS)})\\Z',
+    'pattern': f'^({"|".join(map(_any_case, PROTOCOLS))}){types.END}',
     'description': f'one of {", ".join(PROTOCOLS)}',
 }
 
@@ -138,6 +144,9 @@ SORT_KEYS.update(display_name='name', availability_zone_id=(
     snapshot='source_snapshot_id', snapshot_id='source_snapshot_id')
 
 
+@types.converter({
+    'type': 'string',
+    'description': 'As Python writes a dict of str to str.'})
 def _mapping(value):
     """A filter by properties, which clients send as Python writes a dict.
 

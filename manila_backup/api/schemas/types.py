@@ -9,11 +9,17 @@ from manila_backup.api import request
 #: The most that every database's column of whole numbers holds.
 MAX_INTEGER = 2 ** 31 - 1
 
+#: Ends a pattern where the text ends, to whoever reads it: ECMA-262, which the
+#: API's description is for, has no ``\\Z``, and Python's ``$`` alone lets a
+#: line feed through.
+END = '(?!\\n)$'
+
 TEXT = {'type': ['string', 'null'], 'maxLength': 255}
 
 UUID = {
     'type': 'string',
-    'pattern': '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\\Z',
+    'pattern': '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}'
+               + END,
     'description': 'a UUID',
 }
 
@@ -30,7 +36,7 @@ BOOLEAN = {
 SIZE = {
     'type': ['integer', 'string'],
     'minimum': 1, 'maximum': MAX_INTEGER,
-    'pattern': '^[1-9][0-9]{0,8}\\Z',
+    'pattern': '^[1-9][0-9]{0,8}' + END,
     'description': 'a positive whole number of GiB',
 }
 
@@ -59,6 +65,21 @@ def wrapped(name, properties, required=(), **kwargs):
     return obj({name: obj(properties, required, **kwargs)}, [name])
 
 
+def converter(schema):
+    """Decorator for a function that makes the value of a query parameter
+    from a str: notes what it takes.
+
+    :param schema: dict, a JSON schema, for the API's description.
+    """
+    def note(function):
+        function.schema = schema
+        return function
+    return note
+
+
+@converter({'type': 'string', 'enum': [
+    'true', 'false', 'True', 'False', '1', '0', 'yes', 'no', 'on', 'off',
+    't', 'f', 'y', 'n']})
 def boolean(value):
     """A :data:`BOOLEAN` of a body, or a str, as a bool.
 
@@ -67,6 +88,7 @@ def boolean(value):
     return strutils.bool_from_string(value, strict=True)
 
 
+@converter({'type': 'integer', 'minimum': 0, 'maximum': MAX_INTEGER})
 def count(text):
     """A number of things to skip or to return.
 
@@ -79,6 +101,7 @@ def count(text):
     return int(text)
 
 
+@converter({**UUID, 'format': 'uuid'})
 def uuid(text):
     """An id in the form that ids are stored in.
 
@@ -90,6 +113,7 @@ def uuid(text):
     return text
 
 
+@converter({'type': 'string', 'maxLength': 255})
 def text(value):
     """Any text that a column could hold.
 
@@ -104,6 +128,7 @@ def one_of(*allowed):
     """A converter that takes only these values."""
     allowed = tuple(map(str, allowed))
 
+    @converter({'type': 'string', 'enum': list(allowed)})
     def convert(value):
         if value not in allowed:
             raise ValueError(f'it must be one of {", ".join(allowed)}')

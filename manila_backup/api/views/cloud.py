@@ -9,7 +9,7 @@ _NAMESPACE = uuid.UUID('b3c1f6f0-9a31-4a3d-8f0b-0f6f6b2b9d55')
 
 #: Resources that Manila has quotas for, and since when; those that this
 #: service has no such things of are unlimited.
-_RESOURCES = (
+RESOURCES = (
     ((2, 0), ('shares', 'gigabytes', 'snapshots', 'snapshot_gigabytes',
               'share_networks')),
     ((2, 40), ('share_groups', 'share_group_snapshots')),
@@ -73,7 +73,7 @@ def quota_set(req, project_id, quota, used=None):
         limit; None for the limits only.
     """
     found = {'id': project_id}
-    for since, names in _RESOURCES:
+    for since, names in RESOURCES:
         if req.version < since:
             continue
         for name in names:

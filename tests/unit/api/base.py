@@ -12,6 +12,8 @@ import sqlalchemy as sa
 import webob
 
 from manila_backup.api import app
+from manila_backup.api import handlers
+from manila_backup.api import openapi
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import models
@@ -19,6 +21,7 @@ from manila_backup.db import schema
 from manila_backup.operations import admission
 from manila_backup.operations import rpc
 from manila_backup import states
+from tests.unit.api import described
 
 LATEST = '2.91'
 
@@ -88,6 +91,8 @@ class Api(fixtures.Fixture):
             {'posix': Driver(), 'picky': PickyDriver()})
         self.addCleanup(self.admission.close)
         self.app = app.build(conf, self.database, self.admission)
+        self.described = described.Answers(openapi.document(
+            handlers.routes(conf), conf.auth_strategy))
 
     def work(self):
         """Stand in for a worker that does all there is to do."""
@@ -134,7 +139,8 @@ class ApiTest(base.BaseTestCase):
         :param path: str, from the root on.
         :param body: to be encoded as JSON; None for no body.
         :param raw: bytes, a body as it is.
-        :param code: int, what the answer must be.
+        :param code: int, what the answer must be; whatever it is, it must
+            be as the API's description says.
         :returns: the ``webob.Response``.
         """
         sent = {} if token is None else {'X-Auth-Token': token}
@@ -158,6 +164,12 @@ class ApiTest(base.BaseTestCase):
                          response.headers['x-compute-request-id'])
         if code is not None:
             self.assertEqual(code, response.status_code, response.text)
+        if method != 'HEAD':
+            is_json = response.content_type == 'application/json'
+            self.api.described.check(
+                method, request.environ['PATH_INFO'], response.status_code,
+                response.content_type,
+                response.json if is_json else response.text)
         return response
 
     def assert_fault(self, response, code, key, *words):

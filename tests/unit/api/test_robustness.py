@@ -216,5 +216,9 @@ class TestFailures(base.ApiTest):
         self.assertNotIn('secret', response.text)
 
     def test_duplicate(self):
-        self.assert_fault(self._get(db_exc.DBDuplicateEntry()), 409,
-                          'conflictingRequest')
+        with mock.patch.object(self.api.admission, 'create_type',
+                               side_effect=db_exc.DBDuplicateEntry()):
+            response = self.call('POST', '/v2/types', {'share_type': {
+                'name': 'x', 'extra_specs': {
+                    'driver_handles_share_servers': False}}}, base.ADMIN)
+        self.assert_fault(response, 409, 'conflictingRequest')

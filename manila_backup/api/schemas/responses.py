@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What answers hold: for the API's description, and for the tests, which hold
+every answer that they get against it.
+
+Members that only some versions have, or only administrators see, are not
+required; others than those named here there are none.
+"""
+
+from manila_backup.api import faults
+from manila_backup.api import microversions
+from manila_backup.api.schemas import types
+from manila_backup.api.views import cloud as cloud_views
+from manila_backup import states
+
+_TEXT = {'type': 'string'}
+_TEXT_OR_NULL = {'type': ['string', 'null']}
+_COUNT = {'type': 'integer', 'minimum': 0}
+_BOOLEAN = {'type': 'boolean'}
+_NULL = {'type': 'null'}
+_STRINGS = {'type': 'object', 'additionalProperties': _TEXT}
+_NOTHING_IN_IT = {'type': 'object', 'maxProperties': 0}
+_UUID = {'type': 'string', 'format': 'uuid', 'pattern': types.UUID['pattern']}
+_UUID_OR_NULL = {**_UUID, 'type': ['string', 'null']}
+_URL = {'type': 'string', 'format': 'uri'}
+_TIME = {
+    'type': 'string',
+    'pattern': r'^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{6}'
+               + types.END,
+    'examples': ['2023-08-16T13:03:59.000000'],
+    'description': 'In UTC.',
+}
+_TIME_OR_NULL = {**_TIME, 'type': ['string', 'null']}
+_PERCENT = {
+    'type': 'string', 'pattern': '^(100|[1-9]?[0-9])' + types.END,
+    'description': '"100" only when it is done.',
+}
+
+
+def _ref(name):
+    return {'$ref': f'#/components/schemas/{name}'}
+
+
+def _array(items):
+    return {'type': 'array', 'items': items}
+
+
+def _obj(required, optional=()):
+    """An object with these members, some of which may be missing."""
+    optional = dict(optional)
+    return types.obj({**required, **optional}, required)
+
+
+def _one(key, name):
+    return _obj({key: _ref(name)})
+
+
+def _page(key, name):
+    """A list that may go on, and be counted."""
+    return _obj({key: _array(_ref(name))},
+                {f'{key[:-1]}_links': _ref('NextLink'), 'count': _COUNT})
+
+
+def _status(of):
+    return {'type': 'string', 'enum': [str(status) for status in of]}
+
+
+def _fault(code):
+    """The fault of a status code."""
+    members = {'code': {'const': code}, 'message': _TEXT}
+    more = {}
+    if code == 406:
+        more = dict.fromkeys(('min_version', 'max_version'), _TEXT)
+    return _obj({faults.KEYS[code]: _obj({**members, **more})})
+
+
+def fault_name(code):
+    """What the schema of a status code's fault is called."""
+    return f'Fault{code}'
+
+
+_BACKUP_BRIEF = {
+    'id': _UUID, 'share_id': _UUID, 'status': _status(states.Backup)}
+
+_NAMES = {'name': _TEXT_OR_NULL, 'description': _TEXT_OR_NULL}
+
+_LINKED = {'id': _UUID, 'name': _TEXT_OR_NULL, 'links': _ref('Links')}
+
+_ACCESS_RULE = _obj({
+    'id': _UUID,
+    'access_type': _TEXT,
+    'access_to': _TEXT,
+    'access_level': {'enum': ['rw', 'ro']},
+    'state': _TEXT,
+}, {
+    'share_id': _UUID,
+    'access_key': _NULL,
+    'created_at': _TIME,
+    'updated_at': _TIME_OR_NULL,
+    'metadata': _NOTHING_IN_IT,
+})
+
+_SHARE_TYPE = _obj({
+    'id': _UUID,
+    'name': _TEXT,
+    'extra_specs': _STRINGS,
+    'required_extra_specs': _STRINGS,
+}, {
+    'share_type_access:is_public': _BOOLEAN,
+    'os-share-type-access:is_public': _BOOLEAN,
+    'description': _TEXT_OR_NULL,
+    'is_default': _BOOLEAN,
+})
+
+_LOCATION = _obj({'id': _UUID, 'path': _TEXT}, {
+    'preferred': _BOOLEAN, 'metadata': _NOTHING_IN_IT,
+    'share_instance_id': _UUID, 'is_admin_only': _BOOLEAN,
+    'created_at': _TIME, 'updated_at': _TIME_OR_NULL})
+
+_QUOTA_NAMES = [name for _since, names in cloud_views.RESOURCES
+                for name in names]
+_FIRST_QUOTAS = cloud_views.RESOURCES[0][1]
+
+
+def _quota_set(value):
+    return _obj({'quota_set': _obj(
+        {'id': _TEXT, **dict.fromkeys(_FIRST_QUOTAS, value)},
+        dict.fromkeys(_QUOTA_NAMES[len(_FIRST_QUOTAS):], value))})
+
+
+_LIMIT = {'type': 'integer', 'minimum': -1}
+
+#: By name, as ``components.schemas`` of the description holds them.
+COMPONENTS = {
+    'NextLink': {
+        **_array(_obj({'rel': {'const': 'next'}, 'href': _URL})),
+        'minItems': 1, 'maxItems': 1,
+        'description': 'Present where more follows.',
+    },
+    'Links': _array(_obj({'rel': {'enum': ['self', 'bookmark']},
+                          'href': _URL})),
+    'ShareBackupBrief': _obj(_BACKUP_BRIEF),
+    'ShareBackup': _obj({
+        **_BACKUP_BRIEF,
+        **_NAMES,
+        'size': _COUNT,
+        'availability_zone': _TEXT_OR_NULL,
+        'created_at': _TIME,
+        'updated_at': _TIME_OR_NULL,
+        'progress': _PERCENT,
+        'restore_progress': _PERCENT,
+    }, {
+        'backup_type': {**_TEXT_OR_NULL, 'description': 'Since 2.85.'},
+        **dict.fromkeys(
+            ('host', 'topic', 'fail_reason'),
+            {**_TEXT_OR_NULL, 'description': 'For administrators.'}),
+    }),
+    'ShareBrief': _obj(_LINKED),
+    'Share': _obj({
+        **_LINKED,
+        **_NAMES,
+        'size': _COUNT,
+        'status': _status(states.Share),
+        'share_proto': _TEXT,
+        'project_id': _TEXT,
+        'availability_zone': _TEXT_OR_NULL,
+        'created_at': _TIME,
+        'is_public': _BOOLEAN,
+        'metadata': _STRINGS,
+        'snapshot_id': _UUID_OR_NULL,
+        'share_network_id': _NULL,
+        'share_type': _TEXT_OR_NULL,
+        'volume_type': _TEXT_OR_NULL,
+    }, {
+        'export_location': _TEXT_OR_NULL,
+        'export_locations': _array(_TEXT),
+        'snapshot_support': _BOOLEAN,
+        'task_state': _NULL,
+        'share_type_name': _TEXT_OR_NULL,
+        'access_rules_status': _TEXT,
+        'replication_type': _NULL,
+        'has_replicas': _BOOLEAN,
+        'user_id': _TEXT_OR_NULL,
+        'create_share_from_snapshot_support': _BOOLEAN,
+        'revert_to_snapshot_support': _BOOLEAN,
+        'share_group_id': _NULL,
+        'source_share_group_snapshot_member_id': _NULL,
+        'mount_snapshot_support': _BOOLEAN,
+        'progress': {'enum': ['0%', '100%']},
+        'is_soft_deleted': _BOOLEAN,
+        'scheduled_to_be_deleted_at': _NULL,
+        'source_backup_id': _NULL,
+        'encryption_key_ref': _NULL,
+        'host': _TEXT_OR_NULL,
+        'share_server_id': _NULL,
+    }),
+    'SnapshotBrief': _obj(_LINKED),
+    'Snapshot': _obj({
+        **_LINKED,
+        **_NAMES,
+        'share_id': _UUID,
+        'share_size': _COUNT,
+        'size': _COUNT,
+        'status': _status(states.Snapshot),
+        'share_proto': _TEXT,
+        'created_at': _TIME,
+    }, {
+        'provider_location': _NULL,
+        'user_id': _TEXT_OR_NULL,
+        'project_id': _TEXT,
+        'metadata': _NOTHING_IN_IT,
+    }),
+    'AccessRule': _ACCESS_RULE,
+    'ShareType': _SHARE_TYPE,
+    'ExportLocation': _LOCATION,
+    **{fault_name(code): _fault(code) for code in faults.KEYS},
+}
+
+_SHARE = 200, _one('share', 'Share')
+_SHARES = 200, _page('shares', 'Share')
+_SNAPSHOT = _one('snapshot', 'Snapshot')
+_TYPE = 200, _obj(dict.fromkeys(('share_type', 'volume_type'),
+                                _ref('ShareType')))
+_ACCESS = 200, _one('access', 'AccessRule')
+_ACCESS_LIST = 200, _obj({'access_list': _array(_ref('AccessRule'))})
+_METADATA = 200, _obj({'metadata': _STRINGS})
+_EXTRA_SPECS = 200, _obj({'extra_specs': _STRINGS})
+_REPLICAS = 200, _obj({'share_replicas': {'type': 'array', 'maxItems': 0}})
+_QUOTAS = 200, _quota_set(_LIMIT)
+_ONE_STRING = {**_STRINGS, 'minProperties': 1, 'maxProperties': 1}
+
+_ACCEPTED = 202, None
+
+#: What each operation answers where it succeeds: the status code, and what
+#: the body is, None where there is none.
+ANSWERS = {
+    'share_backups.index': (200, _page('share_backups', 'ShareBackupBrief')),
+    'share_backups.detail': (200, _page('share_backups', 'ShareBackup')),
+    'share_backups.show': (200, _one('share_backup', 'ShareBackup')),
+    'share_backups.create': (202, _one('share_backup', 'ShareBackup')),
+    'share_backups.update': (200, _one('share_backup', 'ShareBackup')),
+    'share_backups.delete': _ACCEPTED,
+    'share_backups.restore': (202, _obj({'restore': _obj(
+        {'backup_id': _UUID, 'share_id': _UUID})})),
+    'share_backups.reset_status': _ACCEPTED,
+
+    'shares.index': (200, _page('shares', 'ShareBrief')),
+    'shares.detail': _SHARES,
+    'shares.show': _SHARE,
+    'shares.create': _SHARE,
+    'shares.manage': _SHARE,
+    'shares.update': _SHARE,
+    'shares.delete': _ACCEPTED,
+    **dict.fromkeys((
+        f'share_actions.{prefix}{name}' for prefix in ('', 'os-')
+        for name in ('extend', 'shrink', 'reset_status', 'force_delete',
+                     'deny_access')), _ACCEPTED),
+    'share_actions.unmanage': _ACCEPTED,
+    'share_actions.reset_task_state': _ACCEPTED,
+    'share_actions.allow_access': _ACCESS,
+    'share_actions.os-allow_access': _ACCESS,
+    'share_actions.access_list': _ACCESS_LIST,
+    'share_actions.os-access_list': _ACCESS_LIST,
+
+    'share_details.export_locations': (
+        200, _obj({'export_locations': _array(_ref('ExportLocation'))})),
+    'share_details.export_location': (
+        200, _one('export_location', 'ExportLocation')),
+    'share_details.metadata': _METADATA,
+    'share_details.add_metadata': _METADATA,
+    'share_details.replace_metadata': _METADATA,
+    'share_details.property_': (200, _obj({'meta': _ONE_STRING})),
+    'share_details.delete_property': (200, None),
+    'share_details.replicas': _REPLICAS,
+    'share_details.replicas_detail': _REPLICAS,
+
+    'share_types.index': (200, _obj(dict.fromkeys(
+        ('share_types', 'volume_types'), _array(_ref('ShareType'))))),
+    'share_types.default': _TYPE,
+    'share_types.show': _TYPE,
+    'share_types.create': _TYPE,
+    'share_types.update': _TYPE,
+    'share_types.delete': _ACCEPTED,
+    'share_types.extra_specs': _EXTRA_SPECS,
+    'share_types.set_specs': _EXTRA_SPECS,
+    'share_types.spec': (200, _ONE_STRING),
+    'share_types.delete_spec': _ACCEPTED,
+
+    'access_rules.index': _ACCESS_LIST,
+    'access_rules.show': _ACCESS,
+
+    'snapshots.index': (200, _page('snapshots', 'SnapshotBrief')),
+    'snapshots.detail': (200, _page('snapshots', 'Snapshot')),
+    'snapshots.show': (200, _SNAPSHOT),
+    'snapshots.create': (202, _SNAPSHOT),
+    'snapshots.update': (200, _SNAPSHOT),
+    'snapshots.delete': _ACCEPTED,
+    'snapshots.reset_status': _ACCEPTED,
+
+    'cloud.availability_zones': (200, _obj({'availability_zones': _array(
+        _obj({'id': _UUID, 'name': _TEXT, 'created_at': _NULL,
+              'updated_at': _NULL}))})),
+    'cloud.list_services': (200, _obj({'services': _array(_obj({
+        'id': _COUNT, 'binary': _TEXT, 'host': _TEXT, 'zone': _TEXT_OR_NULL,
+        'status': {'const': 'enabled'}, 'state': {'enum': ['up', 'down']},
+        'updated_at': _TIME}, {'disabled_reason': _NULL}))})),
+    'cloud.limits': (200, _obj({'limits': _obj({
+        'rate': {'type': 'array', 'maxItems': 0},
+        'absolute': {'type': 'object', 'additionalProperties': _LIMIT,
+                     'required': ['maxTotalShareBackups',
+                                  'totalShareBackupsUsed']}})})),
+    'cloud.quota_show': _QUOTAS,
+    'cloud.quota_update': _QUOTAS,
+    'cloud.quota_defaults': _QUOTAS,
+    'cloud.quota_delete': _ACCEPTED,
+    'cloud.quota_detail': (200, _quota_set(_obj({
+        'limit': _LIMIT, 'in_use': _COUNT, 'reserved': _COUNT}))),
+}
+
+_KEYSTONE = {'code': {'enum': [401, 503, '401 Unauthorized',
+                               '503 Service Unavailable']},
+             'title': _TEXT, 'message': _TEXT}
+
+#: What keystonemiddleware answers, of itself and by WebOb.
+KEYSTONE = _obj({'error': _obj(_KEYSTONE)}), _obj(_KEYSTONE)
+
+#: The document of versions.
+VERSIONS = _obj({'versions': _array(_obj({
+    'id': {'const': 'v2.0'},
+    'status': {'const': 'CURRENT'},
+    'version': {'const': microversions.to_string(microversions.MAX)},
+    'min_version': {'const': microversions.to_string(microversions.MIN)},
+    'updated': _TEXT,
+    'links': _array(_obj({'rel': {'const': 'self'}, 'href': _URL})),
+    'media-types': _array(_obj({'base': _TEXT, 'type': _TEXT})),
+}))})
