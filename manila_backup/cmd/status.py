@@ -32,8 +32,9 @@ class Checks(upgradecheck.UpgradeCommands):
     def __init__(self, conf):
         self._conf = conf
         self._upgrade_checks = (
-            ('Database schema', self._schema),
-            ('Drivers and share source', self._plugins),
+            # Called with this object, as if they stood in the class.
+            ('Database schema', Checks._schema),
+            ('Drivers and share source', Checks._plugins),
             ('Policy file format',
              (common_checks.check_policy_json, {'conf': conf})),
         )

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands, as an operator calls them."""
+
+import os
+import signal
+import subprocess
+
+import fixtures
+import testtools
+
+from tests.functional import base
+from tests.functional import cloud
+
+
+def run(command, *args):
+    """Run a command to its end.
+
+    :returns: (exit status, what it printed in all).
+    """
+    done = subprocess.run(
+        [os.path.join(cloud.BIN, f'manila-backup-{command}'), *args],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=cloud.PATIENCE)
+    return done.returncode, done.stdout
+
+
+class BadConfiguration(testtools.TestCase):
+
+    def _run(self, command, text, *args):
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'conf')
+        with open(path, 'w') as file:
+            file.write(text)
+        return run(command, '--config-file', path, *args)
+
+    def test_one_clear_line_and_a_status(self):
+        for command, args in (('api', ()), ('worker', ()), ('all', ()),
+                              ('manage', ('db', 'version'))):
+            for text, word in (('[api]\nbind_port = x\n', 'bind_port'),
+                               ('[database]\nconnection = nonsense\n',
+                                'connection')):
+                status, said = self._run(command, text, *args)
+                self.assertEqual(1, status, said)
+                self.assertEqual(1, said.count('\n'), said)
+                self.assertIn(f'manila-backup-{command}: ', said)
+                self.assertIn(word, said)
+
+    def test_help_at_each_level(self):
+        for args in ((), ('db',), ('db', 'sync'), ('service', 'list'),
+                     ('operation', 'list')):
+            status, said = run('manage', *args, '--help')
+            self.assertEqual(0, status)
+            self.assertIn('usage', said)
+
+
+class Commands(base.TestCase):
+
+    def test_upgrade_check(self):
+        args = ('--config-file', self.cloud.config, 'upgrade', 'check')
+        status, said = run('status', *args)
+        self.assertEqual(0, status, said)
+        with self.cloud.engine.connect() as conn:
+            conn.exec_driver_sql('DELETE FROM alembic_version')
+        status, said = run('status', *args)
+        self.assertEqual(2, status, said)
+        self.assertIn('db sync', said)
+
+    def test_purge(self):
+        self.assertIn('0 operations',
+                      self.cloud.manage('db', 'purge', '--older-than', '1'))
+
+    def test_hup_reloads_what_can_be(self):
+        worker = self.cloud.start_worker()
+        with open(self.cloud.config, 'a') as file:
+            file.write('[backup]\nprogress_interval = 0.3\n')
+        worker.signal(signal.SIGHUP)
+        cloud.eventually('the new value', lambda: 'progress_interval' in
+                         worker.said())
+        self.assertTrue(worker.running())

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import os
+
+import fixtures
+from oslotest import base
+
+from manila_backup import conf as config
+from manila_backup import exception
+
+
+class Options(base.BaseTestCase):
+
+    def _load(self, text):
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'c')
+        with open(path, 'w') as file:
+            file.write(text)
+        return config.load(['--config-file', path], 'test')
+
+    def test_every_option_tells_what_it_is_for(self):
+        for group, opts in config.list_opts():
+            for opt in opts:
+                self.assertTrue(opt.help and len(opt.help) > 20
+                                and opt.help.endswith('.'),
+                                f'[{group}] {opt.name}: {opt.help}')
+
+    def test_group_modules_are_all_registered(self):
+        folder = os.path.dirname(config.__file__)
+        modules = {name[:-3] for name in os.listdir(folder)
+                   if name.endswith('.py')} - {'__init__'}
+        self.assertEqual(modules, {module.__name__.rpartition('.')[2]
+                                   for module in config.GROUPS})
+
+    def test_values_that_make_no_sense_are_told_at_start(self):
+        for text in ('[DEFAULT]\nauth_strategy = magic\n',
+                     '[backup]\nlease_ttl = soon\n',
+                     '[backup]\nmax_attempts = 0\n',
+                     '[api]\nbind_port = 70000\n',
+                     'no group\n'):
+            self.assertRaises(exception.ConfigurationError, self._load, text)
+
+    def test_missing_file(self):
+        self.assertRaises(exception.ConfigurationError, config.load,
+                          ['--config-file', '/nonexistent'], 'test')
