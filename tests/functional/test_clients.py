@@ -32,14 +32,17 @@ class ClientTestCase(base.TestCase):
                  if not name.startswith('OS_')}
         done = subprocess.run(
             command, capture_output=True, text=True, env={
-                **clean, 'OS_ENDPOINT':
-                    f'http://127.0.0.1:{self.cloud.port}/v2',
-                **self.credentials, **environment})
+                **clean, **self.endpoint(), **self.credentials,
+                **environment})
         if bool(done.returncode) != fails:
             raise AssertionError(f'{args}: {done.stdout} {done.stderr}')
         if fails:
             return done.stderr
         return json.loads(done.stdout) if shows else done.stdout
+
+    def endpoint(self):
+        """The variables that lead the client to the service."""
+        return {'OS_ENDPOINT': f'http://127.0.0.1:{self.cloud.port}/v2'}
 
     def life_cycle(self):
         """Everything that the client can do with share backups."""

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """``auth_strategy = keystone``: tokens, checked by keystonemiddleware."""
 
+import logging
+
+from keystoneauth1 import exceptions as keystone_exc
 from keystonemiddleware import auth_token
 
 from manila_backup.api.auth import base
+from manila_backup.api import faults
 from manila_backup import context
 from manila_backup import exception
+
+LOG = logging.getLogger(__name__)
 
 
 def wrap(app, services):
@@ -28,6 +34,14 @@ def wrap(app, services):
     def identify(environ, start_response):
         # What is logged from here on is not about this thread's last caller.
         base.make_context(environ)
-        return protocol(environ, start_response)
+        try:
+            return protocol(environ, start_response)
+        except keystone_exc.ClientException as exc:
+            # What auth_token itself makes no answer of: a catalog without
+            # Keystone's endpoint, or an answer that makes no sense.
+            LOG.error('Keystone can\'t be used: %s', exc)
+            raise faults.Fault(
+                503, 'Tokens can\'t be checked right now.',
+                {'Retry-After': str(faults.RETRY_AFTER)}) from exc
 
     return identify

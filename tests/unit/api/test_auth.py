@@ -9,6 +9,8 @@ import uuid
 
 import bcrypt
 import fixtures
+from keystoneauth1 import exceptions as keystone_exc
+from keystonemiddleware import auth_token
 from keystonemiddleware import fixture as keystone_fixture
 from oslotest import base as test_base
 import webob
@@ -274,6 +276,15 @@ class TestKeystone(base.ApiTest):
                               auth_strategy='keystone')
         self.assertRaises(exception.ConfigurationError, keystone.wrap,
                           None, mock.Mock(conf=conf))
+
+    def test_keystone_makes_no_sense(self):
+        token = self._token()
+        with mock.patch.object(
+                auth_token.AuthProtocol, 'fetch_token',
+                side_effect=keystone_exc.EndpointNotFound('identity')):
+            answer = self.call('GET', PATH, token=token)
+        self.assert_fault(answer, 503, 'right now')
+        self.assertEqual('5', answer.headers['Retry-After'])
 
     def test_headers_of_a_client_count_for_nothing(self):
         headers = {'X-Roles': 'admin', 'X-Identity-Status': 'Confirmed',
