@@ -283,7 +283,7 @@ class TestKeystone(base.ApiTest):
                 auth_token.AuthProtocol, 'fetch_token',
                 side_effect=keystone_exc.EndpointNotFound('identity')):
             answer = self.call('GET', PATH, token=token)
-        self.assert_fault(answer, 503, 'right now')
+        self.assert_fault(answer, 503, 'serviceUnavailable', 'right now')
         self.assertEqual('5', answer.headers['Retry-After'])
 
     def test_headers_of_a_client_count_for_nothing(self):
