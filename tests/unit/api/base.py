@@ -96,17 +96,17 @@ class Api(fixtures.Fixture):
 
     def work(self):
         """Stand in for a worker that does all there is to do."""
-        tables = models.shares, models.share_backups
+        tables = models.shares, models.share_backups, models.snapshots
         done = {'creating': 'available', 'manage_starting': 'available',
                 'backup_creating': 'available', 'restoring': 'available',
                 'backup_restoring': 'available'}
         with self.database.writer() as conn:
             conn.execute(sa.update(models.operations).values(
                 live=None, status=str(states.Operation.DONE)))
-            conn.execute(sa.delete(models.share_backups).where(
-                models.share_backups.c.status == 'deleting'))
-            conn.execute(sa.delete(models.shares).where(
-                models.shares.c.status == 'deleting'))
+            for table in (models.share_backups, models.snapshots,
+                          models.shares):
+                conn.execute(sa.delete(table).where(
+                    table.c.status == 'deleting'))
             for table in tables:
                 for old, new in done.items():
                     conn.execute(sa.update(table).where(
