@@ -122,8 +122,10 @@ def _spec(row, key):
 
 
 def _texts(specs):
-    """Extra specs as they are kept: clients also send booleans."""
-    return {name: str(value) for name, value in specs.items()}
+    """Extra specs as they are kept: clients also send booleans, and to JSON
+    schemas 1.0 is a whole number."""
+    return {name: str(int(value) if isinstance(value, float) else value)
+            for name, value in specs.items()}
 
 
 def _one(req, row):

@@ -12,7 +12,8 @@ REQUIRED_SPEC = 'driver_handles_share_servers'
 
 _NAME = {'type': 'string', 'minLength': 1, 'maxLength': 255}
 
-_VALUE = {'type': ['string', 'boolean', 'integer'], 'maxLength': 255}
+_VALUE = {'type': ['string', 'boolean', 'integer'], 'maxLength': 255,
+          'minimum': -types.MAX_INTEGER, 'maximum': types.MAX_INTEGER}
 
 _SPECS = {**types.STRINGS, 'type': 'object', 'additionalProperties': _VALUE}
 

@@ -85,6 +85,9 @@ def boolean(value):
 
     :raises ValueError: it is neither true nor false.
     """
+    if isinstance(value, float):
+        # To JSON schemas 1.0 is 1.
+        value = int(value)
     return strutils.bool_from_string(value, strict=True)
 
 

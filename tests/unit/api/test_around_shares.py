@@ -193,6 +193,18 @@ class TestTypes(base.ApiTest):
                        {'share_type_access:is_public': 'x'}):
             self._create(400, **values)
 
+    def test_whole_numbers_with_a_point(self):
+        found = self._create(**{
+            'share_type_access:is_public': 1.0,
+            'extra_specs': {'driver_handles_share_servers': 0.0,
+                            'tier': 2.0}})
+        self.assertIs(True, found['share_type_access:is_public'])
+        self.assertEqual({'driver_handles_share_servers': '0', 'tier': '2'},
+                         found['extra_specs'])
+        for value in (0.5, 1e300, 10 ** 300):
+            self._create(400, name='x', extra_specs={
+                'driver_handles_share_servers': False, 'tier': value})
+
     def test_update(self):
         path = f'{self.PATH}/{self._create()["id"]}'
         found = self.call('PUT', path, {'share_type': {
