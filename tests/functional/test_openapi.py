@@ -18,7 +18,7 @@ from manila_backup.db import models
 from tests.functional import base
 from tests.functional import cloud
 
-EXAMPLES = os.environ.get('MANILA_BACKUP_TEST_EXAMPLES', '3')
+EXAMPLES = os.environ.get('MANILA_BACKUP_TEST_EXAMPLES', '10')
 SEED = os.environ.get('MANILA_BACKUP_TEST_SEED')
 
 #: ignored_auth: with noauth all calls are answered.
