@@ -82,7 +82,7 @@ functional: $(TOOLS)/.stamp keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) functional
 
 tempest client-functional: keystone $(TOOLS)/suites/.stamp services
-	$(TOOLS)/bin/tox run -q -e suites -- $@
+	$(TOOLS)/bin/tox run -qq -e suites -- $@
 
 lint: $(TOOLS)/.stamp
 	$(TOOLS)/bin/tox run -q -e pep8
