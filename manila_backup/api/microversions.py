@@ -16,7 +16,7 @@ is listed only where it changes something here.
 * 2.24 ``create_share_from_snapshot_support`` in shares
 * 2.27 ``revert_to_snapshot_support`` in shares
 * 2.31 share groups in shares (always null)
-* 2.32 ``mount_snapshot_support`` in shares
+* 2.32 ``mount_snapshot_support`` in shares; export locations of snapshots
 * 2.41 ``description`` in share types
 * 2.46 ``is_default`` in share types
 * 2.54 ``progress`` in shares

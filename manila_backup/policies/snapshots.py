@@ -10,6 +10,7 @@ GET_ALL_PROJECT = 'share_snapshot:get_all_project'
 UPDATE = 'share_snapshot:update'
 DELETE = 'share_snapshot:delete'
 RESET_STATUS = 'share_snapshot:reset_status'
+EXPORT_LOCATIONS = 'share_snapshot_export_location:index'
 
 RULES = [
     base.rule(CREATE, base.MEMBER, 'Make a snapshot of a share.',
@@ -29,4 +30,8 @@ RULES = [
               'DELETE /v2/snapshots/{snapshot_id}'),
     base.rule(RESET_STATUS, base.ADMIN, 'Set the status of a snapshot.',
               'POST /v2/snapshots/{snapshot_id}/action'),
+    base.rule(EXPORT_LOCATIONS, base.READER,
+              'List the export locations of a snapshot, of which there are '
+              'none.',
+              'GET /v2/snapshots/{snapshot_id}/export-locations'),
 ]

@@ -11,6 +11,8 @@ from manila_backup.policies import snapshots as policies
 WHAT = 'Share snapshot'
 PATH = '/snapshots'
 
+EXPORT_LOCATIONS = (2, 32)
+
 
 @operation.operation(policies.GET_ALL, query=schemas.LIST)
 def index(req, params):
@@ -27,10 +29,15 @@ def detail(req, params):
 @operation.operation(policies.GET)
 def show(req, snapshot_id):
     """One snapshot."""
-    row = common.find(req, db_snapshots.get, WHAT, snapshot_id)
-    if row.project_id != req.context.project_id:
-        req.authorize(policies.GET, row.project_id)
-    return 200, _one(req, row)
+    return 200, _one(req, _visible(req, policies.GET, snapshot_id))
+
+
+@operation.operation(policies.EXPORT_LOCATIONS, since=EXPORT_LOCATIONS)
+def export_locations(req, snapshot_id):
+    """Where a snapshot can be reached: nowhere. Clients ask whenever they
+    show one."""
+    _visible(req, policies.EXPORT_LOCATIONS, snapshot_id)
+    return 200, {'share_snapshot_export_locations': []}
 
 
 @operation.operation(policies.CREATE, body=schemas.CREATE)
@@ -87,6 +94,13 @@ def _list(req, path, params, view):
     return body
 
 
+def _visible(req, rule, snapshot_id):
+    row = common.find(req, db_snapshots.get, WHAT, snapshot_id)
+    if row.project_id != req.context.project_id:
+        req.authorize(rule, row.project_id)
+    return row
+
+
 def _one(req, row):
     return {schemas.RESOURCE: views.detail(req, row)}
 
@@ -101,6 +115,7 @@ ROUTES = {
     f'{PATH}/detail': {'GET': detail},
     f'{PATH}/{{snapshot_id}}': {'GET': show, 'PUT': update,
                                 'DELETE': delete},
+    f'{PATH}/{{snapshot_id}}/export-locations': {'GET': export_locations},
     f'{PATH}/{{snapshot_id}}/action': {'POST': operation.Actions({
         'reset_status': reset_status})},
 }

@@ -295,6 +295,9 @@ ANSWERS = {
     'snapshots.update': (200, _SNAPSHOT),
     'snapshots.delete': _ACCEPTED,
     'snapshots.reset_status': _ACCEPTED,
+    'snapshots.export_locations': (
+        200, _obj({'share_snapshot_export_locations':
+                   {'type': 'array', 'maxItems': 0}})),
 
     'cloud.availability_zones': (200, _obj({'availability_zones': _array(
         _obj({'id': _UUID, 'name': _TEXT, 'created_at': _NULL,

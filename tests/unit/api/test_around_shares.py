@@ -48,6 +48,14 @@ class TestSnapshots(base.ApiTest):
         self.call('POST', '/v2/share-backups', body, code=400)
         self.call('DELETE', f'/v2/shares/{self.share_id}', code=403)
 
+    def test_export_locations(self):
+        path = f'{self.PATH}/{self._ready()}/export-locations'
+        self.assertEqual(
+            {'share_snapshot_export_locations': []},
+            self.call('GET', path, token=base.READER, code=200).json)
+        self.call('GET', path, token=base.OTHER, code=404)
+        self.call('GET', path, version='2.31', code=404)
+
     def test_show_update_delete(self):
         path = f'{self.PATH}/{self._ready()}'
         self.assertEqual('available', self.call(
