@@ -165,17 +165,21 @@ def _held(conn, held, values, status):
 def cancel(conn, row):
     """Call off a live operation (locked before).
 
-    :returns: bool, True if it is over with that; False if a worker holds
-        it, who will stop and finish calling it off.
+    :returns: bool, True if it is over with that: no worker ever had it.
+        False if one holds it, who will stop and finish calling it off; or
+        had it once, and then any will: there may be leftovers.
     """
-    if row.status == _Status.QUEUED:
+    untouched = row.status == _Status.QUEUED and not row.attempt
+    if untouched:
         values = dict(status=str(_Status.CANCELLED),
                       finished_at=sqltime.utcnow())
     else:
         values = dict(status=str(_Status.CANCELLING))
+        if row.status == _Status.QUEUED:
+            values['lease_until'] = sqltime.utcnow()
     conn.execute(sa.update(TABLE).where(TABLE.c.id == row.id)
                  .values(live=None, **values))
-    return row.status == _Status.QUEUED
+    return untouched
 
 
 def next_event(conn):

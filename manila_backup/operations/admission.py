@@ -239,27 +239,22 @@ class Admission(share_admission.ShareAdmission,
             if db_operations.cancel(conn, operation):
                 self._free_share(conn, operation)
             else:
-                # Its worker frees the share once it has stopped: until
-                # then something may still be written to it.
+                # A worker frees the share once nothing is written to it
+                # any more and the leftovers are gone.
                 running = operation.id
         rows.update(conn, db_backups.TABLE, backup_id, {'status': status})
         return running
 
     @staticmethod
     def _free_share(conn, operation):
-        """A queued operation never began: its share is as it was."""
-        waiting = {states.Kind.BACKUP_CREATE: states.Share.BACKUP_CREATING,
-                   states.Kind.BACKUP_RESTORE: states.Share.BACKUP_RESTORING}
-        status = waiting.get(operation.kind)
-        if status and not operation.attempt:
+        """No worker ever had the operation: its share is as it was."""
+        status = {
+            states.Kind.BACKUP_CREATE: states.Share.BACKUP_CREATING,
+            states.Kind.BACKUP_RESTORE: states.Share.BACKUP_RESTORING,
+        }.get(operation.kind)
+        if status:
             rows.update(conn, db_shares.TABLE, operation.share_id,
                         {'status': states.Share.AVAILABLE}, status=status)
-        elif status:
-            after = (states.Share.AVAILABLE
-                     if status == states.Share.BACKUP_CREATING
-                     else states.Share.BACKUP_RESTORING_ERROR)
-            rows.update(conn, db_shares.TABLE, operation.share_id,
-                        {'status': after}, status=status)
 
     # -- what they share -------------------------------------------------
 

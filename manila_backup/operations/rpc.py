@@ -67,7 +67,7 @@ class Caller:
         self._cast(context, 'operation_queued', operation_id)
 
     def cancelled(self, context, operation_id):
-        """A running operation was called off."""
+        """An operation that a worker has, or had, was called off."""
         self._cast(context, 'operation_cancelled', operation_id)
 
     def close(self):

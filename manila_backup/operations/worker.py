@@ -89,11 +89,14 @@ class Worker:
             self._changed.notify_all()
 
     def look_after(self, operation_id):
-        """Something happened to an operation: if it is ours, see to it."""
+        """An operation was called off: if it is ours, stop it; if nobody
+        holds it, it is there to be claimed for that."""
         with self._changed:
             found = self._running.get(operation_id)
         if found:
             found.look()
+        else:
+            self.wake()
 
     # -- claims ----------------------------------------------------------
 

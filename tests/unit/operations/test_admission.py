@@ -5,6 +5,7 @@ import threading
 
 from manila_backup.db import backups as db_backups
 from manila_backup.db import models
+from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup import exception
@@ -246,6 +247,16 @@ class ResetStatus(WithBackup):
                                            'error')
         self.assertEqual(('error', 'available'), self.statuses())
         self.assertEqual('cancelled', self.operation(operation.id).status)
+
+    def test_one_that_was_handed_over_leaves_leftovers_to_a_worker(self):
+        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        self.database.write(db_operations.release, self.claim())
+        self.admission.reset_backup_status(base.ADMIN, self.backup.id,
+                                           'error')
+        self.assertEqual(('error', 'backup_restoring'), self.statuses())
+        found = self.claim('w2')
+        self.assertEqual(('cancelling', 2), (found.status, found.attempt))
+        self.assertEqual(('cancelled', found.id), self.bus.calls[-1])
 
     def test_leaves_the_share_to_the_worker_of_a_running_one(self):
         self.admission.restore_backup(base.MEMBER, self.backup.id)
