@@ -87,8 +87,6 @@ class Copier:
             self._process.join()
             raise CopierDied(
                 _how_it_ended(self._process.exitcode)) from None
-        finally:
-            self.kill()
         if kind == 'returned':
             return value
         if kind == 'raised':

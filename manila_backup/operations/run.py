@@ -66,18 +66,18 @@ class Run:
 
         :returns: a :class:`Run`, or None if it is not to be had.
         """
-        return worker.database.write(cls._claim, worker, operation_id)
+        found = worker.database.write(cls._claim, worker, operation_id)
+        return found and cls(worker, *found)
 
-    @classmethod
-    def _claim(cls, conn, worker, operation_id):
+    @staticmethod
+    def _claim(conn, worker, operation_id):
         row = db_operations.claim(conn, operation_id, worker.identity,
                                   worker.conf.backup.lease_ttl)
         if row is None:
             return None
         share = row.share_id and db_shares.get(conn, row.share_id)
         backup = row.backup_id and db_backups.get(conn, row.backup_id)
-        kind = kinds.KINDS[row.kind](worker, row, share, backup)
-        return cls(worker, row, kind)
+        return row, kinds.KINDS[row.kind](worker, row, share, backup)
 
     # -- called by other threads -----------------------------------------
 
@@ -97,6 +97,10 @@ class Run:
 
     def run(self):
         """Do it."""
+        with self._poke, self._poked:
+            self._run()
+
+    def _run(self):
         operation = self._operation
         # For the log: its lines carry the id of the request that asked.
         context.RequestContext(
@@ -194,21 +198,21 @@ class Run:
         before = time.monotonic()
         if copier:
             self._counters = copier.progress.read()
-        if not self._database.write(self._renew, self._counters):
+        percent = percentage(*self._counters)
+        if not self._database.write(self._renew, percent):
             raise self._why_not_ours()
+        self._percent = max(percent, self._percent)
         if copier:
             copier.progress.extend(
                 self._conf.lease_ttl - (time.monotonic() - before))
         return before
 
-    def _renew(self, conn, counters):
+    def _renew(self, conn, percent):
         if not db_operations.renew(conn, self._operation,
-                                   self._conf.lease_ttl, counters):
+                                   self._conf.lease_ttl, self._counters):
             return False
-        percent = percentage(*counters)
         if percent > self._percent:
             self._kind.note_progress(conn, percent)
-            self._percent = percent
         return True
 
     def _why_not_ours(self):
