@@ -152,9 +152,6 @@ SHARE_CHANGING = frozenset({
 #: A share that nothing else may be done to right now.
 SHARE_BUSY = SHARE_CHANGING | {Share.BACKUP_CREATING, Share.BACKUP_RESTORING}
 
-#: An operation that is not over.
-OPERATION_LIVE = (Operation.QUEUED, Operation.RUNNING)
-
 
 def sources(target):
     """The statuses from which ``target`` may follow, as a list of str:

@@ -52,17 +52,12 @@ def list_page(conn, project_id=None, filters=None, columns=SHOWN,
     :param offset: int, how many rows to skip.
     :returns: list of rows.
     """
-    query = sa.select(*columns).where(*_conditions(project_id, filters))
+    query = sa.select(*columns).where(
+        *listing.owned(TABLE, project_id, filters))
     return conn.execute(listing.page(query, TABLE, sort_key, descending,
                                      limit, offset)).all()
 
 
 def count_all(conn, project_id=None, filters=None):
     """How many backups :func:`list_page` has in all its pages."""
-    return rows.count(conn, TABLE, *_conditions(project_id, filters))
-
-
-def _conditions(project_id, filters):
-    if project_id is not None:
-        yield TABLE.c.project_id == project_id
-    yield from listing.conditions(TABLE, filters or {})
+    return rows.count(conn, TABLE, *listing.owned(TABLE, project_id, filters))

@@ -39,7 +39,6 @@ class Database:
         if not conf.database.connection:
             raise exception.ConfigurationError(
                 'The configuration has no [database] connection.')
-        self._conf = conf.database
         self._facade = enginefacade.transaction_context()
         skip = _RETRY_OPTIONS | _ASYNC_OPTIONS
         settings = {name: conf.database[name] for name in conf.database
@@ -92,25 +91,12 @@ class Database:
         The function must bear being run again after a commit whose answer
         was lost, and do nothing but database work.
         """
-        return self._retry(self._run, self.writer, function, args, kwargs)
+        return _run(self.writer, function, args, kwargs)
 
     def read(self, function, *args, **kwargs):
         """Run ``function(conn, ...)`` in a reading transaction, again if
         the connection broke."""
-        return self._retry(self._run, self.reader, function, args, kwargs)
-
-    @staticmethod
-    def _run(scope, function, args, kwargs):
-        with scope() as conn:
-            return function(conn, *args, **kwargs)
-
-    def _retry(self, function, *args):
-        wrapped = oslo_db_api.wrap_db_retry(
-            max_retries=5, retry_interval=0.05, inc_retry_interval=True,
-            max_retry_interval=1, jitter=True, retry_on_deadlock=True,
-            retry_on_disconnect=True,
-            exception_checker=_is_serialisation_failure)(function)
-        return wrapped(*args)
+        return _run(self.reader, function, args, kwargs)
 
 
 def _is_serialisation_failure(exc):
@@ -122,6 +108,15 @@ def _is_serialisation_failure(exc):
             and ('database is locked' in text
                  or 'Record has changed since last read' in text
                  or 'could not serialize access' in text))
+
+
+@oslo_db_api.wrap_db_retry(
+    max_retries=5, retry_interval=0.05, inc_retry_interval=True,
+    max_retry_interval=1, jitter=True, retry_on_deadlock=True,
+    retry_on_disconnect=True, exception_checker=_is_serialisation_failure)
+def _run(scope, function, args, kwargs):
+    with scope() as conn:
+        return function(conn, *args, **kwargs)
 
 
 def _prepare(engine):

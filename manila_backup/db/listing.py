@@ -40,6 +40,17 @@ def conditions(table, filters):
             yield table.c[name] == value
 
 
+def owned(table, project_id, filters):
+    """WHERE conditions of filters, in one project.
+
+    :param project_id: str, or None for all projects.
+    :param filters: dict as of :func:`conditions`, or None.
+    """
+    if project_id is not None:
+        yield table.c.project_id == project_id
+    yield from conditions(table, filters or {})
+
+
 def page(query, table, sort_key='created_at', descending=True, limit=None,
          offset=0):
     """Put a query's rows into a definite order and cut a page out of them.

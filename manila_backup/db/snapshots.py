@@ -23,17 +23,11 @@ def list_page(conn, project_id=None, filters=None, sort_key='created_at',
     :param filters: dict, see :func:`listing.conditions`.
     :returns: list of rows.
     """
-    query = sa.select(TABLE).where(*_conditions(project_id, filters))
+    query = sa.select(TABLE).where(*listing.owned(TABLE, project_id, filters))
     return conn.execute(listing.page(query, TABLE, sort_key, descending,
                                      limit, offset)).all()
 
 
 def count_all(conn, project_id=None, filters=None):
     """How many snapshots :func:`list_page` has in all its pages."""
-    return rows.count(conn, TABLE, *_conditions(project_id, filters))
-
-
-def _conditions(project_id, filters):
-    if project_id is not None:
-        yield TABLE.c.project_id == project_id
-    yield from listing.conditions(TABLE, filters or {})
+    return rows.count(conn, TABLE, *listing.owned(TABLE, project_id, filters))

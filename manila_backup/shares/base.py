@@ -36,9 +36,6 @@ class ShareSource(abc.ABC):
     An instance must be picklable: it crosses into the processes that work.
     """
 
-    #: Whether this service's own API creates and deletes the shares.
-    keeps_shares = False
-
     @classmethod
     @abc.abstractmethod
     def from_conf(cls, conf):

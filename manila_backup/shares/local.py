@@ -15,8 +15,6 @@ class LocalShares(base.ShareSource):
     :param path: str, the directory that holds the shares.
     """
 
-    keeps_shares = True
-
     def __init__(self, path):
         self.path = path
 

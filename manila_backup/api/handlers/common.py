@@ -74,6 +74,39 @@ def list_scope(req, params, all_rule):
     return project_id
 
 
+def listed(req, path, params, key, sort_keys, view, list_page, count_all):
+    """The body of a list.
+
+    :param params: dict; what cuts and orders the list is taken out of it.
+    :param key: str, what the list is called in the body.
+    :param sort_keys: dict of sort key to column name.
+    :param view: makes a list of dicts of a list of rows.
+    :param list_page: called with a connection and the arguments of
+        :func:`page`.
+    :param count_all: called with a connection, if the count is asked for.
+    """
+    cut = page(req, params)
+    cut['sort_key'] = sort_keys[cut['sort_key']]
+    with_count = params.pop('with_count', False)
+
+    def query(conn):
+        return (list_page(conn, **cut),
+                count_all(conn) if with_count else None)
+
+    rows, count = req.services.database.read(query)
+    body = paged(req, path, key, cut, rows, view)
+    if with_count:
+        body['count'] = count
+    return body
+
+
+def for_administrators(req, params, names_):
+    """Take out of the parameters those that others don't know."""
+    if not req.context.is_admin:
+        for name in names_:
+            params.pop(name, None)
+
+
 def page(req, params):
     """Takes what cuts and orders a list out of the parameters.
 

@@ -98,26 +98,12 @@ def reset_status(req, backup_id, document):
 
 def _list(req, path, params, view, columns):
     project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
-    cut = common.page(req, params)
-    cut['sort_key'] = schemas.SORT_KEYS[cut['sort_key']]
-    with_count = params.pop('with_count', False)
-    if not req.context.is_admin:
-        # To others these parameters are unknown.
-        for name in schemas.FOR_ADMINISTRATORS:
-            params.pop(name, None)
-
-    def query(conn):
-        rows = backups.list_page(conn, project_id, params, columns,
-                                 **cut)
-        count = (backups.count_all(conn, project_id, params)
-                 if with_count else None)
-        return rows, count
-
-    rows, count = req.services.database.read(query)
-    body = common.paged(req, path, 'share_backups', cut, rows, view)
-    if count is not None:
-        body['count'] = count
-    return body
+    common.for_administrators(req, params, schemas.FOR_ADMINISTRATORS)
+    return common.listed(
+        req, path, params, 'share_backups', schemas.SORT_KEYS, view,
+        lambda conn, **cut: backups.list_page(conn, project_id, params,
+                                              columns, **cut),
+        lambda conn: backups.count_all(conn, project_id, params))
 
 
 def _one(req, row):

@@ -100,35 +100,20 @@ def visible(req, rule, share_id):
 
 def _list(req, path, params, view):
     project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
-    cut = common.page(req, params)
-    cut['sort_key'] = schemas.SORT_KEYS[cut['sort_key']]
-    with_count = params.pop('with_count', False)
     public = params.pop('is_public', False)
     properties = params.pop('metadata', None)
     # All of them: none is a column.
     never = [name for name in schemas.NEVER if params.pop(name, None)]
     if 'snapshot_id' in params:
         params['source_snapshot_id'] = params.pop('snapshot_id')
-    if not req.context.is_admin:
-        # To others these parameters are unknown.
-        for name in schemas.FOR_ADMINISTRATORS:
-            params.pop(name, None)
-
-    def query(conn):
-        if never:
-            return [], 0
-        rows = db_shares.list_page(conn, project_id, public, params,
-                                   properties, **cut)
-        return rows, (db_shares.count_all(conn, project_id, public, params,
-                                          properties)
-                      if with_count else None)
-
-    rows, count = req.services.database.read(query)
-    body = common.paged(req, path, 'shares', cut, rows,
-                        lambda page: view(req, page))
-    if with_count:
-        body['count'] = count
-    return body
+    common.for_administrators(req, params, schemas.FOR_ADMINISTRATORS)
+    scope = (project_id, public, params, properties)
+    return common.listed(
+        req, path, params, 'shares', schemas.SORT_KEYS,
+        lambda rows: view(req, rows),
+        lambda conn, **cut: ([] if never else
+                             db_shares.list_page(conn, *scope, **cut)),
+        lambda conn: 0 if never else db_shares.count_all(conn, *scope))
 
 
 def _values(req, asked, protocol):

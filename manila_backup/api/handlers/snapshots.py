@@ -77,21 +77,12 @@ def reset_status(req, snapshot_id, document):
 
 def _list(req, path, params, view):
     project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
-    cut = common.page(req, params)
-    cut['sort_key'] = schemas.SORT_KEYS[cut['sort_key']]
-    with_count = params.pop('with_count', False)
-
-    def query(conn):
-        rows = db_snapshots.list_page(conn, project_id, params, **cut)
-        return rows, (db_snapshots.count_all(conn, project_id, params)
-                      if with_count else None)
-
-    rows, count = req.services.database.read(query)
-    body = common.paged(req, path, 'snapshots', cut, rows,
-                        lambda page: view(req, page))
-    if with_count:
-        body['count'] = count
-    return body
+    return common.listed(
+        req, path, params, 'snapshots', schemas.SORT_KEYS,
+        lambda rows: view(req, rows),
+        lambda conn, **cut: db_snapshots.list_page(conn, project_id, params,
+                                                   **cut),
+        lambda conn: db_snapshots.count_all(conn, project_id, params))
 
 
 def _visible(req, rule, snapshot_id):
