@@ -94,16 +94,21 @@ class Kind(_Status):
 #: begins or ends.
 TRANSITIONS = {
     Backup: {
-        None: {Backup.CREATING},
+        # Available at once: found in a repository.
+        None: {Backup.CREATING, Backup.AVAILABLE},
         Backup.CREATING: {Backup.AVAILABLE, Backup.ERROR},
-        Backup.AVAILABLE: {Backup.RESTORING, Backup.DELETING},
+        # Error: found damaged.
+        Backup.AVAILABLE: {Backup.RESTORING, Backup.DELETING, Backup.ERROR},
         Backup.RESTORING: {Backup.AVAILABLE},
         Backup.ERROR: {Backup.DELETING},
         Backup.DELETING: {None, Backup.ERROR_DELETING},
         Backup.ERROR_DELETING: {Backup.DELETING},
     },
     Share: {
-        None: {Share.CREATING, Share.MANAGE_STARTING},
+        # Available or error at once: that of a backup that was found in a
+        # repository.
+        None: {Share.CREATING, Share.MANAGE_STARTING, Share.AVAILABLE,
+               Share.ERROR},
         Share.CREATING: {Share.AVAILABLE, Share.ERROR},
         Share.MANAGE_STARTING: {Share.AVAILABLE, Share.MANAGE_ERROR},
         Share.AVAILABLE: {Share.BACKUP_CREATING, Share.BACKUP_RESTORING,
@@ -137,6 +142,13 @@ TRANSITIONS = {
         Operation.CANCELLING: {Operation.CANCELLED},
     },
 }
+
+#: The statuses of an operation that stay: nothing follows them.
+OVER = frozenset(each for each in Operation
+                 if each not in TRANSITIONS[Operation])
+
+#: The statuses of a backup whose content is in a repository.
+STORED = (Backup.AVAILABLE, Backup.RESTORING)
 
 #: What an administrator may set a backup's status to.
 BACKUP_RESET = (Backup.AVAILABLE, Backup.ERROR, Backup.CREATING,

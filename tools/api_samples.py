@@ -4,9 +4,10 @@
 usage: .venv/bin/python tools/api_samples.py [DIRECTORY]
 
 Starts ``manila-backup-all`` on a scratch directory, makes every request that
-the reference has a sample of, and writes what was sent and answered to
-DIRECTORY (``api-ref/source/samples``). Ids, times, names of hosts and the like
-are replaced, so that two runs give the same files.
+the reference has a sample of, in the newest microversion, and writes what was
+sent and answered to DIRECTORY (``api-ref/source/samples``, where it also
+removes what there was). Ids, times, names of hosts and the like are replaced,
+so that two runs give the same files.
 """
 
 import json
@@ -15,6 +16,7 @@ import re
 import shutil
 import sys
 import tempfile
+import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / 'demo'))
@@ -23,18 +25,11 @@ import service  # noqa: E402
 
 SAMPLES = HERE.parent / 'api-ref' / 'source' / 'samples'
 
-#: In the order in which they turn up.
-IDS = [
-    'cd7a3d06-23b3-4d05-b4ca-7c9a20faa95f',
-    '1125c47a-0216-4ee0-a517-0460d63301a6',
-    '7b11dd53-546e-43d3-8b1e-d5da0ee8ad12',
-    '5c5d2df6-3c1f-4f3e-8c7d-2f6d1d2f2b11',
-    'b8c36f4e-1f0e-4f5b-9a55-0b0e5f1f4a0c',
-    'e2f1c9a3-5d27-4a0c-8c0e-2b7a9f3f6d41',
-    '0d4a6b7c-93b5-4f3c-bb5b-6a1f6d4b8e72',
-    '9a1f3c52-7e64-4c1e-a0d9-3f5b8e2c7d10',
-    '3e8b5d91-2c47-4b6a-9f0e-7d1c4a6b8f25',
-]
+VERSION = '2.91'
+
+#: The ids in the samples follow from this and from the order in which they
+#: turn up.
+IDS = uuid.UUID('cd7a3d06-23b3-4d05-b4ca-7c9a20faa95f')
 UUID = re.compile('[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}')
 TIMES = {'created_at': '2023-08-16T13:03:59.000000',
@@ -52,6 +47,7 @@ class Sampler:
         self.scratch = scratch
         self.target = target
         self.service = service.Service(scratch)
+        self.service.microversion = VERSION
         self.ids = {}
 
     def call(self, method, path, body=None, request=None, response=None,
@@ -94,16 +90,20 @@ class Sampler:
     def other_id(self, match):
         found = match[0]
         if found not in self.ids:
-            self.ids[found] = IDS[len(self.ids)]
+            self.ids[found] = str(uuid.uuid5(IDS, str(len(self.ids))))
         return self.ids[found]
 
     def run(self):
         self.service.start()
         self.versions()
         share_id = self.shares()
+        self.share_types()
         self.backups(share_id)
+        self.access_rules(share_id)
+        self.snapshots(share_id)
         self.share_ends(share_id)
         self.cloud()
+        self.quotas()
 
     def versions(self):
         self.call('GET', '/v2/', response='versions')
@@ -145,10 +145,40 @@ class Sampler:
         self.call('PUT', f'{path}/metadata',
                   {'metadata': {'department': 'archive'}},
                   'share-metadata-replace', 'share-metadata-replace')
+        self.call('GET', f'{path}/metadata/department',
+                  response='share-metadata-item-show')
+        for suffix, sample in (('', 'list'), ('/detail', 'list-detailed')):
+            self.call('GET', f'/v2/share-replicas{suffix}',
+                      response=f'share-replicas-{sample}')
+        return share_id
+
+    def share_types(self):
         types = self.call('GET', '/v2/types', response='share-types-list')
         type_id = types['share_types'][0]['id']
         self.call('GET', f'/v2/types/{type_id}', response='share-type-show')
-        return share_id
+        self.call('GET', '/v2/types/default',
+                  response='share-type-show-default')
+        created = self.call('POST', '/v2/types', {'share_type': {
+            'name': 'gold', 'description': 'For those who can wait for '
+            'nothing', 'share_type_access:is_public': True,
+            'extra_specs': {'driver_handles_share_servers': False,
+                            'tier': '1'},
+        }}, 'share-type-create', 'share-type-create', user='admin')
+        path = f'/v2/types/{created["share_type"]["id"]}'
+        self.call('PUT', path, {'share_type': {
+            'name': 'golden', 'description': None,
+            'share_type_access:is_public': False,
+        }}, 'share-type-update', 'share-type-update', user='admin')
+        specs = f'{path}/extra_specs'
+        self.call('POST', specs, {'extra_specs': {'place': 'cellar'}},
+                  'share-type-extra-specs-set', 'share-type-extra-specs-set',
+                  user='admin')
+        self.call('GET', specs, response='share-type-extra-specs-list',
+                  user='admin')
+        self.call('GET', f'{specs}/tier',
+                  response='share-type-extra-spec-show', user='admin')
+        self.call('DELETE', f'{specs}/tier', user='admin')
+        self.call('DELETE', path, user='admin')
 
     def backups(self, share_id):
         collection = '/v2/share-backups'
@@ -174,8 +204,9 @@ class Sampler:
                   'share-backup-restore', 'share-backup-restore')
         self.service.wait('share-backups', 'share_backup', backup_id)
         self.service.wait('shares', 'share', share_id)
-        self.write('share-backup-restore-to-target-request',
-                   {'restore': self.adopted_id})
+        self.call('POST', f'{path}/action', {'restore': self.adopted_id},
+                  'share-backup-restore-to-target')
+        self.service.wait('shares', 'share', self.adopted_id)
         self.call('POST', f'{path}/action',
                   {'reset_status': {'status': 'error'}},
                   'share-backup-reset-status', user='admin')
@@ -183,6 +214,44 @@ class Sampler:
         self.service.wait_gone(path)
         _status, fault = self.service.request('GET', path)
         self.write('fault-response', fault)
+
+    def access_rules(self, share_id):
+        action = f'/v2/shares/{share_id}/action'
+        allowed = self.call('POST', action, {'allow_access': {
+            'access_type': 'ip', 'access_to': '192.0.2.0/24',
+            'access_level': 'ro',
+        }}, 'share-actions-allow-access', 'share-actions-allow-access')
+        access_id = allowed['access']['id']
+        self.call('GET', f'/v2/share-access-rules?share_id={share_id}',
+                  response='share-access-rules-list')
+        self.call('GET', f'/v2/share-access-rules/{access_id}',
+                  response='share-access-rule-show')
+        self.call('POST', action, {'deny_access': {'access_id': access_id}},
+                  'share-actions-deny-access')
+
+    def snapshots(self, share_id):
+        created = self.call('POST', '/v2/snapshots', {'snapshot': {
+            'share_id': share_id, 'name': 'noon',
+            'description': 'Before lunch',
+        }}, 'snapshot-create', 'snapshot-create')
+        snapshot_id = created['snapshot']['id']
+        path = f'/v2/snapshots/{snapshot_id}'
+        self.service.wait('snapshots', 'snapshot', snapshot_id)
+        self.call('GET', '/v2/snapshots', response='snapshots-list')
+        self.call('GET', '/v2/snapshots/detail',
+                  response='snapshots-list-detailed')
+        self.call('GET', path, response='snapshot-show')
+        self.call('GET', f'{path}/export-locations',
+                  response='snapshot-export-locations-list')
+        self.call('PUT', path, {'snapshot': {
+            'display_name': 'midday', 'display_description': None,
+        }}, 'snapshot-update', 'snapshot-update')
+        self.call('POST', f'{path}/action',
+                  {'reset_status': {'status': 'error'}},
+                  'snapshot-actions-reset-status', user='admin')
+        self.call('POST', f'{path}/action', {'force_delete': None},
+                  'snapshot-actions-force-delete', user='admin')
+        self.service.wait_gone(path)
 
     def share_ends(self, share_id):
         action = f'/v2/shares/{share_id}/action'
@@ -192,6 +261,8 @@ class Sampler:
                   'share-actions-shrink')
         self.call('POST', action, {'reset_status': {'status': 'error'}},
                   'share-actions-reset-state', user='admin')
+        self.call('POST', action, {'reset_task_state': {'task_state': None}},
+                  'share-actions-reset-task-state', user='admin')
         self.call('POST', action, {'force_delete': None},
                   'share-actions-force-delete', user='admin')
         self.service.wait_gone(f'/v2/shares/{share_id}')
@@ -204,15 +275,28 @@ class Sampler:
         self.call('GET', '/v2/services', response='services-list',
                   user='admin')
         self.call('GET', '/v2/limits', response='limits-show')
+
+    def quotas(self):
         quotas = f'/v2/quota-sets/{service.PROJECT}'
         self.call('GET', quotas, response='quota-show')
         self.call('GET', f'{quotas}/detail', response='quota-show-detail')
         self.call('GET', f'{quotas}/defaults', response='quota-defaults')
+        self.call('PUT', quotas, {'quota_set': {
+            'backups': 20, 'backup_gigabytes': 500,
+        }}, 'quota-update', 'quota-update', user='admin')
+        self.call('DELETE', quotas, user='admin')
+        path = '/v2/quota-class-sets/default'
+        self.call('GET', path, response='quota-class-show')
+        self.call('PUT', path, {'quota_class_set': {
+            'backups': 50, 'backup_gigabytes': 2000,
+        }}, 'quota-class-update', 'quota-class-update', user='admin')
 
 
 def main(args):
     target = pathlib.Path(args[0]) if args else SAMPLES
     target.mkdir(parents=True, exist_ok=True)
+    for old in target.glob('*.json'):
+        old.unlink()
     scratch = pathlib.Path(tempfile.mkdtemp(prefix='manila-backup-samples-'))
     sampler = Sampler(scratch.resolve(), target)
     try:

@@ -56,6 +56,7 @@ _FAULTS = {
 #: What stands for part of a path.
 _PATH_PARAMETERS = {
     'project_id': {'type': 'string', 'minLength': 1, 'maxLength': 255},
+    'class_name': {'enum': ['default']},
     'key': {'type': 'string', 'minLength': 1, 'maxLength': 255},
 }
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from manila_backup.db import listing
 from manila_backup.db import models
 from manila_backup.db import rows
+from manila_backup import states
 
 TABLE = models.share_backups
 
@@ -15,20 +16,42 @@ def get(conn, backup_id, project_id=None):
     return rows.get(conn, TABLE, backup_id, project_id)
 
 
-def usage(conn, project_id):
-    """What a project's backups come to.
-
-    :returns: (number of backups, sum of their sizes in GiB).
-    """
-    found = conn.execute(
-        sa.select(sa.func.count(), sa.func.sum(TABLE.c.size))
-        .where(TABLE.c.project_id == project_id)).one()
-    return found[0], int(found[1] or 0)
-
-
 def count_of_share(conn, share_id):
     """How many backups a share has."""
     return rows.count(conn, TABLE, TABLE.c.share_id == share_id)
+
+
+def statuses(conn, ids):
+    """What the database knows of some backups.
+
+    :param ids: list of str, not too many for one statement.
+    :returns: dict of id to status; what is not known is not in it.
+    """
+    return dict(conn.execute(sa.select(TABLE.c.id, TABLE.c.status).where(
+        TABLE.c.id.in_(ids))).all())
+
+
+def list_places(conn, project_id=None):
+    """Where backups are, as a list of rows: ``id``, ``project_id``,
+    ``share_id``, ``backup_type``, ``status``.
+
+    :param project_id: str, or None for those of all projects.
+    """
+    query = sa.select(TABLE.c.id, TABLE.c.project_id, TABLE.c.share_id,
+                      TABLE.c.backup_type, TABLE.c.status)
+    if project_id is not None:
+        query = query.where(TABLE.c.project_id == project_id)
+    return conn.execute(query.order_by(TABLE.c.created_at,
+                                       TABLE.c.id)).all()
+
+
+def any_stored(conn, backup_type):
+    """Whether there is a backup that a driver must have in its repository.
+    """
+    return conn.execute(sa.select(TABLE.c.id).where(
+        TABLE.c.backup_type == backup_type,
+        TABLE.c.status.in_([str(each) for each in states.STORED])
+    ).limit(1)).first() is not None
 
 
 #: Columns of lists: reading no more than is shown is worth it.

@@ -7,6 +7,7 @@ import contextvars
 from oslo_db import api as oslo_db_api
 from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import enginefacade
+from oslo_db.sqlalchemy import exc_filters
 import sqlalchemy as sa
 
 from manila_backup import exception
@@ -48,6 +49,7 @@ class Database:
         self._facade.configure(sqlite_fk=True, thread_checkin=False,
                                **settings)
         self._facade.append_on_engine_create(_prepare)
+        self._reading = _reading_engine(conf.database)
 
     @property
     def engine(self):
@@ -66,12 +68,19 @@ class Database:
     def dispose(self):
         """Close every connection."""
         self._facade.writer.get_engine().dispose()
+        if self._reading:
+            self._reading.dispose()
 
     @contextlib.contextmanager
     def reader(self):
-        """A connection in a transaction that only reads."""
-        with self._facade.reader.connection.using(_Scope()) as conn:
-            yield conn
+        """A connection that only reads. Each statement sees what is
+        committed when it begins."""
+        if self._reading:
+            with self._reading.connect() as conn:
+                yield conn
+        else:
+            with self._facade.reader.connection.using(_Scope()) as conn:
+                yield conn
 
     @contextlib.contextmanager
     def writer(self):
@@ -94,8 +103,8 @@ class Database:
         return _run(self.writer, function, args, kwargs)
 
     def read(self, function, *args, **kwargs):
-        """Run ``function(conn, ...)`` in a reading transaction, again if
-        the connection broke."""
+        """Run ``function(conn, ...)`` on a connection that only reads,
+        again if it broke."""
         return _run(self.reader, function, args, kwargs)
 
 
@@ -115,11 +124,57 @@ def _is_serialisation_failure(exc):
     max_retry_interval=1, jitter=True, retry_on_deadlock=True,
     retry_on_disconnect=True, exception_checker=_is_serialisation_failure)
 def _run(scope, function, args, kwargs):
-    with scope() as conn:
-        return function(conn, *args, **kwargs)
+    try:
+        with scope() as conn:
+            return function(conn, *args, **kwargs)
+    except sa.exc.OperationalError as exc:
+        # oslo.db translates all but a refusal of new connections by
+        # PostgreSQL.
+        raise db_exc.DBConnectionError(exc) from exc
+
+
+def _reading_engine(settings):
+    """The engine that reads go through, or None on SQLite, where oslo.db's
+    own serves as well.
+
+    A read is mostly one statement on one row or page. To begin and end a
+    transaction around it, to ask before whether the connection still
+    stands and to reset it afterwards would make four round trips of one:
+    that is more work than the read. A broken connection shows by the
+    statement's failure, and a read can be had again.
+
+    :param settings: the configuration's group ``[database]``.
+    """
+    try:
+        url = sa.make_url(settings.slave_connection or settings.connection)
+        if url.get_backend_name() == 'sqlite':
+            return None
+        engine = sa.create_engine(
+            url.update_query_string(settings.connection_parameters or '',
+                                    append=True),
+            isolation_level='AUTOCOMMIT', skip_autocommit_rollback=True,
+            pool_reset_on_return=None,
+            pool_recycle=settings.connection_recycle_time,
+            pool_size=settings.max_pool_size or 5,
+            max_overflow=settings.max_overflow or 0,
+            pool_timeout=settings.pool_timeout or 30)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError,
+            ImportError) as exc:
+        raise exception.ConfigurationError(
+            f'[database] connection can\'t be used: {exc}') from exc
+    exc_filters.register_engine(engine)
+    _listen(engine)
+    return engine
 
 
 def _prepare(engine):
+    _listen(engine)
+    # oslo.db has connected already, to see whether it can: without these
+    # ways, and the pool would keep that connection.
+    engine.dispose()
+
+
+def _listen(engine):
     """Set up each new connection's ways."""
     if engine.dialect.name in ('mysql', 'mariadb'):
         # As PostgreSQL's default: a count made after waiting for a lock
@@ -128,9 +183,6 @@ def _prepare(engine):
     elif engine.dialect.name == 'sqlite':
         sa.event.listen(engine, 'connect', _sqlite_connect)
         sa.event.listen(engine, 'begin', _sqlite_begin)
-    # oslo.db has connected already, to see whether it can: without these
-    # ways, and the pool would keep that connection.
-    engine.dispose()
 
 
 def _mysql_connect(connection, record):

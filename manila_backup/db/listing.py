@@ -67,9 +67,10 @@ def page(query, table, sort_key='created_at', descending=True, limit=None,
         # PostgreSQL has them last where the others have them first.
         has_value = sa.case((column.is_(None), 0), else_=1)
         order.insert(0, has_value.desc() if descending else has_value)
-    query = query.order_by(*order)
-    if limit is not None:
-        query = query.limit(limit)
-    if offset:
-        query = query.offset(offset)
-    return query
+    if not offset:
+        return query.order_by(*order).limit(limit)
+    # What is skipped is read from the index alone, which knows the id; the
+    # rows only of those that are shown.
+    ids = (query.with_only_columns(table.c.id).order_by(*order)
+           .limit(limit).offset(offset).subquery())
+    return query.join(ids, ids.c.id == table.c.id).order_by(*order)

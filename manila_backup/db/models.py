@@ -254,6 +254,17 @@ class Quota(Base):
     hard_limit = sa.Column(sa.Integer, nullable=False)
 
 
+class DefaultQuota(Base):
+    """A limit of all projects that have none of their own, instead of the
+    configured one."""
+
+    __tablename__ = 'default_quotas'
+    __table_args__ = (MYSQL,)
+
+    resource = sa.Column(sa.String(64), primary_key=True)
+    hard_limit = sa.Column(sa.Integer, nullable=False)
+
+
 class ProjectLock(Base):
     """One row a project, locked while something is admitted for it: what
     makes counting for a quota exact under racing requests."""
@@ -264,6 +275,19 @@ class ProjectLock(Base):
     project_id = sa.Column(sa.String(255), primary_key=True)
 
 
+class Turn(Base):
+    """Something that one process at a time does, such as sweeping the
+    repositories, and until when it is whose."""
+
+    __tablename__ = 'turns'
+    __table_args__ = (MYSQL,)
+
+    name = sa.Column(sa.String(64), primary_key=True)
+    holder = _text()
+    held_until = sa.Column(sqltime.Timestamp)
+    ended_at = sa.Column(sqltime.Timestamp, nullable=False)
+
+
 share_types = ShareType.__table__
 shares = Share.__table__
 snapshots = Snapshot.__table__
@@ -272,4 +296,6 @@ share_backups = ShareBackup.__table__
 operations = Operation.__table__
 services = Service.__table__
 quotas = Quota.__table__
+default_quotas = DefaultQuota.__table__
 project_locks = ProjectLock.__table__
+turns = Turn.__table__

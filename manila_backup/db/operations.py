@@ -29,6 +29,25 @@ def live_of_backup(conn, backup_id):
         .with_for_update()).first()
 
 
+def count_live_of_snapshot(conn, snapshot_id):
+    """How many live operations there are on a snapshot."""
+    return rows.count(conn, TABLE, TABLE.c.snapshot_id == snapshot_id,
+                      TABLE.c.live == sa.true())
+
+
+def of_backup(conn, backup_id):
+    """All recorded operations on a backup, as a list of rows."""
+    return conn.execute(
+        sa.select(TABLE).where(TABLE.c.backup_id == backup_id)).all()
+
+
+def of_snapshot(conn, share_id, snapshot_id):
+    """All recorded operations on a snapshot, as a list of rows."""
+    return conn.execute(
+        sa.select(TABLE).where(TABLE.c.share_id == share_id,
+                               TABLE.c.snapshot_id == snapshot_id)).all()
+
+
 def next_claimable(conn):
     """Ids of operations that a worker may claim, fairest first.
 

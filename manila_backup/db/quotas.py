@@ -8,17 +8,32 @@ from manila_backup.db import models
 from manila_backup.db import rows
 
 TABLE = models.quotas
+DEFAULTS = models.default_quotas
 
 
 def limits(conn, project_id):
-    """A project's own limits.
+    """A project's limits: its own, and else those set for all projects.
 
     :returns: dict of resource to limit; a resource that is not in it has
         the configured default.
     """
+    found = conn.execute(
+        sa.select(DEFAULTS.c.resource, DEFAULTS.c.hard_limit,
+                  sa.literal(0).label('own'))
+        .union_all(
+            sa.select(TABLE.c.resource, TABLE.c.hard_limit, sa.literal(1))
+            .where(TABLE.c.project_id == project_id))
+        .order_by('own'))
+    return {row.resource: row.hard_limit for row in found}
+
+
+def defaults(conn):
+    """The limits set for all projects.
+
+    :returns: dict of resource to limit, as of :func:`limits`.
+    """
     return dict(conn.execute(
-        sa.select(TABLE.c.resource, TABLE.c.hard_limit)
-        .where(TABLE.c.project_id == project_id)).all())
+        sa.select(DEFAULTS.c.resource, DEFAULTS.c.hard_limit)).all())
 
 
 def replace(conn, project_id, new):
@@ -31,6 +46,17 @@ def replace(conn, project_id, new):
     for resource, limit in new.items():
         rows.insert(conn, TABLE, project_id=project_id, resource=resource,
                     hard_limit=limit)
+
+
+def replace_defaults(conn, new):
+    """Set some of the limits of all projects.
+
+    :param new: dict of resource to limit.
+    """
+    conn.execute(sa.delete(DEFAULTS).where(
+        DEFAULTS.c.resource.in_(list(new))))
+    for resource, limit in new.items():
+        rows.insert(conn, DEFAULTS, resource=resource, hard_limit=limit)
 
 
 def delete(conn, project_id):

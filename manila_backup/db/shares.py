@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queries about shares, their types, snapshots and access rules."""
 
+import hashlib
+import os
+
 import sqlalchemy as sa
 
 from manila_backup.db import listing
@@ -23,17 +26,6 @@ def get_type(conn, id_or_name):
                                       table.c.name == id_or_name))).first()
 
 
-def usage(conn, project_id):
-    """What a project's shares come to.
-
-    :returns: (number of shares, sum of their sizes in GiB).
-    """
-    found = conn.execute(
-        sa.select(sa.func.count(), sa.func.sum(TABLE.c.size))
-        .where(TABLE.c.project_id == project_id)).one()
-    return found[0], int(found[1] or 0)
-
-
 def count_snapshots(conn, share_id, status=None):
     """How many snapshots a share has, or has in a status."""
     table = models.snapshots
@@ -41,6 +33,11 @@ def count_snapshots(conn, share_id, status=None):
     if status is not None:
         conditions.append(table.c.status == str(status))
     return rows.count(conn, table, *conditions)
+
+
+def path_digest(path):
+    """What stands for a path in the column ``path_digest``."""
+    return hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
 def path_taken(conn, path_digest):

@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What projects use, over all tables: in one statement."""
+"""What projects use."""
 
 import sqlalchemy as sa
 
 from manila_backup.db import models
 
 
+def of_table(conn, table, project_id):
+    """What a project's things of one kind come to.
+
+    :param table: that of shares, snapshots or backups.
+    :returns: (number of things, sum of their sizes in GiB).
+    """
+    found = conn.execute(
+        sa.select(sa.func.count(), sa.func.sum(table.c.size))
+        .where(table.c.project_id == project_id)).one()
+    return found[0], int(found[1] or 0)
+
+
 def of_project(conn, project_id):
-    """What a project uses of each resource that has a quota.
+    """What a project uses of each resource that has a quota, over all
+    tables in one statement.
 
     :returns: dict of resource to a number: of things, or of GiB.
     """

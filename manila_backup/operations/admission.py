@@ -18,6 +18,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import usage
 from manila_backup import exception
 from manila_backup.operations import plugins
 from manila_backup.operations import rpc
@@ -25,6 +26,9 @@ from manila_backup.operations import settings_admission
 from manila_backup.operations import share_admission
 from manila_backup.operations import snapshot_admission
 from manila_backup import states
+
+#: How often a change of status is tried while others come in between.
+_TRIES = 5
 
 
 class Admission(share_admission.ShareAdmission,
@@ -133,7 +137,8 @@ class Admission(share_admission.ShareAdmission,
         return db_backups.get(conn, backup_id)
 
     def _check_backup_quota(self, conn, share):
-        count, size = db_backups.usage(conn, share.project_id)
+        count, size = usage.of_table(conn, db_backups.TABLE,
+                                     share.project_id)
         self._check_quota(conn, share.project_id,
                           backups=(count, 1),
                           backup_gigabytes=(size, share.size))
@@ -232,18 +237,24 @@ class Admission(share_admission.ShareAdmission,
             self._caller.cancelled(context, cancelled)
 
     def _reset_backup_status(self, conn, context, backup_id, status):
-        self._get_backup(conn, context, backup_id)
-        operation = db_operations.live_of_backup(conn, backup_id)
         running = None
-        if operation:
-            if db_operations.cancel(conn, operation):
-                self._free_share(conn, operation)
-            else:
-                # A worker frees the share once nothing is written to it
-                # any more and the leftovers are gone.
-                running = operation.id
-        rows.update(conn, db_backups.TABLE, backup_id, {'status': status})
-        return running
+        for _ in range(_TRIES):
+            backup = self._get_backup(conn, context, backup_id)
+            operation = db_operations.live_of_backup(conn, backup_id)
+            if operation:
+                if db_operations.cancel(conn, operation):
+                    self._free_share(conn, operation)
+                else:
+                    # A worker frees the share once nothing is written to it
+                    # any more and the leftovers are gone.
+                    running = operation.id
+            # If it has another status by now, then something was let in or
+            # has ended since, and an operation may be live that was not
+            # there to be called off.
+            if rows.update(conn, db_backups.TABLE, backup_id,
+                           {'status': status}, status=backup.status):
+                return running
+        raise _backup_conflict(backup)
 
     @staticmethod
     def _free_share(conn, operation):
@@ -271,9 +282,12 @@ class Admission(share_admission.ShareAdmission,
             raise _wrong_backup(backup, status)
         if not rows.update(conn, db_backups.TABLE, backup.id,
                            dict(status=status, **values), status=expected):
-            raise exception.Conflict(
-                f'Share backup {backup.id} is being changed by another '
-                f'request.')
+            raise _backup_conflict(backup)
+
+
+def _backup_conflict(backup):
+    return exception.Conflict(
+        f'Share backup {backup.id} is being changed by another request.')
 
 
 def _wrong_backup(backup, status):

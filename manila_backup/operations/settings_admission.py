@@ -5,6 +5,7 @@ No worker has a part in them."""
 from oslo_db import exception as db_exc
 from oslo_utils import uuidutils
 
+from manila_backup.conf import quota as quota_conf
 from manila_backup.db import models
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
@@ -107,17 +108,10 @@ class SettingsAdmission:
     def set_quotas(self, project_id, limits):
         """Give a project limits of its own.
 
-        :param limits: dict of resource (as in ``[quota]``) to limit, -1:
-            none.
+        :param limits: dict of resource (one of
+            :data:`manila_backup.conf.quota.RESOURCES`) to limit, -1: none.
         """
-        for resource, limit in limits.items():
-            if resource not in self._conf.quota:
-                raise exception.InvalidInput(
-                    f'There is no quota for {resource}; there is: '
-                    f'{", ".join(sorted(self._conf.quota))}.')
-            if limit < -1:
-                raise exception.InvalidInput(
-                    f'The quota for {resource} must be -1 or more.')
+        _check_limits(limits)
         self._database.write(self._set_quotas, project_id, limits)
 
     @staticmethod
@@ -128,3 +122,22 @@ class SettingsAdmission:
     def delete_quotas(self, project_id):
         """Give a project the default limits again."""
         self._database.write(db_quotas.delete, project_id)
+
+    def set_default_quotas(self, limits):
+        """Set limits of all projects that have none of their own.
+
+        :param limits: as of :meth:`set_quotas`.
+        """
+        _check_limits(limits)
+        self._database.write(db_quotas.replace_defaults, limits)
+
+
+def _check_limits(limits):
+    for resource, limit in limits.items():
+        if resource not in quota_conf.RESOURCES:
+            raise exception.InvalidInput(
+                f'There is no quota for {resource}; there is: '
+                f'{", ".join(sorted(quota_conf.RESOURCES))}.')
+        if limit < -1:
+            raise exception.InvalidInput(
+                f'The quota for {resource} must be -1 or more.')

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Letting requests about the local source's shares in."""
 
-import hashlib
 import os
 
 from oslo_db import exception as db_exc
@@ -13,6 +12,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import usage
 from manila_backup import exception
 from manila_backup import states
 
@@ -59,8 +59,7 @@ class ShareAdmission:
             raise exception.InvalidInput(
                 f'The export path must be a plain absolute path of at most '
                 f'{models.MAX_PATH} characters, not {path!r}.')
-        digest = hashlib.sha256(os.fsencode(path)).hexdigest()
-        values = dict(values, path_digest=digest)
+        values = dict(values, path_digest=db_shares.path_digest(path))
         values.setdefault('size', 1)
         return self._admit_share(context, values, states.Kind.SHARE_MANAGE,
                                  _Share.MANAGE_STARTING)
@@ -85,9 +84,11 @@ class ShareAdmission:
                 conn, values['path_digest']):
             raise taken
         db_quotas.lock(conn, context.project_id)
-        count, size = db_shares.usage(conn, context.project_id)
+        count, size = usage.of_table(conn, db_shares.TABLE,
+                                     context.project_id)
         self._check_quota(conn, context.project_id, shares=(count, 1),
-                          gigabytes=(size, values['size']))
+                          gigabytes=(size, values['size']),
+                          per_share_gigabytes=(0, values['size']))
         values = dict(values)
         values['availability_zone'] = (values.get('availability_zone')
                                        or self._conf.availability_zone)
@@ -186,9 +187,11 @@ class ShareAdmission:
                 f'new_size must be {"less" if shrink else "greater"} than '
                 f'the share\'s size, {share.size}.')
         db_quotas.lock(conn, share.project_id)
-        _count, size = db_shares.usage(conn, share.project_id)
+        _count, size = usage.of_table(conn, db_shares.TABLE,
+                                      share.project_id)
         self._check_quota(conn, share.project_id,
-                          gigabytes=(size, new_size - share.size))
+                          gigabytes=(size, new_size - share.size),
+                          per_share_gigabytes=(0, 0 if shrink else new_size))
         if share.status != _Share.AVAILABLE:
             raise exception.InvalidState(
                 f'Share {share_id} is {share.status}; for its size to be '

@@ -8,6 +8,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import usage
 from manila_backup import exception
 from manila_backup import states
 
@@ -44,9 +45,10 @@ class SnapshotAdmission:
             raise exception.InvalidState(
                 f'Share {share_id} is {share.status}; for a snapshot it '
                 f'must be available.')
-        count = rows.count(conn, models.snapshots,
-                           models.snapshots.c.project_id == share.project_id)
-        self._check_quota(conn, share.project_id, snapshots=(count, 1))
+        count, size = usage.of_table(conn, models.snapshots,
+                                     share.project_id)
+        self._check_quota(conn, share.project_id, snapshots=(count, 1),
+                          snapshot_gigabytes=(size, share.size))
         rows.insert(conn, models.snapshots, id=snapshot_id,
                     project_id=share.project_id, user_id=context.user_id,
                     share_id=share.id, size=share.size,
@@ -71,17 +73,27 @@ class SnapshotAdmission:
             rows.update(conn, models.snapshots, snapshot_id, values)
         return self._get_snapshot(conn, context, snapshot_id)
 
-    def delete_snapshot(self, context, snapshot_id):
-        """Have a snapshot removed."""
+    def delete_snapshot(self, context, snapshot_id, force=False):
+        """Have a snapshot removed.
+
+        :param force: bool, True to do so whatever its status, as
+            administrators may, unless a worker is busy with it.
+        """
         operation_id = uuidutils.generate_uuid()
         self._database.write(self._delete_snapshot, context, operation_id,
-                             snapshot_id)
+                             snapshot_id, force)
         self._caller.queued(context, operation_id)
 
-    def _delete_snapshot(self, conn, context, operation_id, snapshot_id):
+    def _delete_snapshot(self, conn, context, operation_id, snapshot_id,
+                         force):
         if db_operations.get(conn, operation_id):
             return
         snapshot = self._get_snapshot(conn, context, snapshot_id)
+        if force and not db_operations.count_live_of_snapshot(conn,
+                                                              snapshot_id):
+            rows.update(conn, models.snapshots, snapshot_id,
+                        {'status': _Snapshot.ERROR}, status=snapshot.status)
+            snapshot = self._get_snapshot(conn, context, snapshot_id)
         expected = states.sources(_Snapshot.DELETING)
         if snapshot.status not in expected:
             raise exception.InvalidState(

@@ -9,6 +9,8 @@ LIMITS = 'limits:index'
 QUOTA_SHOW = 'quota_set:show'
 QUOTA_UPDATE = 'quota_set:update'
 QUOTA_DELETE = 'quota_set:delete'
+QUOTA_CLASS_SHOW = 'quota_class_set:show'
+QUOTA_CLASS_UPDATE = 'quota_class_set:update'
 
 RULES = [
     base.rule(AVAILABILITY_ZONES, base.READER, 'List availability zones.',
@@ -28,4 +30,8 @@ RULES = [
     base.rule(QUOTA_DELETE, base.ADMIN,
               'Give a project the default quotas again.',
               'DELETE /v2/quota-sets/{project_id}'),
+    base.rule(QUOTA_CLASS_SHOW, base.READER, 'Show the default quotas.',
+              'GET /v2/quota-class-sets/default'),
+    base.rule(QUOTA_CLASS_UPDATE, base.ADMIN, 'Set the default quotas.',
+              'PUT /v2/quota-class-sets/default'),
 ]

@@ -10,6 +10,7 @@ GET_ALL_PROJECT = 'share_snapshot:get_all_project'
 UPDATE = 'share_snapshot:update'
 DELETE = 'share_snapshot:delete'
 RESET_STATUS = 'share_snapshot:reset_status'
+FORCE_DELETE = 'share_snapshot:force_delete'
 EXPORT_LOCATIONS = 'share_snapshot_export_location:index'
 
 RULES = [
@@ -29,6 +30,9 @@ RULES = [
     base.rule(DELETE, base.MEMBER, 'Delete a snapshot.',
               'DELETE /v2/snapshots/{snapshot_id}'),
     base.rule(RESET_STATUS, base.ADMIN, 'Set the status of a snapshot.',
+              'POST /v2/snapshots/{snapshot_id}/action'),
+    base.rule(FORCE_DELETE, base.ADMIN,
+              'Delete a snapshot whatever its status.',
               'POST /v2/snapshots/{snapshot_id}/action'),
     base.rule(EXPORT_LOCATIONS, base.READER,
               'List the export locations of a snapshot, of which there are '

@@ -7,6 +7,7 @@ places, or from where the environment says: see
 :mod:`manila_backup.wsgi.config_files`.
 """
 
+import gc
 import os
 
 from manila_backup.api import app
@@ -32,6 +33,10 @@ def make(environ):
                      admission.Admission.from_conf(conf, database))
     # Connections don't survive a fork, and the server may fork now.
     database.dispose()
+    # What is there now stays. Collectors that leave it alone leave the pages
+    # shared that the processes have it in.
+    gc.collect()
+    gc.freeze()
     return made
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Passwords, tokens, roles and projects, as a real Keystone has them."""
 
+import os
+
 from tests.functional import base
 from tests.functional import cloud
 from tests.functional import keystone
@@ -43,6 +45,55 @@ class Keystone(test_clients.ClientTestCase):
 
     def test_life_cycle(self):
         self.life_cycle()
+
+    def test_quotas(self):
+        """All that the client can say about quotas, with what it finds in
+        the versions it asks for."""
+        def quota(*args, **kwargs):
+            return self.openstack('share', 'quota', *args, **{
+                **self.keystone.credentials('admin', 'admin'), **kwargs})
+
+        limits = {name: number for number, name in enumerate(
+            ('shares', 'snapshots', 'gigabytes', 'snapshot-gigabytes',
+             'share-networks', 'share-groups', 'share-group-snapshots',
+             'share-replicas', 'replica-gigabytes', 'per-share-gigabytes',
+             'encryption-keys'), start=20)}
+        quota('set', 'p2', '--force', *_options(limits))
+        shown = quota('show', 'p2')
+        self.assertEqual(self.keystone.project_id('p2'), shown['id'])
+        self.assertEqual(limits, {name: shown[name.replace('-', '_')]
+                                  for name in limits})
+        self.assertEqual((50, 1000),
+                         (shown['backups'], shown['backup_gigabytes']))
+        shown = quota('show', 'p2', '--detail')
+        self.assertEqual('in_use = 0\nlimit = 20\nreserved = 0',
+                         shown['shares'])
+
+        # What the client has no option for in classes stays as it is.
+        del limits['encryption-keys']
+        defaults = {name: limit + 50 for name, limit in limits.items()}
+        quota('set', 'default', '--class', *_options(defaults))
+        self.addCleanup(quota, 'set', 'default', '--class',
+                        *_options(dict.fromkeys(defaults, -1)))
+        shown = quota('show', 'p2', '--defaults')
+        self.assertEqual(defaults, {name: shown[name.replace('-', '_')]
+                                    for name in defaults})
+        self.assertEqual(20, quota('show', 'p2')['shares'])
+        quota('delete', 'p2')
+        self.assertEqual(70, quota('show', 'p2')['shares'])
+
+        # Anyone sees those of the own project, and changes none.
+        alice = self.credentials
+        p1 = self.keystone.project_id('p1')
+        self.assertEqual(70, quota('show', p1, **alice)['shares'])
+        self.assertIn('403', quota('set', p1, '--shares', '1', fails=True,
+                                   **alice))
+
+        # Quotas of a part of a project are not taken for the project's.
+        for part in (('--user', 'alice'), ('--share-type', 'default')):
+            self.assertIn('400', quota('set', 'p1', '--shares', '1', *part,
+                                       fails=True))
+        self.assertEqual(70, quota('show', 'p1')['shares'])
 
     def test_wrong_password(self):
         self.assertIn('401', self.openstack(
@@ -109,6 +160,20 @@ class Keystone(test_clients.ClientTestCase):
         for token in ('', 'no such token', revoked, revoked[:-9]):
             self._refused(self._get(token))
 
+    def test_token_revoked_after_use(self):
+        # As the administrator's guide says of token_cache_time.
+        asking = os.path.join(self.cloud.root, 'asking.conf')
+        with open(asking, 'w') as file:
+            file.write('[keystone_authtoken]\ntoken_cache_time = -1\n')
+        port = cloud.free_port()
+        self.cloud.start_api(port, asking)
+        token = self.token('alice')
+        for each in (None, port):
+            self.assertEqual(200, self._get(token, each).status)
+        self.keystone.revoke(token)
+        self.assertEqual(200, self._get(token).status)
+        self._refused(self._get(token, port))
+
     def test_token_expires(self):
         url = self.keystone.serve_short_lived(10)
         token = self.token('alice', url)
@@ -118,8 +183,9 @@ class Keystone(test_clients.ClientTestCase):
             lambda: (answer := self._get(token)).status != 200 and answer,
             pause=0.2))
 
-    def _get(self, token):
-        return self.cloud.request('GET', '/share-backups', token=token)
+    def _get(self, token, port=None):
+        return self.cloud.request('GET', '/share-backups', token=token,
+                                  port=port)
 
     def _refused(self, answer):
         self.assertEqual(401, answer.status)
@@ -129,3 +195,9 @@ class Keystone(test_clients.ClientTestCase):
                          answer.headers.get_content_type())
         self.assertEqual(401, answer.body['error']['code'])
         self.assertIn('x-compute-request-id', answer.headers)
+
+
+def _options(limits):
+    """Limits as ``openstack share quota set`` takes them."""
+    return [word for name, limit in limits.items()
+            for word in (f'--{name}', str(limit))]

@@ -59,14 +59,31 @@ def quota_defaults(req, project_id):
                                               _defaults(req))}
 
 
+@operation.operation(policies.QUOTA_CLASS_SHOW)
+def quota_class_show(req, class_name):
+    """The quotas of projects that have none of their own, as clients know
+    them: those of the class ``default``."""
+    return _quota_class(req, class_name)
+
+
+@operation.operation(policies.QUOTA_CLASS_UPDATE,
+                     body=schemas.QUOTA_CLASS_SET)
+def quota_class_update(req, class_name, document):
+    """Set quotas of projects that have none of their own."""
+    _check_class(class_name)
+    req.services.admission.set_default_quotas(
+        schemas.limits(document[schemas.QUOTA_CLASS_RESOURCE]))
+    return _quota_class(req, class_name)
+
+
 @operation.operation(policies.QUOTA_UPDATE, body=schemas.QUOTA_SET)
 def quota_update(req, project_id, document):
     """Give a project quotas of its own."""
     req.authorize(policies.QUOTA_UPDATE, project_id)
-    asked = {name: value for name, value
-             in document[schemas.QUOTA_RESOURCE].items()
-             if name in _defaults(req)}
-    req.services.admission.set_quotas(_project(project_id), asked)
+    _check_whose(req)
+    req.services.admission.set_quotas(
+        _project(project_id),
+        schemas.limits(document[schemas.QUOTA_RESOURCE]))
     return _quota_set(req, project_id)
 
 
@@ -74,12 +91,14 @@ def quota_update(req, project_id, document):
 def quota_delete(req, project_id):
     """Give a project the default quotas again."""
     req.authorize(policies.QUOTA_DELETE, project_id)
+    _check_whose(req)
     req.services.admission.delete_quotas(_project(project_id))
     return 202, None
 
 
 def _quota_set(req, project_id, with_usage=False):
     req.authorize(policies.QUOTA_SHOW, project_id)
+    _check_whose(req)
     quota, used = _read(req, project_id)
     return 200, {'quota_set': views.quota_set(
         req, project_id, quota, used if with_usage else None)}
@@ -95,9 +114,37 @@ def _project(text):
     return text
 
 
+def _check_whose(req):
+    """Refuse to take a project's quotas for those of a part of it.
+
+    :raises manila_backup.api.faults.Fault: 400.
+    """
+    for name in ('user_id', 'share_type'):
+        if req.params.get(name):
+            raise faults.bad_request(
+                f'Quotas are those of a project here; there are none by '
+                f'{name}.')
+
+
+def _check_class(name):
+    """There is one class.
+
+    :raises manila_backup.api.faults.Fault: 404.
+    """
+    if name != _CLASS:
+        raise faults.not_found(
+            f'There is no class of quotas but {_CLASS!r}.')
+
+
+def _quota_class(req, name):
+    _check_class(name)
+    return 200, {schemas.QUOTA_CLASS_RESOURCE: views.quota_set(
+        req, name, _defaults(req))}
+
+
 def _defaults(req):
-    return {opt.dest: req.services.conf.quota[opt.dest]
-            for opt in quota_conf.OPTS}
+    return {**quota_conf.defaults(req.services.conf),
+            **req.services.database.read(quotas.defaults)}
 
 
 def _read(req, project_id):
@@ -106,8 +153,11 @@ def _read(req, project_id):
         return (quotas.limits(conn, project_id),
                 usage.of_project(conn, project_id))
     own, used = req.services.database.read(query)
-    return {**_defaults(req), **own}, used
+    return {**quota_conf.defaults(req.services.conf), **own}, used
 
+
+#: What clients call the quotas of projects that have none of their own.
+_CLASS = 'default'
 
 _QUOTA_SET = '/quota-sets/{project_id}'
 
@@ -119,4 +169,6 @@ ROUTES = {
                  'DELETE': quota_delete},
     f'{_QUOTA_SET}/detail': {'GET': quota_detail},
     f'{_QUOTA_SET}/defaults': {'GET': quota_defaults},
+    '/quota-class-sets/{class_name}': {'GET': quota_class_show,
+                                       'PUT': quota_class_update},
 }

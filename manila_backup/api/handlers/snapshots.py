@@ -75,6 +75,15 @@ def reset_status(req, snapshot_id, document):
     return 202, None
 
 
+@operation.operation(policies.FORCE_DELETE, body=schemas.FORCE_DELETE)
+def force_delete(req, snapshot_id, document):
+    """Begin to delete a snapshot whatever its status."""
+    snapshot_id = _target(req, policies.FORCE_DELETE, snapshot_id)
+    req.services.admission.delete_snapshot(req.context, snapshot_id,
+                                           force=True)
+    return 202, None
+
+
 def _list(req, path, params, view):
     project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
     return common.listed(
@@ -108,5 +117,5 @@ ROUTES = {
                                 'DELETE': delete},
     f'{PATH}/{{snapshot_id}}/export-locations': {'GET': export_locations},
     f'{PATH}/{{snapshot_id}}/action': {'POST': operation.Actions({
-        'reset_status': reset_status})},
+        'reset_status': reset_status, 'force_delete': force_delete})},
 }

@@ -6,16 +6,27 @@ from manila_backup.api import validation
 from manila_backup.conf import quota as quota_conf
 
 QUOTA_RESOURCE = 'quota_set'
+QUOTA_CLASS_RESOURCE = 'quota_class_set'
 
 _LIMIT = {'type': 'integer', 'minimum': -1, 'maximum': types.MAX_INTEGER}
 
-#: What clients send along with the quotas there are.
-_IGNORED = {'force': types.BOOLEAN, 'tenant_id': types.TEXT,
-            'project_id': types.TEXT, 'id': types.TEXT}
+_LIMITS = dict.fromkeys(quota_conf.RESOURCES, _LIMIT)
 
+# What clients send along with the quotas is taken and ignored.
 QUOTA_SET = validation.Schema(types.wrapped(QUOTA_RESOURCE, {
-    **{opt.dest: _LIMIT for opt in quota_conf.OPTS}, **_IGNORED,
+    **_LIMITS, 'force': types.BOOLEAN, 'tenant_id': types.TEXT,
+    'project_id': types.TEXT, 'id': types.TEXT,
 }), QUOTA_RESOURCE)
+
+QUOTA_CLASS_SET = validation.Schema(types.wrapped(QUOTA_CLASS_RESOURCE, {
+    **_LIMITS, 'class_name': types.TEXT, 'id': types.TEXT,
+}), QUOTA_CLASS_RESOURCE)
+
+
+def limits(asked):
+    """The limits that part of a body holds, as a dict."""
+    return {name: value for name, value in asked.items() if name in _LIMITS}
+
 
 #: What a list of services can be filtered by.
 LIST_SERVICES = dict.fromkeys(

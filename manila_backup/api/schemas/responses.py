@@ -121,8 +121,8 @@ _QUOTA_NAMES = [name for _since, names in cloud_views.RESOURCES
 _FIRST_QUOTAS = cloud_views.RESOURCES[0][1]
 
 
-def _quota_set(value):
-    return _obj({'quota_set': _obj(
+def _quota_set(value, name='quota_set'):
+    return _obj({name: _obj(
         {'id': _TEXT, **dict.fromkeys(_FIRST_QUOTAS, value)},
         dict.fromkeys(_QUOTA_NAMES[len(_FIRST_QUOTAS):], value))})
 
@@ -226,6 +226,7 @@ _METADATA = 200, _obj({'metadata': _STRINGS})
 _EXTRA_SPECS = 200, _obj({'extra_specs': _STRINGS})
 _REPLICAS = 200, _obj({'share_replicas': {'type': 'array', 'maxItems': 0}})
 _QUOTAS = 200, _quota_set(_LIMIT)
+_QUOTA_CLASS = 200, _quota_set(_LIMIT, 'quota_class_set')
 _ONE_STRING = {**_STRINGS, 'minProperties': 1, 'maxProperties': 1}
 
 _ACCEPTED = 202, None
@@ -295,6 +296,7 @@ ANSWERS = {
     'snapshots.update': (200, _SNAPSHOT),
     'snapshots.delete': _ACCEPTED,
     'snapshots.reset_status': _ACCEPTED,
+    'snapshots.force_delete': _ACCEPTED,
     'snapshots.export_locations': (
         200, _obj({'share_snapshot_export_locations':
                    {'type': 'array', 'maxItems': 0}})),
@@ -315,6 +317,8 @@ ANSWERS = {
     'cloud.quota_update': _QUOTAS,
     'cloud.quota_defaults': _QUOTAS,
     'cloud.quota_delete': _ACCEPTED,
+    'cloud.quota_class_show': _QUOTA_CLASS,
+    'cloud.quota_class_update': _QUOTA_CLASS,
     'cloud.quota_detail': (200, _quota_set(_obj({
         'limit': _LIMIT, 'in_use': _COUNT, 'reserved': _COUNT}))),
 }

@@ -80,9 +80,7 @@ _STATUS = {'type': 'string',
 
 
 def _nothing(name):
-    """An action that has no arguments; clients send null or {}."""
-    return validation.Schema(types.obj(
-        {name: {'type': ['null', 'object'], 'maxProperties': 0}}, [name]))
+    return validation.Schema(types.action_without_arguments(name))
 
 
 def _resize(name):

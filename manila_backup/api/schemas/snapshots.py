@@ -29,6 +29,9 @@ RESET_STATUS = validation.Schema(types.wrapped('reset_status', {
                'enum': [str(status) for status in states.Snapshot]},
 }, required=['status']))
 
+FORCE_DELETE = validation.Schema(
+    types.action_without_arguments('force_delete'))
+
 #: Names that callers sort by, and the columns they mean.
 SORT_KEYS = {name: name for name in (
     'id', 'status', 'size', 'share_id', 'user_id', 'project_id',

@@ -65,6 +65,12 @@ def wrapped(name, properties, required=(), **kwargs):
     return obj({name: obj(properties, required, **kwargs)}, [name])
 
 
+def action_without_arguments(name):
+    """The schema of the body of an action; clients send null or {}."""
+    return obj({name: {'type': ['null', 'object'], 'maxProperties': 0}},
+               [name])
+
+
 def converter(schema):
     """Decorator for a function that makes the value of a query parameter
     from a str: notes what it takes.

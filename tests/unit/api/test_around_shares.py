@@ -80,6 +80,22 @@ class TestSnapshots(base.ApiTest):
         self.call('POST', path, {'reset_status': {'status': 'x'}},
                   base.ADMIN, code=400)
 
+    def test_force_delete(self):
+        id_ = self._create()['id']
+        path = f'{self.PATH}/{id_}/action'
+        self.call('POST', path, {'force_delete': None}, code=403)
+        # It is being made.
+        self.call('POST', path, {'force_delete': None}, base.ADMIN, code=400)
+        self.api.work()
+        self.call('POST', path, {'reset_status': {'status': 'creating'}},
+                  base.ADMIN, code=202)
+        self.call('DELETE', f'{self.PATH}/{id_}', code=400)
+        self.call('POST', path, {'force_delete': {}}, base.ADMIN, code=202)
+        # It is being deleted.
+        self.call('POST', path, {'force_delete': None}, base.ADMIN, code=400)
+        self.api.work()
+        self.call('GET', f'{self.PATH}/{id_}', code=404)
+
     def test_lists(self):
         ids = [self._ready(name=name) for name in ('a', 'b_')]
         brief = self.call('GET', self.PATH, code=200).json['snapshots']
@@ -270,9 +286,68 @@ class TestQuotas(base.ApiTest):
         self.make_backup(share_id)
 
     def test_bad_values(self):
+        for query in ('?user_id=eve', '?share_type=default'):
+            path = self.PATH + query
+            for method, body in (('GET', None), ('DELETE', None),
+                                 ('PUT', {'quota_set': {'shares': 1}})):
+                self.call(method, path, body, base.ADMIN, code=400)
+            self.call('GET', f'{self.PATH}/detail{query}', code=400)
         for values in ({'backups': -2}, {'backups': 'x'}, {'x': 1},
                        {'backups': 2 ** 31}):
             self.call('PUT', self.PATH, {'quota_set': values}, base.ADMIN,
                       code=400)
         self.call('PUT', f'/v2/quota-sets/{"x" * 300}',
                   {'quota_set': {'backups': 1}}, base.ADMIN, code=404)
+
+    def test_what_there_is_none_of(self):
+        body = {'quota_set': {'share_networks': 3, 'encryption_keys': 0}}
+        found = self.call('PUT', self.PATH, body, base.ADMIN,
+                          code=200).json['quota_set']
+        self.assertEqual((3, 0, -1), (
+            found['share_networks'], found['encryption_keys'],
+            found['share_groups']))
+
+    def test_sizes(self):
+        share_id = self.make_share(size=2)
+        body = {'quota_set': {'per_share_gigabytes': 2,
+                              'snapshot_gigabytes': 1}}
+        self.call('PUT', self.PATH, body, base.ADMIN, code=200)
+        self.call('POST', '/v2/shares', {'share': {
+            'size': 3, 'share_proto': 'nfs'}}, code=403)
+        action = f'/v2/shares/{share_id}/action'
+        self.call('POST', action, {'extend': {'new_size': 3}}, code=403)
+        self.call('POST', '/v2/snapshots', {'snapshot': {
+            'share_id': share_id}}, code=403)
+        # What is too large already may become smaller.
+        body = {'quota_set': {'per_share_gigabytes': 0}}
+        self.call('PUT', self.PATH, body, base.ADMIN, code=200)
+        self.call('POST', action, {'shrink': {'new_size': 1}}, code=202)
+
+    def test_class(self):
+        path = '/v2/quota-class-sets/default'
+        body = {'quota_class_set': {'backups': 0, 'shares': 3,
+                                    'class_name': 'default'}}
+        self.call('PUT', path, body, code=403)
+        self.call('PUT', '/v2/quota-class-sets/other', body, base.ADMIN,
+                  code=404)
+        self.call('GET', '/v2/quota-class-sets/other', code=404)
+        self.call('PUT', path, {'quota_class_set': {'backups': 9}},
+                  base.ADMIN, code=200)
+        found = self.call('PUT', path, body, base.ADMIN, code=200).json
+        self.assertEqual(found, self.call('GET', path, code=200).json)
+        self.assertEqual(('default', 0, 3, 1000), tuple(
+            found['quota_class_set'][name] for name in (
+                'id', 'backups', 'shares', 'backup_gigabytes')))
+        for suffix in ('', '/defaults'):
+            found = self.call('GET', self.PATH + suffix, code=200).json[
+                'quota_set']
+            self.assertEqual((0, 3), (found['backups'], found['shares']))
+        backup = {'share_backup': {'share_id': self.make_share()}}
+        self.call('POST', '/v2/share-backups', backup, code=403)
+        # A project's own quota goes before those of the class.
+        self.call('PUT', self.PATH, {'quota_set': {'backups': 1}},
+                  base.ADMIN, code=200)
+        self.call('POST', '/v2/share-backups', backup, code=202)
+        self.call('DELETE', self.PATH, token=base.ADMIN, code=202)
+        found = self.call('GET', self.PATH, code=200).json['quota_set']
+        self.assertEqual(0, found['backups'])

@@ -3,11 +3,11 @@
 import concurrent.futures
 import threading
 
-from manila_backup.db import backups as db_backups
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
+from manila_backup.db import usage
 from manila_backup import exception
 from manila_backup import states
 from tests.unit.operations import base
@@ -129,7 +129,8 @@ class CreateBackup(base.TestCase):
         admitted = [each for each in found if isinstance(each, str)]
         self.assertEqual(3, len(admitted), found)
         self.assertEqual(3, len(set(admitted)))
-        self.assertEqual((3, 3), self.database.read(db_backups.usage, 'p1'))
+        self.assertEqual((3, 3), self.database.read(
+            usage.of_table, models.share_backups, 'p1'))
 
     def test_run_again_after_the_answer_of_the_commit_was_lost(self):
         share = self.share()

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Queries about turns: what one process of the service at a time does.
+
+A turn is held by a lease on the database's clock, like an operation.
+"""
+
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
+from manila_backup.db import models
+from manila_backup.db import sqltime
+
+TABLE = models.turns
+
+
+def take(conn, name, holder, ttl, every=0.0):
+    """Take a turn if nobody has it.
+
+    :param holder: str, who takes it; unique.
+    :param ttl: float, seconds that it is good for.
+    :param every: float, seconds that must have passed since the end of the
+        last one. A turn that nobody ever had counts as just ended.
+    :returns: bool, whether it was to be had.
+    """
+    if not conn.execute(sa.select(TABLE).where(TABLE.c.name == name)).first():
+        try:
+            with conn.begin_nested():
+                conn.execute(sa.insert(TABLE).values(
+                    name=name, ended_at=sqltime.utcnow()))
+        except db_exc.DBDuplicateEntry:
+            pass
+    free = sa.or_(TABLE.c.holder.is_(None),
+                  TABLE.c.held_until < sqltime.utcnow())
+    if every:
+        free = sa.and_(free, TABLE.c.ended_at < sqltime.utc_in(-every))
+    return _update(conn, name, free, holder=holder,
+                   held_until=sqltime.utc_in(ttl))
+
+
+def renew(conn, name, holder, ttl):
+    """Keep a turn.
+
+    :returns: bool, False if it is another's by now.
+    """
+    return _update(conn, name, TABLE.c.holder == holder,
+                   held_until=sqltime.utc_in(ttl))
+
+
+def end(conn, name, holder):
+    """Let go of a turn; harmless if it is another's."""
+    _update(conn, name, TABLE.c.holder == holder, holder=None,
+            held_until=None, ended_at=sqltime.utcnow())
+
+
+def holder(conn, name):
+    """Who has a turn, as str, or None."""
+    return conn.execute(sa.select(TABLE.c.holder).where(
+        TABLE.c.name == name,
+        TABLE.c.held_until >= sqltime.utcnow())).scalar()
+
+
+def _update(conn, name, condition, **values):
+    return conn.execute(sa.update(TABLE).where(
+        TABLE.c.name == name, condition).values(**values)).rowcount == 1
