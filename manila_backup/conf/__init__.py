@@ -82,6 +82,10 @@ def setup_logging(conf):
     log.set_defaults(default_log_levels=log.get_default_log_levels() + [
         'oslo.messaging=WARNING', 'oslo_messaging=WARNING',
         'alembic=WARNING', 'waitress=WARNING', 'routes.middleware=WARNING'])
+    if not conf.log_file and not conf.log_dir:
+        # Its default is the standard output, which is for what commands
+        # were asked for.
+        conf.set_default('use_stderr', True)
     log.setup(conf, PROJECT)
 
 

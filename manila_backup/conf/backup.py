@@ -57,6 +57,14 @@ OPTS = [
         help='Seconds that a worker told to stop gives its running '
              'operations to finish. What is not done by then is handed over '
              'to the other workers.'),
+    cfg.FloatOpt(
+        'sweep_interval',
+        default=3600.0, min=0.0,
+        mutable=True,
+        help='Seconds between two sweeps of the repositories, which remove '
+             'what dead attempts and interrupted deletions have left there. '
+             'One worker at a time does it. 0: none; then have '
+             '"manila-backup-manage repository sweep" run now and then.'),
     cfg.ListOpt(
         'ignore_files',
         default=['lost+found'],
@@ -66,5 +74,14 @@ OPTS = [
         'nice',
         default=0, min=0, max=19,
         help='How much the processes that copy yield the processor to '
-             'others (19: most); the worker itself does not.'),
+             'others (19: most); the worker itself does not. Where the '
+             'disks have a scheduler that knows priorities, those of their '
+             'reads and writes follow from it.'),
+    cfg.BoolOpt(
+        'ionice_idle',
+        default=False,
+        help='Whether the processes that copy read and write only when '
+             'nobody else wants the disk, where it has a scheduler that '
+             'knows priorities (BFQ). On a disk that is never idle they '
+             'come to nothing.'),
 ]

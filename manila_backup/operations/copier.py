@@ -12,7 +12,7 @@ import traceback
 from manila_backup import exception
 
 
-def main(result, progress, function, args, nice):
+def main(result, progress, function, args, nice, idle_io):
     """Call ``function(*args, progress)`` and send what becomes of it.
 
     :param result: a multiprocessing connection to send to: ('returned',
@@ -26,6 +26,10 @@ def main(result, progress, function, args, nice):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if nice:
         os.nice(nice)
+    if idle_io:
+        import psutil
+
+        psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
     try:
         answer = 'returned', function(*args, progress)
     except exception.WorkFailed as exc:

@@ -43,14 +43,15 @@ class Copier:
 
     :param function: a picklable callable, usually a driver's method. It is
         called with ``args`` and then the copier's :class:`Progress`.
-    :param nice: int, how much to add to the process's niceness.
+    :param settings: the configuration's group ``[backup]``, for the
+        process's priorities.
     :ivar progress: the :class:`~manila_backup.drivers.progress.Progress`
         shared with it. Nothing is written before it is extended once.
     """
 
-    def __init__(self, function, args, nice=0):
+    def __init__(self, function, args, settings):
         self.progress = progress.Progress(context=_CONTEXT)
-        self._call = (function, args, nice)
+        self._call = (function, args, settings.nice, settings.ionice_idle)
         self._process = None
         self._result = None
 

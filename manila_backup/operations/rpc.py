@@ -8,11 +8,8 @@ calls go to all workers: the database decides who gets the operation, and a
 busy worker never sits on the message that an idle one could have used.
 """
 
-import concurrent.futures
 import importlib
-import threading
 
-from oslo_log import log
 from oslo_service import backend
 
 # Before oslo.messaging is imported, which would choose the eventlet one.
@@ -21,13 +18,10 @@ backend.init_backend(backend.BackendType.THREADING)
 import oslo_messaging as messaging  # noqa: E402
 from oslo_messaging.rpc import dispatcher  # noqa: E402
 
-LOG = log.getLogger(__name__)
+from manila_backup.operations import outbox  # noqa: E402
 
 TOPIC = 'manila-backup-worker'
 VERSION = '1.0'
-
-#: Wake-up calls that may wait for a slow bus before further ones are dropped.
-MAX_WAITING = 1000
 
 
 def get_transport(conf):
@@ -48,8 +42,8 @@ def get_transport(conf):
 class Caller:
     """The API's side.
 
-    Casts are sent by a thread of its own, so that a bus that is slow or away
-    doesn't hold up a request whose transaction is already committed.
+    Casts are sent by a thread of their own: the request's transaction is
+    committed already.
 
     :param transport: an oslo.messaging transport.
     """
@@ -58,9 +52,7 @@ class Caller:
         self._client = messaging.get_rpc_client(
             transport, messaging.Target(topic=TOPIC, version=VERSION)
         ).prepare(fanout=True, retry=1)
-        self._waiting = threading.BoundedSemaphore(MAX_WAITING)
-        self._lock = threading.Lock()
-        self._pool = None
+        self._outbox = outbox.Outbox('cast')
 
     def queued(self, context, operation_id):
         """An operation waits to be claimed."""
@@ -72,35 +64,14 @@ class Caller:
 
     def close(self):
         """Send what is waiting, then end the thread."""
-        if self._pool:
-            self._pool.shutdown()
+        self._outbox.close()
 
     def _cast(self, context, method, operation_id):
-        if not self._waiting.acquire(blocking=False):
-            LOG.warning('The bus is too slow: no wake-up call for operation '
-                        '%s; a worker will find it by itself', operation_id)
-            return
-        self._executor().submit(self._send, context.to_dict(), method,
-                                operation_id)
-
-    def _executor(self):
-        # Made on first use: under a forking WSGI server a thread that was
-        # started before the fork would be missing after it.
-        with self._lock:
-            if self._pool is None:
-                self._pool = concurrent.futures.ThreadPoolExecutor(
-                    1, thread_name_prefix='cast')
-            return self._pool
-
-    def _send(self, context, method, operation_id):
-        try:
-            self._client.cast(context, method, operation_id=operation_id)
-        except Exception as exc:
-            # Nothing is lost: the operation stands in the database.
-            LOG.warning('No wake-up call for operation %s: %s',
-                        operation_id, exc)
-        finally:
-            self._waiting.release()
+        # If it is lost, nothing else is: the operation stands in the
+        # database, and a worker will find it by itself.
+        self._outbox.send(
+            f'wake-up call for operation {operation_id}', self._client.cast,
+            context.to_dict(), method, operation_id=operation_id)
 
 
 class _Endpoint:

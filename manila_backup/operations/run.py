@@ -51,7 +51,9 @@ class Run:
         self._conf = worker.conf.backup
         self._operation = operation
         self._kind = kind
-        self._percent = -1
+        # What earlier attempts have reached stands until this one has: a
+        # caller's progress never goes back.
+        self._percent = kind.progress - 1
         self._counters = (0, 0, 0, 0)
         self._handing_over = False
         # A byte written to one end ends the wait at the other: cancelling
@@ -117,6 +119,8 @@ class Run:
                 raise exception.WorkFailed(
                     operation.error or
                     f'Its worker died {operation.failures} times.')
+            if operation.attempt == 1:
+                self._worker.notifier.started(operation)
             result = self._work()
             self._keep()
             self._kind.publish()
@@ -152,7 +156,7 @@ class Run:
             self._detach()
 
     def _copy(self, function, args):
-        copier = process.Copier(function, args, self._conf.nice)
+        copier = process.Copier(function, args, self._conf)
         try:
             granted = self._keep(copier)
             copier.start()
@@ -274,6 +278,7 @@ class Run:
 
         if not self._database.write(write):
             raise self._why_not_ours()
+        self._worker.notifier.ended(self._operation, status, error)
 
     def _release(self, delay, failed, error):
         if not self._database.write(db_operations.release, self._operation,

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import types
+
+from manila_backup.db import models
+from manila_backup.db import operations as db_operations
+from manila_backup.db import rows
+from manila_backup.db import sqltime
+from manila_backup.drivers import progress
+from manila_backup import exception
+from manila_backup.operations import run
+from tests.unit.operations import base
+
+
+class Progress(base.TestCase):
+    """What callers see of it, over the attempts of one operation."""
+
+    def setUp(self):
+        super().setUp()
+        self.backup = self.admission.create_backup(
+            base.MEMBER, self.share().id)
+
+    def attempt(self, worker):
+        """Claim the operation; a function that says how far it is."""
+        claimed = run.Run.claim(types.SimpleNamespace(
+            conf=self.conf, database=self.database, drivers={}, source=None,
+            host=worker, identity=worker), self.operation().id)
+        copier = types.SimpleNamespace(progress=progress.Progress())
+        copier.progress.expect(0, 100)
+
+        def advance(size):
+            copier.progress.advance(0, size)
+            claimed._keep(copier)
+            return self.shown()
+        return advance
+
+    def shown(self):
+        row = self.get_backup(self.backup.id)
+        return row.progress, row.restore_progress, row.host
+
+    def lapse(self):
+        """As if its worker had died long ago."""
+        self.database.write(rows.update, models.operations,
+                            self.operation().id,
+                            {'lease_until': sqltime.utc_in(-1)})
+
+    def test_never_goes_back(self):
+        first = self.attempt('w1')
+        self.assertEqual((0, 0, 'w1'), first(0))
+        self.assertEqual((60, 0, 'w1'), first(60))
+        self.lapse()
+        second = self.attempt('w2')
+        self.assertEqual((60, 0, 'w1'), second(10))
+        self.assertEqual((60, 0, 'w2'), second(50))
+        self.assertEqual((70, 0, 'w2'), second(10))
+
+    def test_of_a_restore_begins_anew(self):
+        first = self.attempt('w1')
+        first(80)
+        self.finish_all()
+        for table, id_ in ((models.share_backups, self.backup.id),
+                           (models.shares, self.backup.share_id)):
+            self.database.write(rows.update, table, id_,
+                                {'status': 'available'})
+        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        first = self.attempt('w1')
+        self.assertEqual((80, 20, 'w1'), first(20))
+        self.lapse()
+        second = self.attempt('w2')
+        self.assertEqual((80, 20, 'w1'), second(5))
+        self.assertEqual((80, 30, 'w1'), second(25))
+
+    def test_of_a_lost_attempt_is_not_shown(self):
+        first = self.attempt('w1')
+        self.lapse()
+        self.attempt('w2')(30)
+        with self.assertRaises(exception.LeaseLost):
+            first(90)
+        self.assertEqual((30, 0, 'w2'), self.shown())
+        self.assertEqual(2, self.database.read(
+            db_operations.get, self.operation().id).attempt)
