@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the commands have in common. Imports little: see :func:`run`."""
 
+import json
 import signal
 import sys
 import threading
-import warnings
 
 from manila_backup import exception
 
@@ -18,9 +18,6 @@ def run(main):
     that copiers are forked from loads the command's module as well, and
     should stay small.
     """
-    # A library of oslo's imports eventlet where it is installed, to see
-    # whether it is in use. It is not.
-    warnings.filterwarnings('ignore', message=r'\s*Eventlet is deprecated')
     try:
         sys.exit(main(sys.argv[1:]))
     except exception.ConfigurationError as exc:
@@ -69,6 +66,7 @@ def connect(conf):
         can't be reached.
     """
     from oslo_db import exception as db_exc
+    from sqlalchemy import exc as sa_exc
 
     from manila_backup.db import engine
     from manila_backup.db import schema
@@ -76,7 +74,65 @@ def connect(conf):
     database = engine.Database(conf)
     try:
         schema.check(database)
-    except db_exc.DBError as exc:
+    # oslo.db leaves a refusal of connections by PostgreSQL as it is.
+    except (db_exc.DBError, sa_exc.OperationalError) as exc:
         raise exception.ConfigurationError(
-            f'The database can\'t be used: {exc}') from exc
+            f'The database can\'t be used: {str(exc).splitlines()[0]}'
+        ) from exc
     return database
+
+
+# -- commands of several levels ------------------------------------------
+
+def category(subparsers, name, text):
+    """Add a group of commands.
+
+    :returns: where to add them; see :func:`command`.
+    """
+    parser = subparsers.add_parser(name, help=text, description=text)
+    commands = parser.add_subparsers(dest='action', metavar='COMMAND')
+    commands.required = True
+    return commands
+
+
+def command(commands, name, function, text):
+    """Add a command.
+
+    :param function: called with the configuration, of which ``command`` has
+        what the command line says.
+    :returns: the parser, to add arguments to.
+    """
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(function=function)
+    return parser
+
+
+def listing(commands, function, text, name='list'):
+    """Add a command whose output is a table or JSON: see :func:`show`."""
+    parser = command(commands, name, function, text)
+    parser.add_argument('--format', choices=['table', 'json'],
+                        default='table', help='how to print it: table')
+    return parser
+
+
+def show(conf, columns, rows):
+    """Print rows as a table, or as JSON, as the command line says.
+
+    :param rows: list of dicts, or of mappings like them.
+    """
+    import prettytable
+
+    rows = [{name: _plain(row[name]) for name in columns} for row in rows]
+    if conf.command.format == 'json':
+        print(json.dumps(rows, indent=2))
+        return
+    table = prettytable.PrettyTable(columns)
+    table.align = 'l'
+    for row in rows:
+        table.add_row(['' if row[name] is None else row[name]
+                       for name in columns])
+    print(table)
+
+
+def _plain(value):
+    return value.isoformat() if hasattr(value, 'isoformat') else value

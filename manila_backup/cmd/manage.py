@@ -2,6 +2,7 @@
 """manila-backup-manage: the operator's tool, on a host of the service."""
 
 from manila_backup.cmd import common
+from manila_backup.cmd import repository
 
 DAY = 86400
 
@@ -36,10 +37,10 @@ def _service_list(conf):
 
     database = common.connect(conf)
     found = database.read(services.list_all, conf.service_down_time)
-    _show(conf, ('id', 'binary', 'host', 'identity', 'availability_zone',
-                 'state', 'last_seen', 'version'),
-          [dict(each._mapping, state='up' if each.up else 'down')
-           for each in found])
+    common.show(conf, ('id', 'binary', 'host', 'identity',
+                       'availability_zone', 'state', 'last_seen', 'version'),
+                [dict(each._mapping, state='up' if each.up else 'down')
+                 for each in found])
 
 
 def _operation_list(conf):
@@ -48,56 +49,36 @@ def _operation_list(conf):
     database = common.connect(conf)
     found = database.read(operations.list_recent, conf.command.status,
                           conf.command.limit)
-    _show(conf, ('id', 'kind', 'status', 'backup_id', 'share_id',
-                 'project_id', 'attempt', 'worker', 'lease_until',
-                 'files_done', 'bytes_done', 'error', 'created_at',
-                 'finished_at'),
-          [each._mapping for each in found])
-
-
-def _show(conf, columns, rows):
-    """Print rows as a table, or as JSON."""
-    import json
-
-    import prettytable
-
-    rows = [{name: _plain(row[name]) for name in columns} for row in rows]
-    if conf.command.format == 'json':
-        print(json.dumps(rows, indent=2))
-        return
-    table = prettytable.PrettyTable(columns)
-    table.align = 'l'
-    for row in rows:
-        table.add_row(['' if row[name] is None else row[name]
-                       for name in columns])
-    print(table)
-
-
-def _plain(value):
-    return value.isoformat() if hasattr(value, 'isoformat') else value
+    common.show(conf, ('id', 'kind', 'status', 'backup_id', 'share_id',
+                       'project_id', 'attempt', 'worker', 'lease_until',
+                       'files_done', 'bytes_done', 'error', 'created_at',
+                       'finished_at'),
+                [each._mapping for each in found])
 
 
 def _add_parsers(subparsers):
-    db = _category(subparsers, 'db', 'The database\'s schema and rows.')
-    sync = _command(db, 'sync', _db_sync,
-                    'Bring the schema to this release\'s version.')
+    db = common.category(subparsers, 'db',
+                         'The database\'s schema and rows.')
+    sync = common.command(db, 'sync', _db_sync,
+                          'Bring the schema to this release\'s version.')
     sync.add_argument('revision', nargs='?', default='head',
                       help='the version to go to (the newest)')
-    _command(db, 'version', _db_version, 'Print the schema\'s version.')
-    purge = _command(db, 'purge', _db_purge,
-                     'Forget operations that ended, and processes not heard '
-                     'of, long ago.')
+    common.command(db, 'version', _db_version, 'Print the schema\'s version.')
+    purge = common.command(db, 'purge', _db_purge,
+                           'Forget operations that ended, and processes not '
+                           'heard of, long ago.')
     purge.add_argument('--older-than', type=float, default=30,
                        metavar='DAYS', help='how long ago: 30 by default')
 
-    service = _category(subparsers, 'service', 'The service\'s processes.')
-    _listing(service, _service_list,
-             'List the processes and whether they are up.')
+    service = common.category(subparsers, 'service',
+                              'The service\'s processes.')
+    common.listing(service, _service_list,
+                   'List the processes and whether they are up.')
 
-    operation = _category(subparsers, 'operation',
-                          'What workers do, did or are to do.')
-    listing = _listing(operation, _operation_list,
-                       'List operations, the newest first.')
+    operation = common.category(subparsers, 'operation',
+                                'What workers do, did or are to do.')
+    listing = common.listing(operation, _operation_list,
+                             'List operations, the newest first.')
     listing.add_argument('--status', action='append',
                          choices=['queued', 'running', 'cancelling', 'done',
                                   'failed', 'cancelled'],
@@ -105,25 +86,7 @@ def _add_parsers(subparsers):
     listing.add_argument('--limit', type=int, default=100,
                          help='how many at the most: 100 by default')
 
-
-def _category(subparsers, name, text):
-    parser = subparsers.add_parser(name, help=text, description=text)
-    commands = parser.add_subparsers(dest='action', metavar='COMMAND')
-    commands.required = True
-    return commands
-
-
-def _command(commands, name, function, text):
-    parser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(function=function)
-    return parser
-
-
-def _listing(commands, function, text):
-    parser = _command(commands, 'list', function, text)
-    parser.add_argument('--format', choices=['table', 'json'],
-                        default='table', help='how to print it: table')
-    return parser
+    repository.add_parsers(subparsers)
 
 
 def _main(args):

@@ -75,11 +75,30 @@ class StoredState(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """One thing found in a repository (:meth:`BackupDriver.contents`)."""
+    """One thing found in a repository (:meth:`BackupDriver.contents`).
+
+    :ivar attempt: int, of what is partial; None otherwise.
+    """
 
     place: Place
     state: StoredState
     attempt: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a published backup says of itself.
+
+    :ivar created_at: str, ISO 8601 in UTC: when reading the share began.
+    :ivar files: number of directory entries, of every kind.
+    :ivar bytes: sum of their apparent sizes, in bytes.
+    :ivar record: dict as given to :meth:`BackupDriver.backup`, or None.
+    """
+
+    created_at: str
+    files: int
+    bytes: int
+    record: dict | None = None
 
 
 class BackupDriver(abc.ABC):
@@ -95,6 +114,11 @@ class BackupDriver(abc.ABC):
     #: (every value is a string); ``backup_type`` is not among them.
     OPTIONS: dict = {}
 
+    #: The option, as (group, name), that says where the driver's repository
+    #: is; None if there is no single one. For the operator's commands, which
+    #: can be told to look at another repository.
+    LOCATION: tuple | None = None
+
     @classmethod
     @abc.abstractmethod
     def from_conf(cls, conf):
@@ -106,16 +130,22 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def check(self):
-        """Make sure that the repository can be used, creating it on first
-        use.
+    def check(self, create=False):
+        """Make sure that the repository can be used.
 
+        :param create: bool, whether to make one where there is none yet:
+            never once there are backups, whose repository is then somewhere
+            else, such as on a disk that is not mounted.
         :raises RepositoryUnavailable: it can't.
         """
 
     @abc.abstractmethod
-    def backup(self, place, attempt, source, options, progress):
+    def backup(self, place, attempt, source, options, record, progress):
         """Copy a directory into the repository, unpublished.
+
+        One operation makes a backup, in one or several attempts; this,
+        :meth:`publish` and :meth:`discard` are given that operation's
+        attempt numbers, and no other method is given any of those.
 
         Returns only when all of it is on stable storage and complete; what
         it made stays invisible until :meth:`publish`. It may take over what
@@ -126,6 +156,8 @@ class BackupDriver(abc.ABC):
         :param attempt: int, the fencing token: higher than any before.
         :param source: str, the directory to read.
         :param options: dict of str to str, valid by :attr:`OPTIONS`.
+        :param record: dict that JSON can hold, or None: to be kept with the
+            backup and given back by :meth:`describe`, unread.
         :param progress: a :class:`Progress`; the driver sets the totals as
             soon as it can and counts as it goes.
         :returns: a :class:`Report`.
@@ -149,6 +181,7 @@ class BackupDriver(abc.ABC):
         What the backup lacks is removed, what is equal is not rewritten.
         Running it again after a kill at any point completes it.
 
+        :param attempt: int, the restoring operation's fencing token.
         :param target: str, the directory to write to. It is the share's
             root: its own attributes are restored too.
         :returns: a :class:`Report`.
@@ -157,9 +190,10 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def delete(self, place, attempt, progress):
-        """Remove a backup, published or not. Removing one that isn't there
-        is no error.
+    def delete(self, place, progress):
+        """Remove a backup: what is published, and whatever attempts at it
+        and interrupted deletions of it have left. Removing one that isn't
+        there is no error.
 
         :raises DriverError: something was left; it is not visible any more
             unless the message says so.
@@ -168,18 +202,45 @@ class BackupDriver(abc.ABC):
     @abc.abstractmethod
     def discard(self, place, attempt):
         """Remove what attempts up to and including ``attempt`` left
-        unpublished. Removing nothing is no error."""
+        unpublished, and what interrupted deletions of the backup left
+        (with 0: nothing else). What is published stays. Removing nothing
+        is no error.
+
+        Safe beside anything else that removes the same."""
 
     @abc.abstractmethod
     def verify(self, place, progress):
         """Re-read a published backup and compare it with what was recorded.
 
+        A backup that is not there is damaged. That something can't be read
+        for a reason that may pass, or for want of privileges, is no damage.
+
         :returns: list of str, a sentence for each damage; empty if sound.
+            Names of files in them are printable, whatever bytes they have.
+        :raises DriverError: it could not be told.
         """
 
     @abc.abstractmethod
     def contents(self):
-        """Iterate over everything in the repository.
+        """Iterate over everything in the repository. What comes or goes
+        meanwhile may be among it or not.
 
         :returns: iterator of :class:`Stored`.
         """
+
+    @abc.abstractmethod
+    def describe(self, place):
+        """What a published backup says of itself.
+
+        :returns: a :class:`Description`.
+        :raises DamagedBackup: that can't be relied on, or it is another
+            backup's.
+        :raises DriverError: it isn't there, or can't be read now.
+        """
+
+    def unique_bytes(self, place, progress):
+        """How much room the removal of a published backup would make.
+
+        :returns: int, bytes; or None if this driver can't tell.
+        """
+        return None

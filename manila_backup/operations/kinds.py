@@ -14,6 +14,7 @@ from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.drivers import base as drivers
 from manila_backup import exception
+from manila_backup.operations import records
 from manila_backup.shares import base as shares
 from manila_backup import states
 
@@ -29,6 +30,9 @@ class Kind(abc.ABC):
 
     #: Whether it moves data, so that a copier must do it.
     copies = True
+
+    #: The progress that callers were shown before this attempt, 0 to 99.
+    progress = 0
 
     def __init__(self, tools, operation, share, backup):
         self.tools = tools
@@ -110,11 +114,16 @@ class BackupKind(Kind):
 
 class BackupCreate(BackupKind):
 
+    @property
+    def progress(self):
+        return self.backup.progress
+
     def work(self):
         self.driver.check()
         return self.driver.backup, (
             self.place, self.operation.attempt, self._attach(True),
-            dict(self.operation.options or {}))
+            dict(self.operation.options or {}),
+            records.of_rows(self.backup, self.share))
 
     def publish(self):
         self.driver.publish(self.place, self.operation.attempt)
@@ -148,6 +157,10 @@ class BackupCreate(BackupKind):
 
 
 class BackupRestore(BackupKind):
+
+    @property
+    def progress(self):
+        return self.backup.restore_progress
 
     def work(self):
         self.driver.check()
@@ -187,7 +200,7 @@ class BackupDelete(BackupKind):
 
     def work(self):
         self.driver.check()
-        return self.driver.delete, (self.place, self.operation.attempt)
+        return self.driver.delete, (self.place,)
 
     def succeeded(self, conn, result):
         rows.delete(conn, db_backups.TABLE, self.backup.id,

@@ -22,6 +22,21 @@ def drivers(conf):
             for name in conf.backup.enabled_drivers}
 
 
+def location(conf, name):
+    """The option that says where a backup driver's repository is.
+
+    :returns: (group, option).
+    :raises manila_backup.exception.ConfigurationError: it has none.
+    """
+    found = _load('manila_backup.drivers', name,
+                  '[backup] enabled_drivers').LOCATION
+    if found is None:
+        raise exception.ConfigurationError(
+            f'The driver {name!r} has no single option that says where its '
+            f'repository is.')
+    return found
+
+
 def share_source(conf):
     """The share source.
 

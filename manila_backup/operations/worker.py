@@ -6,14 +6,20 @@ import os
 import threading
 import uuid
 
+from oslo_db import exception as db_exc
 from oslo_log import log
 
+from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import services as db_services
+from manila_backup.drivers import base
+from manila_backup import exception
+from manila_backup.operations import notifications
 from manila_backup.operations import plugins
 from manila_backup.operations import process
 from manila_backup.operations import rpc
 from manila_backup.operations import run
+from manila_backup.operations import sweeper
 from manila_backup import version
 
 LOG = log.getLogger(__name__)
@@ -38,6 +44,7 @@ class Worker:
         self.drivers = plugins.drivers(conf)
         self.source = plugins.share_source(conf)
         self._server = rpc.get_server(transport, self, self.identity)
+        self.notifier = notifications.Notifier(conf)
         self._changed = threading.Condition()
         self._woken = False
         self._stopping = False
@@ -49,15 +56,40 @@ class Worker:
             threading.Thread(target=self._claim_forever, name='claims'),
             threading.Thread(target=self._beat_forever, name='heartbeat',
                              daemon=True)]
+        self._sweeper = sweeper.Sweeper(self)
         self._ended = threading.Event()
 
     def start(self):
-        """Start working, in threads of its own."""
+        """Start working, in threads of its own.
+
+        :raises manila_backup.exception.ConfigurationError: the database is
+            not there.
+        """
         LOG.info('Worker %s starts', self.identity)
+        self._check_repositories()
         process.prepare([*self.drivers.values(), self.source])
         self._server.start()
         for thread in self._threads:
             thread.start()
+        self._sweeper.start()
+
+    def _check_repositories(self):
+        # Only here is one ever made, and only before it has backups: or the
+        # mount point of one that is not mounted would be taken for a new one.
+        try:
+            stored = {name: self.database.read(db_backups.any_stored, name)
+                      for name in self.drivers}
+        except db_exc.DBError as exc:
+            # It was there a moment ago.
+            raise exception.ConfigurationError(
+                f'The database can\'t be used: {str(exc).splitlines()[0]}'
+            ) from exc
+        for name, driver in self.drivers.items():
+            try:
+                driver.check(create=not stored[name])
+            except base.DriverError as exc:
+                LOG.error('Operations of the driver %s will fail until its '
+                          'repository can be used: %s', name, exc)
 
     def stop(self):
         """Stop claiming, give what runs ``[backup] shutdown_grace`` seconds
@@ -70,10 +102,12 @@ class Worker:
                                    self.conf.backup.shutdown_grace)
             for each in self._running.values():
                 each.hand_over()
+        self._sweeper.stop()
         self._threads[0].join()
         self._pool.shutdown()
         self._server.stop()
         self._server.wait()
+        self.notifier.close()
         self._ended.set()
         try:
             self.database.write(db_services.remove, self.identity)

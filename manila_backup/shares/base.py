@@ -54,3 +54,12 @@ class ShareSource(abc.ABC):
     @abc.abstractmethod
     def detach(self, share, operation_id):
         """Undo :meth:`attach`; harmless if there is nothing to undo."""
+
+    def snapshots(self):
+        """Iterate over what the source itself keeps of snapshots, finished
+        or not; what comes or goes meanwhile may be among it or not.
+
+        :returns: iterator of (share id, snapshot id, bool: whether it is
+            only what an unfinished attempt made of it).
+        """
+        return iter(())

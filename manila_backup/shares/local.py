@@ -127,14 +127,33 @@ class LocalShares(base.ShareSource):
 
     def remove_snapshot(self, share, snapshot_id, progress):
         """Remove a snapshot, and what unfinished attempts left of it."""
+        self.discard_snapshot(share, snapshot_id, progress)
+        _remove(self.snapshot_directory(share, snapshot_id), progress)
+
+    def discard_snapshot(self, share, snapshot_id, progress):
+        """Remove what unfinished attempts left of a snapshot."""
         folder = os.path.dirname(self.snapshot_directory(share, snapshot_id))
-        try:
-            names = os.listdir(folder)
-        except FileNotFoundError:
-            return
-        for name in names:
-            if name.partition('.')[0] == snapshot_id:
+        for name in _names(folder):
+            if name.startswith(f'{snapshot_id}.'):
                 _remove(os.path.join(folder, name), progress)
+
+    def snapshots(self):
+        folder = os.path.join(self.path, '.snapshots')
+        for share_id in _names(folder):
+            for name in _names(os.path.join(folder, share_id)):
+                snapshot_id, dot, _attempt = name.partition('.')
+                yield share_id, snapshot_id, bool(dot)
+
+
+def _names(folder):
+    """What is in a directory; nothing if it isn't there."""
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as exc:
+        raise base.ShareError(f'{folder} can\'t be read: '
+                              f'{exc.strerror}.') from exc
 
 
 def _remove(path, progress):

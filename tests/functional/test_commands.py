@@ -44,9 +44,21 @@ class BadConfiguration(testtools.TestCase):
                 self.assertIn(f'manila-backup-{command}: ', said)
                 self.assertIn(word, said)
 
+    def test_no_database(self):
+        for url in ('postgresql+psycopg2', 'mysql+pymysql'):
+            text = (f'[database]\nmax_retries = 1\nretry_interval = 0\n'
+                    f'connection = {url}://nobody@127.0.0.1:'
+                    f'{cloud.free_port()}/none\n')
+            for command in ('api', 'worker'):
+                status, said = self._run(command, text)
+                self.assertEqual(1, status, said)
+                self.assertNotIn('Traceback', said)
+                self.assertIn(f'manila-backup-{command}: The database can\'t '
+                              f'be used: ', said.splitlines()[-1])
+
     def test_help_at_each_level(self):
         for args in ((), ('db',), ('db', 'sync'), ('service', 'list'),
-                     ('operation', 'list')):
+                     ('operation', 'list'), ('repository', 'verify')):
             status, said = run('manage', *args, '--help')
             self.assertEqual(0, status)
             self.assertIn('usage', said)

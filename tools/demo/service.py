@@ -67,6 +67,7 @@ class Service:
         self.process = None
         #: Who makes the requests: admin is an administrator.
         self.user = 'admin'
+        self.microversion = MICROVERSION
 
     def start(self, timeout=60):
         self.state.mkdir()
@@ -141,7 +142,7 @@ class Service:
                 'Content-Type': 'application/json',
                 'Accept': 'application/json',
                 'X-Auth-Token': f'{self.user}:{PROJECT}',
-                'X-OpenStack-Manila-API-Version': MICROVERSION,
+                'X-OpenStack-Manila-API-Version': self.microversion,
             })
         # The service is on this machine: no proxy has a say in it.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

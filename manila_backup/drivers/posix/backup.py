@@ -36,12 +36,13 @@ class Backup:
     :param ignore: list of str, names in the share's root to pass over.
     """
 
-    def __init__(self, repository, place, attempt, options, processes,
-                 ignore, progress):
+    def __init__(self, repository, place, attempt, options, record,
+                 processes, ignore, progress):
         self.repository = repository
         self.place = place
         self.attempt = attempt
         self.options = options
+        self.record = record
         self.processes = processes
         self.ignore = frozenset(os.fsencode(name) for name in ignore)
         self.progress = progress
@@ -65,6 +66,7 @@ class Backup:
             'created_at': datetime.datetime.now(
                 datetime.timezone.utc).isoformat(),
             'options': self.options,
+            'record': self.record,
         }
         root = open_root(source, self.repository)
         try:
@@ -127,11 +129,8 @@ class Backup:
         """What earlier attempts left and this one can take over."""
         found = []
         with self.repository.share(self.place) as share:
-            for attempt in layout.attempts(share, self.place):
-                if attempt >= self.attempt:
-                    continue
-                one = former.Former.open(
-                    share, layout.partial_name(self.place, attempt))
+            for name in layout.take(share, self.place, self.attempt):
+                one = former.Former.open(share, name)
                 if one:
                     found.append(one)
         return found

@@ -188,6 +188,10 @@ def _remove_directory(name, parent, tick):
         raise
     try:
         _empty(fd, name, tick)
+    except FileNotFoundError:
+        # Someone else is removing it too, and was quicker just there.
+        time.sleep(0.01)
+        return False
     finally:
         os.close(fd)
     try:

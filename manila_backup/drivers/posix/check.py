@@ -104,7 +104,9 @@ class Examiner:
         try:
             fd = os.open(entry.name, store.READ, dir_fd=directory)
         except OSError as exc:
-            return f'unreadable ({exc.strerror})'
+            if exc.errno in errors.GONE:
+                return 'missing'
+            return errors.unreadable(exc)
         try:
             if content.digest(fd, entry.size, entry.extra,
                               self._tick) != entry.extra:
@@ -112,7 +114,7 @@ class Examiner:
         except content.Changed:
             return 'of another size'
         except OSError as exc:
-            return f'unreadable ({exc.strerror})'
+            return errors.unreadable(exc)
         finally:
             os.close(fd)
         return None
@@ -186,13 +188,27 @@ class _Verifier:
         if damage and len(self._damages) < _MOST:
             self._damages.append(f'"{errors.printable(path)}" is {damage}.')
 
+    def _guard(self, shown, function, *args):
+        """Examine one entry; that its disk lost it is a damage too."""
+        try:
+            function(*args)
+        except OSError as exc:
+            try:
+                self._say(shown, errors.unreadable(exc))
+            except OSError:
+                raise errors.failed('read in the repository', shown,
+                                    exc) from exc
+
     def _directories(self, span):
         for text in manifest.lines(self._found.fd, span):
             entry = manifest.parse(text)
-            fd = self._examiner.enter(entry.name)
-            self._say(entry.name, 'missing' if fd is None else
-                      self._examiner.attributes(fd, entry))
+            self._guard(entry.name, self._directory, entry)
             self._progress.advance(int(entry.name != beneath.ROOT), 0)
+
+    def _directory(self, entry):
+        fd = self._examiner.enter(entry.name)
+        self._say(entry.name, 'missing' if fd is None else
+                  self._examiner.attributes(fd, entry))
 
     def _block(self, span):
         for path, text, links in manifest.groups(self._found.fd, span):
@@ -200,7 +216,8 @@ class _Verifier:
                 continue
             entry = manifest.parse(text)
             if b'node' not in entry.lost:
-                self._entry(path, entry, links)
+                self._guard(beneath.join(path, entry.name), self._entry,
+                            path, entry, links)
             self._progress.advance(1 + len(links), entry.size if (
                 entry.kind == b'L') else 0)
 
@@ -232,10 +249,15 @@ def verify(repository, place, processes, progress):
     :returns: list of str, a sentence for each damage.
     """
     with repository.share(place) as share:
-        directory = layout.open_published(share, place)
+        if not layout.is_published(share, place):
+            return ['The backup is not in the repository.']
+        try:
+            directory = layout.open_published(share, place)
+        except base.DamagedBackup as exc:
+            return [str(exc)]
     try:
         try:
-            found = layout.open_manifest(directory)
+            found = layout.open_manifest(directory, place)
         except base.DamagedBackup as exc:
             return [str(exc)]
         try:
@@ -248,12 +270,21 @@ def verify(repository, place, processes, progress):
 
 def _verify(repository, directory, found, processes, progress):
     damages = _metadata(directory, found)
+    with os.scandir(directory) as entries:
+        damages.extend(
+            f'"{errors.printable(os.fsencode(entry.name))}" does not belong '
+            f'beside the backup\'s {layout.DATA}.' for entry in entries
+            if entry.name not in (layout.DATA, layout.METADATA,
+                                  manifest.NAME))
     progress.expect(found.entries, found.bytes)
     try:
         data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
     except OSError as exc:
-        return damages + [f'"{layout.DATA}" can\'t be opened: '
-                          f'{exc.strerror}.']
+        said = errors.failed('open the backup\'s', layout.DATA, exc,
+                             errors.kind(exc))
+        if not isinstance(said, base.DamagedBackup):
+            raise said from exc
+        return damages + [str(said)]
     try:
         for said in pool.run(processes, _Verifier(data, found, progress),
                              spans(found), progress):
@@ -263,7 +294,7 @@ def _verify(repository, directory, found, processes, progress):
             number = count(data, scratch, progress.check)
         finally:
             os.close(scratch)
-        if number > found.stored_entries:
+        if damages or number != found.stored_entries:
             damages.extend(_extras(data, found, progress))
     except manifest.Malformed as exc:
         damages.append(f'The manifest has a line that is not one: {exc}.')
@@ -280,8 +311,11 @@ def _metadata(directory, found):
     try:
         said = layout.read_metadata_text(directory)
     except OSError as exc:
-        return [f'The backup\'s {layout.METADATA} can\'t be read: '
-                f'{exc.strerror}.']
+        found = errors.failed('read the backup\'s', layout.METADATA, exc,
+                              errors.kind(exc))
+        if not isinstance(found, base.DamagedBackup):
+            raise found from exc
+        return [str(found)]
     if said != layout.metadata(found.about, found.totals, found.digest):
         return [f'The backup\'s {layout.METADATA} does not say what its '
                 'manifest says.']

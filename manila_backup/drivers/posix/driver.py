@@ -11,6 +11,7 @@ from manila_backup.drivers.posix import check
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import restore
+from manila_backup.drivers.posix import usage
 from manila_backup import exception
 
 
@@ -22,6 +23,8 @@ class PosixDriver(base.BackupDriver):
     :param ignore: list of str, names in a share's root that are neither
         backed up nor touched by a restore.
     """
+
+    LOCATION = 'posix', 'repository_path'
 
     def __init__(self, path, processes=2, ignore=()):
         self.path = path
@@ -48,13 +51,16 @@ class PosixDriver(base.BackupDriver):
             raise errors.failed('use the repository', self.path,
                                 exc) from exc
 
-    def check(self):
-        layout.initialise(self.path)
+    def check(self, create=False):
+        if create:
+            layout.initialise(self.path)
+        with self._open() as repository:
+            repository.check_writable()
 
-    def backup(self, place, attempt, source, options, progress):
+    def backup(self, place, attempt, source, options, record, progress):
         with self._open() as repository:
             return backup.Backup(
-                repository, place, attempt, options, self.processes,
+                repository, place, attempt, options, record, self.processes,
                 self.ignore, progress).run(source)
 
     def publish(self, place, attempt):
@@ -68,24 +74,24 @@ class PosixDriver(base.BackupDriver):
                 repository, place, self.processes, self.ignore,
                 progress).run(target)
 
-    def delete(self, place, attempt, progress):
+    def delete(self, place, progress):
         with self._open() as repository:
             with repository.share(place) as share:
                 if share is None:
                     return
-                self._delete(share, place, attempt, progress)
+                self._delete(share, place, progress)
             repository.tidy(place)
 
-    def _delete(self, share, place, attempt, progress):
+    def _delete(self, share, place, progress):
         name = layout.component(place.backup_id)
         files = _entries(share, place)
         progress.expect(files, 0)
         try:
-            layout.trash(share, name, place, attempt)
+            layout.trash(share, name, place)
         except OSError as exc:
             raise errors.failed('delete the backup', name, exc) from exc
         try:
-            layout.sweep(share, place, attempt,
+            layout.sweep(share, place, None,
                          lambda: progress.advance(1, 0))
         except OSError as exc:
             raise errors.failed('remove from the repository',
@@ -111,6 +117,29 @@ class PosixDriver(base.BackupDriver):
     def contents(self):
         with self._open() as repository:
             yield from repository.contents()
+
+    def describe(self, place):
+        with self._open() as repository:
+            with repository.share(place) as share:
+                directory = layout.open_published(share, place)
+            try:
+                found = layout.open_manifest(directory, place)
+                os.close(found.fd)
+            finally:
+                os.close(directory)
+            return base.Description(
+                found.about['created_at'], found.entries, found.bytes,
+                found.about.get('record'))
+
+    def unique_bytes(self, place, progress):
+        with self._open() as repository:
+            with repository.share(place) as share:
+                directory = layout.open_published(share, place)
+            try:
+                return usage.unique_bytes(repository, directory,
+                                          progress.check)
+            finally:
+                os.close(directory)
 
 
 def _entries(share, place):

@@ -13,6 +13,9 @@ _PASSING = frozenset((
     errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH,
     errno.ENOMEM, errno.ENFILE, errno.EMFILE, errno.EAGAIN, errno.EBUSY))
 
+# What a disk or a filesystem says of what it has lost.
+_BROKEN = frozenset((errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EILSEQ))
+
 _LONGEST = 400
 
 #: What open() says when a name is gone or has become something else.
@@ -23,16 +26,45 @@ def printable(path):
     """A path as one line of text, whatever bytes are in it.
 
     :param path: bytes, relative to the share's root.
-    :returns: str; what can't be printed is escaped, the middle of a very
-        long one left out.
+    :returns: str; what can't be printed is escaped as in Python, and so are
+        the backslash and the double quote, so that it can stand in those;
+        the middle of a very long one is left out.
     """
-    text = path.decode('utf-8', 'backslashreplace')
-    text = ''.join(c if c.isprintable() else
-                   c.encode('unicode_escape').decode() for c in text)
+    text = ''.join(map(_printable, path.decode('utf-8', 'surrogateescape')))
     if len(text) > _LONGEST:
         half = _LONGEST // 2
         text = f'{text[:half]}[...]{text[-half:]}'
     return text
+
+
+def _printable(char):
+    if '\udc80' <= char <= '\udcff':
+        return f'\\x{ord(char) - 0xdc00:02x}'     # not UTF-8
+    if char in '\\"':
+        return '\\' + char
+    return (char if char.isprintable()
+            else char.encode('unicode_escape').decode())
+
+
+def kind(exc):
+    """Which error it is that something of a backup can't be read: damage if
+    it is gone, something else, or lost by the disk; and not for want of
+    privileges, or for a reason that may pass.
+
+    :param exc: the OSError.
+    """
+    return (base.DamagedBackup if exc.errno in _BROKEN | GONE
+            else base.DriverError)
+
+
+def unreadable(exc):
+    """What to say of an entry that the disk has lost.
+
+    :raises OSError: it is ``exc``, and no sign of damage.
+    """
+    if exc.errno not in _BROKEN:
+        raise exc
+    return f'unreadable ({os.strerror(exc.errno)})'
 
 
 def failed(doing, path, exc, kind=base.DriverError):

@@ -5,6 +5,7 @@ The names are part of the format: repository-format.rst.
 """
 
 import contextlib
+import dataclasses
 import datetime
 import errno
 import json
@@ -26,7 +27,8 @@ METADATA = 'metadata.json'
 
 _LONGEST_ID = 180
 _PARTIAL = re.compile(r'\.partial\.(.+)\.(\d+)')
-_TRASH = re.compile(r'\.trash\.(.+)\.(\d+)\.[0-9a-f]{8}')
+_TAKEN = re.compile(r'\.taken\.(.+)\.(\d+)')
+_TRASH = re.compile(r'\.trash\.(.+)\.[0-9a-f]{8}')
 _RETRIES = 20
 
 
@@ -46,8 +48,8 @@ def partial_name(place, attempt):
     return f'.partial.{component(place.backup_id)}.{int(attempt)}'
 
 
-def _trash_name(backup_id, attempt):
-    return f'.trash.{backup_id}.{int(attempt)}.{os.urandom(4).hex()}'
+def _taken_name(place, attempt):
+    return f'.taken.{component(place.backup_id)}.{int(attempt)}'
 
 
 class Repository:
@@ -74,6 +76,16 @@ class Repository:
 
     def __exit__(self, *exc_info):
         os.close(self.fd)
+
+    def check_writable(self):
+        """Make sure that it can be written to.
+
+        :raises RepositoryUnavailable: it can't.
+        """
+        try:
+            os.close(beneath.scratch(self.fd))
+        except OSError as exc:
+            raise _unavailable(self.path, exc) from exc
 
     @property
     def identity(self):
@@ -138,13 +150,13 @@ def parse_name(project, share, name):
     if not name.startswith('.'):
         return base.Stored(base.Place(project, share, name),
                            base.StoredState.PUBLISHED)
-    for pattern, state in ((_PARTIAL, base.StoredState.PARTIAL),
-                           (_TRASH, base.StoredState.TRASH)):
-        match = pattern.fullmatch(name)
-        if match:
-            return base.Stored(base.Place(project, share, match[1]), state,
-                               int(match[2]))
-    return None
+    match = _PARTIAL.fullmatch(name) or _TAKEN.fullmatch(name)
+    if match:
+        return base.Stored(base.Place(project, share, match[1]),
+                           base.StoredState.PARTIAL, int(match[2]))
+    match = _TRASH.fullmatch(name)
+    return match and base.Stored(base.Place(project, share, match[1]),
+                                 base.StoredState.TRASH)
 
 
 def _subdirectories(root, path, dotted=False):
@@ -166,15 +178,35 @@ def _subdirectories(root, path, dotted=False):
         descent.close()
 
 
-def attempts(share, place):
-    """Attempt numbers of the unfinished work there is for a backup.
+def take(share, place, attempt):
+    """Put what earlier attempts left out of the reach of their workers.
+
+    From here on none of them can be published: files are about to be moved
+    out of them.
 
     :param share: int, descriptor of the share's directory.
-    :returns: list of int, highest first.
+    :param attempt: int, the attempt that takes over.
+    :returns: list of str, the names to take from, the latest first.
     """
-    return sorted((stored.attempt for _, stored in _dotted(share, place)
-                   if stored.state is base.StoredState.PARTIAL),
-                  reverse=True)
+    found = []
+    for name, stored in _dotted(share, place):
+        if (stored.state is not base.StoredState.PARTIAL
+                or stored.attempt >= attempt):
+            continue
+        taken = _taken_name(place, stored.attempt)
+        if name != taken:
+            try:
+                os.rename(name, taken, src_dir_fd=share, dst_dir_fd=share)
+            except OSError as exc:
+                if exc.errno in (errno.ENOENT, errno.ENOTEMPTY,
+                                 errno.EEXIST):
+                    # Just published; or it was taken before, and begun
+                    # again by a process that was late: nothing to be had.
+                    continue
+                raise
+        found.append((stored.attempt, taken))
+    os.fsync(share)
+    return [name for _, name in sorted(found, reverse=True)]
 
 
 def _dotted(share, place):
@@ -188,26 +220,27 @@ def _dotted(share, place):
     return found
 
 
-def sweep(share, place, attempt, tick=None):
+def sweep(share, place, attempt=None, tick=None):
     """Remove what attempts up to ``attempt`` left, and what deletions did.
 
+    :param attempt: int, or None for all attempts.
     :raises OSError: something stayed.
     """
     for name, stored in _dotted(share, place):
         if stored.state is base.StoredState.PARTIAL:
-            if stored.attempt > attempt:
+            if attempt is not None and stored.attempt > attempt:
                 continue
-            name = trash(share, name, place, attempt)
+            name = trash(share, name, place)
         if name:
             beneath.remove(name, share, tick)
 
 
-def trash(share, name, place, attempt):
+def trash(share, name, place):
     """Give something a name that says it is being removed.
 
     :returns: str, that name; or None if it isn't there.
     """
-    away = _trash_name(place.backup_id, attempt)
+    away = f'.trash.{place.backup_id}.{os.urandom(4).hex()}'
     try:
         os.rename(name, away, src_dir_fd=share, dst_dir_fd=share)
     except FileNotFoundError:
@@ -226,7 +259,7 @@ def prepare(repository, place, attempt):
         with repository.share(place, make=True) as share:
             try:
                 # Of the same attempt: can't be, unless it was handed twice.
-                left = trash(share, name, place, attempt)
+                left = trash(share, name, place)
                 if left:
                     beneath.remove(left, share)
                 os.mkdir(name, 0o700, dir_fd=share)
@@ -268,7 +301,8 @@ def open_published(share, place):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return os.open(name, beneath.DIRECTORY, dir_fd=share)
     except OSError as exc:
-        raise errors.failed('open the backup', name, exc) from exc
+        raise errors.failed('open the backup', name, exc,
+                            errors.kind(exc)) from exc
 
 
 def publish(share, place, attempt):
@@ -334,32 +368,43 @@ def read_metadata(fd):
             f'The backup\'s {METADATA} can\'t be read: {exc}.') from exc
 
 
-def open_manifest(fd):
+def open_manifest(fd, place):
     """The checked manifest of an opened backup.
 
-    :raises DamagedBackup: it is not as it was written.
+    :raises DamagedBackup: it is not as it was written, or another backup's.
     """
     try:
         source = os.open(manifest.NAME, os.O_RDONLY | os.O_NOFOLLOW
-                         | os.O_CLOEXEC, dir_fd=fd)
+                         | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
     except OSError as exc:
         raise errors.failed('open the backup\'s', manifest.NAME, exc,
-                            base.DamagedBackup) from exc
+                            errors.kind(exc)) from exc
     try:
-        return manifest.Manifest(source)
+        found = manifest.Manifest(source)
+        _check_place(found.about, place)
+        return found
     except (manifest.Malformed, ValueError, IndexError, AttributeError,
-            KeyError) as exc:
+            KeyError, TypeError) as exc:
         os.close(source)
         raise base.DamagedBackup(
             f'The backup\'s manifest is damaged: {exc}.') from exc
     except OSError as exc:
         os.close(source)
         raise errors.failed('read the backup\'s', manifest.NAME, exc,
-                            base.DamagedBackup) from exc
+                            errors.kind(exc)) from exc
+
+
+def _check_place(about, place):
+    for name, value in dataclasses.asdict(place).items():
+        if about[name] != value:
+            raise manifest.Malformed(
+                f'it is of a backup with {name} {about[name]!r}')
+    if not isinstance(about['created_at'], str):
+        raise manifest.Malformed('it does not say when it was made')
 
 
 def initialise(path):
-    """Make sure that a directory is a repository that can be written to.
+    """Make sure that a directory is a repository.
 
     :raises RepositoryUnavailable: it isn't, and is not empty either.
     """
@@ -381,7 +426,6 @@ def initialise(path):
                     'service.', retryable=False)
             _write_marker(fd)
         _check_marker(fd, path)
-        os.close(beneath.scratch(fd))
     except OSError as exc:
         raise _unavailable(path, exc) from exc
     finally:

@@ -50,14 +50,14 @@ class Restore:
             with self.repository.share(self.place) as share:
                 directory = layout.open_published(share, self.place)
             opened.append(directory)
-            found = layout.open_manifest(directory)
+            found = layout.open_manifest(directory, self.place)
             opened.append(found.fd)
             try:
                 data = os.open(layout.DATA, beneath.DIRECTORY,
                                dir_fd=directory)
             except OSError as exc:
                 raise errors.failed('open the backup\'s', layout.DATA, exc,
-                                    base.DamagedBackup) from exc
+                                    errors.kind(exc)) from exc
             opened.append(data)
             root = backup.open_root(target, self.repository)
             opened.append(root)

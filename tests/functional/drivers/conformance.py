@@ -5,6 +5,7 @@ A test class derives from :class:`Conformance` and says how to make its
 driver and where that keeps a backup's tree.
 """
 
+import datetime
 import multiprocessing
 import os
 import pickle
@@ -89,7 +90,7 @@ class Base(unittest.TestCase):
         self.source = self.make('source')
         self.target = self.make('target')
         self.driver = self.make_driver()
-        self.driver.check()
+        self.driver.check(create=True)
 
     def make(self, name):
         path = os.path.join(self.scratch, name)
@@ -97,11 +98,11 @@ class Base(unittest.TestCase):
         return path
 
     def backup(self, to=None, attempt=1, options=None, source=None,
-               still=True):
+               record=None, still=True):
         to = to or place()
         counted = progress.Progress()
         report = self.driver.backup(to, attempt, source or self.source,
-                                    options or {}, counted)
+                                    options or {}, record, counted)
         self.driver.publish(to, attempt)
         if still:
             done, size, files, total = counted.read()
@@ -113,8 +114,8 @@ class Base(unittest.TestCase):
                                    target or self.target,
                                    progress.Progress())
 
-    def delete(self, what=None, attempt=9):
-        self.driver.delete(what or place(), attempt, progress.Progress())
+    def delete(self, what=None):
+        self.driver.delete(what or place(), progress.Progress())
 
     def verify(self, what=None):
         return self.driver.verify(what or place(), progress.Progress())
@@ -227,7 +228,8 @@ class Conformance(Base):
 
     def test_nothing_is_visible_before_it_is_published(self):
         trees.many(self.source, 2, 3)
-        self.driver.backup(place(), 3, self.source, {}, progress.Progress())
+        self.driver.backup(place(), 3, self.source, {}, None,
+                           progress.Progress())
         self.assertEqual([('partial', 3)], self.states())
         with self.assertRaises(base.DriverError):
             self.restore()
@@ -241,7 +243,8 @@ class Conformance(Base):
     def test_discard_takes_only_what_was_not_published(self):
         trees.many(self.source, 2, 3)
         self.backup(place(1))
-        self.driver.backup(place(2), 2, self.source, {}, progress.Progress())
+        self.driver.backup(place(2), 2, self.source, {}, None,
+                           progress.Progress())
         self.driver.discard(place(2), 1)
         self.assertEqual([('partial', 2), ('published', None)],
                          sorted(self.states(), key=str))
@@ -249,6 +252,85 @@ class Conformance(Base):
         self.driver.discard(place(2), 2)
         self.driver.discard(place(1), 9)
         self.assertEqual([('published', None)], self.states())
+
+    def test_contents_say_whose_and_how_far(self):
+        trees.many(self.source, 2, 3)
+        self.backup(place(1))
+        elsewhere = base.Place('another', 'share-2', place(2).backup_id)
+        self.driver.backup(elsewhere, 4, self.source, {}, None,
+                           progress.Progress())
+        self.assertEqual(
+            {base.Stored(place(1), base.StoredState.PUBLISHED),
+             base.Stored(elsewhere, base.StoredState.PARTIAL, 4)},
+            set(self.driver.contents()))
+
+    def test_delete_removes_every_attempt(self):
+        # Their numbers are another operation's, and mean nothing to it.
+        trees.many(self.source, 2, 3)
+        self.driver.backup(place(), 7, self.source, {}, None,
+                           progress.Progress())
+        self.driver.backup(place(2), 7, self.source, {}, None,
+                           progress.Progress())
+        self.delete()
+        self.assertEqual([place(2)], [stored.place for stored in
+                                      self.driver.contents()])
+
+    def test_discard_completes_a_killed_delete(self):
+        trees.many(self.source, 20, 40)
+        self.backup(place(1))
+        self.backup(place(2))
+        process = Process(self.driver.delete, place(1))
+        process.wait_for_files(200)
+        process.kill()
+        self.driver.discard(place(1), 0)
+        self.assertEqual([base.Stored(place(2), base.StoredState.PUBLISHED)],
+                         list(self.driver.contents()))
+        self.assertEqual([], self.verify(place(2)))
+
+    def test_removed_by_several_at_once(self):
+        trees.many(self.source, 20, 40)
+        self.driver.backup(place(), 3, self.source, {}, None,
+                           progress.Progress())
+
+        def discard(_):
+            self.driver.discard(place(), 3)
+
+        for each in [Process(discard) for _ in range(4)]:
+            self.assertIsNone(each.result())
+        self.assertEqual([], self.states())
+
+    def test_a_description(self):
+        trees.many(self.source, 2, 3)
+        record = {'version': 1, 'backup': {'name': 'n\u00e4me \U0001f4be',
+                                           'size': 3}, 'share': None}
+        began = datetime.datetime.now(datetime.timezone.utc)
+        report = self.backup(record=record)
+        said = self.driver.describe(place())
+        self.assertEqual((report.files, report.bytes, record),
+                         (said.files, said.bytes, said.record))
+        self.assertLessEqual(
+            began, datetime.datetime.fromisoformat(said.created_at))
+        self.backup(place(2))
+        self.assertIsNone(self.driver.describe(place(2)).record)
+
+    def test_a_description_of_nothing(self):
+        with self.assertRaises(base.DriverError):
+            self.driver.describe(place())
+        self.driver.backup(place(), 1, self.source, {}, None,
+                           progress.Progress())
+        with self.assertRaises(base.DriverError):
+            self.driver.describe(place())
+
+    def test_room_of_its_own(self):
+        trees.write(os.path.join(self.source, 'large'), os.urandom(1 << 20))
+        os.link(os.path.join(self.source, 'large'),
+                os.path.join(self.source, 'again'))
+        self.backup()
+        found = self.driver.unique_bytes(place(), progress.Progress())
+        if found is None:
+            self.skipTest('this driver can not tell')
+        self.assertGreaterEqual(found, 1 << 20)
+        self.assertLess(found, 2 << 20)
 
     def test_delete_leaves_other_backups_whole(self):
         trees.everything(self.source)
@@ -278,14 +360,14 @@ class Conformance(Base):
                           base.Place('p', 's', bad)):
                 with self.subTest(where=where):
                     with self.assertRaises(base.DriverError):
-                        self.driver.backup(where, 1, self.source, {},
+                        self.driver.backup(where, 1, self.source, {}, None,
                                            progress.Progress())
                     with self.assertRaises(base.DriverError):
                         self.driver.discard(where, 1)
 
     def test_a_driver_can_be_pickled(self):
         copy = pickle.loads(pickle.dumps(self.driver))
-        copy.check()
+        copy.check(create=True)
 
     # -- errors
 
@@ -332,6 +414,29 @@ class Conformance(Base):
         said = self.damaged(lambda data: os.truncate(
             os.path.join(data, 'd0', 'f1'), 1))
         self.assertIn('"d0/f1"', said)
+
+    def test_a_backup_that_is_not_there(self):
+        self.assertEqual(1, len(self.verify()))
+        self.driver.backup(place(), 1, self.source, {}, None,
+                           progress.Progress())
+        self.assertEqual(1, len(self.verify()))
+
+    def test_a_file_for_another(self):
+        def change(data):
+            os.unlink(os.path.join(data, 'd2', 'f0'))
+            trees.write(os.path.join(data, 'd2', 'stowaway'), b'')
+        said = self.damaged(change)
+        self.assertIn('"d2/f0"', said)
+        self.assertIn('"d2/stowaway"', said)
+
+    def test_names_of_any_bytes_are_told(self):
+        def change(data):
+            os.unlink(os.path.join(os.fsencode(data),
+                                   b'\xff"\\\n\x1b[31m\xe2\x80\xae'))
+        trees.write(os.path.join(os.fsencode(self.source),
+                                 b'\xff"\\\n\x1b[31m\xe2\x80\xae'), b'x')
+        said = self.damaged(change)
+        self.assertIn(r'"\xff\"\\\n\x1b[31m\u202e" is missing', said)
 
     def test_a_file_removed(self):
         said = self.damaged(lambda data: os.unlink(
@@ -385,7 +490,7 @@ class Conformance(Base):
         numbers = random.Random(5)
         for attempt in range(1, 7):
             process = Process(self.driver.backup, place(), attempt,
-                              self.source, {})
+                              self.source, {}, None)
             process.wait_for_files(numbers.randrange(800))
             process.kill()
             self.assertNotIn('published', str(self.states()))
@@ -411,7 +516,8 @@ class Conformance(Base):
 
     def test_copiers_die_with_their_operation(self):
         trees.many(self.source, 30, 60)
-        process = Process(self.driver.backup, place(), 1, self.source, {})
+        process = Process(self.driver.backup, place(), 1, self.source, {},
+                          None)
         process.wait_for_files(100)
         process.kill()
         time.sleep(0.05)
@@ -424,7 +530,7 @@ class Conformance(Base):
         late = progress.Progress(context=FORK)
         late.extend(-1)
         worker = FORK.Process(target=self.driver.backup, args=(
-            place(), 1, self.source, {}, late))
+            place(), 1, self.source, {}, None, late))
         worker.start()
         worker.join()
         self.assertEqual(progress.FENCED_EXIT, worker.exitcode)
@@ -433,7 +539,7 @@ class Conformance(Base):
     def test_a_killed_delete_is_completed(self):
         trees.many(self.source, 20, 40)
         self.backup()
-        process = Process(self.driver.delete, place(), 8)
+        process = Process(self.driver.delete, place())
         process.wait_for_files(200)
         process.kill()
         self.assertNotIn('published', str(self.states()))

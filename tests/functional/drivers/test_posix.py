@@ -10,6 +10,7 @@ import subprocess
 from unittest import mock
 
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import system
@@ -52,7 +53,7 @@ class PosixTest(PosixMixin, conformance.Base):
         other = self.make('other')
         trees.write(os.path.join(other, 'file'), b'')
         with self.assertRaisesRegex(base.RepositoryUnavailable, 'neither'):
-            driver.PosixDriver(other).check()
+            driver.PosixDriver(other).check(create=True)
         self.assertEqual(['file'], os.listdir(other))
 
     def test_an_empty_directory_is_only_used_by_the_check(self):
@@ -60,7 +61,7 @@ class PosixTest(PosixMixin, conformance.Base):
         os.mkdir(os.path.join(other, 'lost+found'))
         fresh = driver.PosixDriver(other)
         for run in (lambda: fresh.backup(conformance.place(), 1, self.source,
-                                         {}, progress.Progress()),
+                                         {}, None, progress.Progress()),
                     lambda: fresh.publish(conformance.place(), 1),
                     lambda: fresh.discard(conformance.place(), 1),
                     lambda: list(fresh.contents())):
@@ -68,15 +69,15 @@ class PosixTest(PosixMixin, conformance.Base):
                                         'not mounted'):
                 run()
         self.assertEqual(['lost+found'], os.listdir(other))
-        fresh.check()
-        fresh.check()
+        fresh.check(create=True)
+        fresh.check(create=True)
         self.assertEqual([], list(fresh.contents()))
 
     def test_a_repository_of_a_later_release(self):
         with open(os.path.join(self.repository, layout.MARKER), 'w') as out:
             json.dump({'format': 2}, out)
         with self.assertRaisesRegex(base.RepositoryUnavailable, 'format 2'):
-            self.driver.check()
+            self.driver.check(create=True)
 
     def test_a_repository_that_inherits_is_not_inherited_from(self):
         os.setxattr(self.repository, trees.ACL_DEFAULT, trees.AN_ACL)
@@ -127,15 +128,89 @@ class PosixTest(PosixMixin, conformance.Base):
         self.assertEqual({'share_name': 'mine', 'x': '1'}, found['options'])
         self.assertEqual(report.bytes, found['bytes'])
 
+    def test_backups_that_changed_places(self):
+        trees.many(self.source, 2, 3)
+        for number in (1, 2):
+            self.backup(conformance.place(number))
+        one, two = (os.path.dirname(self.data(conformance.place(number)))
+                    for number in (1, 2))
+        os.rename(one, one + '.')
+        os.rename(two, one)
+        os.rename(one + '.', two)
+        for number in (1, 2):
+            place = conformance.place(number)
+            self.assertIn('backup_id',
+                          ' '.join(self.verify(place)))
+            for function in (self.restore, self.driver.describe):
+                with self.assertRaises(base.DamagedBackup):
+                    function(place)
+
+    def test_what_is_beside_the_data(self):
+        self.backup()
+        trees.write(os.path.join(os.path.dirname(
+            self.data(conformance.place())), 'x'), b'')
+        self.assertIn('"x"', ' '.join(self.verify()))
+
+    def test_a_manifest_without_a_record(self):
+        trees.many(self.source, 2, 3)
+        whole = backup.Backup._finish
+
+        def finish(run, directory, about):
+            # As it was before there were records.
+            del about['record']
+            return whole(run, directory, about)
+
+        with mock.patch.object(backup.Backup, '_finish', finish):
+            self.backup()
+        self.assertEqual([], self.verify())
+        self.assertIsNone(self.driver.describe(conformance.place()).record)
+        self.restore()
+        self.assertSame(self.source, self.target)
+
+    def test_what_can_not_be_read_now_is_no_damage(self):
+        mine = self.unprivileged()
+        trees.many(self.source, 1, 1)
+        place = conformance.place()
+        self.as_user(mine.backup, place, 1, self.source, {}, None)
+        mine.publish(place, 1)
+        self.assertEqual([], self.as_user(mine.verify, place))
+        above = os.path.join(mine.path, 'project', 'share-1',
+                             place.backup_id)
+        for name in ('data/d0/f0', 'data/d0', 'data', 'manifest',
+                     'metadata.json', '.'):
+            path = os.path.join(above, name)
+            os.chown(path, 0, 0)
+            os.chmod(path, 0o700)
+            with self.assertRaisesRegex(base.DriverError,
+                                        'Permission') as caught:
+                self.as_user(mine.verify, place)
+            self.assertNotIsInstance(caught.exception, base.DamagedBackup)
+            os.chown(path, 4711, 4711)
+
+    def test_room_shared_with_other_backups_is_not_its_own(self):
+        trees.write(os.path.join(self.source, 'f'), os.urandom(1 << 20))
+        for number in (1, 2):
+            self.backup(conformance.place(number))
+        one, two = (os.path.join(self.data(conformance.place(number)), 'f')
+                    for number in (1, 2))
+        os.unlink(two)
+        os.link(one, two)
+        for number in (1, 2):
+            self.assertLess(self.driver.unique_bytes(
+                conformance.place(number), progress.Progress()), 1 << 18)
+        self.delete(conformance.place(1))
+        self.assertGreater(self.driver.unique_bytes(
+            conformance.place(2), progress.Progress()), 1 << 20)
+
     # -- errors
 
     def test_a_full_repository(self):
         trees.many(self.source, 4, 50, size=400_000)
         full = driver.PosixDriver(self.loop(16 << 20))
-        full.check()
+        full.check(create=True)
         with self.assertRaisesRegex(base.DriverError,
                                     '"d.*No space left') as caught:
-            full.backup(conformance.place(), 1, self.source, {},
+            full.backup(conformance.place(), 1, self.source, {}, None,
                         progress.Progress())
         self.assertFalse(caught.exception.retryable)
         full.discard(conformance.place(), 1)
@@ -153,13 +228,13 @@ class PosixTest(PosixMixin, conformance.Base):
         large = os.urandom(3000)
         os.setxattr(os.path.join(self.source, 'f'), 'user.large', large)
         small = driver.PosixDriver(self.loop(16 << 20))
-        small.check()
+        small.check(create=True)
         path = os.path.join(self.source, 'f')
         try:
             os.setxattr(path, 'user.larger', os.urandom(900))
         except OSError:
             pass
-        report = small.backup(conformance.place(), 1, self.source, {},
+        report = small.backup(conformance.place(), 1, self.source, {}, None,
                               progress.Progress())
         small.publish(conformance.place(), 1)
         self.assertEqual(1, report.problem_count, report)
@@ -187,7 +262,7 @@ class PosixTest(PosixMixin, conformance.Base):
         trees.many(self.source, 20, 40)
         process = conformance.Process(self.driver.backup,
                                       conformance.place(), 1, self.source,
-                                      {})
+                                      {}, None)
         process.wait_for_files(500)
         process.kill()
         report = self.backup(attempt=2)
@@ -203,7 +278,7 @@ class PosixTest(PosixMixin, conformance.Base):
     def test_what_changed_since_is_not_taken_over(self):
         trees.many(self.source, 3, 4)
         path = os.path.join(self.source, 'd1', 'f1')
-        self.driver.backup(conformance.place(), 1, self.source, {},
+        self.driver.backup(conformance.place(), 1, self.source, {}, None,
                            progress.Progress())
         st = os.stat(path)
         trees.write(path, b'!' * st.st_size, st.st_mtime_ns)
@@ -218,7 +293,7 @@ class PosixTest(PosixMixin, conformance.Base):
               mock.patch.object(layout, 'write_metadata',
                                 side_effect=base.DriverError('cut')),
               self.assertRaisesRegex(base.DriverError, 'cut')):
-            self.driver.backup(conformance.place(), 2, self.source, {},
+            self.driver.backup(conformance.place(), 2, self.source, {}, None,
                                progress.Progress())
         left = os.path.join(os.path.dirname(os.path.dirname(self.data(
             conformance.place()))),
@@ -230,11 +305,29 @@ class PosixTest(PosixMixin, conformance.Base):
         self.assertEqual(st.st_size, report.stored_bytes)
         self.assertEqual([], self.verify())
 
+    def test_an_attempt_taken_over_can_not_be_published(self):
+        # Not even if its worker was frozen just before it would have been,
+        # and whoever took it over died.
+        trees.many(self.source, 20, 40)
+        self.driver.backup(conformance.place(), 1, self.source, {}, None,
+                           progress.Progress())
+        process = conformance.Process(self.driver.backup,
+                                      conformance.place(), 2, self.source,
+                                      {}, None)
+        process.wait_for_files(200)
+        process.kill()
+        with self.assertRaises(base.DriverError):
+            self.driver.publish(conformance.place(), 1)
+        report = self.backup(attempt=3)
+        self.assertLess(report.stored_bytes, report.bytes / 2)
+        self.assertEqual([('published', None)], self.states())
+        self.assertEqual([], self.verify())
+
     def test_a_frozen_attempt_thaws_too_late(self):
         trees.many(self.source, 20, 40)
         process = conformance.Process(self.driver.backup,
                                       conformance.place(), 1, self.source,
-                                      {})
+                                      {}, None)
         process.wait_for_files(200)
         process.signal(signal.SIGSTOP)
         self.backup(attempt=2)
@@ -267,7 +360,7 @@ class PosixTest(PosixMixin, conformance.Base):
         for one in (path, self.source, self.target):
             os.chown(one, 4711, 4711)
         mine = driver.PosixDriver(path, 2)
-        self.as_user(lambda _: mine.check())
+        self.as_user(lambda _: mine.check(create=True))
         return mine
 
     def test_as_an_ordinary_user(self):
@@ -281,7 +374,7 @@ class PosixTest(PosixMixin, conformance.Base):
         os.setxattr(os.path.join(self.source, 'd1', 'f0'), 'user.x', b'x')
         os.chmod(os.path.join(self.source, 'd1', 'f0'), 0o444)
         place = conformance.place()
-        report = self.as_user(mine.backup, place, 1, self.source, {})
+        report = self.as_user(mine.backup, place, 1, self.source, {}, None)
         self.assertEqual((), report.problems)
         mine.publish(place, 1)
         self.assertEqual([], self.as_user(mine.verify, place))
@@ -290,7 +383,7 @@ class PosixTest(PosixMixin, conformance.Base):
             self.assertSame(self.source, self.target)
             os.chmod(os.path.join(self.target, 'd0'), 0)
             trees.write(os.path.join(self.target, 'd2', 'f1'), b'')
-        self.as_user(mine.delete, place, 2)
+        self.as_user(mine.delete, place)
         self.assertEqual([], list(mine.contents()))
 
     def test_what_an_ordinary_user_can_not_keep_is_told(self):
@@ -302,7 +395,7 @@ class PosixTest(PosixMixin, conformance.Base):
         os.link(at + 'device', at + 'same device')
         os.symlink('x', at + 'link')
         place = conformance.place()
-        report = self.as_user(mine.backup, place, 1, self.source, {})
+        report = self.as_user(mine.backup, place, 1, self.source, {}, None)
         mine.publish(place, 1)
         said = ' '.join(report.problems)
         self.assertEqual(3, report.problem_count, said)
@@ -326,4 +419,4 @@ class PosixTest(PosixMixin, conformance.Base):
         with self.assertRaisesRegex(base.DriverError,
                                     '"secret": Permission denied'):
             self.as_user(mine.backup, conformance.place(), 1, self.source,
-                         {})
+                         {}, None)

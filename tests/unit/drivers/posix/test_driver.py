@@ -32,9 +32,11 @@ class NameTest(testtools.TestCase):
         for name, state, attempt in (
                 ('b-1', base.StoredState.PUBLISHED, None),
                 ('.partial.b-1.12', base.StoredState.PARTIAL, 12),
-                ('.trash.b-1.3.0a1b2c3d', base.StoredState.TRASH, 3)):
+                ('.taken.b-1.3', base.StoredState.PARTIAL, 3),
+                ('.trash.b-1.0a1b2c3d', base.StoredState.TRASH, None)):
             self.assertEqual(
                 base.Stored(base.Place('p', 's', 'b-1'), state, attempt),
                 layout.parse_name('p', 's', name))
-        for name in ('.other', '.partial.b', '.partial..1', '.trash.b.1'):
+        for name in ('.other', '.partial.b', '.partial..1', '.trash.b.1',
+                     '.taken.b'):
             self.assertIsNone(layout.parse_name('p', 's', name))

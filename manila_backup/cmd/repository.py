@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""manila-backup-manage repository: what the repositories hold."""
+
+import json
+import sys
+
+from manila_backup.cmd import common
+
+
+class _Tools:
+    """What the commands work with.
+
+    :param driver: str, to have only that driver.
+    :param location: str, another repository to look at than the configured
+        one; of the driver named, or of the default one.
+    """
+
+    def __init__(self, conf, driver=None, location=None):
+        from manila_backup import exception
+        from manila_backup.operations import plugins
+
+        if location:
+            driver = driver or conf.backup.enabled_drivers[0]
+            option = plugins.location(conf, driver)
+            conf.set_override(option[1], location, option[0])
+        self.conf = conf
+        self.database = common.connect(conf)
+        self.drivers = plugins.drivers(conf)
+        if driver:
+            if driver not in self.drivers:
+                raise exception.ConfigurationError(
+                    f'The driver {driver!r} is not in [backup] '
+                    f'enabled_drivers.')
+            self.drivers = {driver: self.drivers[driver]}
+        self.source = plugins.share_source(conf)
+
+    def turn(self):
+        """Take the turn that sweeps and imports take; a context manager.
+
+        :raises ConfigurationError: another process has it.
+        """
+        from manila_backup import exception
+        from manila_backup.operations import sweep
+        from manila_backup.operations import turn
+
+        found = turn.Turn(sweep.TURN, self.conf, self.database)
+        if not found.take():
+            with found:
+                raise exception.ConfigurationError(
+                    f'{found.taken_by() or "Another process"} is sweeping or '
+                    f'importing right now; try again later.')
+        return found
+
+
+def _told(function):
+    """Have what goes wrong told in one line."""
+    def run(conf):
+        from manila_backup import exception
+
+        # Names of files are printable, but perhaps not on this terminal.
+        sys.stdout.reconfigure(errors='backslashreplace')
+        try:
+            return function(conf)
+        except exception.LeaseLost:
+            raise exception.ConfigurationError(
+                'The database was not reachable for too long, and another '
+                'process has taken over.') from None
+        except exception.WorkFailed as exc:
+            raise exception.ConfigurationError(str(exc)) from exc
+
+    return run
+
+
+@_told
+def _list(conf):
+    from manila_backup.operations import audit
+
+    tools = _Tools(conf)
+    common.show(conf, ('project_id', 'share_id', 'backup_id', 'driver',
+                       'created_at', 'files', 'bytes', 'unique_bytes',
+                       'known', 'status', 'problem'),
+                list(audit.Audit(tools.database, tools.drivers).list()))
+
+
+@_told
+def _sweep(conf):
+    import contextlib
+    import dataclasses
+
+    from manila_backup.operations import process
+    from manila_backup.operations import sweep
+
+    tools = _Tools(conf)
+    process.prepare([*tools.drivers.values(), tools.source])
+    with (contextlib.nullcontext() if conf.command.dry_run
+          else tools.turn()) as turn:
+        found = list(sweep.Sweep(tools, turn, conf.command.unknown).run())
+    common.show(conf, [field.name for field in
+                       dataclasses.fields(sweep.Finding)],
+                [dataclasses.asdict(each) for each in found])
+    return int(any(each.done == 'failed' for each in found))
+
+
+@_told
+def _verify(conf):
+    import dataclasses
+
+    from manila_backup.operations import audit
+
+    command = conf.command
+    if bool(command.backup_ids) == bool(command.all or command.project):
+        raise SystemExit('manila-backup-manage repository verify: say which: '
+                         'backups by their ids, --all or --project')
+    tools = _Tools(conf)
+    checks = audit.Audit(tools.database, tools.drivers)
+    targets = (checks.named(command.backup_ids) if command.backup_ids
+               else checks.all(command.project))
+    found = []
+    for target in targets:
+        verdict = (target if isinstance(target, audit.Verdict)
+                   else checks.verify(target, not command.dry_run))
+        found.append(verdict)
+        if command.format == 'table':
+            _say(verdict)
+    if command.format == 'json':
+        print(json.dumps([dataclasses.asdict(each) for each in found],
+                         indent=2))
+    asked = audit.GONE if command.backup_ids else None
+    return int(any(each.result in (audit.DAMAGED, audit.FAILED, asked)
+                   for each in found))
+
+
+def _say(verdict):
+    print(f'{verdict.backup_id} {verdict.result}'
+          f'{", its status is error now" if verdict.marked else ""}')
+    for damage in verdict.damages:
+        print(f'    {damage}')
+    sys.stdout.flush()
+
+
+@_told
+def _export(conf):
+    from manila_backup.db import backups as db_backups
+    from manila_backup.db import shares as db_shares
+    from manila_backup import exception
+    from manila_backup.operations import audit
+    from manila_backup.operations import records
+
+    def read(conn):
+        row = db_backups.get(conn, conf.command.backup_id)
+        return row and records.of_rows(row, db_shares.get(conn,
+                                                          row.share_id))
+
+    tools = _Tools(conf)
+    record = tools.database.read(read)
+    if record is None:
+        checks = audit.Audit(tools.database, tools.drivers)
+        for target in checks.named([conf.command.backup_id]):
+            if isinstance(target, audit.Target):
+                said = tools.drivers[target.driver].describe(target.place)
+                record = records.valid(said.record, target.place)
+    if record is None:
+        raise exception.ConfigurationError(
+            f'Neither the database nor a repository has a record of backup '
+            f'{conf.command.backup_id}.')
+    print(json.dumps(record, indent=2))
+
+
+@_told
+def _import(conf):
+    import dataclasses
+
+    from manila_backup.operations import audit
+    from manila_backup.operations import imports
+
+    command = conf.command
+    tools = _Tools(conf, command.driver, command.repository)
+    work = imports.Import(conf, tools.database, tools.drivers, tools.source,
+                          command.dry_run)
+    with tools.turn() as turn:
+        found = []
+        if command.record:
+            found.append(_import_record(tools, work, command.record))
+        else:
+            checks = audit.Audit(tools.database, tools.drivers)
+            for name, place in checks.published():
+                turn.keep()
+                found.append(work.one(name, place))
+    common.show(conf, [field.name for field in
+                       dataclasses.fields(imports.Outcome)],
+                [dataclasses.asdict(each) for each in found])
+    return int(any(each.result == 'refused' for each in found))
+
+
+def _import_record(tools, work, path):
+    from manila_backup.drivers import base
+    from manila_backup import exception
+    from manila_backup.operations import records
+
+    try:
+        with open(0 if path == '-' else path, encoding='utf-8') as source:
+            record = json.load(source)
+        backup = record['backup']
+        place = base.Place(backup['project_id'], backup['share_id'],
+                           backup['id'])
+        if records.valid(record, place) is None:
+            raise ValueError('it is no record of a backup')
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise exception.ConfigurationError(
+            f'The record {path} can\'t be used: {exc}') from exc
+    name = backup['backup_type']
+    if name not in tools.drivers:
+        name = next(iter(tools.drivers))
+    return work.one(name, place, record)
+
+
+def add_parsers(subparsers):
+    """Add the commands to those of manila-backup-manage."""
+    commands = common.category(subparsers, 'repository',
+                               'What the repositories hold.')
+    common.listing(commands, _list,
+                   'List the finished backups in the repositories, with how '
+                   'much room each takes for itself.')
+
+    sweep = common.listing(
+        commands, _sweep, 'Remove what no operation owns: what dead attempts '
+        'and interrupted deletions have left.', name='sweep')
+    sweep.add_argument('--dry-run', action='store_true',
+                       help='only tell what would be removed')
+    sweep.add_argument('--unknown', action='store_true',
+                       help='also remove what this database has never heard '
+                       'of: FINISHED BACKUPS that could be imported, and '
+                       'what other services with the same repository make')
+
+    verify = common.listing(
+        commands, _verify, 'Re-read backups and compare them with what was '
+        'recorded. Those that are damaged get the status error.',
+        name='verify')
+    verify.add_argument('backup_ids', nargs='*', metavar='BACKUP_ID')
+    verify.add_argument('--all', action='store_true',
+                        help='all backups, also those in the repositories '
+                        'that the database does not know')
+    verify.add_argument('--project', metavar='PROJECT_ID',
+                        help='all backups of a project')
+    verify.add_argument('--dry-run', action='store_true',
+                        help='change no status')
+
+    export = common.command(
+        commands, 'export', _export, 'Print the record of a backup as JSON, '
+        'for "repository import --record" in another database.')
+    export.add_argument('backup_id', metavar='BACKUP_ID')
+
+    import_ = common.listing(
+        commands, _import, 'Give rows to the backups that are in a '
+        'repository and not in the database.', name='import')
+    import_.add_argument('--repository', metavar='PATH',
+                         help='the repository to read, if it is not the '
+                         'configured one')
+    import_.add_argument('--driver', metavar='NAME',
+                         help='only what this backup driver has')
+    import_.add_argument('--record', metavar='FILE',
+                         help='only the backup that "repository export" '
+                         'printed this of; - is the standard input')
+    import_.add_argument('--dry-run', action='store_true',
+                         help='only tell what would be imported')

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looking at what the repositories hold: what there is, and is it sound?"""
+
+import dataclasses
+
+from manila_backup.db import backups as db_backups
+from manila_backup.db import operations as db_operations
+from manila_backup.db import rows
+from manila_backup.drivers import base as drivers
+from manila_backup.drivers import progress
+from manila_backup import exception
+from manila_backup import states
+
+_Backup = states.Backup
+
+SOUND, DAMAGED, FAILED, GONE = 'sound', 'damaged', 'failed', 'gone'
+
+# How many damages a fail_reason names; the command names them all.
+_NAMED = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A backup to look at.
+
+    :ivar driver: str, the name of its driver.
+    :ivar status: str, its status in the database; None if it is not there.
+    """
+
+    driver: str
+    place: drivers.Place
+    status: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What came of looking at a backup.
+
+    :ivar result: SOUND; DAMAGED; FAILED, if it could not be told; or GONE,
+        if it was deleted meanwhile or there never was one.
+    :ivar damages: list of str, a sentence for each, or for what failed.
+    :ivar marked: bool, whether its status was set to ``error`` for it.
+    """
+
+    backup_id: str
+    result: str
+    damages: list
+    marked: bool = False
+    project_id: str | None = None
+    share_id: str | None = None
+    driver: str | None = None
+
+
+class Audit:
+    """Of all repositories, against the database.
+
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param enabled: dict of name to driver.
+    """
+
+    def __init__(self, database, enabled):
+        self._database = database
+        self._drivers = enabled
+
+    def published(self):
+        """The finished backups in the repositories; each once, also where
+        several drivers have one repository.
+
+        :returns: iterator of (driver's name, place).
+        """
+        seen = set()
+        for name, driver in self._drivers.items():
+            for stored in driver.contents():
+                if (stored.state is drivers.StoredState.PUBLISHED
+                        and stored.place not in seen):
+                    seen.add(stored.place)
+                    yield name, stored.place
+
+    def list(self):
+        """Describe every finished backup in the repositories.
+
+        :returns: iterator of dicts.
+        """
+        for name, place in self.published():
+            status = self._database.read(
+                db_backups.statuses, [place.backup_id]).get(place.backup_id)
+            found = {'project_id': place.project_id,
+                     'share_id': place.share_id,
+                     'backup_id': place.backup_id, 'driver': name,
+                     'created_at': None, 'files': None, 'bytes': None,
+                     'unique_bytes': None, 'known': status is not None,
+                     'status': status, 'problem': None}
+            driver = self._drivers[name]
+            try:
+                found['unique_bytes'] = driver.unique_bytes(
+                    place, progress.Progress())
+                said = driver.describe(place)
+                found.update(created_at=said.created_at, files=said.files,
+                             bytes=said.bytes)
+            except exception.WorkFailed as exc:
+                found['problem'] = str(exc)
+            yield found
+
+    # -- what to verify --------------------------------------------------
+
+    def named(self, backup_ids):
+        """Backups by their ids.
+
+        :returns: iterator of :class:`Target`, and of :class:`Verdict` where
+            there is none.
+        """
+        rows_ = {row.id: row for row in self._database.read(
+            lambda conn: [db_backups.get(conn, each)
+                          for each in backup_ids]) if row}
+        stored = {}
+        if len(rows_) < len(set(backup_ids)):
+            stored = {place.backup_id: (name, place)
+                      for name, place in self.published()}
+        for backup_id in backup_ids:
+            if backup_id in rows_:
+                yield _target(rows_[backup_id])
+            elif backup_id in stored:
+                yield Target(*stored[backup_id], None)
+            else:
+                yield Verdict(backup_id, GONE, [
+                    'Neither the database nor a repository has it.'])
+
+    def all(self, project_id=None):
+        """Every backup that should be sound: those that the database says
+        are, and those in the repositories that it does not know.
+
+        :param project_id: str, to have only that project's.
+        :returns: iterator of :class:`Target`.
+        """
+        stored = {place.backup_id: (name, place)
+                  for name, place in self.published()
+                  if project_id in (None, place.project_id)}
+        # After the repositories: what is finished has its row by then.
+        for row in self._database.write(db_backups.list_places, project_id):
+            there = stored.pop(row.id, None)
+            if row.status in (_Backup.AVAILABLE, _Backup.RESTORING) or (
+                    there and row.status == _Backup.ERROR):
+                yield _target(row)
+        for name, place in stored.values():
+            yield Target(name, place, None)
+
+    # -- verifying -------------------------------------------------------
+
+    def verify(self, target, mark=True):
+        """Re-read a backup.
+
+        :param target: a :class:`Target`.
+        :param mark: bool, whether one that is damaged becomes ``error``, if
+            it is ``available`` and nothing is being done to it.
+        :returns: a :class:`Verdict`.
+        """
+        place = target.place
+        marked = False
+        try:
+            damages = self._driver(target).verify(place, progress.Progress())
+            result = DAMAGED if damages else SOUND
+        except exception.WorkFailed as exc:
+            damages, result = [str(exc)], FAILED
+        if result != SOUND:
+            there, marked = self._database.write(
+                self._mark, target, damages, mark and result == DAMAGED)
+            if not there:
+                result, damages = GONE, ['It is being or was deleted.']
+        return Verdict(place.backup_id, result, damages, marked,
+                       place.project_id, place.share_id, target.driver)
+
+    def _driver(self, target):
+        try:
+            return self._drivers[target.driver]
+        except KeyError:
+            raise exception.WorkFailed(
+                f'The backup driver {target.driver!r} is not in [backup] '
+                f'enabled_drivers.') from None
+
+    def _mark(self, conn, target, damages, mark):
+        """Whether the backup should still be there; and whether it has been
+        marked. What was being read while it was removed is not damaged."""
+        backup_id = target.place.backup_id
+        operation = db_operations.live_of_backup(conn, backup_id)
+        row = rows.get(conn, db_backups.TABLE, backup_id, lock=True)
+        if row is None:
+            return target.status is None, False
+        if row.status in (_Backup.DELETING, _Backup.ERROR_DELETING):
+            return False, False
+        reason = reason_of(damages)
+        if row.status == _Backup.ERROR and row.fail_reason == reason:
+            return True, True   # the commit before this one went through
+        if not mark or operation or row.status != _Backup.AVAILABLE:
+            return True, False
+        states.check(_Backup(row.status), _Backup.ERROR)
+        return True, rows.update(
+            conn, db_backups.TABLE, backup_id,
+            {'status': _Backup.ERROR, 'fail_reason': reason},
+            status=_Backup.AVAILABLE)
+
+
+def reason_of(damages):
+    """The ``fail_reason`` of a damaged backup.
+
+    :param damages: list of str.
+    """
+    more = len(damages) - _NAMED
+    return '\n'.join([
+        'The backup is damaged: what the repository has of it is not what '
+        'was stored.', *damages[:_NAMED],
+        *([f'... and {more} more.'] if more > 0 else [])])
+
+
+def _target(row):
+    return Target(row.backup_type, drivers.Place(
+        row.project_id, row.share_id, row.id), row.status)

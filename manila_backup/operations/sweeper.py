@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sweeping the repositories now and then, in the workers."""
+
+import threading
+
+from oslo_log import log
+
+from manila_backup import exception
+from manila_backup.operations import sweep
+from manila_backup.operations import turn
+
+LOG = log.getLogger(__name__)
+
+# The longest that goes by before a changed interval is noticed, in seconds.
+_LOOK = 60.0
+
+
+class Sweeper:
+    """A thread that sweeps when it is due and no other worker does.
+
+    :param worker: has ``conf``, ``database``, ``drivers`` and ``source``.
+    """
+
+    def __init__(self, worker):
+        self._worker = worker
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._turn = None
+        self._thread = threading.Thread(target=self._forever, name='sweeps')
+
+    def start(self):
+        self._thread.start()
+
+    def stop(self):
+        """Stop, also in the middle, and return when it is over."""
+        with self._lock:
+            self._ended.set()
+            if self._turn:
+                self._turn.stop()
+        self._thread.join()
+
+    def _forever(self):
+        while True:
+            interval = self._worker.conf.backup.sweep_interval
+            # A part of it: whoever looks next after it is due is not late.
+            if self._ended.wait(min(interval / 4 or _LOOK, _LOOK)):
+                return
+            if not interval:
+                continue
+            try:
+                self._look(interval)
+            except exception.LeaseLost:
+                LOG.warning('A sweep was taken for dead and stops')
+            except turn.Stopped:
+                return
+            except Exception:
+                LOG.exception('A sweep of the repositories failed')
+
+    def _look(self, interval):
+        with self._lock:
+            if self._ended.is_set():
+                return
+            mine = self._turn = turn.Turn(
+                sweep.TURN, self._worker.conf, self._worker.database)
+        with mine:
+            try:
+                if mine.take(interval):
+                    self._sweep(mine)
+            finally:
+                with self._lock:
+                    self._turn = None
+
+    def _sweep(self, mine):
+        for found in sweep.Sweep(self._worker, mine).run():
+            said = ('Sweep: %s of %s %s in %s: %s. %s', found.what,
+                    found.share_id, found.id, found.where, found.done,
+                    found.reason)
+            if found.done == 'failed':
+                LOG.warning(*said)
+            else:
+                LOG.info(*said)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Doing what one process of the service at a time does."""
+
+import os
+import socket
+import time
+import uuid
+
+from manila_backup.db import turns as db_turns
+from manila_backup import exception
+from manila_backup.operations import process
+
+
+class Stopped(Exception):
+    """Told to stop."""
+
+
+class Turn:
+    """A turn that this process may take; a context manager, which gives it
+    back in the end.
+
+    :param name: str, what for.
+    :param conf: the configuration; ``[backup] lease_ttl`` is how long it is
+        good for without being renewed.
+    """
+
+    def __init__(self, name, conf, database):
+        self._name = name
+        self._conf = conf
+        self._database = database
+        self._holder = f'{conf.host}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
+        self._ttl = conf.backup.lease_ttl
+        self._renewed = None
+        self._poke, self._poked = socket.socketpair()
+        self._stopping = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self._poke.close()
+        self._poked.close()
+        if self._renewed is not None:
+            self._database.write(db_turns.end, self._name, self._holder)
+
+    def take(self, every=0.0):
+        """Try to take it.
+
+        :param every: float, the seconds since the last one.
+        :returns: bool.
+        """
+        before = time.monotonic()
+        if self._database.write(db_turns.take, self._name, self._holder,
+                                self._ttl, every):
+            self._renewed = before
+            return True
+        return False
+
+    def taken_by(self):
+        """Who has it, as str, or None."""
+        return self._database.read(db_turns.holder, self._name)
+
+    def keep(self):
+        """Renew it where that is due.
+
+        :raises manila_backup.exception.LeaseLost: it is another's by now.
+        :raises Stopped: :meth:`stop` was called.
+        """
+        if self._stopping:
+            raise Stopped()
+        if time.monotonic() - self._renewed > self._ttl / 3:
+            self._renew()
+
+    def _renew(self):
+        before = time.monotonic()
+        if not self._database.write(db_turns.renew, self._name,
+                                    self._holder, self._ttl):
+            raise exception.LeaseLost(self._name)
+        self._renewed = before
+
+    def run(self, function, *args):
+        """Call ``function(*args, progress)`` in a process of its own, and
+        keep the turn meanwhile.
+
+        :returns: what it returns.
+        :raises manila_backup.exception.WorkFailed: what it raised, or that
+            the process ended without a word.
+        :raises Stopped: and the process is gone.
+        """
+        self.keep()
+        copier = process.Copier(function, args, self._conf.backup)
+        copier.progress.extend(self._ttl)
+        try:
+            copier.start()
+            while not copier.wait(self._ttl / 3, [self._poked]):
+                if self._stopping:
+                    raise Stopped()
+                self._renew()
+                copier.progress.extend(
+                    self._ttl - (time.monotonic() - self._renewed))
+            return copier.result()
+        except process.CopierDied as exc:
+            raise exception.WorkFailed(str(exc)) from exc
+        finally:
+            copier.kill()
+
+    def stop(self):
+        """Have :meth:`run` and :meth:`keep` raise; for other threads."""
+        self._stopping = True
+        self._poke.send(b'.')

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import socket
+
+from manila_backup.db import engine
+from manila_backup import exception
+from manila_backup.operations import rpc
+from manila_backup.operations import worker
+from tests.unit.operations import base
+
+
+class Start(base.TestCase):
+
+    def test_without_a_database(self):
+        # Bound and not listened on: a refusal.
+        nobody = socket.socket()
+        self.addCleanup(nobody.close)
+        nobody.bind(('127.0.0.1', 0))
+        port = nobody.getsockname()[1]
+        rpc.get_transport(self.conf)
+        self.conf.set_override('transport_url', 'fake://')
+        for url in ('postgresql+psycopg2', 'mysql+pymysql'):
+            self.conf.set_override(
+                'connection', f'{url}://x@127.0.0.1:{port}/x', 'database')
+            self.conf.set_override('max_retries', 1, 'database')
+            self.conf.set_override('retry_interval', 0, 'database')
+            database = engine.Database(self.conf)
+            started = worker.Worker(self.conf, database,
+                                    rpc.get_transport(self.conf))
+            said = str(self.assertRaises(exception.ConfigurationError,
+                                         started.start))
+            self.assertIn('The database can\'t be used', said)
+            self.assertNotIn('\n', said)
