@@ -7,9 +7,12 @@
 # make unit              unit tests only: no server needed
 # make tempest           manila-tempest-plugin's tests of share backups
 # make client-functional python-manilaclient's tests of share backups
+# make soak              the service under load while all around it dies;
+#                        MINUTES=10, SEED=n, DATABASE=mysql|postgresql
 # make keystone          what the functional tests run as Keystone
 # make lint              style and static checks
 # make docs, api-ref     the documentation as HTML
+# make api-samples       the API reference's samples, from a running service
 # make bench             the benchmarks; BENCH=... are their arguments
 # make clean             remove what the other targets made
 #
@@ -33,8 +36,9 @@ endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_PYTHON_VERSION_WARNING = 1
 
-.PHONY: help venv demo test unit functional lint docs api-ref bench clean \
-	services keystone tempest client-functional
+.PHONY: help venv demo test unit functional lint docs api-ref api-samples \
+	bench clean \
+	services keystone tempest client-functional soak
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -84,6 +88,11 @@ functional: $(TOOLS)/.stamp keystone services
 tempest client-functional: keystone $(TOOLS)/suites/.stamp services
 	$(TOOLS)/bin/tox run -qq -e suites -- $@
 
+# Its servers are its own, but made from the same packages.
+soak: $(TOOLS)/.stamp services
+	$(TOOLS)/bin/tox run -qq -e soak -- --minutes $(or $(MINUTES),10) \
+		$(if $(SEED),--seed $(SEED)) --database $(or $(DATABASE),mysql)
+
 lint: $(TOOLS)/.stamp
 	$(TOOLS)/bin/tox run -q -e pep8
 
@@ -94,6 +103,9 @@ docs: $(TOOLS)/.stamp
 api-ref: $(TOOLS)/.stamp
 	$(TOOLS)/bin/tox run -q -e api-ref
 	@echo "api-ref/build/html/index.html"
+
+api-samples: $(VENV)/.stamp
+	$(VENV)/bin/python -B tools/api_samples.py
 
 bench: $(VENV)/.stamp
 	$(VENV)/bin/python benchmarks/copy.py $(BENCH)

@@ -14,8 +14,10 @@ class ConnectionsMySQL(testtools.TestCase):
     def test_first_connection(self):
         schema = self.useFixture(cloud.Schema('mysql'))
         api = self.useFixture(base.Api(database__connection=schema.url))
-        with api.database.reader() as conn:
-            names, isolation = conn.execute(sa.text(
-                'SELECT @@character_set_connection, @@tx_isolation')).one()
-        self.assertEqual('utf8mb4', names)
-        self.assertEqual('READ-COMMITTED', isolation)
+        for connect in (api.database.reader, api.database.writer):
+            with connect() as conn:
+                names, isolation = conn.execute(sa.text(
+                    'SELECT @@character_set_connection, '
+                    '@@tx_isolation')).one()
+            self.assertEqual('utf8mb4', names)
+            self.assertEqual('READ-COMMITTED', isolation)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workers that are killed, frozen, told to stop, or called off."""
 
+import contextlib
 import os
 import signal
 import time
@@ -95,19 +96,36 @@ class TakenOverMySQL(DyingWorkersTestCase):
         self.assertEqual(made, self.content(self.cloud.backup_path(backup)))
         cloud.eventually('no leftovers', lambda: not self._partial())
 
+    def _freeze_in_a_backup(self, worker, share_id):
+        """Stop a worker and all its processes while it makes a backup.
+
+        :returns: (the backup, pids).
+        """
+        for _ in range(5):
+            backup = self._caught_backup(share_id)
+            os.kill(worker.pid, signal.SIGSTOP)
+            everyone = [worker.pid, *self._descendants(worker.pid)]
+            self._tell(everyone, signal.SIGSTOP)
+            if self.cloud.show_backup(backup['id'])['status'] == 'creating':
+                return backup, everyone
+            self._tell(everyone, signal.SIGCONT)
+        self.fail('every backup was made before the worker could be stopped')
+
+    def _tell(self, pids, number):
+        for pid in pids:
+            # A copier may have come to its end meanwhile.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def test_frozen_worker_publishes_nothing_when_it_wakes(self):
         frozen = self.worker
         share, made = self._big_share()
-        backup = self._caught_backup(share['id'])
-        everyone = [frozen.pid, *self._descendants(frozen.pid)]
-        for pid in everyone:
-            os.kill(pid, signal.SIGSTOP)
+        backup, everyone = self._freeze_in_a_backup(frozen, share['id'])
         self.cloud.start_worker()
         backup = self.cloud.wait_backup(backup['id'], 'available')
         self.assertEqual(2, self._attempt(backup['id']))
         manifest = os.stat(os.path.dirname(self.cloud.backup_path(backup)))
-        for pid in everyone:
-            os.kill(pid, signal.SIGCONT)
+        self._tell(everyone, signal.SIGCONT)
         cloud.eventually('the frozen worker to notice',
                          lambda: 'lost its lease' in frozen.said()
                          or 'had lost its lease' in frozen.said())

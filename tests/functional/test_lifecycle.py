@@ -10,9 +10,6 @@ import threading
 from tests.functional import base
 from tests.functional import cloud
 
-#: What the API's log may say where a message finds no worker.
-NO_WORKER = 'no exchange .manila-backup-worker_fanout'
-
 
 class LifecycleMySQL(base.TestCase):
 
@@ -72,7 +69,7 @@ class LifecycleMySQL(base.TestCase):
         shares = [self.cloud.create_share() for _ in range(5)]
         # With no worker the winner's backup can't be done before the last
         # of them is heard.
-        self.cloud.tolerate = NO_WORKER
+        self.cloud.tolerate = cloud.NO_WORKER
         self.worker.stop()
         self.other_port = cloud.free_port()
         self.cloud.start_api(port=self.other_port)
@@ -137,7 +134,7 @@ class Surroundings(base.TestCase):
         self.worker = self.cloud.start()
 
     def test_operation_asked_for_while_no_worker_runs(self):
-        self.cloud.tolerate = NO_WORKER
+        self.cloud.tolerate = cloud.NO_WORKER
         share = self.cloud.create_share()
         self.assertEqual(0, self.worker.stop())
         backup = self.cloud.create_backup(share['id'])

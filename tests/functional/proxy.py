@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A way to a server that can be cut: what the service sees of it is a server
+that went away, while others go on using it."""
+
+import contextlib
+import selectors
+import socket
+import threading
+
+import fixtures
+
+
+class Proxy(fixtures.Fixture):
+    """Passes TCP connections on.
+
+    :param host: str.
+    :param port: int: where the server is.
+    :ivar port: where this listens, on 127.0.0.1.
+    """
+
+    def __init__(self, host, port):
+        self._server = host, port
+        self._lock = threading.Lock()
+        self._pairs = set()
+        self._listener = None
+
+    def _setUp(self):
+        with socket.socket() as found:
+            found.bind(('127.0.0.1', 0))
+            self.port = found.getsockname()[1]
+        self.restore()
+        self.addCleanup(self.cut)
+
+    def restore(self):
+        """Take connections again."""
+        self._listener = socket.create_server(('127.0.0.1', self.port))
+        threading.Thread(target=self._listen, args=(self._listener,),
+                         daemon=True).start()
+
+    def cut(self):
+        """Refuse connections from now on, and reset those that there are."""
+        if self._listener:
+            # Wakes whoever waits in accept().
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        self.reset()
+
+    def reset(self):
+        """Reset all connections; new ones are taken as before."""
+        with self._lock:
+            pairs = list(self._pairs)
+        for pair in pairs:
+            for each in pair:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+    def _listen(self, listener):
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._pass, args=(near,),
+                             daemon=True).start()
+
+    def _pass(self, near):
+        with near, socket.create_connection(self._server) as far:
+            pair = near, far
+            with self._lock:
+                self._pairs.add(pair)
+            try:
+                self._copy(near, far)
+            finally:
+                with self._lock:
+                    self._pairs.discard(pair)
+
+    @staticmethod
+    def _copy(near, far):
+        with selectors.DefaultSelector() as ready:
+            ready.register(near, selectors.EVENT_READ, far)
+            ready.register(far, selectors.EVENT_READ, near)
+            while True:
+                for key, _ in ready.select():
+                    try:
+                        data = key.fileobj.recv(65536)
+                        if not data:
+                            return
+                        key.data.sendall(data)
+                    except OSError:
+                        return
