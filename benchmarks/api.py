@@ -162,8 +162,8 @@ class Work:
         self._database = data.database
         self._app = app.build(data.conf, data.database, None)
         self._seen = []
-        sa.event.listen(data.database.engine, 'before_cursor_execute',
-                        self._note)
+        # Reads go through an engine of their own.
+        sa.event.listen(sa.Engine, 'before_cursor_execute', self._note)
 
     def _note(self, conn, cursor, statement, parameters, context, many):
         self._seen.append((statement, parameters))
@@ -226,7 +226,7 @@ class Server:
             self._uwsgi, '--http11-socket', f'127.0.0.1:{self.port}',
             '--tcp-nodelay', '--master',
             '--processes', '2', '--threads', '4', '--enable-threads',
-            '--lazy-apps', '--die-on-term', '--need-app',
+            '--die-on-term', '--need-app',
             '--disable-logging', '--pythonpath', sys.path[0],
             '--virtualenv', sys.prefix,
             '--module', 'manila_backup.wsgi.api:application'],

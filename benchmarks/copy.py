@@ -74,7 +74,7 @@ class Bench:
         os.mkdir(self.source)
         repository = os.path.join(scratch, 'repository')
         self.driver = driver.PosixDriver(repository, processes)
-        self.driver.check()
+        self.driver.check(create=True)
         self.times = {}
         self.number = 0
 
@@ -93,7 +93,7 @@ class Bench:
         self._time('verify', lambda to: self.driver.verify(
             place, progress.Progress()))
         self._time('delete', lambda to: self.driver.delete(
-            place, 2, progress.Progress()))
+            place, progress.Progress()))
         if restic:
             self._restic()
 
@@ -106,7 +106,8 @@ class Bench:
         shutil.rmtree(to, ignore_errors=True)
 
     def _backup(self, place):
-        self.driver.backup(place, 1, self.source, {}, progress.Progress())
+        self.driver.backup(place, 1, self.source, {}, None,
+                           progress.Progress())
         self.driver.publish(place, 1)
 
     def _restore(self, place, target):

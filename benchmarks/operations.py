@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time what workers do: how soon an operation is done, how fast a queue
+drains, how soon another worker carries on after one was killed, and what a
+claim costs with a long queue.
+
+Starts an API and workers of its own, with the functional tests' fixtures
+(see test-requirements.txt) on their database and message bus servers, and
+ends them. Nothing is left.
+"""
+
+import os
+import sys
+
+# Python puts this directory first, where this file has the name of a module
+# of the standard library.
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+import argparse
+import concurrent.futures
+import datetime
+import http.client
+import json
+import platform
+import shutil
+import signal
+import statistics
+import time
+import uuid
+
+import sqlalchemy as sa
+
+from manila_backup import conf as config
+from manila_backup.db import engine
+from manila_backup.db import models
+from manila_backup.db import operations
+from tests.functional import cloud
+
+FILES = 10
+THREADS = 8
+
+HEADERS = {'X-Auth-Token': 'demo:p1', 'Content-Type': 'application/json',
+           'X-OpenStack-Manila-API-Version': '2.91'}
+
+OPTIONS = {'backup__lease_ttl': 10, 'backup__progress_interval': 1,
+           **{f'quota__{name}': -1 for name in (
+               'backups', 'backup_gigabytes', 'shares', 'gigabytes')}}
+
+
+class Client:
+    """One kept connection to the API.
+
+    :param port: int.
+    """
+
+    def __init__(self, port):
+        self._connection = http.client.HTTPConnection('127.0.0.1', port)
+        self._connection.connect()
+
+    def ask(self, method, path, body=None):
+        """Send a request and return the answer's decoded body."""
+        self._connection.request(
+            method, f'/v2{path}', body and json.dumps(body), HEADERS)
+        answer = self._connection.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise SystemExit(f'{method} {path}: {answer.status} {text}')
+        return json.loads(text) if text else None
+
+    def share(self):
+        """Ask for a share; its id."""
+        return self.ask('POST', '/shares', {'share': {
+            'size': 1, 'share_proto': 'NFS'}})['share']['id']
+
+    def backup(self, share_id):
+        """Ask for a backup; its id."""
+        return self.ask('POST', '/share-backups', {'share_backup': {
+            'share_id': share_id}})['share_backup']['id']
+
+    def wait(self, path, key, status='available'):
+        """Ask again and again until a resource has a status."""
+        while True:
+            found = self.ask('GET', path)[key]['status']
+            if found == status:
+                return
+            if 'error' in found:
+                raise SystemExit(f'{path}: {found}')
+            time.sleep(0.002)
+
+
+def latency(made, rounds):
+    """From the request to ``available``, of an empty share, one at a time.
+
+    :returns: list of seconds.
+    """
+    client = Client(made.port)
+    share = client.share()
+    client.wait(f'/shares/{share}', 'share')
+    found = []
+    for _ in range(rounds):
+        began = time.monotonic()
+        backup = client.backup(share)
+        client.wait(f'/share-backups/{backup}', 'share_backup')
+        found.append(time.monotonic() - began)
+    return found
+
+
+def drain(made, count):
+    """Have two workers find so many creates queued.
+
+    :returns: (seconds to ask for them, seconds to do them).
+    """
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        shares = list(pool.map(lambda _: Client(made.port).share(),
+                               range(count)))
+        busy(made, 'share_create')
+        for share in shares:
+            for number in range(FILES):
+                path = os.path.join(made.share_path(share), f'f{number}')
+                with open(path, 'wb') as file:
+                    file.write(os.urandom(4096))
+        for each in made.processes:
+            if each.command == 'manila-backup-worker' and each.running():
+                each.stop()
+        began = time.monotonic()
+        list(pool.map(lambda share: Client(made.port).backup(share), shares))
+        asked = time.monotonic() - began
+    began = time.monotonic()
+    for _ in range(2):
+        made.start_worker()
+    busy(made, 'create')
+    return asked, time.monotonic() - began
+
+
+def busy(made, kind):
+    """Wait until no operation of a kind is left to do."""
+    while made.rows('SELECT 1 FROM operations WHERE kind = :kind AND '
+                    "status IN ('queued', 'running') LIMIT 1", kind=kind):
+        time.sleep(0.02)
+
+
+def takeover(made):
+    """From a worker's kill -9 to the next attempt by another.
+
+    :returns: seconds.
+    """
+    client = Client(made.port)
+    share = client.share()
+    client.wait(f'/shares/{share}', 'share')
+    content = os.urandom(20000)
+    for number in range(20000):
+        folder = os.path.join(made.share_path(share), f'd{number % 100}')
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, f'f{number}'), 'wb') as file:
+            file.write(content)
+    backup = client.backup(share)
+
+    def attempt():
+        return made.rows(
+            'SELECT attempt, worker, files_done, status FROM operations '
+            "WHERE backup_id = :id AND kind = 'create'", id=backup)[0]
+
+    while True:
+        number, worker, done, status = attempt()
+        if status == 'done':
+            raise SystemExit('The backup was made before its worker could '
+                             'be killed.')
+        if number and done:
+            break
+        time.sleep(0.01)
+    os.kill(int(worker.split(':')[1]), signal.SIGKILL)
+    began = time.monotonic()
+    while attempt()[0] == number:
+        time.sleep(0.02)
+    taken = time.monotonic() - began
+    client.wait(f'/share-backups/{backup}', 'share_backup')
+    return taken
+
+
+def claims(made, count, rounds):
+    """Claim from a queue of so many operations, of 20 projects.
+
+    :returns: (list of seconds, list of EXPLAIN's rows for the search).
+    """
+    conf = config.load(['--config-file', made.config], 'bench')
+    database = engine.Database(conf)
+    start = datetime.datetime(2026, 1, 1)
+    queued = [{'id': str(uuid.uuid4()), 'kind': 'create', 'status': 'queued',
+               'live': True, 'project_id': f'p{number % 20}',
+               'share_id': str(uuid.uuid4()),
+               'backup_id': str(uuid.uuid4()), 'options': {},
+               'created_at': start + datetime.timedelta(seconds=number)}
+              for number in range(count)]
+    for first in range(0, count, 1000):
+        with database.writer() as conn:
+            conn.execute(sa.insert(models.operations),
+                         queued[first:first + 1000])
+    with database.writer() as conn:
+        conn.exec_driver_sql('ANALYZE TABLE operations')
+    seen = []
+    sa.event.listen(sa.Engine, 'before_cursor_execute',
+                    lambda conn, cursor, statement, parameters, *rest:
+                    seen.append((statement, parameters)))
+    database.read(operations.next_claimable)
+    searched = list(seen)
+    with database.reader() as conn:
+        plans = [(step['table'], step['key'], step['rows'], step['Extra'])
+                 for statement, parameters in searched
+                 for step in conn.exec_driver_sql(
+                     f'EXPLAIN {statement}', parameters).mappings()]
+    found = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        id_ = database.read(operations.next_claimable)[0]
+        if not database.write(operations.claim, id_, 'bench', 600):
+            raise SystemExit('A claim failed.')
+        found.append(time.perf_counter() - began)
+    database.dispose()
+    return found, plans
+
+
+def high(values, part):
+    """A percentile, ``part`` of 1."""
+    return sorted(values)[min(int(len(values) * part), len(values) - 1)]
+
+
+def report(args):
+    """Measure and print everything."""
+    with cloud.Cloud('mysql', **OPTIONS) as made:
+        made.tolerate = '.'
+        made.start()
+        found = latency(made, args.rounds)
+        print(f'empty share, from the request to available, {args.rounds} '
+              f'times: median {statistics.median(found) * 1e3:.0f} ms, p99 '
+              f'{high(found, 0.99) * 1e3:.0f} ms (aims: 150, 400)',
+              flush=True)
+        asked, done = drain(made, args.queue)
+        print(f'{args.queue} creates of {FILES}-file shares: asked for in '
+              f'{asked:.1f} s, done by two workers, their start included, in '
+              f'{done:.1f} s (aim: 60 for 1,000)', flush=True)
+        taken = takeover(made)
+        print(f'killed worker, lease_ttl = {OPTIONS["backup__lease_ttl"]}: '
+              f'carried on by another after {taken:.1f} s (aim: 12)',
+              flush=True)
+    with cloud.Cloud('mysql', **OPTIONS) as made:
+        found, plans = claims(made, args.queued, 200)
+        print(f'{args.queued:,} queued: search and claim, 200 times: median '
+              f'{statistics.median(found) * 1e3:.1f} ms, p99 '
+              f'{high(found, 0.99) * 1e3:.1f} ms (aim: 5)')
+        for plan in plans:
+            print('  EXPLAIN: table {}, key {}, {} rows, {}'.format(*plan))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--rounds', type=int, default=200,
+                        help='backups of an empty share (%(default)s)')
+    parser.add_argument('--queue', type=int, default=1000,
+                        help='creates to drain (%(default)s)')
+    parser.add_argument('--queued', type=int, default=10000,
+                        help='operations to claim from (%(default)s)')
+    args = parser.parse_args()
+    if not shutil.which('manila-backup-worker', path=cloud.BIN):
+        parser.error('manila-backup is not installed beside this Python')
+    print(f'{platform.machine()}, {os.cpu_count()} cores, Python '
+          f'{platform.python_version()}; MariaDB, RabbitMQ; shares and '
+          f'repository in {cloud.FOLDER or "a temporary directory"}')
+    report(args)
+
+
+if __name__ == '__main__':
+    main()
