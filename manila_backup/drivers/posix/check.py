@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Comparing what a repository holds with what its manifests say."""
 
+import itertools
 import os
 import stat
 
@@ -286,9 +287,10 @@ def _verify(repository, directory, found, processes, progress):
             raise said from exc
         return damages + [str(said)]
     try:
-        for said in pool.run(processes, _Verifier(data, found, progress),
-                             spans(found), progress):
-            damages.extend(said)
+        # In an order that doesn't depend on which process was quicker.
+        damages.extend(sorted(itertools.chain.from_iterable(
+            pool.run(processes, _Verifier(data, found, progress),
+                     spans(found), progress))))
         scratch = beneath.scratch(repository.fd)
         try:
             number = count(data, scratch, progress.check)
