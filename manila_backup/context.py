@@ -50,6 +50,22 @@ class RequestContext(context.RequestContext):
         return super().from_environ(environ, **kwargs)
 
 
+class OperationContext(RequestContext):
+    """On whose behalf a worker does something: what it logs meanwhile
+    carries the ids of the request that asked for it and of the operation.
+
+    :param operation: the operation's row.
+    """
+
+    def __init__(self, operation):
+        super().__init__(
+            request_id=operation.request_id, user_id=operation.user_id,
+            project_id=operation.project_id, resource_uuid=operation.id)
+
+    def to_dict(self):
+        return dict(super().to_dict(), operation_id=self.resource_uuid)
+
+
 def admin(**kwargs):
     """A context for what the service does on its own account."""
     kwargs.setdefault('roles', ['admin', 'member', 'reader'])

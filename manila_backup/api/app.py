@@ -34,13 +34,14 @@ class Services:
     policy: enforcer.Enforcer
 
 
-def build(conf, database, admission):
+def build(conf, database, admission, registry=None):
     """Make the application.
 
     :param conf: the configuration.
     :param database: a :class:`manila_backup.db.engine.Database`.
     :param admission: a :class:`manila_backup.operations.admission.
         Admission`.
+    :param registry: metrics of a worker in the same process.
     :returns: a WSGI application.
     :raises manila_backup.exception.ConfigurationError: it can't be used as
         configured.
@@ -53,7 +54,14 @@ def build(conf, database, admission):
         'database': health.database_check(database),
         'bus': health.bus_check(conf)})
     one_version = versions.Versions(services, 200)
+    extra = {}
+    if conf.metrics.enabled:
+        # Its library is only wanted where it is used.
+        from manila_backup.operations import metrics
+
+        extra['/metrics'] = metrics.application(database, registry)
     app = middleware.Paths({
+        **extra,
         '': versions.Versions(services, 300),
         '/': versions.Versions(services, 300),
         '/v2': one_version,

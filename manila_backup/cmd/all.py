@@ -62,8 +62,9 @@ def _main(args):
     schema.sync(database, conf)
     transport = rpc.get_transport(conf)
     requests = admission.Admission.from_conf(conf, database, transport)
-    http = server.Server(conf, app.build(conf, database, requests))
     running = worker.Worker(conf, database, transport)
+    http = server.Server(conf, app.build(conf, database, requests,
+                                         running.metrics.registry))
     running.start()
     try:
         http.start()

@@ -6,6 +6,7 @@ from manila_backup.cmd import common
 
 def _main(args):
     from manila_backup import conf as config
+    from manila_backup.operations import metrics
     from manila_backup.operations import rpc
     from manila_backup.operations import worker
 
@@ -14,9 +15,13 @@ def _main(args):
     signals = common.Signals(conf.mutate_config_files)
     database = common.connect(conf)
     running = worker.Worker(conf, database, rpc.get_transport(conf))
+    endpoint = (metrics.Endpoint(conf, running.metrics.registry)
+                if conf.metrics.enabled else None)
     running.start()
     signals.wait()
     running.stop()
+    if endpoint:
+        endpoint.close()
 
 
 def main():

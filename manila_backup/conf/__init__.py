@@ -17,13 +17,15 @@ from manila_backup.conf import auth
 from manila_backup.conf import backup
 from manila_backup.conf import base
 from manila_backup.conf import local_shares
+from manila_backup.conf import metrics
 from manila_backup.conf import posix
 from manila_backup.conf import quota
 from manila_backup.conf import shares
 from manila_backup import exception
 from manila_backup import version
 
-GROUPS = (base, api, auth, backup, posix, shares, local_shares, quota)
+GROUPS = (base, api, auth, backup, posix, shares, local_shares, quota,
+          metrics)
 
 PROJECT = 'manila-backup'
 
@@ -86,6 +88,8 @@ def setup_logging(conf):
         # Its default is the standard output, which is for what commands
         # were asked for.
         conf.set_default('use_stderr', True)
+    # What oslo.log calls an instance is what a log line is about.
+    conf.set_default('instance_uuid_format', '[operation: %(uuid)s] ')
     log.setup(conf, PROJECT)
 
 

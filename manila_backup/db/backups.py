@@ -54,6 +54,18 @@ def any_stored(conn, backup_type):
     ).limit(1)).first() is not None
 
 
+def count_by_status(conn):
+    """How many backups there are.
+
+    :returns: list of (status, int, sum of their sizes in GiB).
+    """
+    return [(status, count, int(size)) for status, count, size
+            in conn.execute(
+                sa.select(TABLE.c.status, sa.func.count(),
+                          sa.func.sum(TABLE.c.size))
+                .group_by(TABLE.c.status).order_by(TABLE.c.status))]
+
+
 #: Columns of lists: reading no more than is shown is worth it.
 BRIEF = (TABLE.c.id, TABLE.c.share_id, TABLE.c.status)
 ADMINISTRATIVE = (TABLE.c.host, TABLE.c.topic, TABLE.c.fail_reason)

@@ -221,6 +221,30 @@ def next_event(conn):
     return max(0.0, (min(times) - soonest[1]).total_seconds())
 
 
+def count_by_kind(conn):
+    """How many operations are recorded.
+
+    :returns: list of (kind, status, int).
+    """
+    return conn.execute(
+        sa.select(TABLE.c.kind, TABLE.c.status, sa.func.count())
+        .group_by(TABLE.c.kind, TABLE.c.status)
+        .order_by(TABLE.c.kind, TABLE.c.status)).all()
+
+
+def queue(conn):
+    """What waits for a worker.
+
+    :returns: (int, how many; float, seconds since the oldest was asked
+        for).
+    """
+    count, oldest, now = conn.execute(
+        sa.select(sa.func.count(), sa.func.min(TABLE.c.created_at),
+                  sqltime.utcnow())
+        .where(TABLE.c.status == str(_Status.QUEUED))).one()
+    return count, (now - oldest).total_seconds() if count else 0.0
+
+
 def list_recent(conn, status=None, limit=100):
     """Operations, newest first.
 

@@ -10,6 +10,7 @@ busy worker never sits on the message that an idle one could have used.
 
 import importlib
 
+from oslo_log import log
 from oslo_service import backend
 
 # Before oslo.messaging is imported, which would choose the eventlet one.
@@ -19,6 +20,8 @@ import oslo_messaging as messaging  # noqa: E402
 from oslo_messaging.rpc import dispatcher  # noqa: E402
 
 from manila_backup.operations import outbox  # noqa: E402
+
+LOG = log.getLogger(__name__)
 
 TOPIC = 'manila-backup-worker'
 VERSION = '1.0'
@@ -56,10 +59,14 @@ class Caller:
 
     def queued(self, context, operation_id):
         """An operation waits to be claimed."""
+        LOG.info('Operation %s: queued', operation_id,
+                 operation_id=operation_id)
         self._cast(context, 'operation_queued', operation_id)
 
     def cancelled(self, context, operation_id):
         """An operation that a worker has, or had, was called off."""
+        LOG.info('Operation %s: to be called off', operation_id,
+                 operation_id=operation_id)
         self._cast(context, 'operation_cancelled', operation_id)
 
     def close(self):

@@ -11,14 +11,15 @@ alone.
 import socket
 import time
 
-from oslo_context import context
 from oslo_log import log
 
+from manila_backup import context
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import shares as db_shares
 from manila_backup import exception
 from manila_backup.operations import kinds
+from manila_backup.operations import metrics
 from manila_backup.operations import process
 from manila_backup import states
 
@@ -56,6 +57,7 @@ class Run:
         self._percent = kind.progress - 1
         self._counters = (0, 0, 0, 0)
         self._handing_over = False
+        self._counted = worker.metrics.attempt(operation.kind)
         # A byte written to one end ends the wait at the other: cancelling
         # doesn't have to wait for the next tick.
         self._poke, self._poked = socket.socketpair()
@@ -99,15 +101,15 @@ class Run:
 
     def run(self):
         """Do it."""
+        context.OperationContext(self._operation)
         with self._poke, self._poked:
-            self._run()
+            try:
+                self._run()
+            finally:
+                self._counted.end()
 
     def _run(self):
         operation = self._operation
-        # For the log: its lines carry the id of the request that asked.
-        context.RequestContext(
-            request_id=operation.request_id, user_id=operation.user_id,
-            project_id=operation.project_id)
         began = time.monotonic()
         LOG.info('Operation %s (%s of backup %s, share %s): attempt %d',
                  operation.id, operation.kind, operation.backup_id,
@@ -168,6 +170,7 @@ class Run:
             return copier.result()
         finally:
             copier.kill()
+            self._note(copier)
 
     def _tick(self):
         return min(self._conf.progress_interval, self._conf.lease_ttl / 3)
@@ -201,7 +204,7 @@ class Run:
         """
         before = time.monotonic()
         if copier:
-            self._counters = copier.progress.read()
+            self._note(copier)
         percent = percentage(*self._counters)
         if not self._database.write(self._renew, percent):
             raise self._why_not_ours()
@@ -210,6 +213,10 @@ class Run:
             copier.progress.extend(
                 self._conf.lease_ttl - (time.monotonic() - before))
         return before
+
+    def _note(self, copier):
+        self._counters = copier.progress.read()
+        self._counted.reached(*self._counters[:2])
 
     def _renew(self, conn, percent):
         if not db_operations.renew(conn, self._operation,
@@ -278,12 +285,15 @@ class Run:
 
         if not self._database.write(write):
             raise self._why_not_ours()
+        self._counted.outcome = status
         self._worker.notifier.ended(self._operation, status, error)
 
     def _release(self, delay, failed, error):
         if not self._database.write(db_operations.release, self._operation,
                                     delay, failed, error):
             raise self._why_not_ours()
+        self._counted.outcome = (metrics.RETRIED if failed
+                                 else metrics.HANDED_OVER)
 
     def _discard(self):
         try:

@@ -72,6 +72,7 @@ class Sweeper:
 
     def _sweep(self, mine):
         for found in sweep.Sweep(self._worker, mine).run():
+            self._worker.metrics.swept(found)
             said = ('Sweep: %s of %s %s in %s: %s. %s', found.what,
                     found.share_id, found.id, found.where, found.done,
                     found.reason)

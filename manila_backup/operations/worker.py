@@ -14,6 +14,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import services as db_services
 from manila_backup.drivers import base
 from manila_backup import exception
+from manila_backup.operations import metrics
 from manila_backup.operations import notifications
 from manila_backup.operations import plugins
 from manila_backup.operations import process
@@ -45,6 +46,7 @@ class Worker:
         self.source = plugins.share_source(conf)
         self._server = rpc.get_server(transport, self, self.identity)
         self.notifier = notifications.Notifier(conf)
+        self.metrics = metrics.Worker(conf.backup.concurrent_operations)
         self._changed = threading.Condition()
         self._woken = False
         self._stopping = False

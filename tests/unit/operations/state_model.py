@@ -17,6 +17,7 @@ from manila_backup.db import usage
 from manila_backup.drivers import base as drivers
 from manila_backup import exception
 from manila_backup.operations import admission
+from manila_backup.operations import metrics
 from manila_backup.operations import run
 from manila_backup import states
 from tests.unit.operations import base
@@ -55,7 +56,8 @@ class Side:
                                              {'posix': base.Driver()})
         self.worker = types.SimpleNamespace(
             conf=conf, database=database, drivers={}, source=None, host=name,
-            identity=name, notifier=types.SimpleNamespace(
+            identity=name, metrics=metrics.Worker(1),
+            notifier=types.SimpleNamespace(
                 started=lambda *_: None, ended=lambda *_: None))
 
 

@@ -8,6 +8,7 @@ from manila_backup.db import rows
 from manila_backup.db import sqltime
 from manila_backup.drivers import progress
 from manila_backup import exception
+from manila_backup.operations import metrics
 from manila_backup.operations import run
 from tests.unit.operations import base
 
@@ -24,7 +25,7 @@ class Progress(base.TestCase):
         """Claim the operation; a function that says how far it is."""
         claimed = run.Run.claim(types.SimpleNamespace(
             conf=self.conf, database=self.database, drivers={}, source=None,
-            host=worker, identity=worker), self.operation().id)
+            host=worker, identity=worker, metrics=metrics.Worker(1)), self.operation().id)
         copier = types.SimpleNamespace(progress=progress.Progress())
         copier.progress.expect(0, 100)
 

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What operators see from outside: metrics and logs."""
+
+import json
+import os
+import re
+import urllib.error
+import urllib.request
+
+from prometheus_client import parser
+
+from tests.functional import base
+from tests.functional import cloud
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+
+def read(port):
+    """What /metrics says: dict of (name, labels) to value."""
+    with urllib.request.urlopen(f'http://127.0.0.1:{port}/metrics',
+                                timeout=cloud.PATIENCE) as answer:
+        text = answer.read().decode()
+    return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in parser.text_string_to_metric_families(text)
+            for sample in family.samples}
+
+
+def labels(**values):
+    return tuple(sorted(values.items()))
+
+
+class Metrics(base.TestCase):
+
+    options = {'metrics__enabled': True, 'metrics__worker_bind_port': 0}
+
+    def setUp(self):
+        super().setUp()
+        self.worker = self.cloud.start()
+        self.port = int(re.search(r':(\d+)/metrics',
+                                  self.worker.said())[1])
+
+    def _worker(self, name, **values):
+        return read(self.port).get((f'manila_backup_{name}',
+                                    labels(**values)))
+
+    def test_a_life_in_numbers(self):
+        share = self.cloud.create_share()
+        self.fill(self.cloud.share_path(share['id']), 30, 1000)
+        backup = self.cloud.create_backup(share['id'])['id']
+        self.cloud.wait_backup(backup, 'available')
+        cloud.eventually('an end', lambda: self._worker(
+            'attempt_seconds_count', kind='create', outcome='done') == 1)
+        self.assertEqual(30000, self._worker('bytes_total', kind='create'))
+        # Ten directories, too.
+        self.assertEqual(40, self._worker('files_total', kind='create'))
+        self.assertEqual(0, self._worker('running_operations'))
+        self.assertEqual(2, self._worker('concurrent_operations'))
+        self.assertIsNone(self._worker('lease_losses_total', kind='create'))
+        found = read(self.cloud.port)
+        for name, value, more in (
+                ('operations', 1, dict(kind='create', status='done')),
+                ('operations', 1, dict(kind='share_create', status='done')),
+                ('queued_operations', 0, {}),
+                ('queue_age_seconds', 0, {}),
+                ('backups', 1, dict(status='available')),
+                ('backup_gigabytes', 1, dict(status='available'))):
+            self.assertEqual(value, found[f'manila_backup_{name}',
+                                          labels(**more)], name)
+
+    def test_what_fails_and_what_waits(self):
+        self.cloud.tolerate = 'attempt [0-9]+ failed'
+        share = self.cloud.create_share()
+        os.rmdir(self.cloud.share_path(share['id']))
+        backup = self.cloud.create_backup(share['id'])['id']
+        self.cloud.wait_backup(backup, 'error')
+        for outcome, count in (('retried', 2), ('failed', 1)):
+            cloud.eventually(outcome, lambda: self._worker(
+                'attempt_seconds_count', kind='create',
+                outcome=outcome) == count)
+        self.worker.stop()
+        self.cloud.ask(202, 'DELETE', f'/share-backups/{backup}')
+        found = read(self.cloud.port)
+        self.assertEqual(1, found['manila_backup_queued_operations', ()])
+        self.assertLess(0, found['manila_backup_queue_age_seconds', ()])
+        self.assertEqual(1, found['manila_backup_operations', labels(
+            kind='delete', status='queued')])
+
+    def test_the_dashboard_asks_for_what_there_is(self):
+        share = self.cloud.create_share()
+        self.cloud.create_backup(share['id'])
+        cloud.eventually('an end', lambda: self._worker(
+            'attempt_seconds_count', kind='create', outcome='done'))
+        there = {name for port in (self.port, self.cloud.port)
+                 for name, _ in read(port)}
+        with open(os.path.join(ROOT, 'doc', 'source', 'admin',
+                               'grafana-dashboard.json')) as file:
+            dashboard = json.load(file)
+        asked = set(re.findall('manila_backup_[a-z_]+',
+                               json.dumps(dashboard)))
+        # Which come with the first of their kind.
+        rare = {'manila_backup_lease_losses_total',
+                'manila_backup_swept_total'}
+        self.assertLess(8, len(asked))
+        self.assertEqual(set(), asked - there - rare)
+
+
+class NoMetrics(base.TestCase):
+
+    def test_off_unless_asked_for(self):
+        worker = self.cloud.start()
+        with self.assertRaisesRegex(urllib.error.HTTPError, '404'):
+            read(self.cloud.port)
+        self.assertNotIn('/metrics', worker.said())
+
+
+class PortTaken(base.TestCase):
+
+    options = {'metrics__enabled': True}
+
+    def test_said_in_one_line(self):
+        self.cloud.start_api()
+        extra = os.path.join(self.cloud.root, 'taken.conf')
+        with open(extra, 'w') as file:
+            file.write(f'[metrics]\nworker_bind_port = {self.cloud.port}\n')
+        worker = self.cloud._start_worker(extra)
+        self.assertEqual(1, worker.wait())
+        self.assertIn(f'worker_bind_port {self.cloud.port}',
+                      worker.said().splitlines()[-1])
+        self.cloud.processes.remove(worker)
+
+
+class Logs(base.TestCase):
+
+    options = {'use_json': True}
+
+    def test_an_operation_can_be_followed(self):
+        worker = self.cloud.start()
+        share = self.cloud.create_share()
+        answer = self.cloud.request('POST', '/share-backups', {
+            'share_backup': {'share_id': share['id']}})
+        backup = answer.body['share_backup']['id']
+        self.cloud.wait_backup(backup, 'available')
+        (operation,), = self.cloud.rows(
+            'SELECT id FROM operations WHERE backup_id = :id', id=backup)
+        request = answer.headers['x-openstack-request-id']
+        api = next(each for each in self.cloud.processes
+                   if each.command == 'manila-backup-api')
+
+        def lines(process):
+            return [json.loads(line) for line in process.said().splitlines()
+                    if line.startswith('{')]
+
+        said = [line for line in lines(api)
+                if line['extra'].get('operation_id') == operation]
+        self.assertEqual([request], [line['context']['request_id']
+                                     for line in said])
+        done = cloud.eventually('a log', lambda: [
+            line for line in lines(worker)
+            if line['context'].get('operation_id') == operation
+            and ': done in ' in line['message']])
+        self.assertEqual(
+            (request, 'p1', 'demo'),
+            tuple(done[0]['context'][name] for name in (
+                'request_id', 'project_id', 'user_id')))
+
+
+class PlainLogs(base.TestCase):
+
+    def test_lines_carry_both_ids(self):
+        worker = self.cloud.start()
+        share = self.cloud.create_share()
+        answer = self.cloud.request('POST', '/share-backups', {
+            'share_backup': {'share_id': share['id']}})
+        self.cloud.wait_backup(answer.body['share_backup']['id'],
+                               'available')
+        (operation,), = self.cloud.rows(
+            "SELECT id FROM operations WHERE kind = 'create'")
+        request = answer.headers['x-openstack-request-id']
+        cloud.eventually('a log', lambda: re.search(
+            rf'{request} .*\[operation: {operation}\] .*: done in ',
+            worker.said()))
