@@ -74,10 +74,9 @@ class Metrics(base.TestCase):
         os.rmdir(self.cloud.share_path(share['id']))
         backup = self.cloud.create_backup(share['id'])['id']
         self.cloud.wait_backup(backup, 'error')
-        for outcome, count in (('retried', 2), ('failed', 1)):
-            cloud.eventually(outcome, lambda: self._worker(
-                'attempt_seconds_count', kind='create',
-                outcome=outcome) == count)
+        cloud.eventually('the ends of three attempts', lambda: [2, 1] == [
+            self._worker('attempt_seconds_count', kind='create', outcome=each)
+            for each in ('retried', 'failed')])
         self.worker.stop()
         self.cloud.ask(202, 'DELETE', f'/share-backups/{backup}')
         found = read(self.cloud.port)

@@ -25,7 +25,8 @@ class Progress(base.TestCase):
         """Claim the operation; a function that says how far it is."""
         claimed = run.Run.claim(types.SimpleNamespace(
             conf=self.conf, database=self.database, drivers={}, source=None,
-            host=worker, identity=worker, metrics=metrics.Worker(1)), self.operation().id)
+            host=worker, identity=worker, metrics=metrics.Worker(1)),
+            self.operation().id)
         copier = types.SimpleNamespace(progress=progress.Progress())
         copier.progress.expect(0, 100)
 
