@@ -110,6 +110,40 @@ class TestWhileWritten(testtools.TestCase):
                                                record['copied_from']))
         self.assertNotIn('.held', os.listdir(self.disk))
 
+    def written_to(self, kind):
+        """Back it up live.
+
+        :returns: iterator of (what a backup has of the file that is written
+            to in place, or None; how often it says that it has none).
+        """
+        self.busy(kind, 'live')
+        for found, report, record in self.backups(3):
+            self.assertEqual('live', record['copied_from'])
+            for name in ('first', 'later/last'):
+                # One that is always replaced may be in no listing.
+                self.assertRegex(found.get(name, b'0'), rb'\A[0-9]+\Z')
+            yield found.get('whole'), sum(
+                '"whole" was being written' in said
+                for said in report.problems)
+
+    def test_live_a_file_is_of_one_instant_by_a_clone(self):
+        for kind in ('xfs', 'btrfs'):
+            for data, told in self.written_to(kind):
+                self.assertEqual(0, told)
+                self.assertWhole(data)
+
+    def test_live_no_file_is_torn(self):
+        for data, told in self.written_to('ext4'):
+            if data is None:
+                self.assertEqual(1, told)
+            else:
+                self.assertWhole(data)
+
+    def assertWhole(self, data):
+        """Content that the file had between two writes."""
+        self.assertEqual(WHOLE, len(data))
+        self.assertEqual(1, len(set(data)))
+
 
 class TestDyingWorkers(test_dying_workers.DyingWorkersTestCase):
 
