@@ -21,6 +21,7 @@ class Disk(fixtures.Fixture):
     :param size: int, bytes; btrfs needs about 110 MiB, xfs 300 MiB.
     :param kind: str, ext4, xfs or btrfs.
     :ivar path: str, where it is mounted.
+    :ivar root: str, a directory beside it that goes with it.
     """
 
     def __init__(self, size, kind='ext4'):
@@ -28,7 +29,8 @@ class Disk(fixtures.Fixture):
         self._kind = kind
 
     def _setUp(self):
-        root = self.useFixture(fixtures.TempDir(rootdir=cloud.FOLDER)).path
+        self.root = root = self.useFixture(
+            fixtures.TempDir(rootdir=cloud.FOLDER)).path
         self.image = os.path.join(root, 'image')
         self.path = os.path.join(root, 'mounted')
         os.mkdir(self.path)
@@ -72,3 +74,18 @@ class Disk(fixtures.Fixture):
     @staticmethod
     def _run(*command):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def processes(program, word):
+    """Processes of a program, with a word in their command lines."""
+    found = []
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/cmdline') as file:
+                command = file.read().split('\0')
+        except OSError:
+            continue
+        if any(each.endswith(program) for each in command[:5]) and any(
+                word in each for each in command):
+            found.append(int(name))
+    return found
