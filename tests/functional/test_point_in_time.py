@@ -10,6 +10,7 @@ import fixtures
 import testtools
 
 from manila_backup.drivers import base as drivers
+from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers import progress
 from manila_backup.operations import copying
@@ -136,6 +137,15 @@ class TestWhileWritten(testtools.TestCase):
                 self.assertEqual(1, told)
             else:
                 self.assertWhole(data)
+
+    def test_names_that_came_after_the_share_was_opened(self):
+        share = self.useFixture(disks.Disk(120 * disks.MIB, 'btrfs')).path
+        root = os.open(share, os.O_RDONLY | os.O_DIRECTORY)
+        self.addCleanup(os.close, root)
+        with open(os.path.join(share, 'new'), 'w'):
+            pass
+        with beneath.entries(root) as entries:
+            self.assertEqual(['new'], [entry.name for entry in entries])
 
     def assertWhole(self, data):
         """Content that the file had between two writes."""

@@ -190,7 +190,7 @@ class _Shaper:
         if not self._privileged and st.st_mode & 0o700 != 0o700 and (
                 st.st_uid == os.geteuid()):
             os.fchmod(fd, st.st_mode & 0o7777 | 0o700)
-        with os.scandir(fd) as entries:
+        with beneath.entries(fd) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
                 if path == beneath.ROOT and name in self._ignore:
