@@ -87,12 +87,17 @@ class PosixDriver(base.BackupDriver):
         files = _entries(share, place)
         progress.expect(files, 0)
         try:
-            layout.trash(share, name, place)
+            away = layout.trash(share, name, place)
         except OSError as exc:
             raise errors.failed('delete the backup', name, exc) from exc
+
+        def tick():
+            progress.advance(1, 0)
+
         try:
-            layout.sweep(share, place, None,
-                         lambda: progress.advance(1, 0))
+            if away:
+                beneath.remove(away, share, tick)
+            layout.sweep(share, place, None, tick)
         except OSError as exc:
             raise errors.failed('remove from the repository',
                                 exc.filename or name, exc) from exc

@@ -238,13 +238,21 @@ def sweep(share, place, attempt=None, tick=None):
 def trash(share, name, place):
     """Give something a name that says it is being removed.
 
-    :returns: str, that name; or None if it isn't there.
+    :returns: str, the name it has now; or None if it isn't there.
     """
     away = f'.trash.{place.backup_id}.{os.urandom(4).hex()}'
     try:
         os.rename(name, away, src_dir_fd=share, dst_dir_fd=share)
     except FileNotFoundError:
         return None
+    except OSError as exc:
+        if exc.errno not in (errno.EDQUOT, errno.ENOSPC):
+            raise
+        # A full btrfs lets remove, but not rename. So it keeps its name,
+        # and loses first what makes a backup of it.
+        for part in (METADATA, manifest.NAME):
+            beneath.remove(f'{name}/{part}', share)
+        return name
     os.fsync(share)
     return away
 

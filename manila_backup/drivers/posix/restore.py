@@ -62,7 +62,7 @@ class Restore:
             root = backup.open_root(target, self.repository)
             opened.append(root)
             for _ in range(self.processes + 1):
-                opened.append(beneath.scratch(self.repository.fd))
+                opened.append(beneath.scratch())
             self._spools = [scan.Spool(fd)
                             for fd in opened[-self.processes - 1:]]
             return self._run(found, data, root)

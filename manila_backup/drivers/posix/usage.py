@@ -24,7 +24,7 @@ def unique_bytes(repository, directory, check):
     # Three numbers for each name of a file that has several: the backup of
     # a share that hardly changes may have nothing else.
     linked = array.array('Q')
-    scratch = beneath.scratch(repository.fd)
+    scratch = beneath.scratch()
     descent = beneath.Descent(directory)
     try:
         queue = scan.Queue(scan.Spool(scratch))
