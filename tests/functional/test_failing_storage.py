@@ -231,7 +231,6 @@ class TestRepository(RepositoryTestCase):
         self.failed(small['id'])
         self.assertEqual([], os.listdir(self.disk.path))
 
-
     def test_permission_lost(self):
         small, made = self.small_share()
         kept = self.good(small['id'], made)
