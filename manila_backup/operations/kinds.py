@@ -14,6 +14,7 @@ from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.drivers import base as drivers
 from manila_backup import exception
+from manila_backup.operations import copying
 from manila_backup.operations import records
 from manila_backup.shares import base as shares
 from manila_backup import states
@@ -120,8 +121,9 @@ class BackupCreate(BackupKind):
 
     def work(self):
         self.driver.check()
-        return self.driver.backup, (
-            self.place, self.operation.attempt, self._attach(True),
+        return copying.backup, (
+            self.driver, self.tools.source, shares.ShareRef.of(self.share),
+            self._attach(True), self.place, self.operation.attempt,
             dict(self.operation.options or {}),
             records.of_rows(self.backup, self.share))
 
@@ -129,7 +131,12 @@ class BackupCreate(BackupKind):
         self.driver.publish(self.place, self.operation.attempt)
 
     def discard(self):
-        self.driver.discard(self.place, self.operation.attempt)
+        try:
+            self.driver.discard(self.place, self.operation.attempt)
+        finally:
+            self.tools.source.release(
+                shares.ShareRef.of(self.share), self.backup.id,
+                self.operation.attempt)
 
     def note_progress(self, conn, percent):
         rows.update(conn, db_backups.TABLE, self.backup.id,

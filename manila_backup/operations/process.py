@@ -30,6 +30,7 @@ def prepare(plugins):
     """
     _CONTEXT.set_forkserver_preload([
         'manila_backup.operations.copier',
+        'manila_backup.operations.copying',
         *sorted({type(each).__module__ for each in plugins})])
     forkserver.ensure_running()
 

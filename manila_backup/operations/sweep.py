@@ -25,6 +25,8 @@ the removal. So the answers are chosen to be ones that time does not change:
 * What deletions have left has a name that nothing looks for. It is left to
   the deletion as long as there is one, to spare both the stumbling over one
   another.
+* What a backup was copied from (:meth:`manila_backup.shares.base.ShareSource.
+  hold`) is treated as an attempt is: it is made by the same operation.
 * A finished backup without a row is removed if the database remembers
   operations on it, all of them over: then it had a row, and only a deletion
   removes rows. No admission can bring it back, since ids are not used twice;
@@ -71,13 +73,15 @@ class Finding:
     """One thing that a sweep found to be nobody's.
 
     :ivar what: ``backup``, ``attempt`` (at one), ``deletion`` (an
-        interrupted one), ``snapshot``, or ``repository`` if that can't be
-        read.
+        interrupted one), ``snapshot``, ``source`` (the snapshot of a share
+        that an attempt at a backup was copied from), or ``repository`` if
+        that can't be read.
     :ivar done: ``removed``, ``would be removed``, ``unknown`` (and left) or
         ``failed``.
-    :ivar where: str, the driver's name; ``shares`` for snapshots.
+    :ivar where: str, the driver's name; ``shares`` for what the share
+        source has.
     :ivar id: of the backup or snapshot.
-    :ivar attempt: int, of an attempt.
+    :ivar attempt: int, of an attempt or a source.
     :ivar reason: str, a sentence.
     """
 
@@ -118,10 +122,12 @@ class Sweep:
                 yield from self._repository(name, driver)
             except exception.WorkFailed as exc:
                 yield Finding('repository', 'failed', name, reason=str(exc))
-        try:
-            yield from self._snapshots()
-        except exception.WorkFailed as exc:
-            yield Finding('snapshot', 'failed', 'shares', reason=str(exc))
+        for what, function in (('snapshot', self._snapshots),
+                               ('source', self._sources)):
+            try:
+                yield from function()
+            except exception.WorkFailed as exc:
+                yield Finding(what, 'failed', 'shares', reason=str(exc))
 
     # -- backups ---------------------------------------------------------
 
@@ -160,7 +166,19 @@ class Sweep:
                 (source.discard_snapshot if unfinished
                  else source.remove_snapshot, ref, snapshot_id))
 
-    # -- both ------------------------------------------------------------
+    # -- what backups are copied from ------------------------------------
+
+    def _sources(self):
+        source = self._tools.source
+        for share_id, backup_id, attempt in source.held():
+            yield from self._deal(
+                dict(what='source', where='shares', share_id=share_id,
+                     id=backup_id, attempt=attempt),
+                (judge_source, backup_id),
+                (source.release, shares.ShareRef(share_id, None), backup_id,
+                 attempt))
+
+    # -- all of them -----------------------------------------------------
 
     def _deal(self, finding, judgement, removal):
         """Look at one thing, and remove it if it is nobody's."""
@@ -221,6 +239,16 @@ def judge_snapshot(conn, share_id, snapshot_id, unfinished):
     if snapshot is None:
         return REMOVE, 'The snapshot was deleted.'
     return KEEP, None
+
+
+def judge_source(conn, backup_id):
+    """The same for what a backup was copied from."""
+    operations = db_operations.of_backup(conn, backup_id)
+    if _unfinished(operations):
+        return KEEP, None
+    if not operations and db_backups.get(conn, backup_id) is None:
+        return UNKNOWN, 'The database has never heard of the backup.'
+    return REMOVE, 'Nothing is copied from it any more.'
 
 
 def _unfinished(operations):

@@ -7,20 +7,25 @@ import subprocess
 
 from manila_backup.drivers.posix import beneath
 from manila_backup.shares import base
+from manila_backup.shares import btrfs
+from manila_backup.shares import instants
 
 
 class LocalShares(base.ShareSource):
     """Directories below ``[local_shares] path``, and adopted ones anywhere.
 
     :param path: str, the directory that holds the shares.
+    :param point_in_time: str, as in ``[local_shares] point_in_time``.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, point_in_time='auto'):
         self.path = path
+        self.point_in_time = point_in_time
+        self._instants = instants.Instants(path, point_in_time)
 
     @classmethod
     def from_conf(cls, conf):
-        return cls(conf.local_shares.path)
+        return cls(conf.local_shares.path, conf.local_shares.point_in_time)
 
     def directory(self, share):
         """The share's directory: its own if it was adopted with one."""
@@ -47,13 +52,23 @@ class LocalShares(base.ShareSource):
         attempt that then died) is no error."""
         try:
             os.makedirs(self.path, exist_ok=True)
-            os.mkdir(self.directory(share), 0o755)
+            self._make(share.id)
         except FileExistsError:
             pass
         except OSError as exc:
             raise base.ShareError(
                 f'The directory {self.directory(share)} can\'t be made: '
                 f'{exc.strerror}.') from exc
+
+    def _make(self, name):
+        parent = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if self.point_in_time == base.LIVE:
+                os.mkdir(name, 0o755, dir_fd=parent)
+            else:
+                btrfs.make_directory(name, parent)
+        finally:
+            os.close(parent)
 
     def adopt(self, share):
         """Check that an existing directory can be a share.
@@ -92,6 +107,18 @@ class LocalShares(base.ShareSource):
             return
         for name in names:
             _remove(os.path.join(path, name), progress)
+
+    # -- what backups are copied from -------------------------------------
+
+    def hold(self, share, path, backup_id, attempt, progress):
+        return self._instants.hold(share.id, path, backup_id, attempt,
+                                   progress)
+
+    def release(self, share, backup_id, attempt, progress=None):
+        self._instants.release(share.id, backup_id, attempt, progress)
+
+    def held(self):
+        return self._instants.held()
 
     # -- snapshots -------------------------------------------------------
 
@@ -133,27 +160,16 @@ class LocalShares(base.ShareSource):
     def discard_snapshot(self, share, snapshot_id, progress):
         """Remove what unfinished attempts left of a snapshot."""
         folder = os.path.dirname(self.snapshot_directory(share, snapshot_id))
-        for name in _names(folder):
+        for name in instants.names(folder):
             if name.startswith(f'{snapshot_id}.'):
                 _remove(os.path.join(folder, name), progress)
 
     def snapshots(self):
         folder = os.path.join(self.path, '.snapshots')
-        for share_id in _names(folder):
-            for name in _names(os.path.join(folder, share_id)):
+        for share_id in instants.names(folder):
+            for name in instants.names(os.path.join(folder, share_id)):
                 snapshot_id, dot, _attempt = name.partition('.')
                 yield share_id, snapshot_id, bool(dot)
-
-
-def _names(folder):
-    """What is in a directory; nothing if it isn't there."""
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as exc:
-        raise base.ShareError(f'{folder} can\'t be read: '
-                              f'{exc.strerror}.') from exc
 
 
 def _remove(path, progress):

@@ -4,111 +4,12 @@ devices, made for each test."""
 
 import os
 import shutil
-import subprocess
-
-import fixtures
 
 from tests.functional import base
 from tests.functional import cloud
+from tests.functional import disks
 
-MIB = 1 << 20
-
-
-class Disk(fixtures.Fixture):
-    """A file system of its own.
-
-    :param size: int, bytes.
-    :ivar path: str, where it is mounted.
-    """
-
-    MAKE = 'mkfs.ext4', '-q', '-m', '0', '-E', 'root_owner=0:0'
-
-    def __init__(self, size):
-        self._size = size
-
-    def _setUp(self):
-        self.root = self.useFixture(
-            fixtures.TempDir(rootdir=cloud.FOLDER)).path
-        self.image = os.path.join(self.place(), 'image')
-        self.path = os.path.join(self.root, 'mounted')
-        os.mkdir(self.path)
-        with open(self.image, 'wb') as file:
-            file.truncate(self._size)
-        self._run(*self.MAKE, self.image)
-        self._mount('-o', 'loop', self.image, self.path)
-
-    def place(self):
-        """The directory that its image is to be in."""
-        return self.root
-
-    def _mount(self, *how):
-        self._run('mount', *how)
-        self.addCleanup(subprocess.run, ['umount', '-l', how[-1]],
-                        stderr=subprocess.DEVNULL)
-
-    def remount(self, how):
-        self._run('mount', '-o', f'remount,{how}', self.path)
-
-    def vanish(self):
-        """Unmount it under whatever is using it."""
-        self._run('umount', '-l', self.path)
-
-    def lock(self, path):
-        """Let nobody write to a directory."""
-        self._run('chattr', '+i', path)
-
-    def unlock(self, path):
-        self._run('chattr', '-i', path)
-
-    def break_off(self, size):
-        """Lose all behind the first ``size`` bytes: to read there is an I/O
-        error from now on."""
-        self._run('sync', '-f', self.path)
-        os.truncate(self.image, size)
-        with open('/proc/sys/vm/drop_caches', 'w') as file:
-            file.write('3')
-
-    def fill(self):
-        """Use up what is free.
-
-        :returns: str, the file to remove for that to end.
-        """
-        ballast = os.path.join(self.path, 'ballast')
-        with open(ballast, 'wb', buffering=0) as file:
-            for size in (MIB, 4096):
-                try:
-                    while True:
-                        file.write(bytes(size))
-                except OSError:
-                    continue
-        return ballast
-
-    @staticmethod
-    def _run(*command):
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-
-
-class HollowDisk(Disk):
-    """Promises more than there is: whatever is written is taken, and a part
-    of it is an I/O error when it is to go to the device."""
-
-    def place(self):
-        path = os.path.join(self.root, 'device')
-        os.mkdir(path)
-        self._mount('-t', 'tmpfs', '-o', f'size={self._size // 3}', 'tmpfs',
-                    path)
-        return path
-
-
-class LimitedDisk(Disk):
-    """Has room, but a quota of 16 MiB."""
-
-    MAKE = 'mkfs.btrfs', '-q'
-
-    def _setUp(self):
-        super()._setUp()
-        self._run('btrfs', 'quota', 'enable', self.path)
-        self._run('btrfs', 'qgroup', 'limit', '16M', self.path)
+MIB = disks.MIB
 
 
 class FailingStorageTestCase(base.TestCase):
@@ -124,7 +25,7 @@ class FailingStorageTestCase(base.TestCase):
         self.cloud.start()
 
     def make_disk(self):
-        return Disk(48 * MIB)
+        return disks.Disk(48 * MIB)
 
     def placed(self):
         """The options that put something on the disk."""
@@ -248,7 +149,7 @@ class TestLimitedRepository(RepositoryTestCase):
     """A repository whose file system sets a limit to it."""
 
     def make_disk(self):
-        return LimitedDisk(256 * MIB)
+        return disks.LimitedDisk(256 * MIB)
 
     def test_reached(self):
         small, made = self.small_share()
@@ -271,7 +172,7 @@ class TestHollowRepository(RepositoryTestCase):
     """A repository that takes what it can't keep."""
 
     def make_disk(self):
-        return HollowDisk(96 * MIB)
+        return disks.HollowDisk(96 * MIB)
 
     def test_nothing_is_published_that_is_not_on_the_disk(self):
         share = self.big_share()

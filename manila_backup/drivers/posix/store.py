@@ -19,6 +19,7 @@ from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import still
 from manila_backup.drivers.posix import system
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -175,6 +176,8 @@ class Storer:
             counted = 0
             try:
                 source = self._open_source(name)
+                if wait is None:
+                    source = still.instead(source, self._sfd)
                 try:
                     text, counted, size = self._copy_once(source, name)
                 finally:

@@ -171,4 +171,5 @@ class Imports(repository.TestCase):
             bad = dict(record, **{part: dict(record[part], **{name: value})})
             self.assertIsNone(records.valid(bad, self.place(row)), name)
         more = dict(record, backup=dict(record['backup'], status='error'))
+        self.assertEqual('live', record.pop('copied_from'))
         self.assertEqual(record, records.valid(more, self.place(row)))

@@ -247,3 +247,22 @@ class Sweeps(repository.TestCase):
         self.assertEqual([('snapshot', 'removed')] * 2,
                          self.sweep(unknown=True))
         self.assertEqual([], self.left())
+
+    # -- what backups are copied from
+
+    def test_what_attempts_were_copied_from(self):
+        kind = self.begin_backup()
+        folder = os.path.join(self.tools.source.path, '.held',
+                              kind.backup.share_id)
+        os.makedirs(os.path.join(folder, f'{kind.backup.id}.1', 'd'))
+        os.makedirs(os.path.join(folder, f'{uuid.uuid4()}.1'))
+        self.assertEqual([('source', 'unknown')], self.sweep())
+        self.cancel(kind)
+        self.finish(kind, states.Operation.CANCELLED, kind.cancelled)
+        self.assertEqual(
+            [('attempt', 'removed'), ('source', 'removed'),
+             ('source', 'unknown')], sorted(self.sweep()))
+        self.assertEqual(1, len(list(self.tools.source.held())))
+        self.sweep(unknown=True)
+        self.assertEqual([], list(self.tools.source.held()))
+        self.assertFalse(os.path.exists(os.path.dirname(folder)))

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Subvolumes of btrfs, by ioctl. Whatever is no btrfs answers ENOTTY."""
+
+import errno
+import fcntl
+import os
+import stat
+import struct
+
+from manila_backup.drivers.posix import beneath
+
+#: The inode of every subvolume's top.
+TOP = 256
+
+_VOLUME_ARGS = struct.Struct('<q4088s')
+_VOLUME_ARGS_V2 = struct.Struct('<qQQ32x4040s')
+_LOOKUP_ARGS = struct.Struct('<QQ4080s')
+_REFERENCE = struct.Struct('<QQ')
+_REFERENCES = 255
+_REFERENCES_SIZE = 4096
+
+_READ_ONLY = 1 << 1
+
+_WRITE, _READ = 1, 2
+
+
+def _request(number, size, direction):
+    return direction << 30 | size << 16 | 0x94 << 8 | number
+
+
+_SNAP_DESTROY = _request(15, _VOLUME_ARGS.size, _WRITE)
+_INO_LOOKUP = _request(18, _LOOKUP_ARGS.size, _READ | _WRITE)
+_SNAP_CREATE_V2 = _request(23, _VOLUME_ARGS_V2.size, _WRITE)
+_SUBVOL_CREATE_V2 = _request(24, _VOLUME_ARGS_V2.size, _WRITE)
+_SUBVOL_SETFLAGS = _request(26, 8, _WRITE)
+_GET_SUBVOL_ROOTREF = _request(61, _REFERENCES_SIZE, _READ | _WRITE)
+
+
+def create(name, parent):
+    """Make a subvolume; its mode is what the umask leaves of 0777.
+
+    :param name: str.
+    :param parent: int, descriptor of the directory to make it in.
+    """
+    _call(parent, _SUBVOL_CREATE_V2,
+          _VOLUME_ARGS_V2.pack(0, 0, 0, os.fsencode(name)))
+
+
+def snapshot(top, name, parent):
+    """Make a read-only snapshot of a subvolume, without the subvolumes that
+    are in it.
+
+    :param top: int, descriptor of the subvolume's top.
+    :raises OSError: EXDEV, if the directory ``parent`` is on another
+        filesystem.
+    """
+    _call(parent, _SNAP_CREATE_V2,
+          _VOLUME_ARGS_V2.pack(top, 0, _READ_ONLY, os.fsencode(name)))
+
+
+def remove(name, parent, tick):
+    """Remove a snapshot; not being there is no error.
+
+    :param tick: called now and then if that takes long.
+    """
+    try:
+        if os.stat(name, dir_fd=parent, follow_symlinks=False).st_ino == TOP:
+            _call(parent, _SNAP_DESTROY,
+                  _VOLUME_ARGS.pack(0, os.fsencode(name)))
+            return
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        # Only root may, unless the filesystem is mounted otherwise; but
+        # whoever made it can make it writable, and empty it.
+        fd = os.open(name, beneath.DIRECTORY, dir_fd=parent)
+        try:
+            _call(fd, _SUBVOL_SETFLAGS, bytes(8))
+        finally:
+            os.close(fd)
+    beneath.remove(name, parent, tick)
+
+
+def children(top):
+    """The subvolumes in a subvolume, however deep.
+
+    :returns: iterator of (int, its number; int, the inode of the directory
+        that it is in).
+    """
+    least = 0
+    while True:
+        args = bytearray(_REFERENCES_SIZE)
+        struct.pack_into('<Q', args, 0, least)
+        try:
+            fcntl.ioctl(top, _GET_SUBVOL_ROOTREF, args)
+        except OSError as exc:
+            if exc.errno != errno.EOVERFLOW:    # there are more than fit
+                raise
+        count = args[8 + _REFERENCES * _REFERENCE.size]
+        found = [_REFERENCE.unpack_from(args, 8 + index * _REFERENCE.size)
+                 for index in range(count)]
+        yield from found
+        if count < _REFERENCES:
+            return
+        least = found[-1][0] + 1
+
+
+def path_of(top, inode):
+    """Where in a subvolume a directory is; needs privileges.
+
+    :returns: bytes, such as ``a/b/``; empty for the top.
+    """
+    args = bytearray(_LOOKUP_ARGS.pack(0, inode, b''))
+    fcntl.ioctl(top, _INO_LOOKUP, args)
+    return _LOOKUP_ARGS.unpack(args)[2].partition(b'\0')[0]
+
+
+def make_directory(name, parent):
+    """Make a directory: a subvolume where that can be, for snapshots of its
+    own. Others can't write to it, whatever the umask.
+
+    :raises FileExistsError: it is there.
+    """
+    try:
+        create(name, parent)
+    except FileExistsError:
+        raise
+    except OSError:
+        os.mkdir(name, 0o755, dir_fd=parent)
+        return
+    fd = os.open(name, beneath.DIRECTORY, dir_fd=parent)
+    try:
+        os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) & ~0o022)
+    finally:
+        os.close(fd)
+
+
+def _call(fd, request, args):
+    # A mutable buffer: only those may be so large.
+    fcntl.ioctl(fd, request, bytearray(args))
