@@ -211,7 +211,7 @@ def take(share, place, attempt):
 
 def _dotted(share, place):
     found = []
-    with os.scandir(share) as entries:
+    with beneath.entries(share) as entries:
         for entry in entries:
             if entry.name.startswith('.'):
                 stored = parse_name('', '', entry.name)
