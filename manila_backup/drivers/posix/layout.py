@@ -205,7 +205,8 @@ def take(share, place, attempt):
                     continue
                 raise
         found.append((stored.attempt, taken))
-    os.fsync(share)
+    if found:
+        os.fsync(share)
     return [name for _, name in sorted(found, reverse=True)]
 
 
