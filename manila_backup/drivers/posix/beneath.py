@@ -125,6 +125,13 @@ class MakingDescent(Descent):
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
 
+def entries(directory):
+    """``os.scandir`` of all that a directory has now: btrfs leaves out what
+    came after it was opened, unless it is told to begin anew."""
+    os.lseek(directory, 0, os.SEEK_SET)
+    return os.scandir(directory)
+
+
 def make_directory(name, parent):
     """mkdir, private to us until its attributes are set; already being there
     is no error."""

@@ -205,13 +205,14 @@ def take(share, place, attempt):
                     continue
                 raise
         found.append((stored.attempt, taken))
-    os.fsync(share)
+    if found:
+        os.fsync(share)
     return [name for _, name in sorted(found, reverse=True)]
 
 
 def _dotted(share, place):
     found = []
-    with os.scandir(share) as entries:
+    with beneath.entries(share) as entries:
         for entry in entries:
             if entry.name.startswith('.'):
                 stored = parse_name('', '', entry.name)
