@@ -33,16 +33,19 @@ def is_supported(directory):
 
     :param directory: int, a descriptor.
     """
-    one, other = beneath.scratch(directory), beneath.scratch(directory)
+    opened = []
     try:
+        for _ in range(2):
+            opened.append(beneath.scratch(directory))
+        one, other = opened
         os.write(one, bytes(4096))
         clone(one, other)
         return True
     except OSError:
         return False
     finally:
-        os.close(one)
-        os.close(other)
+        for fd in opened:
+            os.close(fd)
 
 
 def shared_bytes(fd, size):
