@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time the posix driver beside ``cp -a``, ``rsync -a`` and restic.
 
-Each program copies the same trees in turn, round by round, with a warm page
+Each program does the same work in turn, round by round, with a warm page
 cache; each time includes a ``syncfs`` of the filesystem after it, though the
-driver does one itself. Medians, and what they are of ``cp -a``'s, are
-printed. Run as root, on a filesystem with room for several copies that
-nothing else writes to meanwhile.
+driver syncs by itself. Medians are printed, and what the driver's are of the
+others', each beside its aim. Run as root, on a filesystem with room for
+several copies that nothing else writes to meanwhile.
 """
 
 import os
@@ -16,6 +16,9 @@ import sys
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import argparse
+import json
+import multiprocessing
+import platform
 import random
 import shutil
 import statistics
@@ -28,36 +31,53 @@ from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import system
 from manila_backup.drivers import progress
 
+CP, RSYNC, RESTIC, OURS = 'cp -a', 'rsync -a', 'restic', 'posix driver'
 
-def small(root, count, size):
-    """Files of one size, a hundred to a directory."""
+#: Work, and how much of the better of the usual programs' time the driver
+#: may take for it, and of restic's; None: there is no aim.
+AIMS = {
+    'first backup, small files': (1.0, 0.6),
+    'first backup, large files': (1.0, 0.5),
+    'backup again, nothing changed': (0.4, 0.4),
+    'backup again, 1% changed': (0.5, 0.5),
+    'restore into an empty share, small files': (1.0, 0.6),
+    'restore into an empty share, large files': (1.0, 0.6),
+    'restore when 1% differs': (0.5, None),
+}
+
+MEMORY_AIM_MIB = 200
+MILLION_AIM = 1.2
+
+
+def fill(root, count, size):
+    """Make files, a hundred to a directory.
+
+    :param size: called with random numbers; the bytes of a file.
+    """
     numbers = random.Random(0)
     for number in range(count):
         directory = os.path.join(root, f'd{number // 100}')
         if number % 100 == 0:
             os.makedirs(directory)
         with open(os.path.join(directory, f'f{number}'), 'wb') as target:
-            target.write(numbers.randbytes(size))
+            left = size(numbers)
+            while left:
+                target.write(numbers.randbytes(min(left, 1 << 20)))
+                left -= min(left, 1 << 20)
 
 
-def large(root, count, size):
-    """Files of one size, all in the root."""
-    numbers = random.Random(0)
-    for number in range(count):
-        with open(os.path.join(root, f'f{number}'), 'wb') as target:
-            for _ in range(size >> 20):
-                target.write(numbers.randbytes(1 << 20))
+def change(root, count, seed):
+    """Give every hundredth file other bytes."""
+    numbers = random.Random(seed)
+    for number in range(0, count, 100):
+        path = os.path.join(root, f'd{number // 100}', f'f{number}')
+        with open(path, 'r+b') as target:
+            target.write(numbers.randbytes(os.path.getsize(path)))
 
 
-def timed(function, directory):
-    """Seconds that a function takes until all it wrote is on the disk."""
-    fd = os.open(directory, os.O_RDONLY)
-    system.syncfs(fd)
-    start = time.monotonic()
-    function()
-    system.syncfs(fd)
-    os.close(fd)
-    return time.monotonic() - start
+def remove(*paths):
+    for path in paths:
+        subprocess.run(['rm', '-rf', path], check=True)
 
 
 def run(*command, **env):
@@ -66,72 +86,275 @@ def run(*command, **env):
 
 
 class Bench:
-    """One tree and everything that is timed on it."""
+    """One tree and everything that is timed on it.
+
+    :param kind: str, what the tree's files are.
+    :ivar times: dict of the work to a dict of program to seconds, a list.
+    """
+
+    def __init__(self, scratch, kind, count, size, processes):
+        self.scratch = scratch
+        self.kind = kind
+        self.count = count
+        self.source = self.path('source')
+        os.mkdir(self.source)
+        fill(self.source, count, lambda numbers: size)
+        self.driver = driver.PosixDriver(self.path('repository'), processes)
+        self.driver.check(create=True)
+        self.restic = {'RESTIC_PASSWORD': 'x',
+                       'RESTIC_REPOSITORY': self.path('restic'),
+                       'RESTIC_CACHE_DIR': self.path('cache')}
+        self.there = {CP, OURS} | {
+            name for name in (RSYNC, RESTIC) if shutil.which(name.split()[0])}
+        self.times = {}
+        self.rounds = 0
+
+    def path(self, name):
+        return os.path.join(self.scratch, name)
+
+    def place(self, number):
+        return base.Place('project', 'share', f'backup-{number}')
+
+    def race(self, work, **programs):
+        """Time programs that do the same; every other round in the opposite
+        order.
+
+        :param work: str, a key of :data:`AIMS`.
+        :param programs: name of a program's constant to what it does.
+        """
+        said = self.times.setdefault(work, {})
+        order = list(programs.items())
+        for name, function in order[::-1 if self.rounds % 2 else 1]:
+            program = globals()[name]
+            if program in self.there:
+                said.setdefault(program, []).append(self.timed(function))
+
+    def timed(self, function):
+        """Seconds that a function takes until all it wrote is on the
+        disk."""
+        fd = os.open(self.scratch, os.O_RDONLY)
+        system.syncfs(fd)
+        start = time.monotonic()
+        function()
+        system.syncfs(fd)
+        seconds = time.monotonic() - start
+        os.close(fd)
+        return seconds
+
+    def backup(self, number):
+        self.driver.backup(self.place(number), 1, self.source, {}, None,
+                           progress.Progress())
+        self.driver.publish(self.place(number), 1)
+
+    def restore(self, number, target):
+        self.driver.restore(self.place(number), 1, self.path(target),
+                            progress.Progress())
+
+    def rsync(self, target, *options):
+        run('rsync', '-a', *options, f'{self.source}/', self.path(target))
+
+    def run_restic(self, *arguments):
+        run('restic', '-q', *arguments, **self.restic)
+
+    def first(self):
+        """From nothing to a first copy, and back to nothing."""
+        if RESTIC in self.there:
+            self.run_restic('init')
+        self.race(
+            f'first backup, {self.kind}',
+            CP=lambda: run('cp', '-a', self.source, self.path('cp')),
+            RSYNC=lambda: self.rsync('rsync'),
+            RESTIC=lambda: self.run_restic('backup', self.source),
+            OURS=lambda: self.backup(1))
+
+    def empty(self, number):
+        remove(self.path('cp'))
+        os.mkdir(self.path('target'))
+        self.race(
+            f'restore into an empty share, {self.kind}',
+            CP=lambda: run('cp', '-a', self.source, self.path('cp')),
+            RESTIC=lambda: self.run_restic('restore', 'latest', '--target',
+                                           self.path('restored')),
+            OURS=lambda: self.restore(number, 'target'))
+        remove(self.path('restored'))
+
+    def again(self):
+        """Backups after the first."""
+        self.race(
+            'backup again, nothing changed',
+            RSYNC=lambda: self.rsync('rsync-2', '--link-dest',
+                                     self.path('rsync')),
+            RESTIC=lambda: self.run_restic('backup', self.source),
+            OURS=lambda: self.backup(2))
+        change(self.source, self.count, self.rounds)
+        self.race(
+            'backup again, 1% changed',
+            RSYNC=lambda: self.rsync('rsync-3', '--link-dest',
+                                     self.path('rsync-2')),
+            RESTIC=lambda: self.run_restic('backup', self.source),
+            OURS=lambda: self.backup(3))
+
+    def differing(self, number):
+        """A restore where little has to be done."""
+        for target in ('target', 'cp'):
+            change(self.path(target), self.count, -self.rounds - 1)
+        self.race(
+            'restore when 1% differs',
+            RSYNC=lambda: self.rsync('cp', '--delete', '--checksum'),
+            OURS=lambda: self.restore(number, 'target'))
+
+    def round(self, small):
+        """Time everything once."""
+        self.first()
+        number = 1
+        if small:
+            self.again()
+            number = 3
+        self.empty(number)
+        if small:
+            self.differing(number)
+        for each in range(number):
+            self.driver.delete(self.place(each + 1), progress.Progress())
+        remove(*(self.path(name) for name in (
+            'cp', 'rsync', 'rsync-2', 'rsync-3', 'restic', 'cache',
+            'target')))
+        self.rounds += 1
+
+
+class Million:
+    """Many tiny files: time per file, and each process's memory."""
 
     def __init__(self, scratch, processes):
         self.scratch = scratch
-        self.source = os.path.join(scratch, 'source')
-        os.mkdir(self.source)
-        repository = os.path.join(scratch, 'repository')
-        self.driver = driver.PosixDriver(repository, processes)
+        self.driver = driver.PosixDriver(os.path.join(scratch, 'repository'),
+                                         processes)
         self.driver.check(create=True)
-        self.times = {}
-        self.number = 0
 
-    def round(self, rsync, restic):
-        """Time each program once."""
-        self.number += 1
-        place = base.Place('project', 'share', f'backup-{self.number}')
-        self._time('cp -a', lambda to: run('cp', '-a', self.source, to))
-        if rsync:
-            self._time('rsync -a', lambda to: run(
-                'rsync', '-a', f'{self.source}/', to))
-        self._time('backup', lambda to: self._backup(place))
-        self._time('restore', lambda to: self._restore(place, to), True)
-        self._time('restore, equal', lambda to: self.driver.restore(
-            place, 1, self.source, progress.Progress()))
-        self._time('verify', lambda to: self.driver.verify(
-            place, progress.Progress()))
-        self._time('delete', lambda to: self.driver.delete(
-            place, progress.Progress()))
-        if restic:
-            self._restic()
+    def run(self, count):
+        """Back up twice and restore.
 
-    def _time(self, name, function, make=False):
-        to = os.path.join(self.scratch, 'copy')
-        if make:
-            os.mkdir(to)
-        self.times.setdefault(name, []).append(
-            timed(lambda: function(to), self.scratch))
-        shutil.rmtree(to, ignore_errors=True)
+        :returns: dict of the work to (microseconds per file, MiB of the
+            largest process).
+        """
+        source, target = (os.path.join(self.scratch, f'{name}-{count}')
+                          for name in ('source', 'target'))
+        os.mkdir(source)
+        os.mkdir(target)
+        fill(source, count, lambda numbers: numbers.randrange(1025))
+        places = [base.Place('project', f'share-{count}', f'backup-{number}')
+                  for number in (1, 2)]
 
-    def _backup(self, place):
-        self.driver.backup(place, 1, self.source, {}, None,
-                           progress.Progress())
-        self.driver.publish(place, 1)
+        def backup(place):
+            self.driver.backup(place, 1, source, {}, None,
+                               progress.Progress())
+            self.driver.publish(place, 1)
 
-    def _restore(self, place, target):
-        self.driver.restore(place, 1, target, progress.Progress())
+        found = {
+            'first backup': watched(lambda: backup(places[0])),
+            'backup again': watched(lambda: backup(places[1])),
+            'restore': watched(lambda: self.driver.restore(
+                places[1], 1, target, progress.Progress()))}
+        remove(source, target)
+        for place in places:
+            self.driver.delete(place, progress.Progress())
+        return {work: (seconds / count * 1e6, memory)
+                for work, (seconds, memory) in found.items()}
 
-    def _restic(self):
-        to = os.path.join(self.scratch, 'restic')
-        env = {'RESTIC_PASSWORD': 'x', 'RESTIC_REPOSITORY': to}
-        run('restic', 'init', **env)
-        self._time('restic backup', lambda _: run(
-            'restic', 'backup', '-q', self.source, **env))
-        self._time('restic restore', lambda copy: run(
-            'restic', 'restore', '-q', 'latest', '--target', copy, **env))
-        shutil.rmtree(to)
 
-    def report(self, title):
-        """Print the medians of one tree."""
-        print(f'\n{title}')
-        first = statistics.median(self.times['cp -a'])
-        for name, times in self.times.items():
-            median = statistics.median(times)
-            print(f'  {name:16} {median:8.2f} s  {median / first:6.2f} of '
-                  f'cp -a   ({min(times):.2f} to {max(times):.2f})')
-        sys.stdout.flush()
+def watched(function):
+    """Run something in a process of its own.
+
+    :returns: (seconds, MiB that the largest of its processes had at most).
+    """
+    os.sync()
+    process = multiprocessing.get_context('fork').Process(target=function)
+    start = time.monotonic()
+    process.start()
+    most = 0
+    while process.is_alive():
+        most = max([most, *map(peak, family(process.pid))])
+        process.join(0.1)
+    os.sync()
+    if process.exitcode:
+        raise SystemExit('it failed')
+    return time.monotonic() - start, most / 1024
+
+
+def family(pid):
+    """A process and its children."""
+    try:
+        with open(f'/proc/{pid}/task/{pid}/children') as source:
+            return [pid, *map(int, source.read().split())]
+    except OSError:
+        return [pid]
+
+
+def peak(pid):
+    """KiB that a process has had at most."""
+    try:
+        with open(f'/proc/{pid}/status') as source:
+            for line in source:
+                if line.startswith('VmHWM:'):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def ratios(times):
+    """What the driver's median is of the better of the usual programs', and
+    of restic's; None where there is nothing to compare with."""
+    medians = {name: statistics.median(each) for name, each in times.items()}
+    usual = [medians[name] for name in (CP, RSYNC) if name in medians]
+    return (medians[OURS] / min(usual) if usual else None,
+            medians[OURS] / medians[RESTIC] if RESTIC in medians else None)
+
+
+def report(times):
+    for work, said in times.items():
+        print(f'\n{work}')
+        for name, each in said.items():
+            print(f'  {name:14}{statistics.median(each):8.2f} s   '
+                  f'({", ".join(f"{one:.2f}" for one in sorted(each))})')
+        for against, ratio, aim in zip(('the better of cp and rsync',
+                                        'restic'),
+                                       ratios(said), AIMS[work]):
+            if ratio and aim:
+                print(f'  {ratio:5.2f} of {against}, aim {aim}: '
+                      f'{"met" if ratio <= aim else "MISSED"}')
+    sys.stdout.flush()
+
+
+def report_million(few, many):
+    print('\nfiles of 0 to 1 KiB: µs a file; MiB of the largest process')
+    for work, (each, memory) in many.items():
+        ratio = each / few[work][0]
+        print(f'  {work:14}{few[work][0]:7.1f} -> {each:7.1f} µs: '
+              f'{ratio:.2f}, aim {MILLION_AIM}: '
+              f'{"met" if ratio <= MILLION_AIM else "MISSED"}; {memory:.0f} '
+              f'MiB, aim {MEMORY_AIM_MIB}: '
+              f'{"met" if memory < MEMORY_AIM_MIB else "MISSED"}')
+
+
+def machine(directory):
+    """What the figures depend on, in general terms."""
+    def first_line(*command):
+        if not shutil.which(command[0]):
+            return None
+        return subprocess.run(command, capture_output=True, text=True,
+                              check=True).stdout.splitlines()[0]
+
+    kind = subprocess.run(
+        ['stat', '-f', '-c', '%T', directory], capture_output=True,
+        text=True, check=True).stdout.strip()
+    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+    return {'processors': os.cpu_count(), 'gib': round(memory / (1 << 30)),
+            'kernel': platform.release().split('-')[0], 'filesystem': kind,
+            'python': platform.python_version(),
+            'versions': [text for text in (
+                first_line('cp', '--version'), first_line('rsync',
+                                                          '--version'),
+                first_line('restic', 'version')) if text]}
 
 
 def main():
@@ -146,24 +369,41 @@ def main():
                         help='large files (default: %(default)s; 0: none)')
     parser.add_argument('--large-size', type=int, default=256,
                         help='MiB of a large file (default: %(default)s)')
+    parser.add_argument('--million', nargs='?', type=int, const=1_000_000,
+                        metavar='FILES', help='also a million tiny files, or '
+                        'so many')
     parser.add_argument('--directory', help='where to work')
+    parser.add_argument('--json', metavar='FILE',
+                        help='write all figures there, for plot.py')
     args = parser.parse_args()
-    rsync, restic = (shutil.which(name) for name in ('rsync', 'restic'))
-    for name, there in (('rsync', rsync), ('restic', restic)):
-        if not there:
+    for name in ('rsync', 'restic'):
+        if not shutil.which(name):
             print(f'{name} is not installed: left out.')
-    for count, size, fill in (
-            (args.files, args.size, small),
-            (args.large, args.large_size << 20, large)):
+    found = {'machine': machine(args.directory or tempfile.gettempdir()),
+             'rounds': args.rounds, 'times': {}}
+    print(json.dumps(found['machine'], indent=1))
+    for kind, count, size in (
+            ('small files', args.files, args.size),
+            ('large files', args.large, args.large_size << 20)):
         if not count:
             continue
         with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
-            bench = Bench(scratch, args.processes)
-            fill(bench.source, count, size)
+            bench = Bench(scratch, kind, count, size, args.processes)
             for _ in range(args.rounds):
-                bench.round(rsync, restic)
-            bench.report(f'{count} files of {size} bytes, medians of '
-                         f'{args.rounds}')
+                bench.round(kind == 'small files')
+            found['times'].update(bench.times)
+    found['times'] = {work: found['times'][work] for work in AIMS
+                      if work in found['times']}
+    report(found['times'])
+    if args.million:
+        with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+            many = Million(scratch, args.processes)
+            found['few'] = many.run(20_000)
+            found['many'] = many.run(args.million)
+        report_million(found['few'], found['many'])
+    if args.json:
+        with open(args.json, 'w', encoding='utf-8') as target:
+            json.dump(found, target, indent=1)
 
 
 if __name__ == '__main__':

@@ -146,27 +146,26 @@ def takeover(made):
     client = Client(made.port)
     share = client.share()
     client.wait(f'/shares/{share}', 'share')
-    content = os.urandom(20000)
-    for number in range(20000):
+    content = os.urandom(10000)
+    for number in range(40000):
         folder = os.path.join(made.share_path(share), f'd{number % 100}')
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, f'f{number}'), 'wb') as file:
             file.write(content)
-    backup = client.backup(share)
 
     def attempt():
         return made.rows(
             'SELECT attempt, worker, files_done, status FROM operations '
             "WHERE backup_id = :id AND kind = 'create'", id=backup)[0]
 
-    while True:
-        number, worker, done, status = attempt()
-        if status == 'done':
-            raise SystemExit('The backup was made before its worker could '
-                             'be killed.')
-        if number and done:
+    for _ in range(10):
+        backup = client.backup(share)
+        number, worker = caught(attempt)
+        if number:
             break
-        time.sleep(0.01)
+    else:
+        raise SystemExit('The backups were made before their worker could be '
+                         'killed.')
     os.kill(int(worker.split(':')[1]), signal.SIGKILL)
     began = time.monotonic()
     while attempt()[0] == number:
@@ -174,6 +173,28 @@ def takeover(made):
     taken = time.monotonic() - began
     client.wait(f'/share-backups/{backup}', 'share_backup')
     return taken
+
+
+def caught(attempt):
+    """Freeze the worker that is in the middle of an operation.
+
+    :param attempt: gives the operation's number of the attempt, worker, files
+        done and status.
+    :returns: (number of the attempt, worker), or (None, None) if it was done
+        before.
+    """
+    number = done = 0
+    while not (number and done):
+        number, worker, done, status = attempt()
+        if status == 'done':
+            return None, None
+        time.sleep(0.01)
+    pid = int(worker.split(':')[1])
+    os.kill(pid, signal.SIGSTOP)
+    if attempt()[3] == 'running':
+        return number, worker
+    os.kill(pid, signal.SIGCONT)
+    return None, None
 
 
 def claims(made, count, rounds):

@@ -17,4 +17,13 @@ OPTS = [
         'processes',
         default=2, min=1, max=15,
         help='Processes that copy in parallel within one operation.'),
+    cfg.BoolOpt(
+        'incremental',
+        default=True,
+        help='Let a backup take over, as reflinks or hard links, the files '
+             'that did not change since an earlier backup of the same share. '
+             'Each backup is a full tree all the same, and any can be '
+             'deleted; but damage to a file on the disk of the repository '
+             'is damage to all backups that share it. Turn this off to have '
+             'everything stored anew each time.'),
 ]

@@ -170,7 +170,6 @@ class BackupRestore(BackupKind):
         return self.backup.restore_progress
 
     def work(self):
-        self.driver.check()
         return self.driver.restore, (
             self.place, self.operation.attempt, self._attach(False))
 
@@ -206,7 +205,6 @@ class BackupDelete(BackupKind):
         pass
 
     def work(self):
-        self.driver.check()
         return self.driver.delete, (self.place,)
 
     def succeeded(self, conn, result):

@@ -29,16 +29,23 @@ class Disk(fixtures.Fixture):
         self._kind = kind
 
     def _setUp(self):
-        self.root = root = self.useFixture(
+        self.root = self.useFixture(
             fixtures.TempDir(rootdir=cloud.FOLDER)).path
-        self.image = os.path.join(root, 'image')
-        self.path = os.path.join(root, 'mounted')
+        self.image = os.path.join(self._place(), 'image')
+        self.path = os.path.join(self.root, 'mounted')
         os.mkdir(self.path)
         with open(self.image, 'wb') as file:
             file.truncate(self._size)
         self._run(f'mkfs.{self._kind}', *_MKFS[self._kind], self.image)
-        self._run('mount', '-o', 'loop', self.image, self.path)
-        self.addCleanup(subprocess.run, ['umount', '-l', self.path],
+        self._mount('-o', 'loop', self.image, self.path)
+
+    def _place(self):
+        """The directory that its image is to be in."""
+        return self.root
+
+    def _mount(self, *how):
+        self._run('mount', *how)
+        self.addCleanup(subprocess.run, ['umount', '-l', how[-1]],
                         stderr=subprocess.DEVNULL)
 
     def remount(self, how):
@@ -47,6 +54,13 @@ class Disk(fixtures.Fixture):
     def vanish(self):
         """Unmount it under whatever is using it."""
         self._run('umount', '-l', self.path)
+
+    def lock(self, path):
+        """Let nobody write to a directory."""
+        self._run('chattr', '+i', path)
+
+    def unlock(self, path):
+        self._run('chattr', '-i', path)
 
     def break_off(self, size):
         """Lose all behind the first ``size`` bytes: to read there is an I/O
@@ -89,3 +103,27 @@ def processes(program, word):
                 word in each for each in command):
             found.append(int(name))
     return found
+
+
+class HollowDisk(Disk):
+    """Promises more than there is: whatever is written is taken, and a part
+    of it is an I/O error when it is to go to the device."""
+
+    def _place(self):
+        path = os.path.join(self.root, 'device')
+        os.mkdir(path)
+        self._mount('-t', 'tmpfs', '-o', f'size={self._size // 3}', 'tmpfs',
+                    path)
+        return path
+
+
+class LimitedDisk(Disk):
+    """A btrfs that has room, but a quota of 16 MiB."""
+
+    def __init__(self, size):
+        super().__init__(size, 'btrfs')
+
+    def _setUp(self):
+        super()._setUp()
+        self._run('btrfs', 'quota', 'enable', self.path)
+        self._run('btrfs', 'qgroup', 'limit', '16M', self.path)

@@ -3,8 +3,10 @@
 devices, made for each test."""
 
 import os
+import shutil
 
 from tests.functional import base
+from tests.functional import cloud
 from tests.functional import disks
 
 MIB = disks.MIB
@@ -13,7 +15,7 @@ MIB = disks.MIB
 class FailingStorageTestCase(base.TestCase):
 
     def setUp(self):
-        self.disk = disks.Disk(48 * MIB)
+        self.disk = self.make_disk()
         self.disk.setUp()
         # Before anything else is set up: it is the last to go.
         self.addCleanup(self.disk.cleanUp)
@@ -21,6 +23,9 @@ class FailingStorageTestCase(base.TestCase):
         super().setUp()
         self.cloud.tolerate = 'attempt [0-9]+ failed'
         self.cloud.start()
+
+    def make_disk(self):
+        return disks.Disk(48 * MIB)
 
     def placed(self):
         """The options that put something on the disk."""
@@ -36,10 +41,20 @@ class FailingStorageTestCase(base.TestCase):
         self.cloud.wait_share(share_id, 'available')
         return backup['id'], self.reason(backup['id'])
 
+    def assert_stored(self, names, path):
+        """What a failed attempt left is removed right after its failure is
+        told."""
+        cloud.eventually(f'{names} in {path}',
+                         lambda: sorted(self.stored(path)) == sorted(names))
+
     def reason(self, backup_id):
         return self.cloud.ask(
             200, 'GET', f'/share-backups/{backup_id}',
             token='admin:p1')['share_backup']['fail_reason']
+
+    def restore(self, backup_id):
+        self.cloud.ask(202, 'POST', f'/share-backups/{backup_id}/action',
+                       {'restore': None})
 
     def stored(self, path):
         """The files below a repository but for its own marker."""
@@ -57,7 +72,7 @@ class FailingStorageTestCase(base.TestCase):
         return share, made
 
 
-class TestRepository(FailingStorageTestCase):
+class RepositoryTestCase(FailingStorageTestCase):
 
     def placed(self):
         return {'posix__repository_path': self.disk.path}
@@ -70,12 +85,15 @@ class TestRepository(FailingStorageTestCase):
         self.assertEqual(made, self.content(tree))
         return backup['id']
 
+
+class TestRepository(RepositoryTestCase):
+
     def test_full(self):
         share = self.big_share()
         small, made = self.small_share()
         backup_id, reason = self.failed(share['id'])
         self.assertIn('No space left', reason)
-        self.assertEqual([], self.stored(self.disk.path))
+        self.assert_stored([], self.disk.path)
         # What does fit is backed up, and what failed can be deleted.
         self.good(small['id'], made)
         self.cloud.ask(202, 'DELETE', f'/share-backups/{backup_id}')
@@ -87,13 +105,19 @@ class TestRepository(FailingStorageTestCase):
         self.disk.remount('ro')
         _, reason = self.failed(small['id'])
         self.assertIn('Read-only', reason)
+        path = self.cloud.share_path(small['id'])
+        for name in os.listdir(path):
+            shutil.rmtree(os.path.join(path, name))
+        self.restore(kept)
+        self.cloud.wait_share(small['id'], 'available')
+        self.assertEqual(made, self.content(path))
         self.cloud.ask(202, 'DELETE', f'/share-backups/{kept}')
         self.cloud.wait_backup(kept, 'error_deleting')
         self.assertIn('Read-only', self.reason(kept))
         self.disk.remount('rw')
         self.cloud.ask(202, 'DELETE', f'/share-backups/{kept}')
         self.cloud.wait_backup(kept, None)
-        self.assertEqual([], self.stored(self.disk.path))
+        self.assert_stored([], self.disk.path)
 
     def test_not_mounted(self):
         small, made = self.small_share()
@@ -108,6 +132,54 @@ class TestRepository(FailingStorageTestCase):
         self.failed(small['id'])
         self.assertEqual([], os.listdir(self.disk.path))
 
+    def test_permission_lost(self):
+        small, made = self.small_share()
+        kept = self.good(small['id'], made)
+        folder = os.path.join(self.disk.path, 'p1', small['id'])
+        # What not even root may write to.
+        self.disk.lock(folder)
+        _, reason = self.failed(small['id'])
+        self.assertIn('not permitted', reason)
+        self.assertEqual([kept], os.listdir(folder))
+        self.disk.unlock(folder)
+        self.good(small['id'], made)
+
+
+class TestLimitedRepository(RepositoryTestCase):
+    """A repository whose file system sets a limit to it."""
+
+    def make_disk(self):
+        return disks.LimitedDisk(256 * MIB)
+
+    def test_reached(self):
+        small, made = self.small_share()
+        share = self.big_share()
+        _, reason = self.failed(share['id'])
+        self.assertIn('quota exceeded', reason)
+        self.assert_stored([], self.disk.path)
+        self.good(small['id'], made)
+
+    def test_room_can_be_made_by_deleting(self):
+        small, made = self.small_share()
+        kept = self.good(small['id'], made)
+        self.disk.fill()
+        self.cloud.ask(202, 'DELETE', f'/share-backups/{kept}')
+        self.cloud.wait_backup(kept, None)
+        self.assert_stored(['ballast'], self.disk.path)
+
+
+class TestHollowRepository(RepositoryTestCase):
+    """A repository that takes what it can't keep."""
+
+    def make_disk(self):
+        return disks.HollowDisk(96 * MIB)
+
+    def test_nothing_is_published_that_is_not_on_the_disk(self):
+        share = self.big_share()
+        _, reason = self.failed(share['id'])
+        self.assertRegex(reason, 'Input/output error|Read-only')
+        self.assertNotIn('manifest', self.stored(self.disk.path))
+
 
 class TestShares(FailingStorageTestCase):
 
@@ -121,7 +193,7 @@ class TestShares(FailingStorageTestCase):
         self.disk.break_off(24 * MIB)
         _, reason = self.failed(share['id'])
         self.assertIn('Input/output error', reason)
-        self.assertEqual([], self.stored(self.cloud.repository))
+        self.assert_stored([], self.cloud.repository)
 
     def test_full_when_restored(self):
         share = self.cloud.create_share()
@@ -132,7 +204,7 @@ class TestShares(FailingStorageTestCase):
         for name in list(made)[5:]:
             os.remove(os.path.join(path, name))
         ballast = self.disk.fill()
-        self._restore(backup['id'])
+        self.restore(backup['id'])
         self.cloud.wait_share(share['id'], 'backup_restoring_error')
         self.cloud.wait_backup(backup['id'], 'available')
         self.assertIn('No space left', self.reason(backup['id']))
@@ -141,10 +213,6 @@ class TestShares(FailingStorageTestCase):
         self.cloud.ask(202, 'POST', f'/shares/{share["id"]}/action',
                        {'reset_status': {'status': 'available'}},
                        token='admin:p1')
-        self._restore(backup['id'])
+        self.restore(backup['id'])
         self.cloud.wait_share(share['id'], 'available')
         self.assertEqual(made, self.content(path))
-
-    def _restore(self, backup_id):
-        self.cloud.ask(202, 'POST', f'/share-backups/{backup_id}/action',
-                       {'restore': None})

@@ -27,7 +27,7 @@ class NfsDriver(posix.PosixDriver):
     @classmethod
     def from_conf(cls, conf):
         return cls(settings_of(conf.nfs), conf.posix.processes,
-                   conf.backup.ignore_files)
+                   conf.backup.ignore_files, conf.posix.incremental)
 
     def check(self, create=False):
         if create:

@@ -9,6 +9,7 @@ import os
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import earlier
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
@@ -34,10 +35,12 @@ class Backup:
     :param repository: an open :class:`~.layout.Repository`.
     :param processes: int, how many copy.
     :param ignore: list of str, names in the share's root to pass over.
+    :param incremental: bool, whether to take over what an earlier backup
+        has.
     """
 
     def __init__(self, repository, place, attempt, options, record,
-                 processes, ignore, progress):
+                 processes, ignore, progress, incremental=True):
         self.repository = repository
         self.place = place
         self.attempt = attempt
@@ -46,6 +49,7 @@ class Backup:
         self.processes = processes
         self.ignore = frozenset(os.fsencode(name) for name in ignore)
         self.progress = progress
+        self.incremental = incremental
         self.problems = errors.Problems()
         self.totals = {'files': 0, 'bytes': 0, 'stored_bytes': 0}
 
@@ -67,13 +71,14 @@ class Backup:
                 datetime.timezone.utc).isoformat(),
             'options': self.options,
             'record': self.record,
+            'earlier': None,
         }
         root = open_root(source, self.repository)
         try:
             directory = layout.prepare(self.repository, self.place,
                                        self.attempt)
             try:
-                self._copy(root, directory)
+                self._copy(root, directory, about)
                 return self._finish(directory, about)
             finally:
                 os.close(directory)
@@ -95,16 +100,20 @@ class Backup:
         self.progress.advance(report.files, report.bytes)
         return report
 
-    def _copy(self, root, directory):
+    def _copy(self, root, directory, about):
         """Scan and copy; keeps what the processes said, in the manifest's
         order."""
         spool = scan.Spool(beneath.scratch(directory))
         found = scan.Scan(root, self.ignore, spool,
                           self.repository.identity)
         formers = self._formers()
+        before = (earlier.find(self.repository, self.place)
+                  if self.incremental else None)
+        if before:
+            about['earlier'] = before.name
 
         def work(inbox, _):
-            return store.Storer(root, directory, spool, formers,
+            return store.Storer(root, directory, spool, formers, before,
                                 self.progress)(inbox)
 
         def describe(inbox, _):
@@ -123,6 +132,8 @@ class Backup:
             os.close(spool.fd)
             for one in formers:
                 one.close()
+            if before:
+                before.close()
         self._results = (described, copied)
 
     def _formers(self):

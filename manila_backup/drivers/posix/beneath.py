@@ -11,6 +11,7 @@ longer than PATH_MAX.
 import errno
 import os
 import stat
+import tempfile
 import time
 
 from manila_backup.drivers.posix import errors
@@ -274,12 +275,17 @@ def _clear(fd, tick):
     return below
 
 
-def scratch(directory):
+def scratch(directory=None):
     """An open file without a name, for what does not fit into memory.
 
-    :param directory: int, descriptor of a directory to keep it in.
+    :param directory: int, descriptor of a directory to keep it in; where the
+        system has temporary files if omitted, as for whoever only reads in
+        the repository, which may be full or read-only then.
     :returns: int, a descriptor for reading and writing.
     """
+    if directory is None:
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
     try:
         return os.open('.', os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600,
                        dir_fd=directory)

@@ -291,7 +291,7 @@ def _verify(repository, directory, found, processes, progress):
         damages.extend(sorted(itertools.chain.from_iterable(
             pool.run(processes, _Verifier(data, found, progress),
                      spans(found), progress))))
-        scratch = beneath.scratch(repository.fd)
+        scratch = beneath.scratch()
         try:
             number = count(data, scratch, progress.check)
         finally:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first step of a restore: what differs, and can it be had?"""
 
+import hashlib
 import os
+import re
 import stat
 
 from manila_backup.drivers import base
@@ -14,6 +16,11 @@ from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import store
 
 CONTENT, ATTRIBUTES, LINKS = 1, 2, 4
+
+# Quoted, or not a name at all.
+_ODD_NAME = re.compile(rb'.*[%/]|\.{0,2}\Z').match
+
+_PLAIN_DIGEST = 64
 
 
 def ignored(path, ignore):
@@ -77,6 +84,10 @@ class Comparer:
                     'in the backup: it was being written to at the time. It '
                     'was left as it is.')
                 continue
+            size = None if links else self._plainly_equal(path, text)
+            if size is not None:
+                self._progress.advance(1, 2 * size)
+                continue
             entry = manifest.parse(text)
             if self._is_ignored(path, entry.name):
                 self._progress.advance(1 + len(links), 2 * entry.size)
@@ -90,6 +101,46 @@ class Comparer:
             else:
                 self._progress.advance(1 + len(links), entry.size)
         return todo
+
+    def _plainly_equal(self, path, text):
+        """Whether both sides have a small file without peculiarities as it
+        should be: most entries of most restores, so in as few steps as
+        possible.
+
+        :returns: int, its size; None if a closer look is needed.
+        """
+        fields = text.split(b' ')
+        if (len(fields) != 10 or len(fields[9]) != _PLAIN_DIGEST
+                or _ODD_NAME(fields[1]) or self._ignore and path
+                == beneath.ROOT):
+            return None
+        name, size = fields[1], int(fields[8])
+        here = self._enter(path)
+        stored = self._examiner.enter(path)
+        if size > content.SMALL or here is None or stored is None:
+            return None
+        fd = None
+        try:
+            kept = os.stat(name, dir_fd=stored, follow_symlinks=False)
+            st = os.stat(name, dir_fd=here, follow_symlinks=False)
+            if (not stat.S_ISREG(st.st_mode)
+                    or not stat.S_ISREG(kept.st_mode)
+                    or kept.st_size != size or st.st_size != size
+                    or st.st_nlink != 1 or b'%o %d %d %d' % (
+                        stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid,
+                        st.st_mtime_ns) != b' '.join(fields[2:6])):
+                return None
+            fd = os.open(name, store.READ, dir_fd=here)
+            data = os.read(fd, size + 1)
+            if (hashlib.sha256(data).hexdigest().encode() != fields[9]
+                    or os.listxattr(fd)):
+                return None
+        except OSError:
+            return None
+        finally:
+            if fd is not None:
+                os.close(fd)
+        return size
 
     def _is_ignored(self, path, name):
         if path == beneath.ROOT:

@@ -8,6 +8,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import check
+from manila_backup.drivers.posix import distrust
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import restore
@@ -22,14 +23,17 @@ class PosixDriver(base.BackupDriver):
     :param processes: int, how many copy within one operation.
     :param ignore: list of str, names in a share's root that are neither
         backed up nor touched by a restore.
+    :param incremental: bool, whether a backup takes over what did not
+        change since an earlier one of its share.
     """
 
     LOCATION = 'posix', 'repository_path'
 
-    def __init__(self, path, processes=2, ignore=()):
+    def __init__(self, path, processes=2, ignore=(), incremental=True):
         self.path = path
         self.processes = processes
         self.ignore = tuple(ignore)
+        self.incremental = incremental
 
     @classmethod
     def from_conf(cls, conf):
@@ -38,7 +42,8 @@ class PosixDriver(base.BackupDriver):
             raise exception.ConfigurationError(
                 '[posix] repository_path must be an absolute path, not '
                 f'"{path}".')
-        return cls(path, conf.posix.processes, conf.backup.ignore_files)
+        return cls(path, conf.posix.processes, conf.backup.ignore_files,
+                   conf.posix.incremental)
 
     @contextlib.contextmanager
     def _open(self):
@@ -67,7 +72,7 @@ class PosixDriver(base.BackupDriver):
         with self._open() as repository:
             return backup.Backup(
                 repository, place, attempt, options, record, self.processes,
-                self.ignore, progress).run(source)
+                self.ignore, progress, self.incremental).run(source)
 
     def publish(self, place, attempt):
         with (self._open() as repository,
@@ -76,9 +81,13 @@ class PosixDriver(base.BackupDriver):
 
     def restore(self, place, attempt, target, progress):
         with self._open() as repository:
-            return restore.Restore(
-                repository, place, self.processes, self.ignore,
-                progress).run(target)
+            try:
+                return restore.Restore(
+                    repository, place, self.processes, self.ignore,
+                    progress).run(target)
+            except base.DamagedBackup:
+                _note(repository, place, damaged=True)
+                raise
 
     def delete(self, place, progress):
         with self._open() as repository:
@@ -86,19 +95,24 @@ class PosixDriver(base.BackupDriver):
                 if share is None:
                     return
                 self._delete(share, place, progress)
-            repository.tidy(place)
+            distrust.tidy(repository, place)
 
     def _delete(self, share, place, progress):
         name = layout.component(place.backup_id)
         files = _entries(share, place)
         progress.expect(files, 0)
         try:
-            layout.trash(share, name, place)
+            away = layout.trash(share, name, place)
         except OSError as exc:
             raise errors.failed('delete the backup', name, exc) from exc
+
+        def tick():
+            progress.advance(1, 0)
+
         try:
-            layout.sweep(share, place, None,
-                         lambda: progress.advance(1, 0))
+            if away:
+                beneath.remove(away, share, tick)
+            layout.sweep(share, place, None, tick)
         except OSError as exc:
             raise errors.failed('remove from the repository',
                                 exc.filename or name, exc) from exc
@@ -114,11 +128,14 @@ class PosixDriver(base.BackupDriver):
                     raise errors.failed(
                         'remove from the repository',
                         exc.filename or place.backup_id, exc) from exc
-            repository.tidy(place)
+            distrust.tidy(repository, place)
 
     def verify(self, place, progress):
         with self._open() as repository:
-            return check.verify(repository, place, self.processes, progress)
+            damages = check.verify(repository, place, self.processes,
+                                   progress)
+            _note(repository, place, bool(damages))
+            return damages
 
     def contents(self):
         with self._open() as repository:
@@ -146,6 +163,19 @@ class PosixDriver(base.BackupDriver):
                                           progress.check)
             finally:
                 os.close(directory)
+
+
+def _note(repository, place, damaged):
+    """Note for later backups whether this one is damaged."""
+    with repository.share(place) as share:
+        if not layout.is_published(share, place):
+            return
+        try:
+            (distrust.note if damaged else distrust.clear)(share, place)
+        except OSError:
+            # Of a repository that is full or only to be read; the damage
+            # itself is what has to be told.
+            pass
 
 
 def _entries(share, place):

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking over what was stored before: by a killed attempt of this backup, or
-by an earlier backup of the same share.
+"""Taking over what a killed attempt of this backup has stored.
 
 A file is the same if its name, inode, size, mtime and ctime in the share are
 what they were when it was stored: the ctime changes with every change of
@@ -25,22 +24,20 @@ _PLACE_BITS = 40
 _PLACE = (1 << _PLACE_BITS) - 1
 _HASH = (1 << (64 - _PLACE_BITS)) - 1
 
-_READ_LINE = 1024
+# Lines are mostly asked for in the order in which they stand there.
+_WINDOW = 1 << 16
+_LINE = 1 << 10
 
 # What else than files has a name of its own on its line.
 _KINDS = frozenset((b'D ', b'L ', b'P ', b'S ', b'C ', b'B ', b'H '))
 
 
-def path_key(path):
-    """What :meth:`Index.find` wants to have for a directory's path."""
-    return zlib.crc32(manifest.quote(path))
-
-
 class Index:
     """Where in a file of entries each regular file's line is.
 
-    Eight bytes a file, sorted. A line that is found has to be looked at:
-    there are only 24 bits of hash, of path and name.
+    Eight bytes a file, sorted, and as many for each line with a directory. A
+    line that is found has to be looked at: there are only 24 bits of hash,
+    of path and name.
 
     :param every: also index entries that are not regular files.
     """
@@ -48,6 +45,7 @@ class Index:
     def __init__(self, fd, every=False):
         self.fd = fd
         found = array.array('Q')
+        self._sections = array.array('Q')
         path = 0
         offset = 0
         with open(fd, 'rb', buffering=1 << 20, closefd=False) as source:
@@ -63,22 +61,32 @@ class Index:
                     found.append(key << _PLACE_BITS | offset)
                 elif kind in (b'd ', b'c '):
                     path = zlib.crc32(text[2:-1])
+                    self._sections.append(offset)
                 offset += len(text)
         self._sorted = array.array('Q', sorted(found))
+        self._window, self._from = b'', 0
+        self._section = None, b''       # its number, the line
+        self._asked = None, b'', 0      # the path, the line, its hash
 
     def __len__(self):
         return len(self._sorted)
 
     def find(self, path, name):
-        """Lines that may be those of a file.
+        """The lines of a file of that name, of which there should be one.
 
-        :param path: int, the directory's :func:`path_key`.
-        :param name: bytes, quoted.
+        :param path: bytes, of the directory it is in.
+        :param name: bytes.
         :returns: iterator of bytes, without newline.
         """
+        asked, directory, key = self._asked
+        if path != asked:
+            quoted = manifest.quote(path)
+            directory, key = quoted, zlib.crc32(quoted)
+            self._asked = path, directory, key
+        name = manifest.quote(name)
         start = b'F ' + name + b' '
-        for text in self._lines(zlib.crc32(name, path) & _HASH):
-            if text.startswith(start):
+        for offset, text in self._lines(zlib.crc32(name, key) & _HASH):
+            if text.startswith(start) and self._path(offset) == directory:
                 yield text
 
     def has(self, path, name):
@@ -88,15 +96,31 @@ class Index:
         :param path: bytes, of the directory it is in, unquoted.
         """
         quoted = manifest.quote(name)
-        key = zlib.crc32(quoted, path_key(path)) & _HASH
+        key = zlib.crc32(quoted, zlib.crc32(manifest.quote(path))) & _HASH
         return any(text[:2] != b'D ' and text.split(b' ', 2)[1] == quoted
-                   for text in self._lines(key))
+                   for _, text in self._lines(key))
 
     def has_directory(self, path):
         """Whether there is a directory of that path."""
         start = b'D ' + manifest.quote(path) + b' '
         key = zlib.crc32(start[2:-1], 0) & _HASH
-        return any(text.startswith(start) for text in self._lines(key))
+        return any(text.startswith(start) for _, text in self._lines(key))
+
+    def _path(self, offset):
+        """The directory, quoted, of the entry whose line is there."""
+        number = bisect.bisect_right(self._sections, offset) - 1
+        if number < 0:
+            return None     # of a file that is no list of entries
+        if number != self._section[0]:
+            text = b''
+            at = self._sections[number]
+            while b'\n' not in text:
+                more = os.pread(self.fd, _LINE, at + len(text))
+                if not more:
+                    break
+                text += more
+            self._section = number, text[2:text.find(b'\n')]
+        return self._section[1]
 
     def _lines(self, key):
         at = bisect.bisect_left(self._sorted, key << _PLACE_BITS)
@@ -104,17 +128,20 @@ class Index:
             value = self._sorted[at]
             if value >> _PLACE_BITS != key:
                 return
-            yield self._line(value & _PLACE)
+            yield value & _PLACE, self._line(value & _PLACE)
             at += 1
 
     def _line(self, offset):
-        text = b''
-        while b'\n' not in text:
-            more = os.pread(self.fd, _READ_LINE, offset + len(text))
-            if not more:
-                break
-            text += more
-        return text[:text.find(b'\n')]
+        at = offset - self._from
+        end = self._window.find(b'\n', at) if at >= 0 else -1
+        size = _WINDOW
+        while end < 0:
+            self._window, self._from = os.pread(self.fd, size, offset), offset
+            at, end = 0, self._window.find(b'\n')
+            if end < 0 and len(self._window) < size:
+                end = len(self._window)     # it was cut short since
+            size *= 2
+        return self._window[at:end]
 
 
 class Former:
@@ -184,7 +211,7 @@ class Former:
         name, inode, size, mtime, ctime = file
         same = b' %d %d %d %d ' % (mtime, ctime, inode, size)
         for index, reread in self._parts:
-            for text in index.find(path_key(path), manifest.quote(name)):
+            for text in index.find(path, name):
                 if same in text and self._move(path, name, target):
                     if self._sound(text, name, target, reread, tick):
                         return text + b'\n'

@@ -206,13 +206,14 @@ def take(share, place, attempt):
                     continue
                 raise
         found.append((stored.attempt, taken))
-    os.fsync(share)
+    if found:
+        os.fsync(share)
     return [name for _, name in sorted(found, reverse=True)]
 
 
 def _dotted(share, place):
     found = []
-    with os.scandir(share) as entries:
+    with beneath.entries(share) as entries:
         for entry in entries:
             if entry.name.startswith('.'):
                 stored = parse_name('', '', entry.name)
@@ -239,13 +240,21 @@ def sweep(share, place, attempt=None, tick=None):
 def trash(share, name, place):
     """Give something a name that says it is being removed.
 
-    :returns: str, that name; or None if it isn't there.
+    :returns: str, the name it has now; or None if it isn't there.
     """
     away = f'.trash.{place.backup_id}.{os.urandom(4).hex()}'
     try:
         os.rename(name, away, src_dir_fd=share, dst_dir_fd=share)
     except FileNotFoundError:
         return None
+    except OSError as exc:
+        if exc.errno not in (errno.EDQUOT, errno.ENOSPC):
+            raise
+        # A full btrfs lets remove, but not rename. So it keeps its name,
+        # and loses first what makes a backup of it.
+        for part in (METADATA, manifest.NAME):
+            beneath.remove(f'{name}/{part}', share)
+        return name
     os.fsync(share)
     return away
 

@@ -314,6 +314,33 @@ def _json(text, key):
         raise Malformed(str(exc)) from exc
 
 
+def check(fd):
+    """Make sure that a manifest is whole, without looking at its entries.
+
+    :returns: dict, its ``about``.
+    :raises Malformed: it isn't.
+    """
+    digest = hashlib.sha256()
+    end = b'sha256 %b\n'
+    size = os.fstat(fd).st_size - len(end % (b'0' * 64))
+    head, offset = b'', 0
+    while offset < size:
+        data = os.pread(fd, min(_READ, size - offset), offset)
+        if not data:
+            break
+        digest.update(data)
+        if head.count(b'\n') < 2:
+            head += data
+        offset += len(data)
+    rest = os.pread(fd, _READ, max(offset, 0))
+    if rest != end % digest.hexdigest().encode():
+        raise Malformed('its digest is wrong')
+    first, _, head = head.partition(b'\n')
+    if first + b'\n' != MAGIC:
+        raise Malformed('it does not begin as a manifest')
+    return _json(head.partition(b'\n')[0], b'about ')
+
+
 def lines(fd, span):
     """The lines of a block, without newlines.
 

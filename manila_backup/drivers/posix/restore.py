@@ -23,6 +23,9 @@ from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import system
 from manila_backup.drivers.posix import write
 
+# Names that fit into memory whatever else is there.
+_MANY = 20_000
+
 
 class Restore:
     """One run.
@@ -62,7 +65,7 @@ class Restore:
             root = backup.open_root(target, self.repository)
             opened.append(root)
             for _ in range(self.processes + 1):
-                opened.append(beneath.scratch(self.repository.fd))
+                opened.append(beneath.scratch())
             self._spools = [scan.Spool(fd)
                             for fd in opened[-self.processes - 1:]]
             return self._run(found, data, root)
@@ -190,17 +193,30 @@ class _Shaper:
         if not self._privileged and st.st_mode & 0o700 != 0o700 and (
                 st.st_uid == os.geteuid()):
             os.fchmod(fd, st.st_mode & 0o7777 | 0o700)
+        known = _names(stored)
         with beneath.entries(fd) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
                 if path == beneath.ROOT and name in self._ignore:
                     continue
-                if check.look(stored, name) is None and (
-                        not self._found.unstored
-                        or beneath.join(path, name)
+                if (name in known if known is not None
+                        else check.look(stored, name) is not None):
+                    continue
+                if (not self._found.unstored or beneath.join(path, name)
                         not in self._found.unstored):
                     beneath.remove(name, fd, self._progress.check)
         self._progress.check()
+
+
+def _names(directory):
+    """The names in a directory; None if they are too many to be kept."""
+    found = set()
+    with beneath.entries(directory) as entries:
+        for entry in entries:
+            if len(found) >= _MANY:
+                return None
+            found.add(os.fsencode(entry.name))
+    return found
 
 
 def _finish(found, root, inbox, ignore, progress):

@@ -51,7 +51,7 @@ class Spool:
                 self._end += done
                 view = view[done:]
         except OSError as exc:
-            raise errors.failed('write to the repository', 'scratch file',
+            raise errors.failed('write to a', 'scratch file',
                                 exc) from exc
         return offset, len(data)
 

@@ -2,14 +2,12 @@
 """One instant of a file that will not hold still: a clone of it, where the
 share's filesystem shares blocks between files (xfs, btrfs)."""
 
-import fcntl
 import os
 import stat
 
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import manifest
-
-_FICLONE = 0x40049409
+from manila_backup.drivers.posix import reflink
 
 
 def instead(source, directory):
@@ -44,7 +42,7 @@ def _make_like(clone, source):
     st = os.fstat(source)
     if not stat.S_ISREG(st.st_mode):
         return False
-    fcntl.ioctl(clone, _FICLONE, source)
+    reflink.clone(source, clone)
     entry = manifest.of_stat(b'F', b'', st, None,
                              attributes.read_xattrs(source))
     lost = attributes.Setter().apply(clone, entry, os.fstat(clone),

@@ -47,11 +47,13 @@ class Storer:
     :param directory: int, of the attempt's directory.
     :param spool: the :class:`~.scan.Spool` that the batches are in.
     :param formers: list of :class:`~.former.Former`.
+    :param earlier: an :class:`~.earlier.Earlier`, or None.
     """
 
-    def __init__(self, source, directory, spool, formers, progress):
+    def __init__(self, source, directory, spool, formers, earlier, progress):
         self.spool = spool
         self.formers = formers
+        self.earlier = earlier
         self.progress = progress
         self.problems = errors.Problems()
         self.files = self.bytes = self.stored = self.kept = 0
@@ -63,6 +65,7 @@ class Storer:
         self._setter = attributes.Setter(readable=True)
         self._name, self._part, self._end = _open_part(directory)
         self._path = self._sfd = self._dfd = None
+        self._names = 1     # of the file at hand
         self._lines = []
         os.umask(0)
 
@@ -131,13 +134,12 @@ class Storer:
     def _file(self, file):
         """A name that was a regular file when it was scanned."""
         name, _, size = file[:3]
-        for former in self.formers:
-            text = self._take(former, file)
-            if text:
-                self._lines.append(text)
-                self.kept += 1
-                self._done(size)
-                return text
+        text = self._had(file)
+        if text:
+            self._lines.append(text)
+            self.kept += 1
+            self._done(size)
+            return text
         entry = None
         if self._sfd is not None:
             entry = self._copy(name)
@@ -150,6 +152,24 @@ class Storer:
         self.files += 1
         self.bytes += size
         self.progress.advance(1, size)
+
+    def _had(self, file):
+        """Take over a file that was stored before; its line, or None."""
+        for former in self.formers:
+            text = self._take(former, file)
+            if text:
+                return text
+        return self.earlier and self._told(file[0], self.earlier.take(
+            self._path, file, self._dfd, self._setter, self._names))
+
+    def _told(self, name, taken):
+        """The line of what :class:`~.earlier.Earlier` had, or None."""
+        if not taken:
+            return None
+        text, lost = taken
+        if lost:
+            self.problems.lost(self._shown(name), lost)
+        return text
 
     def _take(self, former, file):
         try:
@@ -243,6 +263,9 @@ class Storer:
                 time.sleep(_TICK_NS / 1e9)
                 if not content.same(os.fstat(source), st):
                     raise content.Changed
+            text = self.earlier and self._same_content(source, name, st)
+            if text:
+                return text, 0, st.st_size
             target = self._create(name, st)
             try:
                 if st.st_size <= content.SMALL:
@@ -270,6 +293,25 @@ class Storer:
             raise self._unreadable(name, exc) from exc
         self.stored += written
         return text, counted, st.st_size
+
+    def _same_content(self, source, name, st):
+        """Store a file without its data if the earlier backup has the same;
+        its line, or None."""
+        had = self.earlier.like(self._path, name, st)
+        if had is None:
+            return None
+        digest = content.digest(source, st.st_size, had.extra,
+                                lambda count: self.progress.check())
+        xattrs = attributes.read_xattrs(source)
+        if not content.same(os.fstat(source), st):
+            raise content.Changed
+        os.lseek(source, 0, os.SEEK_SET)
+        if digest != had.extra:
+            return None
+        return self._told(name, self.earlier.share(
+            self._path, had, manifest.of_stat(
+                b'F', name, st, digest, xattrs, st.st_size),
+            self._dfd, self._setter, self._names))
 
     def _create(self, name, st):
         try:
@@ -349,6 +391,7 @@ class Storer:
         """All names of one inode: the first is copied, the rest linked."""
         first = entered = None
         inode = records[0][1]
+        self._names = len(records)
         strangers = []
         for _, _, path, name in records:
             st = self._look(path, name)
@@ -364,6 +407,7 @@ class Storer:
                 if text is not None:
                     first = (path, name, _is_stored(text))
                     entered = path
+        self._names = 1
         for path, name in strangers:
             st = self._look(path, name)
             if st is None:

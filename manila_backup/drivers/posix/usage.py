@@ -3,9 +3,12 @@
 
 import array
 import os
+import stat
 
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import reflink
 from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import store
 
 _BLOCK = 512        # st_blocks counts these, whatever the filesystem
 
@@ -13,8 +16,8 @@ _BLOCK = 512        # st_blocks counts these, whatever the filesystem
 def unique_bytes(repository, directory, check):
     """Bytes of the blocks that the removal of a backup would free.
 
-    A file with several names counts if all of them are in the backup. Blocks
-    that files share with others by reflink can't be told from their own.
+    A file with several names counts if all of them are in the backup; blocks
+    that it shares with others by reflink don't.
 
     :param repository: an open :class:`~.layout.Repository`.
     :param directory: int, descriptor of the backup's directory.
@@ -24,28 +27,48 @@ def unique_bytes(repository, directory, check):
     # Three numbers for each name of a file that has several: the backup of
     # a share that hardly changes may have nothing else.
     linked = array.array('Q')
-    scratch = beneath.scratch(repository.fd)
+    scratch = beneath.scratch()
     descent = beneath.Descent(directory)
+    reflinks = reflink.is_supported(repository.fd)
     try:
         queue = scan.Queue(scan.Spool(scratch))
         path = beneath.ROOT
         while path is not None:
-            with os.scandir(descent.enter(path)) as entries:
+            here = descent.enter(path)
+            with os.scandir(here) as entries:
                 for entry in entries:
                     st = entry.stat(follow_symlinks=False)
+                    blocks = st.st_blocks
+                    if reflinks and blocks and stat.S_ISREG(st.st_mode):
+                        blocks -= _shared(here, entry.name, st)
                     if entry.is_dir(follow_symlinks=False):
                         queue.put(beneath.join(path,
                                                os.fsencode(entry.name)))
                     elif st.st_nlink > 1:
-                        linked.extend((st.st_ino, st.st_nlink, st.st_blocks))
+                        linked.extend((st.st_ino, st.st_nlink, blocks))
                         continue
-                    total += st.st_blocks
+                    total += blocks
             check()
             path = queue.get()
     finally:
         descent.close()
         os.close(scratch)
     return (total + _whole_groups(linked)) * _BLOCK
+
+
+def _shared(directory, name, st):
+    """Blocks of a file that others have too, as far as can be told."""
+    try:
+        fd = os.open(name, store.READ, dir_fd=directory)
+    except OSError:
+        return 0
+    try:
+        found = reflink.shared_bytes(fd, st.st_size) // _BLOCK
+        return min(found, st.st_blocks)
+    except OSError:
+        return 0
+    finally:
+        os.close(fd)
 
 
 def _whole_groups(linked):

@@ -4,6 +4,8 @@
 New content gets a temporary name in its directory and is renamed over the
 old, so that whoever looks, or a kill, finds the one or the other. The names
 are random, and are among what a later run removes as not being in the backup.
+A file where there is nothing yet is written under its own name at once: a part
+of it, after a kill, is something that differs, for a later run to replace.
 """
 
 import errno
@@ -100,15 +102,15 @@ class Writer:
         :returns: int, bytes that were counted as progress already.
         """
         fd = self._enter(path)
-        name = self._temporary()
         if entry.kind == b'F':
-            lost, counted = self._file(fd, path, entry, name)
+            name, lost, counted = self._file(fd, path, entry)
         else:
+            name = self._temporary()
             lost = store.make_other(fd, entry, self._setter, name)
             counted = 0
         if lost:
             self._problems.lost(beneath.join(path, entry.name), lost)
-        if b'node' not in lost:
+        if b'node' not in lost and name != entry.name:
             self._over(fd, name, entry.name)
         return counted
 
@@ -129,20 +131,20 @@ class Writer:
         except OSError:
             pass    # the error that is on its way says more
 
-    def _file(self, fd, path, entry, name):
-        """A regular file under a temporary name: (lost, bytes counted)."""
+    def _file(self, fd, path, entry):
+        """A regular file, under a temporary name if there is something of
+        its own: (name, lost, bytes counted)."""
         source = os.open(entry.name, store.READ,
                          dir_fd=self._stored.enter(path))
         try:
-            target = os.open(name, store.CREATE, entry.mode & 0o777
-                             | 0o200, dir_fd=fd)
+            name, target = self._create(fd, entry)
             try:
                 counted = self._fill(source, target, path, entry)
                 st = os.fstat(target)
                 had = (attributes.read_xattrs(target) if self._inherits
                        else ())
-                return self._setter.apply(target, entry, st,
-                                          had=had), counted
+                return name, self._setter.apply(target, entry, st,
+                                                had=had), counted
             except BaseException:
                 self._drop(fd, name)
                 raise
@@ -150,6 +152,15 @@ class Writer:
                 os.close(target)
         finally:
             os.close(source)
+
+    def _create(self, fd, entry):
+        mode = entry.mode & 0o777 | 0o200
+        try:
+            return entry.name, os.open(entry.name, store.CREATE, mode,
+                                       dir_fd=fd)
+        except FileExistsError:
+            name = self._temporary()
+            return name, os.open(name, store.CREATE, mode, dir_fd=fd)
 
     def _fill(self, source, target, path, entry):
         counted = 0

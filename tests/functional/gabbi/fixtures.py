@@ -6,8 +6,10 @@ answered after whatever was waiting for a worker has been done.
 """
 
 import os
+import tempfile
 import types
 
+import bcrypt
 from gabbi import fixture
 
 from manila_backup.db import models
@@ -123,6 +125,29 @@ class SmallQuota(Shares):
         return {'quota__backups': 1}
 
 
+class Passwords(Service):
+    """Nothing in it, and a caller has to be alice, whose password is
+    secret."""
+
+    def options(self):
+        self.folder = tempfile.TemporaryDirectory()
+        hashed = bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()
+        contents = {
+            'user_file': f'alice:{hashed}\n',
+            'role_file': 'alice: {project: p1, roles: [member, reader]}\n'}
+        options = {'auth_strategy': 'http_basic'}
+        for option, content in contents.items():
+            path = os.path.join(self.folder.name, option)
+            with open(path, 'w') as file:
+                file.write(content)
+            options[f'http_basic__{option}'] = path
+        return options
+
+    def stop_fixture(self):
+        super().stop_fixture()
+        self.folder.cleanup()
+
+
 def on(server):
     """The fixtures above, on another database than SQLite.
 
@@ -131,4 +156,5 @@ def on(server):
     """
     return types.SimpleNamespace(**{
         each.__name__: type(each.__name__, (each,), {'SERVER': server})
-        for each in (Service, Shares, Backups, SmallQuota)})
+        for each in (Service, Shares, Backups, SmallQuota,
+                     Passwords)})

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manifest's format, line by line."""
 
+import itertools
 import os
 import tempfile
+import zlib
 
 import testtools
 
@@ -120,6 +122,23 @@ class ManifestTest(testtools.TestCase):
             os.pwrite(fd, good[at:at + 1], at)
         manifest.Manifest(fd)
 
+    def test_a_check_without_the_entries(self):
+        for count in (1, 40_000):
+            fd = self.write(b'd .\n', *[
+                manifest.line(entry(b'P', b'p%d' % number))
+                for number in range(count)], files=count)
+            found = manifest.Manifest(fd)
+            self.assertEqual(found.about, manifest.check(fd))
+            size = os.fstat(fd).st_size
+            for at in (0, 30, size // 2, size - 1):
+                good = os.pread(fd, 1, at)
+                os.pwrite(fd, bytes([good[0] ^ 1]), at)
+                self.assertRaises(manifest.Malformed, manifest.check, fd)
+                os.pwrite(fd, good, at)
+            for cut in (size - 1, size // 2, 80, 10, 0):
+                os.ftruncate(fd, cut)
+                self.assertRaises(manifest.Malformed, manifest.check, fd)
+
 
 class IndexTest(testtools.TestCase):
     def test_files_are_found_by_path_and_name(self):
@@ -136,8 +155,44 @@ class IndexTest(testtools.TestCase):
         self.assertEqual(3 * len(NAMES), len(index))
         for directory in (b'.', b'a', b'a/b'):
             for name in NAMES:
-                sizes = {manifest.parse(text).size for text in index.find(
-                    former.path_key(directory), manifest.quote(name))}
+                sizes = {manifest.parse(text).size
+                         for text in index.find(directory, name)}
                 self.assertEqual({len(directory)}, sizes)
                 self.assertTrue(index.has(directory, name))
             self.assertFalse(index.has(directory, b'other'))
+
+    def test_names_with_the_same_hash_are_told_apart(self):
+        seen = {}
+        for number in itertools.count():
+            one = b'd%d' % number
+            key = zlib.crc32(b'f', zlib.crc32(one)) & former._HASH
+            other = seen.setdefault(key, one)
+            if other != one:
+                break
+        source = tempfile.TemporaryFile()
+        self.addCleanup(source.close)
+        for directory in (one, other):
+            source.write(b'd %b\n' % directory)
+            source.write(manifest.line(entry(b'F', b'f', extra=directory)))
+        source.flush()
+        index = former.Index(source.fileno())
+        for directory in (one, other):
+            self.assertEqual([directory], [
+                manifest.parse(text).extra
+                for text in index.find(directory, b'f')])
+
+    def test_lines_longer_than_what_is_read_at_once(self):
+        source = tempfile.TemporaryFile()
+        self.addCleanup(source.close)
+        long = b'/'.join([b'x' * 200] * 1000)
+        source.write(b'd %b\n' % long)
+        lines = [manifest.line(entry(
+            b'F', b'f%d' % number, extra=b'x',
+            xattrs=(('user.x', bytes(size)),)))
+            for number, size in enumerate((60_000, 10, 200_000, 0))]
+        source.writelines(lines)
+        source.flush()
+        index = former.Index(source.fileno())
+        for number in (2, 0, 3, 1):
+            self.assertEqual([lines[number][:-1]],
+                             list(index.find(long, b'f%d' % number)))
