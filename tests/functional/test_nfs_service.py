@@ -90,3 +90,7 @@ class TestSnapshotsToAMount(test_dying_workers.DyingWorkersTestCase):
         self.cloud.wait_backup(backup['id'], 'available')
         self.assertIn('there are subvolumes in it', self.cloud.show_backup(
             backup['id'], token='admin:p1')['fail_reason'])
+        # A command mounts for itself.
+        said = self.cloud.manage('repository', 'verify', backup['id'])
+        self.assertIn('sound', said)
+        self.assertEqual(1, len(self.mounts()))

@@ -4,8 +4,8 @@
 It is run as a script, with nothing of this package and little else loaded,
 so that it is small and quick: ``keeper.py SOCKET SETTINGS``, where SOCKET is
 the number of a descriptor of a SOCK_SEQPACKET socket, and SETTINGS a JSON
-object with ``path``, ``mount`` and ``unmount`` (lists of arguments) and
-``timeout``.
+object with ``path``, ``mount`` and ``unmount`` (lists of arguments), and
+``mount_timeout`` and ``unmount_timeout`` (seconds).
 
 What it says first is either ``ok``, with a descriptor of the mounted
 directory, or ``failed`` and why. After that it answers anything it is sent
@@ -69,7 +69,7 @@ def _mount(settings):
     _call('make the mount namespace private', _libc.mount(
         None, b'/', None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None))
     before = _mount_id(path)
-    _run(settings['mount'], settings['timeout'])
+    _run(settings['mount'], settings['mount_timeout'])
     if _mount_id(path) == before:
         raise _Failed(f'{settings["mount"][0]} succeeded, but nothing is '
                       f'mounted on {path}')
@@ -78,7 +78,7 @@ def _mount(settings):
 
 def _unmount(settings):
     try:
-        _run(settings['unmount'], settings['timeout'])
+        _run(settings['unmount'], settings['unmount_timeout'])
     except (_Failed, OSError):
         # Busy, or stale: out of sight, at least, and gone once nobody uses
         # it any more.

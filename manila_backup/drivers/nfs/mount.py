@@ -99,7 +99,7 @@ class Mount:
             return mine
         if mine:
             del _mounts[self.settings]
-            mine.close()
+            mine.close(self.settings.timeout / 4)
         mine = _mounts[self.settings] = self._kept(end)
         return mine
 
@@ -157,7 +157,7 @@ class _Borrowed:
         except OSError:
             return False
 
-    def close(self):
+    def close(self, patience=None):
         os.close(self.fd)
 
 
@@ -174,7 +174,8 @@ class _Kept(_Borrowed):
         self._timeout = settings.timeout
         self._link, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         said = {'path': settings.path, 'mount': settings.mount,
-                'unmount': settings.unmount, 'timeout': timeout}
+                'unmount': settings.unmount, 'mount_timeout': timeout,
+                'unmount_timeout': settings.timeout}
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, '-I', '-S', keeper.__file__,
@@ -185,10 +186,10 @@ class _Kept(_Borrowed):
             self._link.settimeout(max(timeout, 0.1) + 1)
             answer, found, *_ = socket.recv_fds(self._link, 4096, 1)
         except OSError as exc:
-            self.close()
+            self.close(1)
             raise _Failed(f'no answer within {timeout:.0f} s') from exc
         if not found:
-            self.close()
+            self.close(1)
             raise _Failed(answer.decode(errors='replace')
                           .removeprefix('failed ') or 'its keeper ended')
         self.fd, = found
@@ -204,18 +205,24 @@ class _Kept(_Borrowed):
         except OSError:
             return False
 
-    def close(self):
+    def close(self, patience=None):
+        """Unmount it.
+
+        :param patience: float, seconds to wait for that; None is the longest
+            that makes sense.
+        """
         if self.fd is not None:
             super().close()
         self._link.close()
         if self._owner != os.getpid():
             return
         try:
-            self._process.wait(self._timeout)
+            self._process.wait(patience or self._timeout)
         except subprocess.TimeoutExpired:
-            # Stuck in the kernel, for a server that doesn't answer.
+            # It hangs in a system call, for a server that doesn't answer.
             self._process.kill()
-            self._process.wait(self._timeout)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
 
 
 @atexit.register

@@ -186,8 +186,8 @@ class MountTest(NfsMixin, conformance.Base):
             os.kill(pid, signal.SIGKILL)
         self.eventually(lambda: not disks.processes('bindfs', self.point))
 
-    def fuse(self):
-        self.anew(mount_template='bindfs {export} {path}')
+    def fuse(self, **options):
+        self.anew(mount_template='bindfs {export} {path}', **options)
         self.driver.check(create=True)
 
     def test_lost_between_two_operations(self):
@@ -201,6 +201,14 @@ class MountTest(NfsMixin, conformance.Base):
             each.state for each in self.driver.contents()])
         self.assertEqual(1, len(disks.processes('bindfs', self.point)))
         self.assertEqual([], os.listdir(self.point))
+
+    def test_no_answer(self):
+        self.fuse(mount_timeout=2)
+        self.backup()
+        for pid in disks.processes('bindfs', self.point):
+            os.kill(pid, signal.SIGSTOP)
+            self.addCleanup(os.kill, pid, signal.SIGKILL)
+        self.assertEqual([], self.verify())
 
     def test_lost_in_a_backup(self):
         self.fuse()
