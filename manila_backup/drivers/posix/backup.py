@@ -194,9 +194,10 @@ class Backup:
                 pass
 
 
-def open_root(path, repository):
-    """Open a share's directory.
+def open_root(path, repository, writable=False):
+    """Open a share's directory, whose device nodes then are no danger.
 
+    :param writable: bool, whether it will be written to.
     :raises DriverError: it can't be, or it and the repository are within
         one another.
     """
@@ -211,4 +212,8 @@ def open_root(path, repository):
         raise base.DriverError(
             f'The share\'s directory "{path}" and the repository '
             f'"{repository.path}" lie within one another.')
-    return root
+    apart = system.mounted_apart(root, writable)
+    if apart is None:
+        return root
+    os.close(root)
+    return apart
