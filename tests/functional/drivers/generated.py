@@ -121,12 +121,13 @@ TREES = st.lists(st.sampled_from(
     ['file', 'directory', 'sparse', 'link'] + list(_KINDS)).flatmap(_nodes),
     min_size=1, max_size=24)
 
+ACTIONS = ('remove', 'rename', 'content', 'truncate', 'append', 'mode',
+           'owner', 'time', 'xattr', 'no xattrs', 'directory', 'symlink',
+           'fifo', 'link', 'unlink', 'default acl', 'new', 'freeze')
+
 #: What can happen to one: (what, to which, and with which other, a number).
 CHANGES = st.lists(st.tuples(
-    st.sampled_from(('remove', 'rename', 'content', 'truncate', 'append',
-                     'mode', 'owner', 'time', 'xattr', 'no xattrs',
-                     'directory', 'symlink', 'fifo', 'link', 'unlink',
-                     'default acl', 'new', 'freeze', 'freeze')),
+    st.sampled_from((*ACTIONS, 'freeze')),
     st.integers(0, 40), st.integers(0, 40), st.integers(0, 1000)),
     max_size=12)
 

@@ -16,6 +16,7 @@ from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import system
 from manila_backup.drivers import progress
 from tests.functional.drivers import conformance
+from tests.functional.drivers import damage
 from tests.functional.drivers import hostile
 from tests.functional.drivers import trees
 
@@ -35,6 +36,10 @@ class PosixConformanceTest(PosixMixin, conformance.Conformance):
 
 
 class PosixHostileTest(PosixMixin, hostile.Hostile):
+    pass
+
+
+class PosixDamageTest(PosixMixin, damage.Damage):
     pass
 
 
