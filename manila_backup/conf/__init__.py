@@ -18,13 +18,14 @@ from manila_backup.conf import backup
 from manila_backup.conf import base
 from manila_backup.conf import local_shares
 from manila_backup.conf import metrics
+from manila_backup.conf import nfs
 from manila_backup.conf import posix
 from manila_backup.conf import quota
 from manila_backup.conf import shares
 from manila_backup import exception
 from manila_backup import version
 
-GROUPS = (base, api, auth, backup, posix, shares, local_shares, quota,
+GROUPS = (base, api, auth, backup, posix, nfs, shares, local_shares, quota,
           metrics)
 
 PROJECT = 'manila-backup'

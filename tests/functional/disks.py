@@ -21,6 +21,7 @@ class Disk(fixtures.Fixture):
     :param size: int, bytes; btrfs needs about 110 MiB, xfs 300 MiB.
     :param kind: str, ext4, xfs or btrfs.
     :ivar path: str, where it is mounted.
+    :ivar root: str, a directory beside it that goes with it.
     """
 
     def __init__(self, size, kind='ext4'):
@@ -111,3 +112,18 @@ class LimitedDisk(Disk):
         super()._setUp()
         self._run('btrfs', 'quota', 'enable', self.path)
         self._run('btrfs', 'qgroup', 'limit', '16M', self.path)
+
+
+def processes(program, word):
+    """Processes of a program, with a word in their command lines."""
+    found = []
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/cmdline') as file:
+                command = file.read().split('\0')
+        except OSError:
+            continue
+        if any(each.endswith(program) for each in command[:5]) and any(
+                word in each for each in command):
+            found.append(int(name))
+    return found

@@ -47,10 +47,16 @@ class PosixDriver(base.BackupDriver):
 
     @contextlib.contextmanager
     def _open(self):
-        """The repository. What goes wrong in it and was not put into better
-        words nearer to the cause is a DriverError too."""
+        """The repository; for subclasses to say where that is."""
+        with self._repository() as repository:
+            yield repository
+
+    @contextlib.contextmanager
+    def _repository(self, at=None):
+        """What goes wrong in it and was not put into better words nearer to
+        the cause is a DriverError too."""
         try:
-            with layout.Repository(self.path) as repository:
+            with layout.Repository(self.path, at) as repository:
                 yield repository
         except OSError as exc:
             raise errors.failed('use the repository', self.path,

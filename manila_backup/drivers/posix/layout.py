@@ -55,13 +55,14 @@ def _taken_name(place, attempt):
 class Repository:
     """An opened repository; a context manager.
 
-    :param path: str.
+    :param path: str, what it is called.
+    :param at: str, the path that it can be opened by, if that is another.
     :raises RepositoryUnavailable: there is none.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, at=None):
         try:
-            self.fd = os.open(path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+            self.fd = os.open(at or path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
         except OSError as exc:
             raise _unavailable(path, exc) from exc
         try:
@@ -412,14 +413,16 @@ def _check_place(about, place):
         raise manifest.Malformed('it does not say when it was made')
 
 
-def initialise(path):
+def initialise(path, at=None):
     """Make sure that a directory is a repository.
 
+    :param path: str, what it is called.
+    :param at: str, the path that it can be opened by, if that is another.
     :raises RepositoryUnavailable: it isn't, and is not empty either.
     """
     try:
-        os.makedirs(path, 0o700, exist_ok=True)
-        fd = os.open(path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+        os.makedirs(at or path, 0o700, exist_ok=True)
+        fd = os.open(at or path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
     except OSError as exc:
         raise _unavailable(path, exc) from exc
     try:

@@ -209,7 +209,7 @@ class _Shaper:
                 st.st_uid == os.geteuid()):
             os.fchmod(fd, st.st_mode & 0o7777 | 0o700)
         known = _names(stored)
-        with os.scandir(fd) as entries:
+        with beneath.entries(fd) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
                 if path == beneath.ROOT and name in self._ignore:

@@ -142,7 +142,7 @@ class Scan:
         try:
             fd = descent.enter(path)
             self._describe(fd, path)
-            entries = os.scandir(fd)
+            entries = beneath.entries(fd)
         except OSError as exc:
             if exc.errno in errors.GONE and path != beneath.ROOT:
                 return

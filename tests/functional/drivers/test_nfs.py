@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import os
+import pickle
+import signal
+import subprocess
+import time
+
+from manila_backup import conf as config
+from manila_backup.drivers import base
+from manila_backup.drivers.nfs import driver
+from manila_backup.drivers.nfs import mount
+from tests.functional import disks
+from tests.functional.drivers import conformance
+from tests.functional.drivers import trees
+
+BIND = 'mount --bind {export} {path}'
+
+
+class NfsMixin:
+    """An export that is a directory of this host."""
+
+    template = BIND
+
+    def make_driver(self, **options):
+        self.repository = os.path.join(self.scratch, 'export')
+        os.makedirs(self.repository, exist_ok=True)
+        options = {'export': self.repository, 'mount_template': self.template,
+                   'mount_point_base': os.path.join(self.scratch, 'mounts'),
+                   **options}
+        loaded = config.load([], 'test', default_config_files=[])
+        for name, value in options.items():
+            loaded.set_override(name, value, 'nfs')
+        made = driver.NfsDriver.from_conf(loaded)
+        self.addCleanup(self.unmount, made)
+        return made
+
+    def unmount(self, made):
+        mine = mount._mounts.pop(made._mount.settings, None)
+        if mine:
+            mine.close()
+
+    def data(self, place):
+        return os.path.join(self.repository, place.project_id,
+                            place.share_id, place.backup_id, 'data')
+
+
+class NfsConformanceTest(NfsMixin, conformance.Conformance):
+    """All the copying is the posix driver's, and is tested there at length:
+    what takes long is left out here."""
+
+    test_depth_of_a_thousand = None
+    test_a_share_that_changes_all_the_time = None
+    test_a_target_that_changes_all_the_time = None
+    test_a_restore_killed_and_tried_again = None
+    test_removed_by_several_at_once = None
+    test_discard_completes_a_killed_delete = None
+    test_a_killed_delete_is_completed = None
+    test_paths_longer_than_any_path_may_be = None
+    test_copiers_die_with_their_operation = None
+
+
+class MountTest(NfsMixin, conformance.Base):
+    """How the export is mounted, lost, and mounted again."""
+
+    def setUp(self):
+        super().setUp()
+        self.point = os.path.join(self.scratch, 'mounts', 'nfs')
+
+    def anew(self, **options):
+        """Another mount than the one that every test begins with."""
+        self.unmount(self.driver)
+        self.driver = self.make_driver(**options)
+        return self.driver
+
+    def counted(self, script='exec mount --bind "$1" "$2"'):
+        """A template that notes each mount in a file, and that file."""
+        log = os.path.join(self.scratch, 'log')
+        return (f"sh -c 'echo mounted >>{log}; {script}' sh "
+                '{export} {path}', log)
+
+    def lines(self, path):
+        with open(path) as file:
+            return len(file.readlines())
+
+    def eventually(self, check):
+        end = time.monotonic() + 20
+        while not check():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+
+    # -- in order
+
+    def test_nobody_else_sees_it(self):
+        trees.many(self.source, 2, 3)
+        self.backup()
+        with open('/proc/self/mountinfo') as mounts:
+            self.assertNotIn(self.point, mounts.read())
+        self.assertEqual([], os.listdir(self.point))
+        self.assertSame(self.source, self.data(conformance.place()))
+        self.assertEqual(1, len(disks.processes('keeper.py', self.point)))
+        self.unmount(self.driver)
+        self.assertEqual([], disks.processes('keeper.py', self.point))
+        self.assertEqual([], self.verify())
+
+    def test_a_file_system_on_a_loop_device(self):
+        image = os.path.join(self.scratch, 'an image; $(of) a "disk"')
+        with open(image, 'wb') as file:
+            file.truncate(16 << 20)
+        subprocess.run(['mkfs.ext4', '-q', image], check=True)
+        self.anew(export=image, mount_options='loop,noatime',
+                  mount_template='mount -o {options} {export} {path}')
+        self.driver.check(create=True)
+        trees.everything(self.source)
+        self.assertEqual((), self.backup().problems)
+        self.restore()
+        self.assertSame(self.source, self.target)
+
+    def test_one_mount_for_all_processes(self):
+        template, log = self.counted()
+        self.anew(mount_template=template).check(create=True)
+        trees.many(self.source, 2, 3)
+        self.driver = pickle.loads(pickle.dumps(self.driver))
+        mine = mount._mounts.pop(self.driver._mount.settings)
+        self.addCleanup(mine.close)
+        self.backup()       # as another process would
+        self.assertEqual(1, self.lines(log))
+        self.assertIsInstance(mount._mounts[self.driver._mount.settings],
+                              mount._Borrowed)
+
+    def test_who_is_killed_leaves_nothing(self):
+        self.anew(mount_template='bindfs {export} {path}')
+        process = conformance.Process(self.hold)
+        self.eventually(lambda: disks.processes('bindfs', self.point))
+        process.kill()
+        self.eventually(lambda: not disks.processes('bindfs', self.point)
+                        and not disks.processes('keeper.py', self.point))
+
+    def hold(self, counted):
+        mount._mounts.clear()
+        self.driver.check()
+        time.sleep(1000)
+
+    # -- not to be mounted
+
+    def assertUnavailable(self, text, made):
+        with self.assertRaisesRegex(base.RepositoryUnavailable, text) as got:
+            made.check(create=True)
+        self.assertTrue(got.exception.retryable)
+        self.assertEqual([], os.listdir(self.point))
+        self.assertEqual([], disks.processes('keeper.py', self.scratch))
+
+    def test_it_fails(self):
+        self.assertUnavailable('gone', self.anew(
+            export=os.path.join(self.scratch, 'gone'), mount_attempts=1))
+        self.assertUnavailable('No such file', self.anew(
+            mount_template='/no/such/command {path}', mount_attempts=1))
+        self.assertUnavailable('did not end', self.anew(
+            mount_template='sh -c "sleep 1000" {path}', mount_timeout=1))
+        self.eventually(lambda: not disks.processes('sh', self.point))
+
+    def test_it_says_that_it_works_and_does_nothing(self):
+        self.assertUnavailable('nothing is mounted', self.anew(
+            mount_template='true {path}', mount_attempts=1))
+
+    def test_it_works_the_third_time(self):
+        template, log = self.counted(
+            'test $(wc -l <"$0") = 3 && exec mount --bind "$1" "$2"')
+        self.anew(mount_template=template.replace("' sh ", f"' {log} "))
+        self.driver.check(create=True)
+        self.assertEqual(3, self.lines(log))
+
+    def test_something_else_is_mounted(self):
+        self.backup()
+        other = self.make('other')
+        self.anew(export=other)
+        with self.assertRaisesRegex(base.RepositoryUnavailable, 'mounted'):
+            self.driver.check()
+        self.assertEqual([], os.listdir(other))
+
+    # -- lost
+
+    def lose(self):
+        """Have the file system's process die."""
+        for pid in disks.processes('bindfs', self.point):
+            os.kill(pid, signal.SIGKILL)
+        self.eventually(lambda: not disks.processes('bindfs', self.point))
+
+    def fuse(self):
+        self.anew(mount_template='bindfs {export} {path}')
+        self.driver.check(create=True)
+
+    def test_lost_between_two_operations(self):
+        self.fuse()
+        trees.many(self.source, 2, 3)
+        self.backup()
+        self.lose()
+        self.assertEqual([], self.verify())
+        self.lose()
+        self.assertEqual([base.StoredState.PUBLISHED], [
+            each.state for each in self.driver.contents()])
+        self.assertEqual(1, len(disks.processes('bindfs', self.point)))
+        self.assertEqual([], os.listdir(self.point))
+
+    def test_lost_in_a_backup(self):
+        self.fuse()
+        trees.many(self.source, 20, 40)
+        process = conformance.Process(
+            self.driver.backup, conformance.place(), 1, self.source, {}, None)
+        process.wait_for_files(200)
+        self.lose()
+        with self.assertRaises(base.DriverError) as got:
+            process.result()
+        self.assertTrue(got.exception.retryable, got.exception)
+        self.backup(attempt=2)
+        self.assertSame(self.source, self.data(conformance.place()))
+        self.assertEqual([], os.listdir(self.point))
+
+    def test_lost_in_a_verification_is_no_damage(self):
+        self.fuse()
+        trees.many(self.source, 20, 40)
+        self.backup()
+        process = conformance.Process(self.driver.verify, conformance.place())
+        process.wait_for_files(50)
+        self.lose()
+        with self.assertRaises(base.DriverError) as got:
+            process.result()
+        self.assertNotIsInstance(got.exception, base.DamagedBackup)
+        self.assertTrue(got.exception.retryable, got.exception)
+        self.assertEqual([], self.verify())

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the options say."""
+
+import pickle
+
+import testtools
+
+from manila_backup import conf
+from manila_backup.drivers.nfs import driver
+from manila_backup.drivers.nfs import templates
+from manila_backup import exception
+
+
+class TemplatesTest(testtools.TestCase):
+    def command(self, template, **values):
+        return templates.command('[x] y', template, ('path',),
+                                 path='/mnt', **values)
+
+    def test_values_stay_within_their_words(self):
+        self.assertEqual(
+            ('mount', '-o', 'a b;$(c)', 'on=/mnt', '"', '{path}', ''),
+            self.command('mount -o {options} "on"={path} \'"\' {export} \'\'',
+                         options='a b;$(c)', export='{path}'))
+
+    def test_what_makes_no_sense(self):
+        for template, said in (
+                ('mount {path} "', 'split'),
+                ('mount {where} {path}', r'{where}; there is: {path}'),
+                ('mount /mnt', 'must have the placeholder {path}'),
+                ('', 'must have'),
+                ('mount {} {path}', 'placeholder')):
+            error = self.assertRaises(exception.ConfigurationError,
+                                      self.command, template)
+            self.assertIn(said, str(error))
+
+
+class SettingsTest(testtools.TestCase):
+    def make(self, **options):
+        loaded = conf.load([], 'test', default_config_files=[])
+        for name, value in options.items():
+            loaded.set_override(name, value, 'nfs')
+        return driver.NfsDriver.from_conf(loaded)
+
+    def test_from_configuration(self):
+        made = self.make(export='host:/path', mount_point_base='/base')
+        settings = made._mount.settings
+        self.assertEqual(
+            ('mount', '-t', 'nfs', '-o', 'softerr', 'host:/path',
+             '/base/nfs'), settings.mount)
+        self.assertEqual(('umount', '/base/nfs'), settings.unmount)
+        self.assertEqual(('host:/path', 2, ('lost+found',)),
+                         (made.path, made.processes, made.ignore))
+        again = pickle.loads(pickle.dumps(made))
+        self.assertEqual(settings, again._mount.settings)
+
+    def test_what_makes_no_sense(self):
+        for options in ({}, {'export': '-o'},
+                        {'export': 'x', 'mount_point_base': 'relative'},
+                        {'export': 'x', 'mount_template': 'mount {export}'},
+                        {'export': 'x', 'unmount_template': 'umount'}):
+            self.assertRaises(exception.ConfigurationError, self.make,
+                              **options)
