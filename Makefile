@@ -9,6 +9,8 @@
 # make client-functional python-manilaclient's tests of share backups
 # make soak              the service under load while all around it dies;
 #                        MINUTES=10, SEED=n, DATABASE=mysql|postgresql
+# make fidelity          generated, large and hostile shares on ext4, xfs and
+#                        btrfs; EXAMPLES=300, SECONDS=60
 # make keystone          what the functional tests run as Keystone
 # make lint              style and static checks
 # make docs, api-ref     the documentation as HTML
@@ -38,7 +40,7 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 
 .PHONY: help venv demo test unit functional lint docs api-ref api-samples \
 	bench clean \
-	services keystone tempest client-functional soak
+	services keystone tempest client-functional soak fidelity
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -92,6 +94,12 @@ tempest client-functional: keystone $(TOOLS)/suites/.stamp services
 soak: $(TOOLS)/.stamp services
 	$(TOOLS)/bin/tox run -qq -e soak -- --minutes $(or $(MINUTES),10) \
 		$(if $(SEED),--seed $(SEED)) --database $(or $(DATABASE),mysql)
+
+# What makes filesystems comes with the servers' packages.
+fidelity: $(TOOLS)/.stamp services
+	MANILA_BACKUP_TEST_EXAMPLES=$(or $(EXAMPLES),300) \
+	MANILA_BACKUP_TEST_SECONDS=$(or $(SECONDS),60) \
+		$(TOOLS)/bin/tox run -qq -e fidelity
 
 lint: $(TOOLS)/.stamp
 	$(TOOLS)/bin/tox run -q -e pep8

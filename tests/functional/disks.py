@@ -90,21 +90,6 @@ class Disk(fixtures.Fixture):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def processes(program, word):
-    """Processes of a program, with a word in their command lines."""
-    found = []
-    for name in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            with open(f'/proc/{name}/cmdline') as file:
-                command = file.read().split('\0')
-        except OSError:
-            continue
-        if any(each.endswith(program) for each in command[:5]) and any(
-                word in each for each in command):
-            found.append(int(name))
-    return found
-
-
 class HollowDisk(Disk):
     """Promises more than there is: whatever is written is taken, and a part
     of it is an I/O error when it is to go to the device."""
@@ -127,3 +112,18 @@ class LimitedDisk(Disk):
         super()._setUp()
         self._run('btrfs', 'quota', 'enable', self.path)
         self._run('btrfs', 'qgroup', 'limit', '16M', self.path)
+
+
+def processes(program, word):
+    """Processes of a program, with a word in their command lines."""
+    found = []
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/cmdline') as file:
+                command = file.read().split('\0')
+        except OSError:
+            continue
+        if any(each.endswith(program) for each in command[:5]) and any(
+                word in each for each in command):
+            found.append(int(name))
+    return found

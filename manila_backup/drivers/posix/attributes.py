@@ -2,8 +2,12 @@
 """Owners, modes, times and extended attributes, read and set."""
 
 import errno
+import fcntl
 import os
 import stat
+import sys
+
+from manila_backup.drivers.posix import manifest
 
 # What a filesystem or the lack of a privilege says. ENOSPC and the sizes:
 # ext4 has room for one block of attributes beside the inode.
@@ -15,7 +19,16 @@ _NONE = ()
 
 DEFAULT_ACL = 'system.posix_acl_default'
 
-_EXACT_FROM, _EXACT_TO = -(1 << 31) * 10 ** 9, (1 << 33) * 10 ** 9
+#: In place of attributes that can't be listed, being too many, or that are
+#: listed and can't be read. No attribute has such a name, so whoever is to
+#: have it lacks it, and says so.
+UNREADABLE = '*'
+
+# What any filesystem with nanoseconds can hold; beyond, some can't.
+_EXACT_FROM, _EXACT_TO = -(1 << 31) * 10 ** 9, (1 << 31) * 10 ** 9
+
+_GETFLAGS = 0x80086601 if sys.maxsize > 1 << 32 else 0x80046601
+_FIXED = 0x10 | 0x20    # immutable, append only
 
 
 def special(directory, name):
@@ -35,19 +48,46 @@ def read_xattrs(target, follow=True):
     except OSError as exc:
         if exc.errno in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM):
             return _NONE
+        if exc.errno == errno.E2BIG:
+            return ((UNREADABLE, b''),)
         raise
     if not names:
         return _NONE
     found = []
+    unreadable = False
     for name in sorted(names):
         try:
             found.append((name, os.getxattr(target, name,
                                             follow_symlinks=follow)))
         except OSError as exc:
-            # ENODATA: removed since. Others: listed, but not for us.
             if exc.errno not in _CANT_HOLD:
                 raise
+            # ENODATA: removed since. Others: listed, but not for us.
+            unreadable |= exc.errno != errno.ENODATA
+    if unreadable:
+        found.insert(0, (UNREADABLE, b''))
     return tuple(found)
+
+
+def gives_privileges(entry):
+    """Whether a file runs with more rights than who starts it has."""
+    return bool(entry.mode & (stat.S_ISUID | stat.S_ISGID)) or any(
+        name == 'security.capability' for name, _ in entry.xattrs)
+
+
+def inherited(directory):
+    """Whether what is made in an open directory may get attributes."""
+    return any(not name.startswith(('user.', 'trusted.'))
+               for name, _ in read_xattrs(directory))
+
+
+def is_fixed(fd):
+    """Whether an open file or directory is immutable or append only."""
+    try:
+        flags = fcntl.ioctl(fd, _GETFLAGS, bytes(8))
+    except OSError:
+        return False    # a filesystem without such flags
+    return bool(int.from_bytes(flags[:4], sys.byteorder) & _FIXED)
 
 
 def differ(entry, st, xattrs):
@@ -109,6 +149,24 @@ class Setter:
         if self.readable:
             mode |= 0o700 if entry.kind == b'D' else 0o400
         return mode
+
+    def set_mode(self, directory, name, entry, owned):
+        """Set the mode of what is neither a file nor a directory.
+
+        :returns: False if it isn't as it should be.
+        """
+        mode = self.mode(entry, owned)
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC,
+                     dir_fd=directory)
+        try:
+            now = os.fstat(fd).st_mode
+            # Whoever put something else in its place gets nothing for it.
+            if (stat.S_IFMT(now) == manifest.TYPES[entry.kind]
+                    and stat.S_IMODE(now) != mode):
+                os.chmod(f'/proc/self/fd/{fd}', mode)
+            return stat.S_IMODE(os.fstat(fd).st_mode) == entry.mode
+        finally:
+            os.close(fd)
 
     def set_time(self, target, mtime, follow=True):
         """Set the modification time, in ns.

@@ -74,15 +74,18 @@ class Backup:
             'earlier': None,
         }
         root = open_root(source, self.repository)
+        # The other can't be written to.
+        aside = os.open(source, beneath.DIRECTORY & ~os.O_NOFOLLOW)
         try:
             directory = layout.prepare(self.repository, self.place,
                                        self.attempt)
             try:
-                self._copy(root, directory, about)
+                self._copy(root, aside, directory, about)
                 return self._finish(directory, about)
             finally:
                 os.close(directory)
         finally:
+            os.close(aside)
             os.close(root)
 
     def _published(self, share):
@@ -100,9 +103,13 @@ class Backup:
         self.progress.advance(report.files, report.bytes)
         return report
 
-    def _copy(self, root, directory, about):
+    def _copy(self, root, aside, directory, about):
         """Scan and copy; keeps what the processes said, in the manifest's
-        order."""
+        order.
+
+        :param aside: int, descriptor of the share's directory, to be written
+            to.
+        """
         spool = scan.Spool(beneath.scratch(directory))
         found = scan.Scan(root, self.ignore, spool,
                           self.repository.identity)
@@ -113,8 +120,8 @@ class Backup:
             about['earlier'] = before.name
 
         def work(inbox, _):
-            return store.Storer(root, directory, spool, formers, before,
-                                self.progress)(inbox)
+            return store.Storer(root, aside, directory, spool, formers,
+                                before, self.progress)(inbox)
 
         def describe(inbox, _):
             return store.set_directories(inbox, spool, directory,
@@ -205,9 +212,10 @@ class Backup:
                 pass
 
 
-def open_root(path, repository):
-    """Open a share's directory.
+def open_root(path, repository, writable=False):
+    """Open a share's directory, whose device nodes then are no danger.
 
+    :param writable: bool, whether it will be written to.
     :raises DriverError: it can't be, or it and the repository are within
         one another.
     """
@@ -222,4 +230,8 @@ def open_root(path, repository):
         raise base.DriverError(
             f'The share\'s directory "{path}" and the repository '
             f'"{repository.path}" lie within one another.')
-    return root
+    apart = system.mounted_apart(root, writable)
+    if apart is None:
+        return root
+    os.close(root)
+    return apart

@@ -230,7 +230,11 @@ class Comparer:
             return CONTENT
         finally:
             os.close(fd)
-        return ATTRIBUTES if attributes.differ(entry, st, xattrs) else 0
+        if not attributes.differ(entry, st, xattrs):
+            return 0
+        # What gives privileges is given them by the one who wrote it, and
+        # not once somebody may have put something else in its place.
+        return CONTENT if attributes.gives_privileges(entry) else ATTRIBUTES
 
     def _other(self, directory, entry, st):
         if entry.kind == b'L':

@@ -151,7 +151,8 @@ class Earlier:
         return None
 
     def share(self, path, entry, now, target, setter, names):
-        """Store a file of which only the content is known to be the same.
+        """Store a file of which only the content is known to be the same,
+        and that is not immutable.
 
         :param entry: what :meth:`like` returned.
         :param now: the Entry for the new manifest.
@@ -168,9 +169,9 @@ class Earlier:
                 return None
             if self._reflinks:
                 return self._clone(directory, now, target, setter)
-            now = now._replace(lost=entry.lost)
+            lost = [each for each in entry.lost if each != b'flags']
             if self._link(directory, now.name, target, names):
-                return manifest.line(now), entry.lost
+                return manifest.line(now, lost), lost
         except OSError:
             pass
         return None
@@ -228,6 +229,8 @@ class Earlier:
                 os.close(out)
         finally:
             os.close(source)
+        if b'flags' in entry.lost:
+            lost.append(b'flags')
         return manifest.line(entry._replace(lost=()), lost), lost
 
 

@@ -83,6 +83,12 @@ def failed(doing, path, exc, kind=base.DriverError):
                 retryable=exc.errno in _PASSING)
 
 
+def is_fixed(exc):
+    """Whether a call failed because something is immutable: nothing else
+    is forbidden to us, if we have all privileges."""
+    return exc.errno == errno.EPERM and os.geteuid() == 0
+
+
 class Problems:
     """What could not be carried over, as sentences; bounded."""
 
@@ -115,9 +121,12 @@ class Problems:
 
 
 def _said(item):
+    if item == b'x:*':
+        return 'extended attributes'
     if item.startswith(b'x:'):
         return f'extended attribute {item[2:].decode()}'
     return {b'owner': 'owner and group', b'mode': 'mode',
             b'time': 'exact modification time',
+            b'flags': 'immutable or append-only flag',
             b'node': 'node (it is recorded in the manifest only)',
             }[item]

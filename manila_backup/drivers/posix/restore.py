@@ -5,6 +5,8 @@ In four steps, each done by several processes and finished before the next:
 compare (and check whatever of the backup will be needed), shape (remove what
 the backup lacks, make directories), write (what differs) and finish (the
 attributes of directories). Nothing is changed before the first is over.
+
+What is immutable in the share stays as it is, and is told.
 """
 
 import os
@@ -62,7 +64,7 @@ class Restore:
                 raise errors.failed('open the backup\'s', layout.DATA, exc,
                                     errors.kind(exc)) from exc
             opened.append(data)
-            root = backup.open_root(target, self.repository)
+            root = backup.open_root(target, self.repository, writable=True)
             opened.append(root)
             for _ in range(self.processes + 1):
                 opened.append(beneath.scratch())
@@ -122,8 +124,10 @@ class Restore:
             return _Shaper(found, data, root, self.ignore,
                            self.progress)(inbox)
 
-        pool.run(self.processes, work, _numbered(found.directories),
-                 self.progress)
+        for sentences, count in pool.run(
+                self.processes, work, _numbered(found.directories),
+                self.progress):
+            self.problems.merge(sentences, count)
 
     def _write(self, todo, data, root):
         if not todo:
@@ -141,8 +145,12 @@ class Restore:
         return written
 
     def _finish(self, found, root):
+        # Where something could not be made, it was told already.
+        whole = not self.problems.count
+
         def work(inbox, _):
-            return _finish(found, root, inbox, self.ignore, self.progress)
+            return _finish(found, root, inbox, self.ignore, self.progress,
+                           whole)
 
         # From the leaves up: without privileges, a directory may not be
         # entered any more once it is done; so then by one process.
@@ -169,6 +177,7 @@ class _Shaper:
         self._ignore = ignore
         self._progress = progress
         self._privileged = os.geteuid() == 0
+        self._problems = errors.Problems()
 
     def __call__(self, inbox):
         os.umask(0)
@@ -180,11 +189,17 @@ class _Shaper:
                 try:
                     self._directory(path)
                 except OSError as exc:
-                    inner = exc.filename and os.fsencode(exc.filename)
-                    raise errors.failed(
-                        'clear in the share',
-                        beneath.join(path, inner) if inner else path,
-                        exc) from exc
+                    self._failed(path, exc)
+        return self._problems.sentences, self._problems.count
+
+    def _failed(self, path, exc):
+        inner = exc.filename and os.fsencode(exc.filename)
+        said = errors.failed('clear in the share',
+                             beneath.join(path, inner) if inner else path,
+                             exc)
+        if not errors.is_fixed(exc):
+            raise said from exc
+        self._problems.add(str(said))
 
     def _directory(self, path):
         fd = self._target.enter(path)
@@ -204,7 +219,10 @@ class _Shaper:
                     continue
                 if (not self._found.unstored or beneath.join(path, name)
                         not in self._found.unstored):
-                    beneath.remove(name, fd, self._progress.check)
+                    try:
+                        beneath.remove(name, fd, self._progress.check)
+                    except OSError as exc:
+                        self._failed(path, exc)
         self._progress.check()
 
 
@@ -219,8 +237,11 @@ def _names(directory):
     return found
 
 
-def _finish(found, root, inbox, ignore, progress):
-    """Give directories the attributes they should have."""
+def _finish(found, root, inbox, ignore, progress, whole):
+    """Give directories the attributes they should have.
+
+    :param whole: bool, whether all of them should be there.
+    """
     setter = attributes.Setter()
     target = beneath.Descent(root)
     problems = errors.Problems()
@@ -229,16 +250,20 @@ def _finish(found, root, inbox, ignore, progress):
             entry = manifest.parse(text)
             if compare.ignored(entry.name, ignore):
                 continue
+            lost = ()
             try:
                 fd = target.enter(entry.name)
                 st = os.fstat(fd)
                 had = attributes.read_xattrs(fd)
-                lost = ()
                 if attributes.differ(entry, st, had):
                     lost = setter.apply(fd, entry, st, had=had)
             except OSError as exc:
-                raise errors.failed('set in the share the attributes of',
-                                    entry.name, exc) from exc
+                said = errors.failed('set in the share the attributes of',
+                                     entry.name, exc)
+                if not (errors.is_fixed(exc)
+                        or exc.errno in errors.GONE and not whole):
+                    raise said from exc
+                problems.add(str(said))
             if lost:
                 problems.lost(entry.name, lost)
             progress.advance(int(entry.name != beneath.ROOT), 0)

@@ -205,8 +205,10 @@ class Scan:
         if (st.st_dev, st.st_ino) == self.forbidden:
             raise base.DriverError('The repository lies inside the share, at '
                                    f'"{errors.printable(path)}".')
-        self._lines.append(manifest.line(manifest.of_stat(
-            b'D', path, st, xattrs=attributes.read_xattrs(fd))))
+        self._lines.append(manifest.line(
+            manifest.of_stat(b'D', path, st,
+                             xattrs=attributes.read_xattrs(fd)),
+            (b'flags',) if attributes.is_fixed(fd) else ()))
         if len(self._lines) >= manifest.BLOCK_ENTRIES:
             self._flush_directories()
 

@@ -44,13 +44,16 @@ class Storer:
     """Copies what batches say; one per process.
 
     :param source: int, descriptor of the share.
+    :param aside: int, of one on the same filesystem that can be written to.
     :param directory: int, of the attempt's directory.
     :param spool: the :class:`~.scan.Spool` that the batches are in.
     :param formers: list of :class:`~.former.Former`.
     :param earlier: an :class:`~.earlier.Earlier`, or None.
     """
 
-    def __init__(self, source, directory, spool, formers, earlier, progress):
+    def __init__(self, source, aside, directory, spool, formers, earlier,
+                 progress):
+        self.aside = aside
         self.spool = spool
         self.formers = formers
         self.earlier = earlier
@@ -197,7 +200,7 @@ class Storer:
             try:
                 source = self._open_source(name)
                 if wait is None:
-                    source = still.instead(source, self._sfd)
+                    source = still.instead(source, self.aside)
                 try:
                     text, counted, size = self._copy_once(source, name)
                 finally:
@@ -235,7 +238,16 @@ class Storer:
                     raise content.Changed from exc  # someone has a lease
                 if exc.errno in _GONE:
                     raise _Gone from exc
+                if exc.errno == errno.EACCES and self._is_other(name):
+                    raise _Other from exc   # a device, not to be opened
                 raise self._unreadable(name, exc) from exc
+
+    def _is_other(self, name):
+        try:
+            return not stat.S_ISREG(os.stat(
+                name, dir_fd=self._sfd, follow_symlinks=False).st_mode)
+        except OSError:
+            return True
 
     def _unreadable(self, name, exc):
         return errors.failed('read from the share', self._shown(name), exc)
@@ -263,7 +275,9 @@ class Storer:
                 time.sleep(_TICK_NS / 1e9)
                 if not content.same(os.fstat(source), st):
                     raise content.Changed
-            text = self.earlier and self._same_content(source, name, st)
+            fixed = attributes.is_fixed(source)
+            text = (self.earlier and not fixed
+                    and self._same_content(source, name, st))
             if text:
                 return text, 0, st.st_size
             target = self._create(name, st)
@@ -271,7 +285,9 @@ class Storer:
                 if st.st_size <= content.SMALL:
                     data = content.read_small(source, st.st_size)
                     digest = hashlib.sha256(data).hexdigest().encode()
-                    if data:
+                    if content.holed(st):
+                        content.write_like(source, target, data)
+                    elif data:
                         content.write_all(target, data)
                     written = len(data)
                 else:
@@ -280,7 +296,7 @@ class Storer:
                 # After the attributes too, since they are part of it.
                 if not content.same(os.fstat(source), st):
                     raise content.Changed
-                text = self._finish(target, name, st, digest, xattrs)
+                text = self._finish(target, name, st, digest, xattrs, fixed)
             finally:
                 os.close(target)
         except content.Changed:
@@ -321,7 +337,7 @@ class Storer:
             raise errors.failed('create in the repository',
                                 self._shown(name), exc) from exc
 
-    def _finish(self, target, name, st, digest, xattrs):
+    def _finish(self, target, name, st, digest, xattrs, fixed):
         """Set the attributes of a file just written; its line."""
         entry = manifest.of_stat(b'F', name, st, digest, xattrs, st.st_size)
         try:
@@ -330,12 +346,14 @@ class Storer:
                     or self._setter.readable and not entry.mode & 0o400):
                 lost = self._setter.apply(target, entry, os.fstat(target))
             elif self._setter.set_time(target, entry.mtime):
-                lost = ()
+                lost = []
             else:
                 lost = [b'time']
         except OSError as exc:
             raise errors.failed('set in the repository the attributes of',
                                 self._shown(name), exc) from exc
+        if fixed:
+            lost.append(b'flags')
         if lost:
             self.problems.lost(self._shown(name), lost)
         return manifest.line(entry, lost)
@@ -515,10 +533,11 @@ def read_other(directory, name):
     return manifest.of_stat(kind, name, st, extra, xattrs, size)
 
 
-def make_other(directory, entry, setter, name=None):
+def make_other(directory, entry, setter, name=None, inherits=False):
     """Create anything but a regular file or directory, attributes and all.
 
     :param name: bytes, to create it under another name.
+    :param inherits: bool, whether it may get attributes by itself.
     :returns: list of bytes for ``lost=``; just ``node`` if it can't be.
     """
     name = name or entry.name
@@ -535,11 +554,13 @@ def make_other(directory, entry, setter, name=None):
         raise
     path = attributes.special(directory, name)
     lost = setter.apply(path, entry, os.stat(
-        name, dir_fd=directory, follow_symlinks=False), follow=False)
-    if entry.kind != b'L' and b'mode' not in lost:
-        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
-        if stat.S_IMODE(mode) != entry.mode:
-            lost.append(b'mode')
+        name, dir_fd=directory, follow_symlinks=False), follow=False,
+        had=attributes.read_xattrs(path, follow=False) if inherits else ())
+    # A chown takes bits off.
+    if entry.kind != b'L' and not setter.set_mode(
+            directory, name, entry, b'owner' not in lost) and (
+                b'mode' not in lost):
+        lost.append(b'mode')
     return lost
 
 
@@ -564,8 +585,9 @@ def set_directories(spans, spool, directory, progress):
             entry = manifest.parse(text[:-1])
             try:
                 fd = descent.enter(entry.name)
-                lost = setter.apply(fd, entry, os.fstat(fd),
-                                    had=attributes.read_xattrs(fd))
+                lost = [*entry.lost,
+                        *setter.apply(fd, entry, os.fstat(fd),
+                                      had=attributes.read_xattrs(fd))]
             except OSError as exc:
                 raise errors.failed(
                     'set in the repository the attributes of', entry.name,

@@ -8,6 +8,13 @@ import signal
 _PR_SET_PDEATHSIG = 1
 _SYNC_FILE_RANGE_WRITE = 2
 
+# The same on every architecture that this may run on.
+_SYS_OPEN_TREE, _SYS_MOUNT_SETATTR = 428, 442
+# Clone, close on exec, of a descriptor, submounts too.
+_OPEN_TREE = 0x1 | 0x80000 | 0x1000 | 0x8000
+_AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
+_RDONLY, _NODEV = 0x1, 0x4
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syncfs.argtypes = [ctypes.c_int]
 _libc.sync_file_range.argtypes = [ctypes.c_int, ctypes.c_int64,
@@ -34,6 +41,37 @@ def syncfs(fd):
     if _libc.syncfs(fd):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+
+
+def mounted_apart(fd, writable):
+    """The same directory through a mount of its own, where device nodes
+    can't be opened, nor anything written to unless it is to be.
+
+    The mount is nowhere to be seen, and is gone with the last descriptor
+    that was opened through it.
+
+    :param fd: int, an open directory; stays the caller's.
+    :param writable: bool.
+    :returns: int, a descriptor; or None where that is not possible: without
+        privileges, or before Linux 5.12.
+    """
+    tree = _libc.syscall(_SYS_OPEN_TREE, fd, b'', _OPEN_TREE)
+    if tree < 0:
+        return None
+    try:
+        # attr_set, attr_clr, propagation, userns_fd
+        attributes = (ctypes.c_uint64 * 4)(
+            _NODEV if writable else _NODEV | _RDONLY)
+        if _libc.syscall(_SYS_MOUNT_SETATTR, tree, b'',
+                         _AT_EMPTY_PATH | _AT_RECURSIVE, attributes,
+                         ctypes.sizeof(attributes)):
+            return None
+        return os.open('.', os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC,
+                       dir_fd=tree)
+    except OSError:
+        return None
+    finally:
+        os.close(tree)
 
 
 def start_writing(fd, offset, size):

@@ -44,7 +44,7 @@ class Writer:
         self._made = 0
         self._written = 0
         self._path = self._fd = None
-        self._inherits = False
+        self._inherits = self._fixed = False
 
     def __call__(self, inbox):
         os.umask(0)
@@ -55,18 +55,37 @@ class Writer:
                 try:
                     self._one(path, flags, entry, links)
                 except OSError as exc:
-                    raise errors.failed(
-                        'restore in the share',
-                        beneath.join(path, entry.name), exc) from exc
+                    self._failed(beneath.join(path, entry.name), links, exc)
         return {'written': self._written,
                 'problems': self._problems.sentences,
                 'count': self._problems.count}
+
+    def _failed(self, path, links, exc):
+        """Go on, if something is immutable; all that is not as it should
+        be because of it is named."""
+        said = errors.failed('restore in the share', path, exc)
+        if not errors.is_fixed(exc):
+            raise said from exc
+        self._problems.add(str(said))
+        for where, text in links:
+            self._problems.add(str(errors.failed(
+                'link in the share', beneath.join(
+                    where, manifest.link_name(text)[0]), exc)))
 
     def _enter(self, path):
         fd = self._target.enter(path)
         if path != self._path:
             self._path = path
-            self._inherits = attributes.DEFAULT_ACL in os.listxattr(fd)
+            self._inherits = attributes.inherited(fd)
+            self._fixed = attributes.is_fixed(fd)
+        return fd
+
+    def _enter_to_make(self, path):
+        """The same where names are to come and go. In a directory that is
+        append only they would only come."""
+        fd = self._enter(path)
+        if self._fixed:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
         return fd
 
     def _temporary(self):
@@ -101,12 +120,13 @@ class Writer:
 
         :returns: int, bytes that were counted as progress already.
         """
-        fd = self._enter(path)
+        fd = self._enter_to_make(path)
         if entry.kind == b'F':
             name, lost, counted = self._file(fd, path, entry)
         else:
             name = self._temporary()
-            lost = store.make_other(fd, entry, self._setter, name)
+            lost = store.make_other(fd, entry, self._setter, name,
+                                    self._inherits)
             counted = 0
         if lost:
             self._problems.lost(beneath.join(path, entry.name), lost)
@@ -122,8 +142,12 @@ class Writer:
             if exc.errno not in _OCCUPIED:
                 self._drop(fd, name)
                 raise
-            beneath.remove(final, fd, self._progress.check)
-            os.rename(name, final, src_dir_fd=fd, dst_dir_fd=fd)
+            try:
+                beneath.remove(final, fd, self._progress.check)
+                os.rename(name, final, src_dir_fd=fd, dst_dir_fd=fd)
+            except OSError:
+                self._drop(fd, name)
+                raise
 
     def _drop(self, fd, name):
         try:
@@ -183,7 +207,9 @@ class Writer:
                 'The backup was damaged while it was restored: '
                 f'"{errors.printable(beneath.join(path, entry.name))}".'
             ) from None
-        if data:
+        if content.holed(os.fstat(source)):
+            content.write_like(source, target, data)
+        elif data:
             content.write_all(target, data)
         self._written += len(data)
         return 0
@@ -220,6 +246,7 @@ class Writer:
                 there = check.look(fd, name)
                 if there is not None and os.path.samestat(st, there):
                     continue
+                fd = self._enter_to_make(where)
                 temporary = self._temporary()
                 os.link(entry.name, temporary, src_dir_fd=first,
                         dst_dir_fd=fd, follow_symlinks=False)

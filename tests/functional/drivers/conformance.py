@@ -97,6 +97,21 @@ class Base(unittest.TestCase):
         os.mkdir(path)
         return path
 
+    def loop(self, size, kind='ext4', make=(), options='rw'):
+        """Mount a filesystem of so many bytes; its path."""
+        path = tempfile.mkdtemp(dir=self.scratch)
+        image = path + '.image'
+        with open(image, 'wb') as target:
+            target.truncate(size)
+        done = subprocess.run(
+            [f'mkfs.{kind}', '-q', *make, image], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(0, done.returncode, done.stdout)
+        subprocess.run(['mount', '-o', f'loop,{options}', image, path],
+                       check=True)
+        self.addCleanup(subprocess.run, ['umount', path], check=True)
+        return path
+
     def backup(self, to=None, attempt=1, options=None, source=None,
                record=None, still=True):
         to = to or place()
@@ -548,115 +563,9 @@ class Conformance(Base):
 
     # -- hostile shares
 
-    def test_a_share_that_changes_all_the_time(self):
-        canary = self.make('canary')
-        trees.write(os.path.join(canary, 'f1'), b'secret')
-        trees.many(self.source, 6, 30, size=200_000)
-        outside = trees.snapshot(canary)
-        hostile = FORK.Process(target=mutate_for_ever,
-                               args=(self.source, canary))
-        hostile.start()
-        try:
-            for number in range(3):
-                self.backup(place(number), still=False)
-        finally:
-            hostile.kill()
-            hostile.join()
-        self.assertSame(outside, canary)
-        for number in range(3):
-            self.assertEqual([], self.verify(place(number)))
-            self.untorn(self.data(place(number)))
-
-    def untorn(self, data):
-        """Files of :func:`mutate_for_ever` hold one letter throughout."""
-        for where, _, files in os.walk(data):
-            for name in files:
-                path = os.path.join(where, name)
-                if name.startswith('torn') and os.path.isfile(path):
-                    with open(path, 'rb') as source:
-                        content = source.read()
-                    self.assertLessEqual(len(set(content)), 1, path)
-
-    def test_a_target_that_changes_all_the_time(self):
-        canary = self.make('canary')
-        trees.write(os.path.join(canary, 'f1'), b'secret')
-        trees.many(self.source, 6, 30)
-        self.backup()
-        outside = trees.snapshot(canary)
-        trees.many(self.target, 6, 30, seed=3)
-        hostile = FORK.Process(target=mutate_for_ever,
-                               args=(self.target, canary))
-        hostile.start()
-        try:
-            for _ in range(5):
-                try:
-                    self.restore()
-                except base.DriverError as exc:
-                    # It may give up, saying why; never go astray.
-                    self.assertNotIsInstance(exc, base.DamagedBackup)
-        finally:
-            hostile.kill()
-            hostile.join()
-        self.assertSame(outside, canary)
-        self.restore()
-        self.assertSame(self.source, self.target)
-
     def test_fifos_do_not_block(self):
         for name in ('a', 'b'):
             os.mkfifo(os.path.join(self.source, name))
         self.backup()
         self.restore()
         self.assertSame(self.source, self.target)
-
-
-_WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-
-
-def mutate_for_ever(root, canary):
-    """Swap, rename, truncate, grow and plant, until killed."""
-    numbers = random.Random()
-    os.chdir(root)
-    while True:
-        one, two = (f'd{numbers.randrange(6)}' for _ in range(2))
-        name = f'f{numbers.randrange(30)}'
-        try:
-            _mischief(numbers.randrange(8), one, two, name, canary)
-        except OSError:
-            pass
-
-
-def _mischief(what, one, two, name, canary):
-    path = os.path.join(one, name)
-    if what == 0:
-        os.rename(one, one + '.away')
-        os.symlink(canary, one)
-        time.sleep(0.0005)
-        os.unlink(one)
-        os.rename(one + '.away', one)
-    elif what == 1:
-        os.rename(path, os.path.join(two, name))
-    elif what == 2:
-        fd = os.open(path, _WRITE)
-        os.ftruncate(fd, random.randrange(100_000))
-        os.close(fd)
-    elif what == 3:
-        fd = os.open(path, _WRITE | os.O_APPEND)
-        os.write(fd, b'more' * 1000)
-        os.close(fd)
-    elif what == 4:
-        os.unlink(path)
-        os.mkfifo(path)
-    elif what == 5:
-        os.unlink(path)
-        os.symlink(os.path.join(canary, 'f1'), path)
-    elif what == 6:
-        if not os.path.islink(path) and os.path.exists(path):
-            os.unlink(path)
-        os.mkdir(path)
-        os.rmdir(path)
-    else:
-        # One letter throughout, but for the moment that this takes.
-        fd = os.open(os.path.join(one, 'torn' + name),
-                     _WRITE | os.O_CREAT, 0o600)
-        os.pwrite(fd, bytes([random.choice(b'abcdefgh')]) * 500_000, 0)
-        os.close(fd)

@@ -80,6 +80,7 @@ def _facts(name):
     if type_ == stat.S_IFREG:
         facts['size'] = st.st_size
         facts['content'] = _content(name, st.st_size)
+        facts['holes'] = _holes(name, st.st_size)
     elif type_ == stat.S_IFLNK:
         facts['target'] = os.readlink(name)
     elif type_ in (stat.S_IFCHR, stat.S_IFBLK):
@@ -108,6 +109,27 @@ def _content(name, size):
                 digest.update(b'%d:' % position + chunk)
             position += 1 << 20
     return digest.hexdigest()
+
+
+def _holes(name, size):
+    """Which blocks of 64 KiB take no room, as [start, end) of each run."""
+    found, end = [], 0
+    with open(name, 'rb') as source:
+        while end < size:
+            try:
+                start = os.lseek(source.fileno(), end, os.SEEK_DATA)
+            except OSError:
+                start = size
+            first, last = -(-end >> 16), start >> 16
+            if start == size and size % (1 << 16):
+                last += 1
+            if first < last:
+                found.append((first, last))
+            if start < size:
+                end = os.lseek(source.fileno(), start, os.SEEK_HOLE)
+            else:
+                end = size
+    return found
 
 
 def differences(one, other):

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever happens to what a repository holds is found, and a restore either
+gives back what was in the share or leaves it alone.
+
+In short with every run of the functional tests, and at length by
+``make fidelity``.
+"""
+
+import os
+import stat
+import subprocess
+
+import hypothesis
+from hypothesis import strategies as st
+
+from manila_backup.drivers import base
+from tests.functional.drivers import conformance
+from tests.functional.drivers import faithful
+from tests.functional.drivers import generated
+from tests.functional.drivers import trees
+
+_CHANGES = st.lists(st.tuples(
+    st.sampled_from([what for what in generated.ACTIONS
+                     if what != 'freeze']),
+    st.integers(0, 80), st.integers(0, 80), st.integers(0, 1000)),
+    min_size=1, max_size=2)
+
+
+class Damage(conformance.Base):
+
+    examples = 10
+    settings = faithful.SETTINGS
+
+    def setUp(self):
+        super().setUp()
+        trees.everything(self.source)
+        # Of no more than its name would say here.
+        os.unlink(os.path.join(self.source, 'holes only'))
+        self.backup()
+        self.before = trees.snapshot(self.source)
+        self.stored = os.path.dirname(self.data(conformance.place()))
+        trees.many(self.target, 2, 2)
+        self.untouched = trees.snapshot(self.target)
+
+    def run_examples(self, test, *strategies):
+        hypothesis.settings(self.settings, max_examples=self.examples)(
+            hypothesis.given(*strategies)(test))()
+
+    def refused(self):
+        """Whether a restore was; or all of what was in the share came."""
+        try:
+            self.restore()
+        except base.DamagedBackup:
+            self.assertSame(self.untouched, self.target)
+            return True
+        self.assertSame(self.before, self.target)
+        subprocess.run(['find', self.target, '-mindepth', '1', '-delete'],
+                       check=True)
+        trees.many(self.target, 2, 2)
+        self.untouched = trees.snapshot(self.target)
+        return False
+
+    def test_any_byte(self):
+        files = sorted(
+            os.path.join(where, name)
+            for where, _, names in os.walk(os.fsencode(self.stored))
+            for name in names if stat.S_ISREG(os.lstat(os.path.join(
+                where, name)).st_mode))
+        files = [path for path in files if os.path.getsize(path)]
+
+        def run(which, where, bits):
+            path = files[which % len(files)]
+            st = os.stat(path)
+            for damaged in (True, False):
+                with open(path, 'r+b') as file:
+                    file.seek(where % st.st_size)
+                    byte = file.read(1)[0]
+                    file.seek(where % st.st_size)
+                    file.write(bytes([byte ^ bits]))
+                os.utime(path, ns=(st.st_mtime_ns, st.st_mtime_ns))
+                self.assertEqual(damaged, bool(self.verify()), path)
+                if damaged:
+                    self.assertEqual(not path.endswith(b'/metadata.json'),
+                                     self.refused(), path)
+
+        # The manifest and the metadata as often as all of the others.
+        last = len(files) - 1
+        self.run_examples(
+            run, st.one_of(st.integers(0, last), st.integers(last - 1, last)),
+            st.integers(0, 1 << 24), st.integers(1, 255))
+        self.assertFalse(self.refused())
+
+    def test_any_change(self):
+        good = os.path.join(self.scratch, 'good')
+        os.rename(self.stored, good)
+
+        def run(changes):
+            subprocess.run(['rm', '-rf', self.stored], check=True)
+            subprocess.run(['cp', '-a', good, self.stored], check=True)
+            data = self.data(conformance.place())
+            generated.Gardener(data).change(changes)
+            found = self.verify()
+            differs = trees.differences(self.before, trees.snapshot(data))
+            self.assertEqual(bool(differs), bool(found), differs)
+            self.refused()
+
+        self.run_examples(run, _CHANGES)
