@@ -256,6 +256,20 @@ class Elsewhere(OnDisk):
         before[b'f']['xattrs'] = {}
         self.assertSame(before, self.target)
 
+    def test_sizes_that_add_up_to_more_than_64_bits_hold(self):
+        share = self.loop(SIZE, 'xfs')
+        for number in range(5):
+            with open(os.path.join(share, f'{number}'), 'wb') as file:
+                file.truncate((1 << 63) - 1)
+        other = driver.PosixDriver(os.path.join(self.loop(SIZE, 'btrfs'),
+                                                'repository'))
+        other.check(create=True)
+        counted = progress.Progress()
+        report = other.backup(conformance.place(), 1, share, {}, None,
+                              counted)
+        self.assertEqual(5 * ((1 << 63) - 1), report.bytes)
+        self.assertEqual((5, (1 << 63) - 1) * 2, counted.read())
+
 
 class Large(OnDisk):
     """What takes longer."""
