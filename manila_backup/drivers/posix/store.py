@@ -32,6 +32,8 @@ _BACKOFF = (0.02, 0.06, 0.2)
 # a file is only read once its last change is older than any tick.
 _TICK_NS = 20_000_000
 
+_LONG_LINE = 1 << 16
+
 _GONE = errors.GONE | {errno.ENXIO, errno.ENODEV}
 
 
@@ -74,7 +76,7 @@ class Storer:
             kind, payload = self.spool.get(offset, size)
             try:
                 if kind == 'tree':
-                    self._tree(payload)
+                    self._tree(number, payload)
                 else:
                     self._links(payload)
                 self._append(number)
@@ -100,7 +102,7 @@ class Storer:
 
     # -- entries of a directory
 
-    def _tree(self, groups):
+    def _tree(self, number, groups):
         for path, files, others in groups:
             try:
                 self._dfd = self._data.enter(path)
@@ -113,6 +115,10 @@ class Storer:
             self._lines.append(b'd %b\n' % manifest.quote(path))
             for file in files:
                 self._file(file)
+                if len(self._lines[-1]) > _LONG_LINE:
+                    # Attributes can be of many megabytes, of each file.
+                    self._append(number)
+                    self._lines.append(b'd %b\n' % manifest.quote(path))
             for name in others:
                 self._other(name)
 

@@ -271,6 +271,32 @@ class Elsewhere(OnDisk):
         self.assertEqual((5, (1 << 63) - 1) * 2, counted.read())
 
 
+class Bounded(OnDisk):
+    """What would fill the memory, if all of it were held at once."""
+
+    filesystem = 'xfs'
+
+    def test_attributes_of_many_megabytes(self):
+        share = self.make_share('share')
+        value = os.urandom(60_000)
+        for number in range(10):
+            path = os.path.join(share, f'{number}')
+            trees.write(path, b'')
+            for each in range(20):
+                os.setxattr(path, f'user.{each}', value)
+        before = self.snapshot(share)
+        self.backup(source=share)
+        # None is in one block with another.
+        with open(os.path.join(self.data(conformance.place()), '..',
+                               'manifest'), 'rb') as source:
+            self.assertGreaterEqual(sum(text.startswith(b'd ')
+                                        for text in source), 10)
+        self.assertEqual([], self.verify())
+        other = self.make_share('other')
+        self.restore(target=other)
+        self.assertSame(before, other)
+
+
 class Large(OnDisk):
     """What takes longer."""
 
