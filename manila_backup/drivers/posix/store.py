@@ -555,7 +555,11 @@ def set_directories(spans, spool, directory, progress):
             files += counted
             progress.advance(int(counted), 0)
         text = b''.join(texts)
-        content.write_all(part, text)
+        try:
+            content.write_all(part, text)
+        except OSError as exc:
+            raise errors.failed('write the repository\'s', 'manifest',
+                                exc) from exc
         done.append((number, end, len(text)))
         end += len(text)
     return {'part': name, 'spans': done,

@@ -32,9 +32,10 @@ class OnDisk(conformance.Base):
     """Shares and a repository on a filesystem of a kind."""
 
     filesystem = 'ext4'
+    size = SIZE
 
     def make_driver(self):
-        self.mount = self.loop(SIZE, self.filesystem)
+        self.mount = self.loop(self.size, self.filesystem)
         self.repository = os.path.join(self.mount, 'repository')
         return driver.PosixDriver(self.repository, 2)
 
@@ -299,6 +300,8 @@ class Bounded(OnDisk):
 
 class Large(OnDisk):
     """What takes longer."""
+
+    size = 8 << 30
 
     def _there_and_back(self):
         before = self.snapshot(self.share)
