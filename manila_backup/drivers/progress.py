@@ -16,6 +16,10 @@ import time
 
 _DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _HEADER = range(4)
 
+# Files with holes can say that they are as large as that, several of them
+# that they are larger. Then what is said is at least not nonsense.
+_MOST = (1 << 63) - 1
+
 #: The exit status of a process that found its deadline passed.
 FENCED_EXIT = 75
 
@@ -49,7 +53,7 @@ class Progress:
     def expect(self, files, size):
         """Copier: set what there is to do in all (entries, bytes)."""
         self._cells[_FILES_TOTAL] = files
-        self._cells[_BYTES_TOTAL] = size
+        self._cells[_BYTES_TOTAL] = min(size, _MOST)
 
     def use_slot(self, number):
         """Copier: count in this slot from here on. Slot 0 belongs to the
@@ -63,7 +67,7 @@ class Progress:
         lease has run out."""
         cells = self._cells
         cells[self._mine] += files
-        cells[self._mine + 1] += size
+        cells[self._mine + 1] = min(cells[self._mine + 1] + size, _MOST)
         deadline = cells[_DEADLINE]
         if deadline and now() > deadline:
             # Not an exception: no handler or destructor may write again.
@@ -76,5 +80,6 @@ class Progress:
     def read(self):
         """(files done, bytes done, files total, bytes total) right now."""
         cells = self._cells
-        return (sum(cells[_HEADER::2]), sum(cells[_HEADER + 1::2]),
+        return (sum(cells[_HEADER::2]),
+                min(sum(cells[_HEADER + 1::2]), _MOST),
                 cells[_FILES_TOTAL], cells[_BYTES_TOTAL])

@@ -85,8 +85,18 @@ def _mode(data):
     os.chmod(os.path.join(data, 'd7', 'f7'), 0o600)
 
 
-def _manifest_flip(data):
-    path = os.path.join(data, '..', 'manifest')
+def _symlink(data):
+    path = os.path.join(data, 'd0', 'f0')
+    os.rename(path, path + '.')
+    os.symlink('f0.', path)
+
+
+def _metadata_flip(data):
+    _manifest_flip(data, 'metadata.json')
+
+
+def _manifest_flip(data, name='manifest'):
+    path = os.path.join(data, '..', name)
     with open(path, 'r+b') as file:
         file.seek(os.path.getsize(path) // 2)
         byte = file.read(1)[0]
@@ -119,6 +129,8 @@ class VerifyMySQL(RepositoryTestCase):
                (_add, r'"d4/m\xff\n\"ore" is not in the manifest'),
                (_swap, '"d6/f6" is'),
                (_mode, '"d7/f7" is not as stored: mode'),
+               (_symlink, '"d0/f0" is of another type'),
+               (_metadata_flip, 'does not say what its manifest says'),
                (_manifest_flip, 'manifest is damaged'),
                (_manifest_cut, 'manifest is damaged'),
                (_manifest_remove, '"manifest": No such file'),

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import typing
+from urllib import parse as urllib_parse
 
 from manila_backup.drivers import base
 
@@ -24,8 +25,8 @@ BLOCK_BYTES = 8 << 20
 _READ = 1 << 20
 
 _PLAIN = re.compile(rb'[!-$&-~]*').fullmatch
-_ODD = re.compile(rb'[^!-$&-~]')
-_CODED = re.compile(rb'%([0-9A-F]{2})')
+_QUOTED = tuple(bytes((byte,)) if _PLAIN(bytes((byte,))) else b'%%%02X' % byte
+                for byte in range(256))
 
 #: st_mode's type to kind, but for regular files and directories.
 KINDS = {stat.S_IFLNK: b'L', stat.S_IFIFO: b'P', stat.S_IFSOCK: b'S',
@@ -44,7 +45,7 @@ def quote(name):
     """Bytes as one field of a line."""
     if _PLAIN(name):
         return name
-    return _ODD.sub(lambda m: b'%%%02X' % m[0][0], name)
+    return b''.join(map(_QUOTED.__getitem__, name))
 
 
 def _key(name):
@@ -55,7 +56,7 @@ def _key(name):
 def unquote(field):
     if b'%' not in field:
         return field
-    return _CODED.sub(lambda m: bytes((int(m[1], 16),)), field)
+    return urllib_parse.unquote_to_bytes(field)
 
 
 class Entry(typing.NamedTuple):
@@ -261,19 +262,19 @@ class Manifest:
             self._count += 1
             size = int(text.split(b' ', 9)[8])
             self.bytes += size
-            self._weight += size
+            self._weight += size + len(text)
         elif kind == b'D ':
-            if self._section is None or self._count >= BLOCK_ENTRIES:
+            if self._section is None or self._is_full():
                 self._cut(offset)
                 self._section = self.directories
             self._count += 1
+            self._weight += len(text)
             self.entries += not text.startswith(b'D . ')
         elif kind == b'd ':
-            if self._section is not self.blocks or (
-                    self._count >= BLOCK_ENTRIES
-                    or self._weight >= BLOCK_BYTES):
+            if self._section is not self.blocks or self._is_full():
                 self._cut(offset)
                 self._section = self.blocks
+            self._weight += len(text)
             self._path = checked_path(text[2:-1])
         elif kind == b'c ':
             self._path = checked_path(text[2:-1])
@@ -293,6 +294,11 @@ class Manifest:
                 self.stored_entries -= 1
                 self.unstored.add(self._below(
                     text.rstrip().split(b' ', 2)[1]))
+
+    def _is_full(self):
+        """Whether a block is large enough, in work or in memory."""
+        return (self._count >= BLOCK_ENTRIES
+                or self._weight >= BLOCK_BYTES)
 
     def _below(self, field):
         name = checked_name(field.rstrip())

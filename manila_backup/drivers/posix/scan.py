@@ -122,6 +122,7 @@ class Scan:
         self._groups = []
         self._count = self._weight = 0
         self._lines = []
+        self._length = 0
         self._buckets = {}
 
     def batches(self):
@@ -150,6 +151,7 @@ class Scan:
                                 exc) from exc
         self._groups.append((path, files, others))
         self._count += 1
+        self._weight += len(path)
         with entries:
             while True:
                 try:
@@ -209,7 +211,9 @@ class Scan:
             manifest.of_stat(b'D', path, st,
                              xattrs=attributes.read_xattrs(fd)),
             (b'flags',) if attributes.is_fixed(fd) else ()))
-        if len(self._lines) >= manifest.BLOCK_ENTRIES:
+        self._length += len(self._lines[-1])
+        if (len(self._lines) >= manifest.BLOCK_ENTRIES
+                or self._length >= manifest.BLOCK_BYTES):
             self._flush_directories()
 
     def _flush_directories(self):
@@ -217,6 +221,7 @@ class Scan:
             self.directories.append(
                 (len(self.directories), *self.spool.put(self._lines)))
             self._lines = []
+            self._length = 0
 
     def _flush(self):
         if self._groups:

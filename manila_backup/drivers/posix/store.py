@@ -33,6 +33,8 @@ _BACKOFF = (0.02, 0.06, 0.2)
 # a file is only read once its last change is older than any tick.
 _TICK_NS = 20_000_000
 
+_LONG_LINE = 1 << 16
+
 _GONE = errors.GONE | {errno.ENXIO, errno.ENODEV}
 
 
@@ -81,7 +83,7 @@ class Storer:
             kind, payload = self.spool.get(offset, size)
             try:
                 if kind == 'tree':
-                    self._tree(payload)
+                    self._tree(number, payload)
                 else:
                     self._links(payload)
                 self._append(number)
@@ -107,7 +109,7 @@ class Storer:
 
     # -- entries of a directory
 
-    def _tree(self, groups):
+    def _tree(self, number, groups):
         for path, files, others in groups:
             try:
                 self._dfd = self._data.enter(path)
@@ -120,6 +122,10 @@ class Storer:
             self._lines.append(b'd %b\n' % manifest.quote(path))
             for file in files:
                 self._file(file)
+                if len(self._lines[-1]) > _LONG_LINE:
+                    # Attributes can be of many megabytes, of each file.
+                    self._append(number)
+                    self._lines.append(b'd %b\n' % manifest.quote(path))
             for name in others:
                 self._other(name)
 
@@ -600,7 +606,11 @@ def set_directories(spans, spool, directory, progress):
             files += counted
             progress.advance(int(counted), 0)
         text = b''.join(texts)
-        content.write_all(part, text)
+        try:
+            content.write_all(part, text)
+        except OSError as exc:
+            raise errors.failed('write the repository\'s', 'manifest',
+                                exc) from exc
         done.append((number, end, len(text)))
         end += len(text)
     return {'part': name, 'spans': done,

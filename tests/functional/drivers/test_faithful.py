@@ -22,3 +22,8 @@ class BtrfsTest(faithful.Faithful):
 class ElsewhereTest(faithful.Elsewhere):
 
     pass
+
+
+class BoundedTest(faithful.Bounded):
+
+    pass
