@@ -254,9 +254,6 @@ class Million:
             'backup again': watched(lambda: backup(places[1])),
             'restore': watched(lambda: self.driver.restore(
                 places[1], 1, target, progress.Progress()))}
-        remove(source, target)
-        for place in places:
-            self.driver.delete(place, progress.Progress())
         return {work: (seconds / count * 1e6, memory)
                 for work, (seconds, memory) in found.items()}
 
@@ -334,6 +331,7 @@ def report_million(few, many):
               f'{"met" if ratio <= MILLION_AIM else "MISSED"}; {memory:.0f} '
               f'MiB, aim {MEMORY_AIM_MIB}: '
               f'{"met" if memory < MEMORY_AIM_MIB else "MISSED"}')
+    sys.stdout.flush()
 
 
 def machine(directory):
@@ -400,7 +398,8 @@ def main():
             many = Million(scratch, args.processes)
             found['few'] = many.run(20_000)
             found['many'] = many.run(args.million)
-        report_million(found['few'], found['many'])
+            # Before all that is removed, which takes its time.
+            report_million(found['few'], found['many'])
     if args.json:
         with open(args.json, 'w', encoding='utf-8') as target:
             json.dump(found, target, indent=1)
