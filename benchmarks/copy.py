@@ -90,6 +90,8 @@ class Bench:
 
     :param kind: str, what the tree's files are.
     :ivar times: dict of the work to a dict of program to seconds, a list.
+    :ivar used: the same of processor time, of all that the program's
+        processes used.
     """
 
     def __init__(self, scratch, kind, count, size, processes):
@@ -106,7 +108,7 @@ class Bench:
                        'RESTIC_CACHE_DIR': self.path('cache')}
         self.there = {CP, OURS} | {
             name for name in (RSYNC, RESTIC) if shutil.which(name.split()[0])}
-        self.times = {}
+        self.times, self.used = {}, {}
         self.rounds = 0
 
     def path(self, name):
@@ -123,23 +125,26 @@ class Bench:
         :param programs: name of a program's constant to what it does.
         """
         said = self.times.setdefault(work, {})
+        used = self.used.setdefault(work, {})
         order = list(programs.items())
         for name, function in order[::-1 if self.rounds % 2 else 1]:
             program = globals()[name]
             if program in self.there:
-                said.setdefault(program, []).append(self.timed(function))
+                seconds, processor = self.timed(function)
+                said.setdefault(program, []).append(seconds)
+                used.setdefault(program, []).append(processor)
 
     def timed(self, function):
-        """Seconds that a function takes until all it wrote is on the
-        disk."""
+        """Seconds that a function takes until all it wrote is on the disk,
+        and seconds of processors that it uses."""
         fd = os.open(self.scratch, os.O_RDONLY)
         system.syncfs(fd)
-        start = time.monotonic()
+        used, start = sum(os.times()[:4]), time.monotonic()
         function()
         system.syncfs(fd)
         seconds = time.monotonic() - start
         os.close(fd)
-        return seconds
+        return seconds, sum(os.times()[:4]) - used
 
     def backup(self, number):
         self.driver.backup(self.place(number), 1, self.source, {}, None,
@@ -254,9 +259,6 @@ class Million:
             'backup again': watched(lambda: backup(places[1])),
             'restore': watched(lambda: self.driver.restore(
                 places[1], 1, target, progress.Progress()))}
-        remove(source, target)
-        for place in places:
-            self.driver.delete(place, progress.Progress())
         return {work: (seconds / count * 1e6, memory)
                 for work, (seconds, memory) in found.items()}
 
@@ -310,12 +312,13 @@ def ratios(times):
             medians[OURS] / medians[RESTIC] if RESTIC in medians else None)
 
 
-def report(times):
+def report(times, used):
     for work, said in times.items():
         print(f'\n{work}')
         for name, each in said.items():
             print(f'  {name:14}{statistics.median(each):8.2f} s   '
-                  f'({", ".join(f"{one:.2f}" for one in sorted(each))})')
+                  f'({", ".join(f"{one:.2f}" for one in sorted(each))})   '
+                  f'processors {statistics.median(used[work][name]):.2f} s')
         for against, ratio, aim in zip(('the better of cp and rsync',
                                         'restic'),
                                        ratios(said), AIMS[work]):
@@ -334,6 +337,7 @@ def report_million(few, many):
               f'{"met" if ratio <= MILLION_AIM else "MISSED"}; {memory:.0f} '
               f'MiB, aim {MEMORY_AIM_MIB}: '
               f'{"met" if memory < MEMORY_AIM_MIB else "MISSED"}')
+    sys.stdout.flush()
 
 
 def machine(directory):
@@ -380,7 +384,7 @@ def main():
         if not shutil.which(name):
             print(f'{name} is not installed: left out.')
     found = {'machine': machine(args.directory or tempfile.gettempdir()),
-             'rounds': args.rounds, 'times': {}}
+             'rounds': args.rounds, 'times': {}, 'processors': {}}
     print(json.dumps(found['machine'], indent=1))
     for kind, count, size in (
             ('small files', args.files, args.size),
@@ -392,15 +396,17 @@ def main():
             for _ in range(args.rounds):
                 bench.round(kind == 'small files')
             found['times'].update(bench.times)
+            found['processors'].update(bench.used)
     found['times'] = {work: found['times'][work] for work in AIMS
                       if work in found['times']}
-    report(found['times'])
+    report(found['times'], found['processors'])
     if args.million:
         with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
             many = Million(scratch, args.processes)
             found['few'] = many.run(20_000)
             found['many'] = many.run(args.million)
-        report_million(found['few'], found['many'])
+            # Before all that is removed, which takes its time.
+            report_million(found['few'], found['many'])
     if args.json:
         with open(args.json, 'w', encoding='utf-8') as target:
             json.dump(found, target, indent=1)

@@ -91,12 +91,17 @@ def _symlink(data):
     os.symlink('f0.', path)
 
 
-def _metadata_flip(data):
-    _manifest_flip(data, 'metadata.json')
+def _metadata_edit(data):
+    path = os.path.join(data, '..', 'metadata.json')
+    with open(path) as file:
+        metadata = json.load(file)
+    metadata['files'] += 1
+    with open(path, 'w') as file:
+        json.dump(metadata, file)
 
 
-def _manifest_flip(data, name='manifest'):
-    path = os.path.join(data, '..', name)
+def _manifest_flip(data):
+    path = os.path.join(data, '..', 'manifest')
     with open(path, 'r+b') as file:
         file.seek(os.path.getsize(path) // 2)
         byte = file.read(1)[0]
@@ -130,7 +135,7 @@ class VerifyMySQL(RepositoryTestCase):
                (_swap, '"d6/f6" is'),
                (_mode, '"d7/f7" is not as stored: mode'),
                (_symlink, '"d0/f0" is of another type'),
-               (_metadata_flip, 'does not say what its manifest says'),
+               (_metadata_edit, 'does not say what its manifest says'),
                (_manifest_flip, 'manifest is damaged'),
                (_manifest_cut, 'manifest is damaged'),
                (_manifest_remove, '"manifest": No such file'),

@@ -3,7 +3,6 @@
 
 import hashlib
 import os
-import re
 import stat
 
 from manila_backup.drivers import base
@@ -17,10 +16,10 @@ from manila_backup.drivers.posix import store
 
 CONTENT, ATTRIBUTES, LINKS = 1, 2, 4
 
-# Quoted, or not a name at all.
-_ODD_NAME = re.compile(rb'.*[%/]|\.{0,2}\Z').match
+_NO_NAMES = frozenset((b'', b'.', b'..'))
 
-_PLAIN_DIGEST = 64
+# Fields of a file after its mtime: ctime, inode, size and digest.
+_REST = 4
 
 
 def ignored(path, ignore):
@@ -76,6 +75,7 @@ class Comparer:
 
     def _block(self, span):
         todo = []
+        equal = counted = 0
         for path, text, links in manifest.groups(self._found.fd, span):
             if text.startswith(b'U '):
                 name = manifest.checked_name(text.split(b' ', 2)[1])
@@ -86,7 +86,8 @@ class Comparer:
                 continue
             size = None if links else self._plainly_equal(path, text)
             if size is not None:
-                self._progress.advance(1, 2 * size)
+                equal += 1
+                counted += 2 * size
                 continue
             entry = manifest.parse(text)
             if self._is_ignored(path, entry.name):
@@ -100,6 +101,7 @@ class Comparer:
                 todo.append((path, flags, text, links))
             else:
                 self._progress.advance(1 + len(links), entry.size)
+        self._progress.advance(equal, counted)
         return todo
 
     def _plainly_equal(self, path, text):
@@ -109,38 +111,43 @@ class Comparer:
 
         :returns: int, its size; None if a closer look is needed.
         """
-        fields = text.split(b' ')
-        if (len(fields) != 10 or len(fields[9]) != _PLAIN_DIGEST
-                or _ODD_NAME(fields[1]) or self._ignore and path
+        name = text[2:text.find(b' ', 2)]
+        if (text[:2] != b'F ' or b'%' in name or b'/' in name
+                or name in _NO_NAMES or self._ignore and path
                 == beneath.ROOT):
             return None
-        name, size = fields[1], int(fields[8])
         here = self._enter(path)
         stored = self._examiner.enter(path)
-        if size > content.SMALL or here is None or stored is None:
+        if here is None or stored is None:
             return None
         fd = None
         try:
-            kept = os.stat(name, dir_fd=stored, follow_symlinks=False)
             st = os.stat(name, dir_fd=here, follow_symlinks=False)
-            if (not stat.S_ISREG(st.st_mode)
-                    or not stat.S_ISREG(kept.st_mode)
-                    or kept.st_size != size or st.st_size != size
-                    or st.st_nlink != 1 or b'%o %d %d %d' % (
-                        stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid,
-                        st.st_mtime_ns) != b' '.join(fields[2:6])):
+            # The line's beginning, as it would be for what is there.
+            start = b'F %b %o %d %d %d ' % (
+                name, stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid,
+                st.st_mtime_ns)
+            rest = text[len(start):].split(b' ')
+            if (not text.startswith(start) or len(rest) != _REST
+                    or int(rest[2]) != st.st_size
+                    or st.st_size > content.SMALL or st.st_nlink != 1
+                    or not stat.S_ISREG(st.st_mode)):
+                return None
+            kept = os.stat(name, dir_fd=stored, follow_symlinks=False)
+            if (kept.st_size != st.st_size
+                    or not stat.S_ISREG(kept.st_mode)):
                 return None
             fd = os.open(name, store.READ, dir_fd=here)
-            data = os.read(fd, size + 1)
-            if (hashlib.sha256(data).hexdigest().encode() != fields[9]
+            data = os.read(fd, st.st_size + 1)
+            if (hashlib.sha256(data).hexdigest().encode() != rest[3]
                     or os.listxattr(fd)):
                 return None
+            return st.st_size
         except OSError:
             return None
         finally:
             if fd is not None:
                 os.close(fd)
-        return size
 
     def _is_ignored(self, path, name):
         if path == beneath.ROOT:

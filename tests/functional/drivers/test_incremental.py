@@ -11,9 +11,11 @@ import tempfile
 import time
 
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import earlier
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import manifest
 from manila_backup.drivers import progress
 from tests.functional.drivers import conformance
 from tests.functional.drivers import mounts
@@ -240,6 +242,25 @@ class Cases:
         self.driver.publish(TWO, 1)
         self.assertWhole([TWO], before)
         self.assertEqual(0, self.backup(THREE).stored_bytes)
+
+    def test_the_earlier_one_is_gone_before_the_next_file(self):
+        trees.write(self.at('f'), b'content')
+        self.backup(ONE)
+        target = os.open(self.target, os.O_RDONLY)
+        self.addCleanup(os.close, target)
+        st = os.stat(self.at('f'))
+        file = (b'f', st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
+        setter = attributes.Setter()
+        with layout.Repository(self.repository) as opened:
+            found = earlier.find(opened, TWO)
+        self.addCleanup(found.close)
+        text, _ = found.take(b'.', file, target, setter, 1)
+        entry = manifest.parse(text[:-1])
+        os.unlink(os.path.join(self.target, 'f'))
+        self.delete(ONE)
+        self.assertIsNone(found.take(b'.', file, target, setter, 1))
+        self.assertIsNone(found.share(b'.', entry, entry, target, setter, 1))
+        self.assertEqual([], os.listdir(self.target))
 
     def test_killed_and_tried_again(self):
         trees.many(self.source, 20, 40)
