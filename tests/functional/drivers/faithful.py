@@ -122,12 +122,15 @@ class Faithful(OnDisk):
             self.assertSame(before, share)
 
     def _explained(self, before, now, report):
-        """Whatever differs is in the report, or is below what is."""
+        """Whatever differs is in the report, is below what is, or had to
+        stay because of what is in it."""
         text = ' '.join(report.problems)
 
         def told(path):
             parts = path.split(b'/')
-            return '"."' in text or any(
+            return '"."' in text or (
+                path not in before
+                and f'"{errors.printable(path)}/' in text) or any(
                 f'"{errors.printable(b"/".join(parts[:depth]))}"' in text
                 for depth in range(1, len(parts) + 1))
 
