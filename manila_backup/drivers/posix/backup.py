@@ -14,6 +14,7 @@ from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import store
@@ -124,7 +125,7 @@ class Backup:
                                 before, self.progress)(inbox)
 
         def describe(inbox, _):
-            return store.set_directories(inbox, spool, directory,
+            return parts.set_directories(inbox, spool, directory,
                                          self.progress)
 
         def batches():

@@ -13,9 +13,9 @@ from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import store
 
 _MOST = 1000
 
@@ -103,7 +103,7 @@ class Examiner:
     def content(self, directory, entry):
         """A regular file's content."""
         try:
-            fd = os.open(entry.name, store.READ, dir_fd=directory)
+            fd = os.open(entry.name, nodes.READ, dir_fd=directory)
         except OSError as exc:
             if exc.errno in errors.GONE:
                 return 'missing'

@@ -12,7 +12,7 @@ from manila_backup.drivers.posix import check
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import store
+from manila_backup.drivers.posix import nodes
 
 CONTENT, ATTRIBUTES, LINKS = 1, 2, 4
 
@@ -137,7 +137,7 @@ class Comparer:
             if (kept.st_size != st.st_size
                     or not stat.S_ISREG(kept.st_mode)):
                 return None
-            fd = os.open(name, store.READ, dir_fd=here)
+            fd = os.open(name, nodes.READ, dir_fd=here)
             data = os.read(fd, st.st_size + 1)
             if (hashlib.sha256(data).hexdigest().encode() != rest[3]
                     or os.listxattr(fd)):
@@ -224,7 +224,7 @@ class Comparer:
         if st.st_size != entry.size:
             return CONTENT
         try:
-            fd = os.open(entry.name, store.READ, dir_fd=directory)
+            fd = os.open(entry.name, nodes.READ, dir_fd=directory)
         except PermissionError:
             return CONTENT
         try:

@@ -15,8 +15,8 @@ from manila_backup.drivers.posix import distrust
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import reflink
-from manila_backup.drivers.posix import store
 
 _SECOND = 10 ** 9
 _COARSE_MARGIN = 60 * _SECOND
@@ -213,11 +213,11 @@ class Earlier:
 
     def _clone(self, directory, entry, target, setter):
         """A new file with the same blocks and an entry's attributes."""
-        source = os.open(entry.name, store.READ, dir_fd=directory)
+        source = os.open(entry.name, nodes.READ, dir_fd=directory)
         try:
             if os.fstat(source).st_size != entry.size:
                 return None
-            out = os.open(entry.name, store.CREATE, entry.mode & 0o777,
+            out = os.open(entry.name, nodes.CREATE, entry.mode & 0o777,
                           dir_fd=target)
             try:
                 reflink.clone(source, out)

@@ -19,12 +19,9 @@ from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import nodes
+from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import still
-from manila_backup.drivers.posix import system
-
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-CREATE = (os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-          | os.O_CLOEXEC)
 
 # Seconds before each further try of a file that changed while it was read.
 _BACKOFF = (0.02, 0.06, 0.2)
@@ -68,7 +65,7 @@ class Storer:
         self._data = beneath.MakingDescent(data)
         self._born = _born(data)
         self._setter = attributes.Setter(readable=True)
-        self._name, self._part, self._end = _open_part(directory)
+        self._name, self._part, self._end = parts.begin(directory)
         self._path = self._sfd = self._dfd = None
         self._names = 1     # of the file at hand
         self._lines = []
@@ -232,13 +229,13 @@ class Storer:
         return None
 
     def _open_source(self, name):
-        flags = READ | os.O_NOATIME
+        flags = nodes.READ | os.O_NOATIME
         while True:
             try:
                 return os.open(name, flags, dir_fd=self._sfd)
             except OSError as exc:
-                if exc.errno == errno.EPERM and flags != READ:
-                    flags = READ    # only its owner may say O_NOATIME
+                if exc.errno == errno.EPERM and flags != nodes.READ:
+                    flags = nodes.READ    # only its owner may say O_NOATIME
                     continue
                 if exc.errno == errno.EAGAIN:
                     raise content.Changed from exc  # someone has a lease
@@ -337,7 +334,8 @@ class Storer:
 
     def _create(self, name, st):
         try:
-            return os.open(name, CREATE, stat.S_IMODE(st.st_mode) & 0o777,
+            return os.open(name, nodes.CREATE,
+                           stat.S_IMODE(st.st_mode) & 0o777,
                            dir_fd=self._dfd)
         except OSError as exc:
             raise errors.failed('create in the repository',
@@ -372,7 +370,7 @@ class Storer:
         text = None
         if self._sfd is not None:
             try:
-                entry = read_other(self._sfd, name)
+                entry = nodes.read(self._sfd, name)
             except OSError as exc:
                 if exc.errno not in _GONE:
                     raise self._unreadable(name, exc) from exc
@@ -388,7 +386,7 @@ class Storer:
     def _make(self, entry):
         shown = self._shown(entry.name)
         try:
-            lost = make_other(self._dfd, entry, self._setter)
+            lost = nodes.make(self._dfd, entry, self._setter)
         except OSError as exc:
             raise errors.failed('create in the repository', shown,
                                 exc) from exc
@@ -503,116 +501,3 @@ def _born(directory):
     st = os.fstat(fd)
     os.close(fd)
     return st.st_uid, st.st_gid
-
-
-def _open_part(directory):
-    """This process's part of the manifest: (path, descriptor, size)."""
-    name = f'{layout.PARTS}/{os.urandom(8).hex()}'
-    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
-                 | os.O_CLOEXEC, 0o600, dir_fd=directory)
-    head = f'part 1 {system.boot_id()}\n'.encode()
-    content.write_all(fd, head)
-    return name, fd, len(head)
-
-
-def read_other(directory, name):
-    """The entry of anything but a directory.
-
-    :returns: a :class:`~.manifest.Entry`; of kind ``F``, without a digest,
-        for a regular file; None for a directory.
-    :raises OSError: among others if it is gone.
-    """
-    st = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    if stat.S_ISREG(st.st_mode):
-        return manifest.of_stat(b'F', name, st)
-    kind = manifest.KINDS.get(stat.S_IFMT(st.st_mode))
-    if kind is None:
-        return None
-    extra, size = None, 0
-    if kind == b'L':
-        extra = os.readlink(name, dir_fd=directory)
-        size = len(extra)
-    elif kind in b'CB':
-        extra = st.st_rdev
-    xattrs = attributes.read_xattrs(attributes.special(directory, name),
-                                    follow=False)
-    return manifest.of_stat(kind, name, st, extra, xattrs, size)
-
-
-def make_other(directory, entry, setter, name=None, inherits=False):
-    """Create anything but a regular file or directory, attributes and all.
-
-    :param name: bytes, to create it under another name.
-    :param inherits: bool, whether it may get attributes by itself.
-    :returns: list of bytes for ``lost=``; just ``node`` if it can't be.
-    """
-    name = name or entry.name
-    try:
-        if entry.kind == b'L':
-            os.symlink(entry.extra, name, dir_fd=directory)
-        else:
-            os.mknod(name, manifest.TYPES[entry.kind] | entry.mode,
-                     entry.extra or 0, dir_fd=directory)
-    except OSError as exc:
-        if exc.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS,
-                         errno.EINVAL):
-            return [b'node']
-        raise
-    path = attributes.special(directory, name)
-    lost = setter.apply(path, entry, os.stat(
-        name, dir_fd=directory, follow_symlinks=False), follow=False,
-        had=attributes.read_xattrs(path, follow=False) if inherits else ())
-    # A chown takes bits off.
-    if entry.kind != b'L' and not setter.set_mode(
-            directory, name, entry, b'owner' not in lost) and (
-                b'mode' not in lost):
-        lost.append(b'mode')
-    return lost
-
-
-def set_directories(spans, spool, directory, progress):
-    """Give directories their attributes, when nothing is made in them any
-    more.
-
-    :param spans: iterator of (number, offset, size) in the spool.
-    :returns: dict like that of :class:`Storer`.
-    """
-    problems = errors.Problems()
-    setter = attributes.Setter(readable=True)
-    data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
-    descent = beneath.Descent(data)
-    name, part, end = _open_part(directory)
-    done = []
-    files = 0
-    os.umask(0)
-    for number, offset, size in spans:
-        texts = []
-        for text in spool.get(offset, size):
-            entry = manifest.parse(text[:-1])
-            try:
-                fd = descent.enter(entry.name)
-                lost = [*entry.lost,
-                        *setter.apply(fd, entry, os.fstat(fd),
-                                      had=attributes.read_xattrs(fd))]
-            except OSError as exc:
-                raise errors.failed(
-                    'set in the repository the attributes of', entry.name,
-                    exc) from exc
-            if lost:
-                problems.lost(entry.name, lost)
-                text = manifest.line(entry, lost)
-            texts.append(text)
-            counted = entry.name != beneath.ROOT
-            files += counted
-            progress.advance(int(counted), 0)
-        text = b''.join(texts)
-        try:
-            content.write_all(part, text)
-        except OSError as exc:
-            raise errors.failed('write the repository\'s', 'manifest',
-                                exc) from exc
-        done.append((number, end, len(text)))
-        end += len(text)
-    return {'part': name, 'spans': done,
-            'files': files, 'bytes': 0, 'stored_bytes': 0, 'kept': 0,
-            'problems': problems.sentences, 'count': problems.count}

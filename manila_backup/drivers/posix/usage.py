@@ -6,9 +6,9 @@ import os
 import stat
 
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import reflink
 from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import store
 
 _BLOCK = 512        # st_blocks counts these, whatever the filesystem
 
@@ -59,7 +59,7 @@ def unique_bytes(repository, directory, check):
 def _shared(directory, name, st):
     """Blocks of a file that others have too, as far as can be told."""
     try:
-        fd = os.open(name, store.READ, dir_fd=directory)
+        fd = os.open(name, nodes.READ, dir_fd=directory)
     except OSError:
         return 0
     try:

@@ -20,7 +20,7 @@ from manila_backup.drivers.posix import compare
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import store
+from manila_backup.drivers.posix import nodes
 
 _OCCUPIED = frozenset((errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST))
 
@@ -125,8 +125,8 @@ class Writer:
             name, lost, counted = self._file(fd, path, entry)
         else:
             name = self._temporary()
-            lost = store.make_other(fd, entry, self._setter, name,
-                                    self._inherits)
+            lost = nodes.make(fd, entry, self._setter, name,
+                              self._inherits)
             counted = 0
         if lost:
             self._problems.lost(beneath.join(path, entry.name), lost)
@@ -158,7 +158,7 @@ class Writer:
     def _file(self, fd, path, entry):
         """A regular file, under a temporary name if there is something of
         its own: (name, lost, bytes counted)."""
-        source = os.open(entry.name, store.READ,
+        source = os.open(entry.name, nodes.READ,
                          dir_fd=self._stored.enter(path))
         try:
             name, target = self._create(fd, entry)
@@ -180,11 +180,11 @@ class Writer:
     def _create(self, fd, entry):
         mode = entry.mode & 0o777 | 0o200
         try:
-            return entry.name, os.open(entry.name, store.CREATE, mode,
+            return entry.name, os.open(entry.name, nodes.CREATE, mode,
                                        dir_fd=fd)
         except FileExistsError:
             name = self._temporary()
-            return name, os.open(name, store.CREATE, mode, dir_fd=fd)
+            return name, os.open(name, nodes.CREATE, mode, dir_fd=fd)
 
     def _fill(self, source, target, path, entry):
         counted = 0
@@ -223,7 +223,7 @@ class Writer:
                 special, entry, st, follow=False,
                 had=attributes.read_xattrs(special, follow=False))
         else:
-            target = os.open(entry.name, store.READ, dir_fd=fd)
+            target = os.open(entry.name, nodes.READ, dir_fd=fd)
             try:
                 lost = self._setter.apply(
                     target, entry, os.fstat(target),

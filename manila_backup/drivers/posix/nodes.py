@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single entries: how files are opened, and what is neither a regular file nor
+a directory."""
+
+import errno
+import os
+import stat
+
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import manifest
+
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE = (os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+          | os.O_CLOEXEC)
+
+
+def read(directory, name):
+    """The entry of anything but a directory.
+
+    :returns: a :class:`~.manifest.Entry`; of kind ``F``, without a digest,
+        for a regular file; None for a directory.
+    :raises OSError: among others if it is gone.
+    """
+    st = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if stat.S_ISREG(st.st_mode):
+        return manifest.of_stat(b'F', name, st)
+    kind = manifest.KINDS.get(stat.S_IFMT(st.st_mode))
+    if kind is None:
+        return None
+    extra, size = None, 0
+    if kind == b'L':
+        extra = os.readlink(name, dir_fd=directory)
+        size = len(extra)
+    elif kind in b'CB':
+        extra = st.st_rdev
+    xattrs = attributes.read_xattrs(attributes.special(directory, name),
+                                    follow=False)
+    return manifest.of_stat(kind, name, st, extra, xattrs, size)
+
+
+def make(directory, entry, setter, name=None, inherits=False):
+    """Create anything but a regular file or directory, attributes and all.
+
+    :param name: bytes, to create it under another name.
+    :param inherits: bool, whether it may get attributes by itself.
+    :returns: list of bytes for ``lost=``; just ``node`` if it can't be.
+    """
+    name = name or entry.name
+    try:
+        if entry.kind == b'L':
+            os.symlink(entry.extra, name, dir_fd=directory)
+        else:
+            os.mknod(name, manifest.TYPES[entry.kind] | entry.mode,
+                     entry.extra or 0, dir_fd=directory)
+    except OSError as exc:
+        if exc.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS,
+                         errno.EINVAL):
+            return [b'node']
+        raise
+    path = attributes.special(directory, name)
+    lost = setter.apply(path, entry, os.stat(
+        name, dir_fd=directory, follow_symlinks=False), follow=False,
+        had=attributes.read_xattrs(path, follow=False) if inherits else ())
+    # A chown takes bits off.
+    if entry.kind != b'L' and not setter.set_mode(
+            directory, name, entry, b'owner' not in lost) and (
+                b'mode' not in lost):
+        lost.append(b'mode')
+    return lost

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of a manifest, one for each process that copies; and the part that
+has the directories."""
+
+import os
+
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import system
+
+
+def begin(directory):
+    """This process's part of the manifest: (path, descriptor, size)."""
+    name = f'{layout.PARTS}/{os.urandom(8).hex()}'
+    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+                 | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    head = f'part 1 {system.boot_id()}\n'.encode()
+    content.write_all(fd, head)
+    return name, fd, len(head)
+
+
+def set_directories(spans, spool, directory, progress):
+    """Give directories their attributes, when nothing is made in them any
+    more.
+
+    :param spans: iterator of (number, offset, size) in the spool.
+    :returns: dict like that of :class:`~.store.Storer`.
+    """
+    problems = errors.Problems()
+    setter = attributes.Setter(readable=True)
+    data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
+    descent = beneath.Descent(data)
+    name, part, end = begin(directory)
+    done = []
+    files = 0
+    os.umask(0)
+    for number, offset, size in spans:
+        texts = []
+        for text in spool.get(offset, size):
+            entry = manifest.parse(text[:-1])
+            try:
+                fd = descent.enter(entry.name)
+                lost = [*entry.lost,
+                        *setter.apply(fd, entry, os.fstat(fd),
+                                      had=attributes.read_xattrs(fd))]
+            except OSError as exc:
+                raise errors.failed(
+                    'set in the repository the attributes of', entry.name,
+                    exc) from exc
+            if lost:
+                problems.lost(entry.name, lost)
+                text = manifest.line(entry, lost)
+            texts.append(text)
+            counted = entry.name != beneath.ROOT
+            files += counted
+            progress.advance(int(counted), 0)
+        text = b''.join(texts)
+        try:
+            content.write_all(part, text)
+        except OSError as exc:
+            raise errors.failed('write the repository\'s', 'manifest',
+                                exc) from exc
+        done.append((number, end, len(text)))
+        end += len(text)
+    return {'part': name, 'spans': done,
+            'files': files, 'bytes': 0, 'stored_bytes': 0, 'kept': 0,
+            'problems': problems.sentences, 'count': problems.count}
