@@ -4,8 +4,10 @@
 Nothing here is visible before :func:`~.layout.publish`.
 """
 
+import contextlib
 import datetime
 import os
+import time
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import beneath
@@ -68,13 +70,15 @@ class Backup:
             'share_id': self.place.share_id,
             'backup_id': self.place.backup_id,
             'attempt': self.attempt,
-            'created_at': datetime.datetime.now(
-                datetime.timezone.utc).isoformat(),
+            'created_at': _iso(time.time()),
             'options': self.options,
             'record': self.record,
             'earlier': None,
         }
         root = open_root(source, self.repository)
+        # From here on, stores through a memory map show in a file's ctime.
+        with contextlib.suppress(OSError):
+            system.syncfs(root)
         # The other can't be written to.
         aside = os.open(source, beneath.DIRECTORY & ~os.O_NOFOLLOW)
         try:
@@ -115,6 +119,8 @@ class Backup:
         found = scan.Scan(root, self.ignore, spool,
                           self.repository.identity)
         formers = self._formers()
+        about['read_since'] = min([about['created_at'], *(
+            _iso(one.began) for one in formers)])
         before = (earlier.find(self.repository, self.place)
                   if self.incremental else None)
         if before:
@@ -211,6 +217,11 @@ class Backup:
                 # One of their processes still writes. What stays is found
                 # and removed by whoever sweeps the repository.
                 pass
+
+
+def _iso(timestamp):
+    return datetime.datetime.fromtimestamp(
+        timestamp, datetime.timezone.utc).isoformat(timespec='microseconds')
 
 
 def open_root(path, repository, writable=False):

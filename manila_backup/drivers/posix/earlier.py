@@ -19,6 +19,7 @@ from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import reflink
 
 _SECOND = 10 ** 9
+_MARGIN = 5 * _SECOND
 _COARSE_MARGIN = 60 * _SECOND
 
 _EPOCH = datetime.datetime.fromtimestamp(0, datetime.timezone.utc)
@@ -38,7 +39,7 @@ def find(repository, place):
         for began, name in sorted(_published(share), reverse=True):
             if since and began <= since:
                 return None
-            found = _open(share, place, name, began)
+            found = _open(share, place, name)
             if found:
                 return found
     return None
@@ -56,15 +57,19 @@ def _published(share):
             continue
         try:
             said = layout.read_metadata(fd)
-            yield (datetime.datetime.fromisoformat(
-                said['created_at']).astimezone(datetime.timezone.utc), name)
+            yield _time(said['created_at']), name
         except (base.DamagedBackup, KeyError, TypeError, ValueError):
             continue
         finally:
             os.close(fd)
 
 
-def _open(share, place, name, began):
+def _time(text):
+    return datetime.datetime.fromisoformat(text).astimezone(
+        datetime.timezone.utc)
+
+
+def _open(share, place, name):
     directory = text = None
     try:
         directory = os.open(name, beneath.DIRECTORY, dir_fd=share)
@@ -73,8 +78,9 @@ def _open(share, place, name, began):
         about = manifest.check(text)
         if (about['project_id'], about['share_id'], about['backup_id']) == (
                 place.project_id, place.share_id, name):
-            return Earlier(name, directory, text, began)
-    except (OSError, manifest.Malformed, KeyError, TypeError):
+            return Earlier(name, directory, text, _time(
+                about.get('read_since') or about['created_at']))
+    except (OSError, manifest.Malformed, KeyError, TypeError, ValueError):
         pass    # it is damaged, or being deleted: there may be another one
     for fd in (directory, text):
         if fd is not None:
@@ -91,18 +97,18 @@ class Earlier:
     :param name: str, its id.
     :param directory: int, descriptor of the backup; kept.
     :param text: int, of its manifest; kept.
-    :param began: datetime, when it was begun.
+    :param since: datetime; nothing in it was read earlier.
     """
 
-    def __init__(self, name, directory, text, began):
+    def __init__(self, name, directory, text, since):
         self.name = name
         self._index = former.Index(text)
         self._data = os.open(layout.DATA, beneath.DIRECTORY,
                              dir_fd=directory)
         self._directory = directory
         self._descent = beneath.Descent(self._data)
-        self._settled = ((began - _EPOCH) // datetime.timedelta(
-            microseconds=1) * 1000 - _COARSE_MARGIN)
+        self._since = (since - _EPOCH) // datetime.timedelta(
+            microseconds=1) * 1000
         self._reflinks = reflink.is_supported(directory)
         self._most = os.fpathconf(directory, 'PC_LINK_MAX')
 
@@ -123,7 +129,8 @@ class Earlier:
             to be copied.
         """
         name, inode, size, mtime, ctime = file
-        if not ctime % _SECOND and ctime > self._settled:
+        if ctime > self._since - (_MARGIN if ctime % _SECOND
+                                  else _COARSE_MARGIN):
             return None
         same = b' %d %d %d %d ' % (mtime, ctime, inode, size)
         for text in self._index.find(path, name):

@@ -150,6 +150,8 @@ class Former:
     Made before the fork, used after it.
 
     :param directory: int, descriptor of the attempt's directory; kept.
+    :ivar began: float, when it did, in seconds since the epoch; 0 if that
+        can't be told.
     """
 
     def __init__(self, directory):
@@ -159,10 +161,13 @@ class Former:
         self._descent = beneath.Descent(self._data)
         boot = system.boot_id().encode()
         self._parts = []        # (index, whether its files must be reread)
-        for name, booted in _parts(directory):
+        times = []
+        for name, booted, began in _parts(directory):
+            times.append(began)
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
                          dir_fd=directory)
             self._parts.append((Index(fd), booted and booted != boot))
+        self.began = min(times, default=0)
 
     @classmethod
     def open(cls, share, name):
@@ -250,11 +255,12 @@ class Former:
 
 
 def _parts(directory):
-    """(path, boot id or None) of what lists an attempt's finished files."""
+    """(path, boot id or None, when it was begun) of what lists an attempt's
+    finished files."""
     found = []
     try:
         os.stat(manifest.NAME, dir_fd=directory, follow_symlinks=False)
-        found.append((os.fsencode(manifest.NAME), None))
+        found.append((os.fsencode(manifest.NAME), None, 0))
     except FileNotFoundError:
         pass
     try:
@@ -266,9 +272,16 @@ def _parts(directory):
             part = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=fd)
             with open(part, 'rb') as source:
                 head = source.readline().split()
-            if head[:2] == [b'part', b'1'] and len(head) == 3:
+            if head[:2] == [b'part', b'1'] and len(head) in (3, 4):
                 found.append((os.fsencode(f'{layout.PARTS}/{name}'),
-                              head[2]))
+                              head[2], _number((*head, b'0')[3])))
     finally:
         os.close(fd)
     return found
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return 0

@@ -3,6 +3,7 @@
 has the directories."""
 
 import os
+import time
 
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
@@ -18,7 +19,7 @@ def begin(directory):
     name = f'{layout.PARTS}/{os.urandom(8).hex()}'
     fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
                  | os.O_CLOEXEC, 0o600, dir_fd=directory)
-    head = f'part 1 {system.boot_id()}\n'.encode()
+    head = f'part 1 {system.boot_id()} {time.time():.6f}\n'.encode()
     content.write_all(fd, head)
     return name, fd, len(head)
 
