@@ -16,7 +16,8 @@ class DyingWorkersTestCase(base.TestCase):
     # Long enough to be caught in the middle, short enough to wait for.
     FILES, SIZE = 4000, 20000
 
-    options = {'posix__processes': 1}
+    options = {'posix__processes': 1, 'posix__incremental': False,
+               'backup__progress_interval': 0.1}
 
     def setUp(self):
         super().setUp()
@@ -27,30 +28,64 @@ class DyingWorkersTestCase(base.TestCase):
         path = self.cloud.share_path(share['id'])
         return share, self.fill(path, self.FILES, self.SIZE)
 
-    def _catch(self, backup_id, kind='create'):
-        """Wait until an operation on a backup is in the middle of its work.
+    def _catch(self, backup_id, others, kind='create'):
+        """Wait until an operation on a backup is in the middle of its work,
+        and have it stand still there.
 
+        :param others: pids of copiers that have nothing to do with it.
         :returns: bool; False if it was over before it could be caught.
         """
         def check():
-            (status, done), = self.cloud.rows(
-                'SELECT status, files_done FROM operations '
-                'WHERE backup_id = :id AND kind = :kind',
-                id=backup_id, kind=kind)
-            return (status == 'running' and done > 0 and 'caught'
-                    or status in ('done', 'failed') and 'over')
+            status, done = self._state(backup_id, kind)
+            return (status == 'running' and done > 0
+                    or status in ('done', 'failed'))
 
-        return cloud.eventually('an operation to run', check,
-                                pause=0.005) == 'caught'
+        cloud.eventually('an operation to run', check, pause=0.005)
+        # Twice: the first time, one may just be making another.
+        for _ in range(2):
+            self.stopped = [pid for pid in self._copiers()
+                            if pid not in others]
+            self._tell(self.stopped, signal.SIGSTOP)
+        self.addCleanup(self._tell, self.stopped, signal.SIGCONT)
+        # Whoever had come to the end of the copying gets to that of all.
+        time.sleep(0.3)
+        if self.stopped and self._state(backup_id, kind)[0] == 'running':
+            return True
+        self._tell(self.stopped, signal.SIGCONT)
+        return False
+
+    def _state(self, backup_id, kind):
+        found, = self.cloud.rows(
+            'SELECT status, files_done FROM operations '
+            'WHERE backup_id = :id AND kind = :kind',
+            id=backup_id, kind=kind)
+        return found
 
     def _caught_backup(self, share_id):
-        """A backup whose making is under way."""
-        for _ in range(5):
+        """A backup whose making is under way, and stands still."""
+        for _ in range(10):
+            others = self._copiers()
             backup = self.cloud.create_backup(share_id)
-            if self._catch(backup['id']):
+            if self._catch(backup['id'], others):
                 return backup
             self.cloud.wait_backup(backup['id'], 'available')
         self.fail('every backup was made before it could be disturbed')
+
+    def _copiers(self):
+        """What copies, and what it is forked from."""
+        found = []
+        for pid in self._descendants(os.getpid()):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(f'/proc/{pid}/cmdline') as file:
+                    if 'forkserver' in file.read():
+                        found.append(pid)
+        return found
+
+    def _tell(self, pids, number):
+        for pid in pids:
+            # A copier may have come to its end meanwhile.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _attempt(self, backup_id, kind='create'):
         (attempt,), = self.cloud.rows(
@@ -111,12 +146,6 @@ class TakenOverMySQL(DyingWorkersTestCase):
             self._tell(everyone, signal.SIGCONT)
         self.fail('every backup was made before the worker could be stopped')
 
-    def _tell(self, pids, number):
-        for pid in pids:
-            # A copier may have come to its end meanwhile.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
     def test_frozen_worker_publishes_nothing_when_it_wakes(self):
         frozen = self.worker
         share, made = self._big_share()
@@ -156,9 +185,10 @@ class EndedEarly(DyingWorkersTestCase):
             with open(os.path.join(path, f'd{number % 10}', f'f{number}'),
                       'r+b') as file:
                 file.write(b'damage')
+        others = self._copiers()
         self.cloud.ask(202, 'POST', f'/share-backups/{backup["id"]}/action',
                        {'restore': None})
-        self.assertTrue(self._catch(backup['id'], 'restore'))
+        self.assertTrue(self._catch(backup['id'], others, 'restore'))
         doomed.kill()
         self.cloud.start_worker()
         self.cloud.wait_share(share['id'], 'available')
@@ -172,6 +202,7 @@ class EndedEarly(DyingWorkersTestCase):
         group = self._descendants(doomed.pid)
         self.assertNotEqual([], group)
         doomed.kill()
+        self._tell(self.stopped, signal.SIGCONT)
         cloud.eventually('the copiers to end', lambda: not [
             pid for pid in group if os.path.exists(f'/proc/{pid}')])
         self.cloud.start_worker()

@@ -75,10 +75,12 @@ class TestSnapshotsToAMount(test_dying_workers.DyingWorkersTestCase):
         backup = self.caught_backup(share)
         lost, = self.mounts()
         os.kill(lost, signal.SIGKILL)
+        self._tell(self.stopped, signal.SIGCONT)
         self.finished(share, backup, made)
         # The worker dies.
         backup = self.caught_backup(share)
         self.worker.kill()
+        self._tell(self.stopped, signal.SIGCONT)
         cloud.eventually('no mount', lambda: not self.mounts())
         self.assertNotEqual([], self.held(share))
         self.cloud.start_worker()
