@@ -16,6 +16,7 @@ Nobody outside the namespace sees the mount, and with the namespace the kernel
 takes the mount away. Who has the descriptor can use it all the same.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -44,16 +45,19 @@ def main(number, settings):
     try:
         fd = _mount(settings)
     except (_Failed, OSError) as exc:
-        link.send(f'failed {exc}'.encode())
+        with contextlib.suppress(OSError):
+            link.send(f'failed {exc}'.encode())
         return
-    socket.send_fds(link, [b'ok'], [fd])
-    os.close(fd)
+    # Whoever wanted it may be gone already.
     try:
+        socket.send_fds(link, [b'ok'], [fd])
+        os.close(fd)
         while link.recv(16):
             link.send(_state(settings['path']))
     except OSError:
         pass    # the other end is gone
-    _unmount(settings)
+    finally:
+        _unmount(settings)
 
 
 def _mount(settings):
@@ -73,7 +77,11 @@ def _mount(settings):
     if _mount_id(path) == before:
         raise _Failed(f'{settings["mount"][0]} succeeded, but nothing is '
                       f'mounted on {path}')
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        _unmount(settings)
+        raise
 
 
 def _unmount(settings):

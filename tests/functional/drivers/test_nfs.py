@@ -152,6 +152,16 @@ class MountTest(NfsMixin, conformance.Base):
         self.eventually(lambda: not disks.processes('bindfs', self.point)
                         and not disks.processes('keeper.py', self.point))
 
+    def test_who_is_killed_while_it_is_mounted_leaves_nothing(self):
+        template, log = self.counted('sleep 1; exec bindfs "$1" "$2"')
+        self.anew(mount_template=template)
+        process = conformance.Process(self.hold)
+        self.eventually(lambda: os.path.exists(log))
+        process.kill()
+        self.eventually(
+            lambda: not disks.processes('keeper.py', self.point))
+        self.eventually(lambda: not disks.processes('bindfs', self.point))
+
     def hold(self, counted):
         mount._mounts.clear()
         self.driver.check()
