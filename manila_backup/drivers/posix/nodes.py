@@ -13,6 +13,8 @@ READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 CREATE = (os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
           | os.O_CLOEXEC)
 
+_TRIES = 20
+
 
 def read(directory, name):
     """The entry of anything but a directory.
@@ -21,6 +23,17 @@ def read(directory, name):
         for a regular file; None for a directory.
     :raises OSError: among others if it is gone.
     """
+    for _ in range(_TRIES):
+        try:
+            return _read(directory, name)
+        except OSError as exc:
+            # Not a symbolic link any more: replaced since it was looked at.
+            if exc.errno != errno.EINVAL:
+                raise
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+
+
+def _read(directory, name):
     st = os.stat(name, dir_fd=directory, follow_symlinks=False)
     if stat.S_ISREG(st.st_mode):
         return manifest.of_stat(b'F', name, st)
