@@ -229,7 +229,7 @@ class MountTest(NfsMixin, conformance.Base):
         self.assertEqual([], os.listdir(self.point))
 
     def test_no_answer(self):
-        self.fuse(mount_timeout=2)
+        self.fuse(mount_timeout=10)
         self.backup()
         for pid in disks.processes('bindfs', self.point):
             os.kill(pid, signal.SIGSTOP)
