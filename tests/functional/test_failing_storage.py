@@ -177,7 +177,7 @@ class TestHollowRepository(RepositoryTestCase):
     def test_nothing_is_published_that_is_not_on_the_disk(self):
         share = self.big_share()
         _, reason = self.failed(share['id'])
-        self.assertRegex(reason, 'Input/output error|Read-only')
+        self.assertRegex(reason, 'Input/output error|Read-only|No space left')
         self.assertNotIn('manifest', self.stored(self.disk.path))
 
 
