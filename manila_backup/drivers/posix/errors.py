@@ -76,7 +76,7 @@ def failed(doing, path, exc, kind=base.DriverError):
     """
     shown = path if isinstance(path, str) else printable(path)
     hint = ''
-    if exc.errno == errno.EPERM and os.geteuid() == 0:
+    if is_fixed(exc):
         hint = ' (it may be immutable)'
     return kind(f'Could not {doing} "{shown}": '
                 f'{os.strerror(exc.errno or 0)}{hint}.',
