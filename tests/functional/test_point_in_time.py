@@ -44,12 +44,33 @@ while True:
         print("writing", flush=True)
 '''
 
+# Stores one number after the other into all pages of a mapped file, without
+# a system call.
+_MAPPER = '''
+import mmap, os, sys
+
+size = int(sys.argv[2])
+fd = os.open(os.path.join(sys.argv[1], "whole"), os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, size)
+pages = mmap.mmap(fd, size)
+os.close(fd)
+contents = [bytes([number]) * size for number in range(8)]
+for number in range(8):
+    pages[:] = contents[number]
+print("writing", flush=True)
+while True:
+    for content in contents:
+        pages[:] = content
+'''
+
 WHOLE = 300_000
+
+MAPPED = 16 << 20
 
 
 class TestWhileWritten(testtools.TestCase):
 
-    def busy(self, kind, mode):
+    def busy(self, kind, mode, program=_WRITER, size=WHOLE):
         """A share in which a program is writing, on a disk of its own."""
         self.disk = self.useFixture(disks.Disk(
             (310 if kind == 'xfs' else 120) * disks.MIB, kind)).path
@@ -62,7 +83,7 @@ class TestWhileWritten(testtools.TestCase):
             with open(os.path.join(path, f'f{number}'), 'wb') as file:
                 file.write(os.urandom(3000))
         writer = subprocess.Popen(
-            [sys.executable, '-c', _WRITER, path, str(WHOLE)],
+            [sys.executable, '-c', program, path, str(size)],
             stdout=subprocess.PIPE)
         self.addCleanup(writer.wait)
         self.addCleanup(writer.kill)
@@ -137,6 +158,13 @@ class TestWhileWritten(testtools.TestCase):
                 self.assertEqual(1, told)
             else:
                 self.assertWhole(data)
+
+    def test_live_stores_into_mapped_pages_that_show_nowhere(self):
+        self.busy('ext4', 'live', _MAPPER, MAPPED)
+        for found, report, _ in self.backups(2):
+            self.assertNotIn('whole', set(found))
+            self.assertIn('"whole" was being written to all the time',
+                          report.problems[0])
 
     def test_names_that_came_after_the_share_was_opened(self):
         share = self.useFixture(disks.Disk(120 * disks.MIB, 'btrfs')).path

@@ -18,6 +18,7 @@ from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
+from manila_backup.drivers.posix import reading
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import store
 from manila_backup.drivers.posix import system
@@ -76,6 +77,7 @@ class Backup:
             'earlier': None,
         }
         root = open_root(source, self.repository)
+        surely = reading.surely_from(time.time_ns())
         # From here on, stores through a memory map show in a file's ctime.
         with contextlib.suppress(OSError):
             system.syncfs(root)
@@ -85,7 +87,7 @@ class Backup:
             directory = layout.prepare(self.repository, self.place,
                                        self.attempt)
             try:
-                self._copy(root, aside, directory, about)
+                self._copy(root, aside, directory, about, surely)
                 return self._finish(directory, about)
             finally:
                 os.close(directory)
@@ -108,12 +110,13 @@ class Backup:
         self.progress.advance(report.files, report.bytes)
         return report
 
-    def _copy(self, root, aside, directory, about):
+    def _copy(self, root, aside, directory, about, surely):
         """Scan and copy; keeps what the processes said, in the manifest's
         order.
 
         :param aside: int, descriptor of the share's directory, to be written
             to.
+        :param surely: int, as for :class:`~.store.Storer`.
         """
         spool = scan.Spool(beneath.scratch(directory))
         found = scan.Scan(root, self.ignore, spool,
@@ -128,7 +131,7 @@ class Backup:
 
         def work(inbox, _):
             return store.Storer(root, aside, directory, spool, formers,
-                                before, self.progress)(inbox)
+                                before, surely, self.progress)(inbox)
 
         def describe(inbox, _):
             return parts.set_directories(inbox, spool, directory,

@@ -21,22 +21,13 @@ from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import parts
+from manila_backup.drivers.posix import reading
 from manila_backup.drivers.posix import still
 
 # Seconds before each further try of a file that changed while it was read.
 _BACKOFF = (0.02, 0.06, 0.2)
 
-# A change within the clock tick of the one before leaves the ctime as it is:
-# a file is only read once its last change is older than any tick.
-_TICK_NS = 20_000_000
-
 _LONG_LINE = 1 << 16
-
-_GONE = errors.GONE | {errno.ENXIO, errno.ENODEV}
-
-
-class _Gone(Exception):
-    """What the scan saw is not there any more."""
 
 
 class Storer:
@@ -48,14 +39,17 @@ class Storer:
     :param spool: the :class:`~.scan.Spool` that the batches are in.
     :param formers: list of :class:`~.former.Former`.
     :param earlier: an :class:`~.earlier.Earlier`, or None.
+    :param surely: int, nanoseconds: a file whose ctime is later is read
+        twice.
     """
 
     def __init__(self, source, aside, directory, spool, formers, earlier,
-                 progress):
+                 surely, progress):
         self.aside = aside
         self.spool = spool
         self.formers = formers
         self.earlier = earlier
+        self.surely = surely
         self.progress = progress
         self.problems = errors.Problems()
         self.files = self.bytes = self.stored = self.kept = 0
@@ -132,7 +126,7 @@ class Storer:
         try:
             self._sfd = self._source.enter(path)
         except OSError as exc:
-            if exc.errno not in _GONE:
+            if exc.errno not in reading.GONE:
                 raise errors.failed('open in the share the directory', path,
                                     exc) from exc
             self._sfd = None
@@ -153,6 +147,9 @@ class Storer:
             # It was counted, so that progress ends where it should.
             self.progress.advance(1, size)
         return entry
+
+    def _check(self, count):
+        self.progress.check()
 
     def _done(self, size):
         self.files += 1
@@ -179,10 +176,9 @@ class Storer:
 
     def _take(self, former, file):
         try:
-            text = former.take(self._path, file, self._dfd,
-                               lambda count: self.progress.check())
+            text = former.take(self._path, file, self._dfd, self._check)
         except OSError as exc:
-            if exc.errno in _GONE:
+            if exc.errno in reading.GONE:
                 return None
             raise errors.failed('take over from an earlier attempt',
                                 self._shown(file[0]), exc) from exc
@@ -213,9 +209,9 @@ class Storer:
                 self.bytes += size
                 self.progress.advance(1, max(size - counted, 0))
                 return text
-            except _Gone:
+            except reading.Gone:
                 return None
-            except _Other:
+            except reading.Other:
                 return self._other(name)
             except content.Changed:
                 beneath.unlink(name, self._dfd)
@@ -229,28 +225,10 @@ class Storer:
         return None
 
     def _open_source(self, name):
-        flags = nodes.READ | os.O_NOATIME
-        while True:
-            try:
-                return os.open(name, flags, dir_fd=self._sfd)
-            except OSError as exc:
-                if exc.errno == errno.EPERM and flags != nodes.READ:
-                    flags = nodes.READ    # only its owner may say O_NOATIME
-                    continue
-                if exc.errno == errno.EAGAIN:
-                    raise content.Changed from exc  # someone has a lease
-                if exc.errno in _GONE:
-                    raise _Gone from exc
-                if exc.errno == errno.EACCES and self._is_other(name):
-                    raise _Other from exc   # a device, not to be opened
-                raise self._unreadable(name, exc) from exc
-
-    def _is_other(self, name):
         try:
-            return not stat.S_ISREG(os.stat(
-                name, dir_fd=self._sfd, follow_symlinks=False).st_mode)
-        except OSError:
-            return True
+            return reading.open_file(self._sfd, name)
+        except OSError as exc:
+            raise self._unreadable(name, exc) from exc
 
     def _unreadable(self, name, exc):
         return errors.failed('read from the share', self._shown(name), exc)
@@ -271,13 +249,7 @@ class Storer:
             self.progress.advance(0, count)
 
         try:
-            st = os.fstat(source)
-            if not stat.S_ISREG(st.st_mode):
-                raise _Other
-            if 0 <= time.time_ns() - st.st_ctime_ns < _TICK_NS:
-                time.sleep(_TICK_NS / 1e9)
-                if not content.same(os.fstat(source), st):
-                    raise content.Changed
+            st = reading.settle(source)
             fixed = attributes.is_fixed(source)
             text = (self.earlier and not fixed
                     and self._same_content(source, name, st))
@@ -295,6 +267,8 @@ class Storer:
                     written = len(data)
                 else:
                     digest, written = content.copy(source, target, st, tick)
+                if st.st_ctime_ns > self.surely:
+                    reading.again(source, st, digest, self._check)
                 xattrs = attributes.read_xattrs(source)
                 # After the attributes too, since they are part of it.
                 if not content.same(os.fstat(source), st):
@@ -319,8 +293,7 @@ class Storer:
         had = self.earlier.like(self._path, name, st)
         if had is None:
             return None
-        digest = content.digest(source, st.st_size, had.extra,
-                                lambda count: self.progress.check())
+        digest = content.digest(source, st.st_size, had.extra, self._check)
         xattrs = attributes.read_xattrs(source)
         if not content.same(os.fstat(source), st):
             raise content.Changed
@@ -372,7 +345,7 @@ class Storer:
             try:
                 entry = nodes.read(self._sfd, name)
             except OSError as exc:
-                if exc.errno not in _GONE:
+                if exc.errno not in reading.GONE:
                     raise self._unreadable(name, exc) from exc
                 entry = None
             if entry is not None and entry.kind == b'F':
@@ -446,7 +419,7 @@ class Storer:
         try:
             return os.stat(name, dir_fd=self._sfd, follow_symlinks=False)
         except OSError as exc:
-            if exc.errno in _GONE:
+            if exc.errno in reading.GONE:
                 return None
             raise self._unreadable(name, exc) from exc
 
@@ -485,10 +458,6 @@ class Storer:
         self.files += 1
         self.progress.advance(1, st.st_size)
         return True
-
-
-class _Other(Exception):
-    """Not a regular file any more."""
 
 
 def _is_stored(text):
