@@ -243,7 +243,9 @@ def add_parsers(subparsers):
     verify.add_argument('--project', metavar='PROJECT_ID',
                         help='all backups of a project')
     verify.add_argument('--dry-run', action='store_true',
-                        help='change no status')
+                        help='change no status; that a backup is damaged '
+                        'is still noted beside it in the repository, so '
+                        'that later ones take nothing over from it')
 
     export = common.command(
         commands, 'export', _export, 'Print the record of a backup as JSON, '

@@ -76,13 +76,12 @@ class Backup:
             'record': self.record,
             'earlier': None,
         }
-        root = open_root(source, self.repository)
+        aside = open_root(source, self.repository)
+        root = apart(aside)
         surely = reading.surely_from(time.time_ns())
         # From here on, stores through a memory map show in a file's ctime.
         with contextlib.suppress(OSError):
             system.syncfs(root)
-        # The other can't be written to.
-        aside = os.open(source, beneath.DIRECTORY & ~os.O_NOFOLLOW)
         try:
             directory = layout.prepare(self.repository, self.place,
                                        self.attempt)
@@ -114,8 +113,8 @@ class Backup:
         """Scan and copy; keeps what the processes said, in the manifest's
         order.
 
-        :param aside: int, descriptor of the share's directory, to be written
-            to.
+        :param aside: int, descriptor of the share's directory that can be
+            written to, as ``root`` can't.
         :param surely: int, as for :class:`~.store.Storer`.
         """
         spool = scan.Spool(beneath.scratch(directory))
@@ -227,10 +226,9 @@ def _iso(timestamp):
         timestamp, datetime.timezone.utc).isoformat(timespec='microseconds')
 
 
-def open_root(path, repository, writable=False):
-    """Open a share's directory, whose device nodes then are no danger.
+def open_root(path, repository):
+    """Open a share's directory.
 
-    :param writable: bool, whether it will be written to.
     :raises DriverError: it can't be, or it and the repository are within
         one another.
     """
@@ -245,8 +243,14 @@ def open_root(path, repository, writable=False):
         raise base.DriverError(
             f'The share\'s directory "{path}" and the repository '
             f'"{repository.path}" lie within one another.')
-    apart = system.mounted_apart(root, writable)
-    if apart is None:
-        return root
-    os.close(root)
-    return apart
+    return root
+
+
+def apart(root, writable=False):
+    """The same directory through a descriptor with which device nodes are no
+    danger.
+
+    :param writable: bool, whether it will be written to.
+    """
+    found = system.mounted_apart(root, writable)
+    return os.dup(root) if found is None else found

@@ -52,8 +52,8 @@ class Restore:
         """
         opened = []
         try:
-            with self.repository.share(self.place) as share:
-                directory = layout.open_published(share, self.place)
+            with self.repository.share(self.place) as backups:
+                directory = layout.open_published(backups, self.place)
             opened.append(directory)
             found = layout.open_manifest(directory, self.place)
             opened.append(found.fd)
@@ -64,7 +64,9 @@ class Restore:
                 raise errors.failed('open the backup\'s', layout.DATA, exc,
                                     errors.kind(exc)) from exc
             opened.append(data)
-            root = backup.open_root(target, self.repository, writable=True)
+            share = backup.open_root(target, self.repository)
+            opened.append(share)
+            root = backup.apart(share, writable=True)
             opened.append(root)
             for _ in range(self.processes + 1):
                 opened.append(beneath.scratch())
