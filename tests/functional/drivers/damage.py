@@ -14,10 +14,10 @@ import hypothesis
 from hypothesis import strategies as st
 
 from manila_backup.drivers import base
-from tests.functional.drivers import conformance
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import trees
 from tests.functional.drivers import faithful
 from tests.functional.drivers import generated
-from tests.functional.drivers import trees
 
 _CHANGES = st.lists(st.tuples(
     st.sampled_from([what for what in generated.ACTIONS
@@ -26,7 +26,7 @@ _CHANGES = st.lists(st.tuples(
     min_size=1, max_size=2)
 
 
-class Damage(conformance.Base):
+class Damage(case.Case):
 
     examples = 10
     settings = faithful.SETTINGS
@@ -38,7 +38,7 @@ class Damage(conformance.Base):
         os.unlink(os.path.join(self.source, 'holes only'))
         self.backup()
         self.before = trees.snapshot(self.source)
-        self.stored = os.path.dirname(self.data(conformance.place()))
+        self.stored = os.path.dirname(self.data(case.place()))
         trees.many(self.target, 2, 2)
         self.untouched = trees.snapshot(self.target)
 
@@ -97,7 +97,7 @@ class Damage(conformance.Base):
         def run(changes):
             subprocess.run(['rm', '-rf', self.stored], check=True)
             subprocess.run(['cp', '-a', good, self.stored], check=True)
-            data = self.data(conformance.place())
+            data = self.data(case.place())
             generated.Gardener(data).change(changes)
             found = self.verify()
             differs = trees.differences(self.before, trees.snapshot(data))

@@ -11,12 +11,12 @@ import subprocess
 
 import hypothesis
 
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers import progress
-from tests.functional.drivers import conformance
 from tests.functional.drivers import generated
-from tests.functional.drivers import trees
 
 #: What fails is told as it was found: to shrink it takes minutes, which
 #: ``make fidelity`` has.
@@ -28,7 +28,7 @@ SETTINGS = hypothesis.settings(
 SIZE = 1 << 30
 
 
-class OnDisk(conformance.Base):
+class OnDisk(case.Case):
     """Shares and a repository on a filesystem of a kind."""
 
     filesystem = 'ext4'
@@ -79,7 +79,7 @@ class Faithful(OnDisk):
             share, other = (self.make_share(f'{name}{number}')
                             for name in ('share', 'other'))
             gardener = generated.Gardener(share)
-            place = conformance.place(number)
+            place = case.place(number)
             try:
                 gardener.plant(nodes)
                 self._there(share, place, gardener)
@@ -186,11 +186,11 @@ class Elsewhere(OnDisk):
         other = driver.PosixDriver(repository)
         other.check(create=True)
         counted = progress.Progress()
-        report = other.backup(conformance.place(), 1, self.source, {}, None,
+        report = other.backup(case.place(), 1, self.source, {}, None,
                               counted)
-        other.publish(conformance.place(), 1)
-        self.assertEqual([], other.verify(conformance.place(), counted))
-        other.restore(conformance.place(), 1, self.target, counted)
+        other.publish(case.place(), 1)
+        self.assertEqual([], other.verify(case.place(), counted))
+        other.restore(case.place(), 1, self.target, counted)
         self.assertSame(before, self.target)
         said = {}
         for path in before:
@@ -229,11 +229,11 @@ class Elsewhere(OnDisk):
         path = self.loop(SIZE, 'xfs', make=('-m', 'bigtime=0'))
         other = driver.PosixDriver(os.path.join(path, 'repository'), 1)
         other.check(create=True)
-        report = other.backup(conformance.place(), 1, self.source, {}, None,
+        report = other.backup(case.place(), 1, self.source, {}, None,
                               progress.Progress())
         self.assertEqual(20, report.problem_count, report)
-        other.publish(conformance.place(), 1)
-        self.assertEqual([], other.verify(conformance.place(),
+        other.publish(case.place(), 1)
+        self.assertEqual([], other.verify(case.place(),
                                           progress.Progress()))
 
     def test_a_repository_that_is_compressed(self):
@@ -269,7 +269,7 @@ class Elsewhere(OnDisk):
                                                 'repository'))
         other.check(create=True)
         counted = progress.Progress()
-        report = other.backup(conformance.place(), 1, share, {}, None,
+        report = other.backup(case.place(), 1, share, {}, None,
                               counted)
         self.assertEqual(5 * ((1 << 63) - 1), report.bytes)
         self.assertEqual((5, (1 << 63) - 1) * 2, counted.read())
@@ -291,7 +291,7 @@ class Bounded(OnDisk):
         before = self.snapshot(share)
         self.backup(source=share)
         # None is in one block with another.
-        with open(os.path.join(self.data(conformance.place()), '..',
+        with open(os.path.join(self.data(case.place()), '..',
                                'manifest'), 'rb') as source:
             self.assertGreaterEqual(sum(text.startswith(b'd ')
                                         for text in source), 10)

@@ -18,7 +18,7 @@ import typing
 
 from hypothesis import strategies as st
 
-from tests.functional.drivers import trees
+from manila_backup.drivers.conformance import trees
 
 _GETFLAGS, _SETFLAGS = 0x80086601, 0x40086602
 APPEND, IMMUTABLE = 0x20, 0x10

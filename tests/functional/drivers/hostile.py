@@ -15,9 +15,9 @@ import time
 from unittest import mock
 
 from manila_backup.drivers import base
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import scan
-from tests.functional.drivers import conformance
-from tests.functional.drivers import trees
 
 _WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -68,7 +68,7 @@ class Watch:
                 at += _EVENT.size + size
 
 
-class Hostile(conformance.Base):
+class Hostile(case.Case):
 
     #: How long each goes on.
     seconds = 2
@@ -112,7 +112,7 @@ class Hostile(conformance.Base):
         opened.add_tree(self.devices)
         for each in opened, self.watch:
             each.events()
-        attacker = conformance.FORK.Process(
+        attacker = case.FORK.Process(
             target=attack, args=(root, self.canary, self.devices))
         attacker.start()
         try:
@@ -165,7 +165,7 @@ class Hostile(conformance.Base):
                     self.known.setdefault(name, []).append(source.read())
 
         def run(number):
-            place = conformance.place(number)
+            place = case.place(number)
             self.backup(place, still=False)
             self.assertEqual([], self.verify(place))
             self._untorn(self.data(place))

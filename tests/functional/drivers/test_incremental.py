@@ -12,20 +12,20 @@ import tempfile
 import time
 
 from manila_backup.drivers import base
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import earlier
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers import progress
-from tests.functional.drivers import conformance
 from tests.functional.drivers import mounts
-from tests.functional.drivers import trees
 
-ONE, TWO, THREE = (conformance.place(number) for number in (1, 2, 3))
+ONE, TWO, THREE = (case.place(number) for number in (1, 2, 3))
 
 
-class Incremental(conformance.Base):
+class Incremental(case.Case):
     """Share and repository on a filesystem of some kind."""
 
     KIND = 'ext4'
@@ -235,8 +235,8 @@ class Cases:
         trees.many(self.source, 30, 40)
         before = trees.snapshot(self.source)
         self.backup(ONE)
-        process = conformance.Process(self.driver.backup, TWO, 1,
-                                      self.source, {}, None)
+        process = case.Process(self.driver.backup, TWO, 1,
+                               self.source, {}, None)
         process.wait_for_files(150)
         self.delete(ONE)
         process.result()
@@ -271,8 +271,8 @@ class Cases:
         before = trees.snapshot(self.source)
         self.backup(ONE)
         for attempt in (1, 2):
-            process = conformance.Process(self.driver.backup, TWO, attempt,
-                                          self.source, {}, None)
+            process = case.Process(self.driver.backup, TWO, attempt,
+                                   self.source, {}, None)
             process.wait_for_files(200)
             process.kill()
         self.assertEqual(0, self.backup(TWO, attempt=3).stored_bytes)
@@ -315,7 +315,7 @@ class Cases:
         self.delete(ONE)
         self.assertEqual(10_000, self.backup(THREE).stored_bytes)
         self.assertWhole([THREE], before)
-        four = conformance.place(4)
+        four = case.place(4)
         self.assertEqual(0, self.backup(four).stored_bytes)
         for place in (TWO, THREE, four):
             self.delete(place)

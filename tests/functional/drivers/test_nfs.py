@@ -11,11 +11,12 @@ import testtools
 
 from manila_backup import conf as config
 from manila_backup.drivers import base
+from manila_backup.drivers.conformance import browsable
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.nfs import driver
 from manila_backup.drivers.nfs import mount
 from tests.functional import disks
-from tests.functional.drivers import conformance
-from tests.functional.drivers import trees
 
 BIND = 'mount --bind {export} {path}'
 
@@ -48,7 +49,7 @@ class NfsMixin:
                             place.share_id, place.backup_id, 'data')
 
 
-class NfsConformanceTest(NfsMixin, conformance.Conformance):
+class NfsConformanceTest(NfsMixin, browsable.Browsable):
     """The part of the suite in which the repository is opened in every way;
     "make fidelity" runs all of it. The copying is the posix driver's."""
 
@@ -69,14 +70,14 @@ class NfsConformanceTest(NfsMixin, conformance.Conformance):
 def load_tests(loader, standard, pattern):
     """Leaves out the rest."""
     chosen = unittest.TestSuite()
-    for case in testtools.iterate_tests(standard):
-        kept = getattr(case, 'KEPT', None)
-        if kept is None or case.id().rpartition('.')[2] in kept:
-            chosen.addTest(case)
+    for test in testtools.iterate_tests(standard):
+        kept = getattr(test, 'KEPT', None)
+        if kept is None or test.id().rpartition('.')[2] in kept:
+            chosen.addTest(test)
     return chosen
 
 
-class MountTest(NfsMixin, conformance.Base):
+class MountTest(NfsMixin, case.Case):
     """How the export is mounted, lost, and mounted again."""
 
     def setUp(self):
@@ -113,7 +114,7 @@ class MountTest(NfsMixin, conformance.Base):
         with open('/proc/self/mountinfo') as mounts:
             self.assertNotIn(self.point, mounts.read())
         self.assertEqual([], os.listdir(self.point))
-        self.assertSame(self.source, self.data(conformance.place()))
+        self.assertSame(self.source, self.data(case.place()))
         self.assertEqual(1, len(disks.processes('keeper.py', self.point)))
         self.unmount(self.driver)
         self.assertEqual([], disks.processes('keeper.py', self.point))
@@ -146,7 +147,7 @@ class MountTest(NfsMixin, conformance.Base):
 
     def test_who_is_killed_leaves_nothing(self):
         self.anew(mount_template='bindfs {export} {path}')
-        process = conformance.Process(self.hold)
+        process = case.Process(self.hold)
         self.eventually(lambda: disks.processes('bindfs', self.point))
         process.kill()
         self.eventually(lambda: not disks.processes('bindfs', self.point)
@@ -155,7 +156,7 @@ class MountTest(NfsMixin, conformance.Base):
     def test_who_is_killed_while_it_is_mounted_leaves_nothing(self):
         template, log = self.counted('sleep 1; exec bindfs "$1" "$2"')
         self.anew(mount_template=template)
-        process = conformance.Process(self.hold)
+        process = case.Process(self.hold)
         self.eventually(lambda: os.path.exists(log))
         process.kill()
         self.eventually(
@@ -239,22 +240,22 @@ class MountTest(NfsMixin, conformance.Base):
     def test_lost_in_a_backup(self):
         self.fuse()
         trees.many(self.source, 20, 40)
-        process = conformance.Process(
-            self.driver.backup, conformance.place(), 1, self.source, {}, None)
+        process = case.Process(
+            self.driver.backup, case.place(), 1, self.source, {}, None)
         process.wait_for_files(200)
         self.lose()
         with self.assertRaises(base.DriverError) as got:
             process.result()
         self.assertTrue(got.exception.retryable, got.exception)
         self.backup(attempt=2)
-        self.assertSame(self.source, self.data(conformance.place()))
+        self.assertSame(self.source, self.data(case.place()))
         self.assertEqual([], os.listdir(self.point))
 
     def test_lost_in_a_verification_is_no_damage(self):
         self.fuse()
         trees.many(self.source, 20, 40)
         self.backup()
-        process = conformance.Process(self.driver.verify, conformance.place())
+        process = case.Process(self.driver.verify, case.place())
         process.wait_for_files(50)
         self.lose()
         with self.assertRaises(base.DriverError) as got:

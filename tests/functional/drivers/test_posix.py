@@ -4,21 +4,21 @@
 import json
 import os
 import random
-import signal
 import stat
 import subprocess
 from unittest import mock
 
 from manila_backup.drivers import base
+from manila_backup.drivers.conformance import browsable
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import system
 from manila_backup.drivers import progress
-from tests.functional.drivers import conformance
 from tests.functional.drivers import damage
 from tests.functional.drivers import hostile
-from tests.functional.drivers import trees
 
 
 class PosixMixin:
@@ -31,7 +31,7 @@ class PosixMixin:
                             place.share_id, place.backup_id, 'data')
 
 
-class PosixConformanceTest(PosixMixin, conformance.Conformance):
+class PosixConformanceTest(PosixMixin, browsable.Browsable):
     pass
 
 
@@ -43,7 +43,7 @@ class PosixDamageTest(PosixMixin, damage.Damage):
     pass
 
 
-class PosixTest(PosixMixin, conformance.Base):
+class PosixTest(PosixMixin, case.Case):
     """What only this driver promises."""
 
     # -- the repository
@@ -59,10 +59,10 @@ class PosixTest(PosixMixin, conformance.Base):
         other = self.make('other')
         os.mkdir(os.path.join(other, 'lost+found'))
         fresh = driver.PosixDriver(other)
-        for run in (lambda: fresh.backup(conformance.place(), 1, self.source,
+        for run in (lambda: fresh.backup(case.place(), 1, self.source,
                                          {}, None, progress.Progress()),
-                    lambda: fresh.publish(conformance.place(), 1),
-                    lambda: fresh.discard(conformance.place(), 1),
+                    lambda: fresh.publish(case.place(), 1),
+                    lambda: fresh.discard(case.place(), 1),
                     lambda: list(fresh.contents())):
             with self.assertRaisesRegex(base.RepositoryUnavailable,
                                         'not mounted'):
@@ -84,8 +84,8 @@ class PosixTest(PosixMixin, conformance.Base):
         os.chmod(self.repository, 0o2775)
         trees.many(self.source, 2, 3)
         self.backup()
-        self.assertSame(self.source, self.data(conformance.place()))
-        path = os.path.dirname(self.data(conformance.place()))
+        self.assertSame(self.source, self.data(case.place()))
+        path = os.path.dirname(self.data(case.place()))
         self.assertEqual(0o700, stat.S_IMODE(os.stat(path).st_mode))
 
     # -- the manifest
@@ -93,7 +93,7 @@ class PosixTest(PosixMixin, conformance.Base):
     def test_damage_to_the_manifest_or_metadata(self):
         trees.many(self.source, 2, 3)
         self.backup()
-        above = os.path.dirname(self.data(conformance.place()))
+        above = os.path.dirname(self.data(case.place()))
         for name in ('manifest', 'metadata.json'):
             path = os.path.join(above, name)
             with open(path, 'rb') as source:
@@ -118,26 +118,26 @@ class PosixTest(PosixMixin, conformance.Base):
     def test_the_metadata_tell_what_the_backup_is(self):
         trees.many(self.source, 2, 3)
         report = self.backup(options={'share_name': 'mine', 'x': '1'})
-        above = os.path.dirname(self.data(conformance.place()))
+        above = os.path.dirname(self.data(case.place()))
         with open(os.path.join(above, 'metadata.json')) as source:
             found = json.load(source)
         self.assertEqual('project', found['project_id'])
         self.assertEqual('share-1', found['share_id'])
-        self.assertEqual(conformance.place().backup_id, found['backup_id'])
+        self.assertEqual(case.place().backup_id, found['backup_id'])
         self.assertEqual({'share_name': 'mine', 'x': '1'}, found['options'])
         self.assertEqual(report.bytes, found['bytes'])
 
     def test_backups_that_changed_places(self):
         trees.many(self.source, 2, 3)
         for number in (1, 2):
-            self.backup(conformance.place(number))
-        one, two = (os.path.dirname(self.data(conformance.place(number)))
+            self.backup(case.place(number))
+        one, two = (os.path.dirname(self.data(case.place(number)))
                     for number in (1, 2))
         os.rename(one, one + '.')
         os.rename(two, one)
         os.rename(one + '.', two)
         for number in (1, 2):
-            place = conformance.place(number)
+            place = case.place(number)
             self.assertIn('backup_id',
                           ' '.join(self.verify(place)))
             for function in (self.restore, self.driver.describe):
@@ -147,7 +147,7 @@ class PosixTest(PosixMixin, conformance.Base):
     def test_what_is_beside_the_data(self):
         self.backup()
         trees.write(os.path.join(os.path.dirname(
-            self.data(conformance.place())), 'x'), b'')
+            self.data(case.place())), 'x'), b'')
         self.assertIn('"x"', ' '.join(self.verify()))
 
     def test_a_manifest_without_a_record(self):
@@ -162,14 +162,14 @@ class PosixTest(PosixMixin, conformance.Base):
         with mock.patch.object(backup.Backup, '_finish', finish):
             self.backup()
         self.assertEqual([], self.verify())
-        self.assertIsNone(self.driver.describe(conformance.place()).record)
+        self.assertIsNone(self.driver.describe(case.place()).record)
         self.restore()
         self.assertSame(self.source, self.target)
 
     def test_what_can_not_be_read_now_is_no_damage(self):
         mine = self.unprivileged()
         trees.many(self.source, 1, 1)
-        place = conformance.place()
+        place = case.place()
         self.as_user(mine.backup, place, 1, self.source, {}, None)
         mine.publish(place, 1)
         self.assertEqual([], self.as_user(mine.verify, place))
@@ -189,17 +189,17 @@ class PosixTest(PosixMixin, conformance.Base):
     def test_room_shared_with_other_backups_is_not_its_own(self):
         trees.write(os.path.join(self.source, 'f'), os.urandom(1 << 20))
         for number in (1, 2):
-            self.backup(conformance.place(number))
-        one, two = (os.path.join(self.data(conformance.place(number)), 'f')
+            self.backup(case.place(number))
+        one, two = (os.path.join(self.data(case.place(number)), 'f')
                     for number in (1, 2))
         os.unlink(two)
         os.link(one, two)
         for number in (1, 2):
             self.assertLess(self.driver.unique_bytes(
-                conformance.place(number), progress.Progress()), 1 << 18)
-        self.delete(conformance.place(1))
+                case.place(number), progress.Progress()), 1 << 18)
+        self.delete(case.place(1))
         self.assertGreater(self.driver.unique_bytes(
-            conformance.place(2), progress.Progress()), 1 << 20)
+            case.place(2), progress.Progress()), 1 << 20)
 
     # -- errors
 
@@ -212,10 +212,10 @@ class PosixTest(PosixMixin, conformance.Base):
         with self.assertRaisesRegex(
                 base.DriverError,
                 '"(d.*|manifest)".*No space left') as caught:
-            full.backup(conformance.place(), 1, self.source, {}, None,
+            full.backup(case.place(), 1, self.source, {}, None,
                         progress.Progress())
         self.assertFalse(caught.exception.retryable)
-        full.discard(conformance.place(), 1)
+        full.discard(case.place(), 1)
         self.assertEqual([], list(full.contents()))
 
     def test_a_full_share(self):
@@ -236,15 +236,15 @@ class PosixTest(PosixMixin, conformance.Base):
             os.setxattr(path, 'user.larger', os.urandom(900))
         except OSError:
             pass
-        report = small.backup(conformance.place(), 1, self.source, {}, None,
+        report = small.backup(case.place(), 1, self.source, {}, None,
                               progress.Progress())
-        small.publish(conformance.place(), 1)
+        small.publish(case.place(), 1)
         self.assertEqual(1, report.problem_count, report)
         self.assertIn('user.large', report.problems[0])
         # The manifest has what the repository's filesystem can't hold.
-        self.assertEqual([], small.verify(conformance.place(),
+        self.assertEqual([], small.verify(case.place(),
                                           progress.Progress()))
-        small.restore(conformance.place(), 1, self.target,
+        small.restore(case.place(), 1, self.target,
                       progress.Progress())
         self.assertSame(self.source, self.target)
 
@@ -266,9 +266,8 @@ class PosixTest(PosixMixin, conformance.Base):
 
     def test_a_later_attempt_takes_over(self):
         trees.many(self.source, 20, 40)
-        process = conformance.Process(self.driver.backup,
-                                      conformance.place(), 1, self.source,
-                                      {}, None)
+        process = case.Process(self.driver.backup, case.place(), 1,
+                               self.source, {}, None)
         process.wait_for_files(500)
         process.kill()
         report = self.backup(attempt=2)
@@ -279,19 +278,19 @@ class PosixTest(PosixMixin, conformance.Base):
         self.assertEqual(size, report.bytes)
         self.assertLess(report.stored_bytes, size * 0.8)
         self.assertEqual([], self.verify())
-        self.assertSame(self.source, self.data(conformance.place()))
+        self.assertSame(self.source, self.data(case.place()))
 
     def test_what_changed_since_is_not_taken_over(self):
         trees.many(self.source, 3, 4)
         path = os.path.join(self.source, 'd1', 'f1')
-        self.driver.backup(conformance.place(), 1, self.source, {}, None,
+        self.driver.backup(case.place(), 1, self.source, {}, None,
                            progress.Progress())
         st = os.stat(path)
         trees.write(path, b'!' * st.st_size, st.st_mtime_ns)
         os.unlink(os.path.join(self.source, 'd1', 'f2'))
         report = self.backup(attempt=2)
         self.assertEqual(st.st_size, report.stored_bytes)
-        self.assertSame(self.source, self.data(conformance.place()))
+        self.assertSame(self.source, self.data(case.place()))
 
     def test_after_a_power_cut_what_is_taken_over_is_read_again(self):
         trees.many(self.source, 3, 4)
@@ -299,11 +298,11 @@ class PosixTest(PosixMixin, conformance.Base):
               mock.patch.object(layout, 'write_metadata',
                                 side_effect=base.DriverError('cut')),
               self.assertRaisesRegex(base.DriverError, 'cut')):
-            self.driver.backup(conformance.place(), 2, self.source, {}, None,
+            self.driver.backup(case.place(), 2, self.source, {}, None,
                                progress.Progress())
         left = os.path.join(os.path.dirname(os.path.dirname(self.data(
-            conformance.place()))),
-            f'.partial.{conformance.place().backup_id}.2')
+            case.place()))),
+            f'.partial.{case.place().backup_id}.2')
         path = os.path.join(left, 'data', 'd0', 'f0')
         st = os.stat(path)
         trees.write(path, bytes(st.st_size), st.st_mtime_ns)
@@ -315,38 +314,18 @@ class PosixTest(PosixMixin, conformance.Base):
         # Not even if its worker was frozen just before it would have been,
         # and whoever took it over died.
         trees.many(self.source, 20, 40)
-        self.driver.backup(conformance.place(), 1, self.source, {}, None,
+        self.driver.backup(case.place(), 1, self.source, {}, None,
                            progress.Progress())
-        process = conformance.Process(self.driver.backup,
-                                      conformance.place(), 2, self.source,
-                                      {}, None)
+        process = case.Process(self.driver.backup, case.place(), 2,
+                               self.source, {}, None)
         process.wait_for_files(200)
         process.kill()
         with self.assertRaises(base.DriverError):
-            self.driver.publish(conformance.place(), 1)
+            self.driver.publish(case.place(), 1)
         report = self.backup(attempt=3)
         self.assertLess(report.stored_bytes, report.bytes / 2)
         self.assertEqual([('published', None)], self.states())
         self.assertEqual([], self.verify())
-
-    def test_a_frozen_attempt_thaws_too_late(self):
-        trees.many(self.source, 20, 40)
-        process = conformance.Process(self.driver.backup,
-                                      conformance.place(), 1, self.source,
-                                      {}, None)
-        process.wait_for_files(200)
-        process.signal(signal.SIGSTOP)
-        self.backup(attempt=2)
-        process.signal(signal.SIGCONT)
-        try:
-            process.result()
-        except (base.DriverError, EOFError):
-            pass
-        self.driver.publish(conformance.place(), 1)
-        self.assertEqual([], self.verify())
-        self.assertSame(self.source, self.data(conformance.place()))
-        self.driver.discard(conformance.place(), 2)
-        self.assertEqual([('published', None)], self.states())
 
     # -- without privileges
 
@@ -357,7 +336,7 @@ class PosixTest(PosixMixin, conformance.Base):
             os.setgid(4711)
             os.setuid(4711)
             return function(*args)
-        return conformance.Process(run, *args).result()
+        return case.Process(run, *args).result()
 
     def unprivileged(self):
         """A driver whose repository belongs to the ordinary user."""
@@ -379,7 +358,7 @@ class PosixTest(PosixMixin, conformance.Base):
         os.chmod(os.path.join(self.source, 'd0'), 0o500)
         os.setxattr(os.path.join(self.source, 'd1', 'f0'), 'user.x', b'x')
         os.chmod(os.path.join(self.source, 'd1', 'f0'), 0o444)
-        place = conformance.place()
+        place = case.place()
         report = self.as_user(mine.backup, place, 1, self.source, {}, None)
         self.assertEqual((), report.problems)
         mine.publish(place, 1)
@@ -400,7 +379,7 @@ class PosixTest(PosixMixin, conformance.Base):
         os.mknod(at + 'device', stat.S_IFBLK | 0o600, os.makedev(7, 9))
         os.link(at + 'device', at + 'same device')
         os.symlink('x', at + 'link')
-        place = conformance.place()
+        place = case.place()
         report = self.as_user(mine.backup, place, 1, self.source, {}, None)
         mine.publish(place, 1)
         said = ' '.join(report.problems)
@@ -424,5 +403,5 @@ class PosixTest(PosixMixin, conformance.Base):
         os.chmod(os.path.join(self.source, 'secret'), 0o600)
         with self.assertRaisesRegex(base.DriverError,
                                     '"secret": Permission denied'):
-            self.as_user(mine.backup, conformance.place(), 1, self.source,
+            self.as_user(mine.backup, case.place(), 1, self.source,
                          {}, None)

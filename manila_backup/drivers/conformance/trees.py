@@ -148,8 +148,12 @@ def write(path, data, mtime=None):
         os.utime(path, ns=(mtime, mtime))
 
 
-def everything(root):
-    """Fill a directory with one of each thing that there is."""
+def everything(root, huge=True):
+    """Fill a directory with one of each thing that there is.
+
+    :param huge: bool, whether one is a file of 1 TiB that is a hole: who
+        reads what is in there takes an hour.
+    """
     root = os.fsencode(root)
     at = root + b'/'
     for name in (b'empty', b'dir', b'dir/below', b'with space',
@@ -165,7 +169,7 @@ def everything(root):
     write(at + b'before-1970', b'old', -1_234_567_890_123_456_789)
     write(at + b'exactly', b'x' * 65536)
     write(at + b'one-more', b'x' * 65537)
-    _sparse(at)
+    _sparse(at, 1 << 40 if huge else 1 << 24)
     os.symlink(b'nowhere', at + b'dangling')
     os.symlink(b'/etc/passwd', at + b'absolute')
     os.symlink(b'..', at + b'dir/up')
@@ -202,7 +206,7 @@ def everything(root):
     os.chmod(root, 0o751)
 
 
-def _sparse(at):
+def _sparse(at, largest):
     with open(at + b'sparse', 'wb') as target:
         target.write(b'head')
         target.seek(5_000_000)
@@ -211,7 +215,7 @@ def _sparse(at):
         target.write(b'end')
         target.truncate(20_000_000)
     with open(at + b'holes only', 'wb') as target:
-        target.truncate(1 << 40)
+        target.truncate(largest)
 
 
 def _for_root(at):
