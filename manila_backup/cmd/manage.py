@@ -11,7 +11,13 @@ def _db_sync(conf):
     from manila_backup.db import engine
     from manila_backup.db import schema
 
-    schema.sync(engine.Database(conf), conf, conf.command.revision)
+    database = engine.Database(conf)
+    found = schema.version(database)
+    if schema.is_newer(found):
+        print(f'The database is at schema version {found} and stays there: '
+              f'this release has {schema.HEAD}.')
+        return
+    schema.sync(database, conf, conf.command.revision)
 
 
 def _db_version(conf):

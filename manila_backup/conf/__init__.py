@@ -22,11 +22,12 @@ from manila_backup.conf import nfs
 from manila_backup.conf import posix
 from manila_backup.conf import quota
 from manila_backup.conf import shares
+from manila_backup.conf import upgrade_levels
 from manila_backup import exception
 from manila_backup import version
 
 GROUPS = (base, api, auth, backup, posix, nfs, shares, local_shares, quota,
-          metrics)
+          metrics, upgrade_levels)
 
 PROJECT = 'manila-backup'
 

@@ -66,6 +66,13 @@ def count_by_status(conn):
                 .group_by(TABLE.c.status).order_by(TABLE.c.status))]
 
 
+def count_by_type(conn):
+    """How many backups each driver has, as a dict."""
+    return dict(conn.execute(
+        sa.select(TABLE.c.backup_type, sa.func.count())
+        .group_by(TABLE.c.backup_type)).all())
+
+
 #: Columns of lists: reading no more than is shown is worth it.
 BRIEF = (TABLE.c.id, TABLE.c.share_id, TABLE.c.status)
 ADMINISTRATIVE = (TABLE.c.host, TABLE.c.topic, TABLE.c.fail_reason)

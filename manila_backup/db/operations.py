@@ -48,27 +48,56 @@ def of_snapshot(conn, share_id, snapshot_id):
                                TABLE.c.snapshot_id == snapshot_id)).all()
 
 
-def next_claimable(conn):
+def next_claimable(conn, able=None):
     """Ids of operations that a worker may claim, fairest first.
 
     Expired leases come before the queue: someone has waited for those
     longest. In the queue, the project with the fewest running operations
     comes first, and in it the oldest operation.
 
+    What the worker doesn't know how to do is left for one that does, and
+    keeps nothing else waiting.
+
+    :param able: a :class:`manila_backup.operations.kinds.Abilities`, or
+        None for a worker that knows everything.
     :returns: list of str, a few candidates; claiming each may still fail.
     """
-    expired = conn.execute(
-        sa.select(TABLE.c.id).where(
-            TABLE.c.status.in_([str(_Status.RUNNING),
-                                str(_Status.CANCELLING)]),
-            TABLE.c.lease_until < sqltime.utcnow())
-        .order_by(TABLE.c.lease_until).limit(5)).scalars().all()
-    if expired:
-        return expired
-    return _queued(conn)
+    expired = _doable(conn, able, sa.select(*_ASKED).where(
+        _LEASED, TABLE.c.lease_until < sqltime.utcnow())
+        .order_by(TABLE.c.lease_until, TABLE.c.id))
+    return [each.id for each in expired or _queued(conn, able)]
 
 
-def _queued(conn):
+_CANDIDATES = 5
+
+#: What it takes to know whether a worker can do it, and when.
+_ASKED = (TABLE.c.id, TABLE.c.kind, TABLE.c.driver, TABLE.c.options,
+          TABLE.c.lease_until, TABLE.c.not_before)
+
+_LEASED = TABLE.c.status.in_([str(_Status.RUNNING), str(_Status.CANCELLING)])
+
+
+def _doable(conn, able, query, wanted=_CANDIDATES):
+    """The first rows of a query that a worker can do.
+
+    :param query: a selection of :data:`_ASKED`, in its order.
+    """
+    if able is None:
+        return conn.execute(query.limit(wanted)).all()
+    query = query.where(
+        TABLE.c.kind.in_(able.kinds),
+        sa.or_(TABLE.c.driver.is_(None), TABLE.c.driver.in_(able.drivers)))
+    # What is in the options no database can be asked in the same words.
+    found, seen, page = [], 0, 2 * wanted
+    while True:
+        rows_ = conn.execute(query.offset(seen).limit(page)).all()
+        found += filter(able.can_do, rows_)
+        if len(found) >= wanted or len(rows_) < page:
+            return found[:wanted]
+        seen, page = seen + page, 500
+
+
+def _queued(conn, able):
     queued = TABLE.c.status == str(_Status.QUEUED)
     running = dict(conn.execute(
         sa.select(TABLE.c.project_id, sa.func.count())
@@ -81,14 +110,12 @@ def _queued(conn):
         running.get(each[0], 0), each[1]))
     found = []
     for project_id, _oldest in waiting:
-        found += conn.execute(
-            sa.select(TABLE.c.id)
-            .where(queued, TABLE.c.project_id == project_id,
-                   sa.or_(TABLE.c.not_before.is_(None),
-                          TABLE.c.not_before <= sqltime.utcnow()))
-            .order_by(TABLE.c.created_at, TABLE.c.id).limit(5)
-        ).scalars().all()
-        if len(found) >= 5:
+        found += _doable(conn, able, sa.select(*_ASKED).where(
+            queued, TABLE.c.project_id == project_id,
+            sa.or_(TABLE.c.not_before.is_(None),
+                   TABLE.c.not_before <= sqltime.utcnow()))
+            .order_by(TABLE.c.created_at, TABLE.c.id))
+        if len(found) >= _CANDIDATES:
             break
     return found
 
@@ -201,24 +228,37 @@ def cancel(conn, row):
     return untouched
 
 
-def next_event(conn):
+def next_event(conn, able=None):
     """When something will be there to claim without anyone saying so.
 
+    :param able: as for :func:`next_claimable`.
     :returns: float, seconds until the first lease runs out or the first
         delayed operation is due; None if there is nothing of the kind.
     """
-    soonest = conn.execute(sa.select(
-        sa.func.min(TABLE.c.lease_until), sqltime.utcnow()).where(
-            TABLE.c.status.in_([str(_Status.RUNNING),
-                                str(_Status.CANCELLING)]))).one()
-    delayed = conn.execute(sa.select(
-        sa.func.min(TABLE.c.not_before)).where(
-            TABLE.c.status == str(_Status.QUEUED),
-            TABLE.c.not_before.is_not(None))).scalar()
-    times = [each for each in (soonest[0], delayed) if each is not None]
+    leased = _doable(conn, able, sa.select(*_ASKED).where(
+        _LEASED, TABLE.c.lease_until.is_not(None))
+        .order_by(TABLE.c.lease_until, TABLE.c.id), 1)
+    delayed = _doable(conn, able, sa.select(*_ASKED).where(
+        TABLE.c.status == str(_Status.QUEUED),
+        TABLE.c.not_before.is_not(None))
+        .order_by(TABLE.c.not_before, TABLE.c.id), 1)
+    times = [*(each.lease_until for each in leased),
+             *(each.not_before for each in delayed)]
     if not times:
         return None
-    return max(0.0, (min(times) - soonest[1]).total_seconds())
+    now = conn.execute(sa.select(sqltime.utcnow())).scalar()
+    return max(0.0, (min(times) - now).total_seconds())
+
+
+def unfinished(conn):
+    """What is not over yet.
+
+    :returns: list of rows with ``kind``, ``driver`` and ``options``.
+    """
+    return conn.execute(sa.select(
+        TABLE.c.kind, TABLE.c.driver, TABLE.c.options).where(
+            TABLE.c.status.in_([str(each) for each in _Status
+                                if each not in states.OVER]))).all()
 
 
 def count_by_kind(conn):

@@ -7,6 +7,7 @@ alembic: it is a tenth of a process's memory.
 
 import os
 
+from oslo_log import log
 from oslo_utils import uuidutils
 import sqlalchemy as sa
 
@@ -15,8 +16,10 @@ from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup import exception
 
-#: The version that this release of the service needs: the newest of those in
-#: ``migrations/versions``.
+LOG = log.getLogger(__name__)
+
+#: The version that this release of the service needs at least: the newest of
+#: those in ``migrations/versions``. Versions are numbers of four digits.
 HEAD = '0003'
 
 _HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -47,12 +50,14 @@ def version(database):
 
 def sync(database, conf, to='head'):
     """Bring the database's schema to a version, and put in the rows that
-    the service can't do without.
+    the service can't do without. One that is newer than this release stays.
 
     :param to: str, a revision; the newest by default.
     """
     from alembic import command
 
+    if is_newer(version(database)):
+        return
     with database.engine.connect() as connection:
         command.upgrade(config(connection), to)
         connection.commit()
@@ -61,16 +66,29 @@ def sync(database, conf, to='head'):
                        conf.local_shares.default_share_type)
 
 
-def check(database):
-    """Make sure that the schema is the one that this release needs.
+def is_newer(found):
+    """Whether a database at this version has been brought there by a newer
+    release. This one can work with it: what a release needs is taken away
+    by the one after the next at the earliest.
 
-    :raises manila_backup.exception.ConfigurationError: it is not.
+    :param found: what :func:`version` said.
+    """
+    return found is not None and found > HEAD
+
+
+def check(database):
+    """Make sure that the schema has all that this release needs.
+
+    :raises manila_backup.exception.ConfigurationError: it has not.
     """
     found = version(database)
-    if found != HEAD:
+    if found is None or found < HEAD:
         raise exception.ConfigurationError(
             f'The database is at schema version {found or "none"} and must '
             f'be at {HEAD}: run "manila-backup-manage db sync".')
+    if is_newer(found):
+        LOG.info('The database is at schema version %s, of a newer release '
+                 'than this one, which needs %s', found, HEAD)
 
 
 def _default_share_type(conn, name):

@@ -37,6 +37,18 @@ def list_all(conn, up_within):
         TABLE.c.binary, TABLE.c.host, TABLE.c.id)).all()
 
 
+def living_rpc_versions(conn, topic, up_within):
+    """What messages the processes understand that listen to a topic and
+    were heard of lately.
+
+    :param up_within: float, seconds since the last beat that count as that.
+    :returns: set of str; None in it is of one that did not say.
+    """
+    return set(conn.execute(sa.select(TABLE.c.rpc_version).distinct().where(
+        TABLE.c.topic == topic,
+        TABLE.c.last_seen > sqltime.utc_in(-up_within))).scalars())
+
+
 def purge(conn, older_than):
     """Forget the processes not heard of for so many seconds.
 

@@ -20,6 +20,7 @@ from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
 from manila_backup import exception
+from manila_backup.operations import pin
 from manila_backup.operations import plugins
 from manila_backup.operations import rpc
 from manila_backup.operations import settings_admission
@@ -59,7 +60,8 @@ class Admission(share_admission.ShareAdmission,
             one that ``[DEFAULT] transport_url`` names.
         """
         return cls(conf, database,
-                   rpc.Caller(transport or rpc.get_transport(conf)),
+                   rpc.Caller(transport or rpc.get_transport(conf),
+                              pin.Pin(conf, database)),
                    plugins.drivers(conf))
 
     # -- create ----------------------------------------------------------
@@ -78,7 +80,8 @@ class Admission(share_admission.ShareAdmission,
         row = self._database.write(
             self._create_backup, context, ids, share_id, driver, options,
             dict(name=name, description=description))
-        self._caller.queued(context, ids[1])
+        self._caller.queued(context, ids[1], states.Kind.BACKUP_CREATE,
+                            driver)
         return row
 
     def _check_options(self, options):
@@ -165,19 +168,23 @@ class Admission(share_admission.ShareAdmission,
     def delete_backup(self, context, backup_id):
         """Have a backup deleted."""
         operation_id = uuidutils.generate_uuid()
-        self._database.write(self._delete_backup, context, operation_id,
-                             backup_id)
-        self._caller.queued(context, operation_id)
+        driver = self._database.write(self._delete_backup, context,
+                                      operation_id, backup_id)
+        self._caller.queued(context, operation_id,
+                            states.Kind.BACKUP_DELETE, driver)
 
     def _delete_backup(self, conn, context, operation_id, backup_id):
-        if db_operations.get(conn, operation_id):
-            return
+        """:returns: str, the backup's driver."""
+        done = db_operations.get(conn, operation_id)
+        if done:
+            return done.driver
         backup = self._get_backup(conn, context, backup_id)
         self._claim_backup(conn, backup, states.Backup.DELETING)
         share = db_shares.get(conn, backup.share_id)
         self._queue(conn, context, operation_id,
                     states.Kind.BACKUP_DELETE, share, backup_id=backup_id,
                     driver=backup.backup_type)
+        return backup.backup_type
 
     # -- restore ---------------------------------------------------------
 
@@ -192,7 +199,9 @@ class Admission(share_admission.ShareAdmission,
         found = self._database.write(self._restore_backup, context,
                                      operation_id, backup_id,
                                      target_share_id)
-        self._caller.queued(context, operation_id)
+        self._caller.queued(context, operation_id,
+                            states.Kind.BACKUP_RESTORE,
+                            found[0].backup_type)
         return found
 
     def _restore_backup(self, conn, context, operation_id, backup_id,

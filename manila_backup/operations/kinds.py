@@ -32,6 +32,10 @@ class Kind(abc.ABC):
     #: Whether it moves data, so that a copier must do it.
     copies = True
 
+    #: What may stand in the operation's ``options``, beside the options that
+    #: callers may give to its driver.
+    options = frozenset()
+
     #: The progress that callers were shown before this attempt, 0 to 99.
     progress = 0
 
@@ -164,6 +168,8 @@ class BackupCreate(BackupKind):
 
 
 class BackupRestore(BackupKind):
+
+    options = frozenset(('source_share_id',))
 
     @property
     def progress(self):
@@ -324,6 +330,42 @@ KINDS = {
     states.Kind.SNAPSHOT_CREATE: SnapshotCreate,
     states.Kind.SNAPSHOT_DELETE: SnapshotDelete,
 }
+
+
+class Abilities:
+    """Which operations a worker knows how to do. One of another release or
+    configuration may know others, and gets to do those.
+
+    :param drivers: dict of name to backup driver.
+    :ivar kinds: list of str.
+    :ivar drivers: list of str, their names.
+    """
+
+    def __init__(self, drivers):
+        self.kinds = [str(kind) for kind in KINDS]
+        self.drivers = list(drivers)
+        self._options = {name: frozenset(driver.OPTIONS)
+                         for name, driver in drivers.items()}
+
+    def may_do(self, kind, driver):
+        """Whether to look at an operation that so much is known of.
+
+        :param kind: str, or None where that is not known.
+        :param driver: str, or None where it has none or that is not known.
+        """
+        return ((kind is None or kind in self.kinds)
+                and (driver is None or driver in self.drivers))
+
+    def can_do(self, row):
+        """Whether nothing in an operation's row is unknown here.
+
+        :param row: has ``kind``, ``driver`` and ``options``.
+        """
+        if row.kind not in self.kinds or not self.may_do(row.kind,
+                                                         row.driver):
+            return False
+        return (set(row.options or ()) <= KINDS[row.kind].options
+                | self._options.get(row.driver, frozenset()))
 
 
 def problems(report):

@@ -24,7 +24,23 @@ from manila_backup.operations import outbox  # noqa: E402
 LOG = log.getLogger(__name__)
 
 TOPIC = 'manila-backup-worker'
-VERSION = '1.0'
+
+#: What this release's workers understand. A form of a message that is new
+#: raises the second number, one that is taken away the first.
+#:
+#: 1.0: the first.
+#: 1.1: ``operation_queued`` says of which kind and driver the operation is,
+#:      so that only those look who can do it.
+VERSION = '1.1'
+FIRST_VERSION = '1.0'
+
+#: The forms of each message, the newest first: the version of the workers
+#: that understand it, and its arguments.
+FORMS = {
+    'operation_queued': (('1.1', ('operation_id', 'kind', 'driver')),
+                         ('1.0', ('operation_id',))),
+    'operation_cancelled': (('1.0', ('operation_id',)),),
+}
 
 
 def get_transport(conf):
@@ -43,42 +59,61 @@ def get_transport(conf):
 
 
 class Caller:
-    """The API's side.
+    """Who sends wake-up calls.
 
-    Casts are sent by a thread of their own: the request's transaction is
+    They are sent by a thread of its own: the request's transaction is
     committed already.
 
     :param transport: an oslo.messaging transport.
+    :param pin: a :class:`manila_backup.operations.pin.Pin`.
     """
 
-    def __init__(self, transport):
+    def __init__(self, transport, pin):
         self._client = messaging.get_rpc_client(
-            transport, messaging.Target(topic=TOPIC, version=VERSION)
+            transport, messaging.Target(topic=TOPIC)
         ).prepare(fanout=True, retry=1)
+        self._pin = pin
         self._outbox = outbox.Outbox('cast')
 
-    def queued(self, context, operation_id):
-        """An operation waits to be claimed."""
+    def queued(self, context, operation_id, kind=None, driver=None):
+        """An operation waits to be claimed.
+
+        :param kind: str, its kind, if that is at hand.
+        :param driver: str, its backup driver, if it has one.
+        """
         LOG.info('Operation %s: queued', operation_id,
                  operation_id=operation_id)
-        self._cast(context, 'operation_queued', operation_id)
+        self._later(context, 'operation_queued', operation_id=operation_id,
+                    kind=kind and str(kind), driver=driver)
 
     def cancelled(self, context, operation_id):
         """An operation that a worker has, or had, was called off."""
         LOG.info('Operation %s: to be called off', operation_id,
                  operation_id=operation_id)
-        self._cast(context, 'operation_cancelled', operation_id)
+        self._later(context, 'operation_cancelled',
+                    operation_id=operation_id)
 
     def close(self):
         """Send what is waiting, then end the thread."""
         self._outbox.close()
 
-    def _cast(self, context, method, operation_id):
+    def _later(self, context, method, **args):
         # If it is lost, nothing else is: the operation stands in the
         # database, and a worker will find it by itself.
         self._outbox.send(
-            f'wake-up call for operation {operation_id}', self._client.cast,
-            context.to_dict(), method, operation_id=operation_id)
+            f'wake-up call for operation {args["operation_id"]}', self._cast,
+            context.to_dict(), method, args)
+
+    def _cast(self, context, method, args):
+        cap = self._pin.version()
+        for version, names in FORMS[method]:
+            client = self._client.prepare(version=version, version_cap=cap)
+            if client.can_send_version():
+                client.cast(context, method,
+                            **{name: args[name] for name in names})
+                return
+        LOG.debug('Operation %s: the workers, of version %s, have no %s',
+                  args['operation_id'], cap, method)
 
 
 class _Endpoint:
@@ -87,8 +122,10 @@ class _Endpoint:
     def __init__(self, worker):
         self._worker = worker
 
-    def operation_queued(self, context, operation_id):
-        self._worker.wake()
+    def operation_queued(self, context, operation_id, kind=None,
+                         driver=None):
+        if self._worker.able.may_do(kind, driver):
+            self._worker.wake()
 
     def operation_cancelled(self, context, operation_id):
         self._worker.look_after(operation_id)
@@ -97,8 +134,9 @@ class _Endpoint:
 def get_server(transport, worker, server):
     """The worker's side: an oslo.messaging server, not started.
 
-    :param worker: has ``wake()`` and ``look_after(operation_id)``; both
-        return at once.
+    :param worker: has ``wake()`` and ``look_after(operation_id)``, which
+        return at once, and ``able``, a
+        :class:`manila_backup.operations.kinds.Abilities`.
     :param server: str, the worker's identity on the bus.
     """
     return messaging.get_rpc_server(

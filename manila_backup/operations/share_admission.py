@@ -73,7 +73,7 @@ class ShareAdmission:
                                        values, kind, status, taken)
         except db_exc.DBDuplicateEntry as exc:
             raise taken from exc
-        self._caller.queued(context, ids[1])
+        self._caller.queued(context, ids[1], kind)
         return row
 
     def _insert_share(self, conn, context, ids, values, kind, status, taken):
@@ -111,7 +111,8 @@ class ShareAdmission:
         operation_id = uuidutils.generate_uuid()
         self._database.write(self._delete_share, context, operation_id,
                              share_id, force)
-        self._caller.queued(context, operation_id)
+        self._caller.queued(context, operation_id,
+                            states.Kind.SHARE_DELETE)
 
     def _delete_share(self, conn, context, operation_id, share_id, force):
         if db_operations.get(conn, operation_id):

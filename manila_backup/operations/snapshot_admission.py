@@ -29,7 +29,8 @@ class SnapshotAdmission:
         row = self._database.write(
             self._create_snapshot, context, ids, share_id,
             dict(name=name, description=description))
-        self._caller.queued(context, ids[1])
+        self._caller.queued(context, ids[1],
+                            states.Kind.SNAPSHOT_CREATE)
         return row
 
     def _create_snapshot(self, conn, context, ids, share_id, values):
@@ -82,7 +83,8 @@ class SnapshotAdmission:
         operation_id = uuidutils.generate_uuid()
         self._database.write(self._delete_snapshot, context, operation_id,
                              snapshot_id, force)
-        self._caller.queued(context, operation_id)
+        self._caller.queued(context, operation_id,
+                            states.Kind.SNAPSHOT_DELETE)
 
     def _delete_snapshot(self, conn, context, operation_id, snapshot_id,
                          force):

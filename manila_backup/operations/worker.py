@@ -14,6 +14,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import services as db_services
 from manila_backup.drivers import base
 from manila_backup import exception
+from manila_backup.operations import kinds
 from manila_backup.operations import metrics
 from manila_backup.operations import notifications
 from manila_backup.operations import plugins
@@ -43,6 +44,7 @@ class Worker:
         self.host = conf.host
         self.identity = f'{conf.host}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
         self.drivers = plugins.drivers(conf)
+        self.able = kinds.Abilities(self.drivers)
         self.source = plugins.share_source(conf)
         self._server = rpc.get_server(transport, self, self.identity)
         self.notifier = notifications.Notifier(conf)
@@ -149,7 +151,8 @@ class Worker:
                 try:
                     if self._claim_one():
                         continue
-                    due = self.database.read(db_operations.next_event)
+                    due = self.database.read(db_operations.next_event,
+                                             self.able)
                     if due is not None:
                         pause = min(pause, max(due, 0.1))
                 except Exception:
@@ -160,7 +163,8 @@ class Worker:
 
     def _claim_one(self):
         """Claim one operation and start it; False if there is none."""
-        for operation_id in self.database.read(db_operations.next_claimable):
+        for operation_id in self.database.read(db_operations.next_claimable,
+                                               self.able):
             runner = run.Run.claim(self, operation_id)
             if runner:
                 with self._changed:

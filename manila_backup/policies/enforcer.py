@@ -5,6 +5,7 @@
 import logging
 import operator
 import os
+import re
 import threading
 import time
 
@@ -57,7 +58,7 @@ class Enforcer:
         self._searched = None
         self._stamp = self._look()
         try:
-            self._rules = _Rules(self._load())
+            self._rules = _Rules(_load(self._conf))
         except Exception as exc:
             raise exception.ConfigurationError(
                 f'The policy file can\'t be used: {exc}') from exc
@@ -80,22 +81,13 @@ class Enforcer:
             if stamp == self._stamp:
                 return
             try:
-                self._rules = _Rules(self._load())
+                self._rules = _Rules(_load(self._conf))
                 LOG.info('The policy file has changed: its rules are in '
                          'force.')
             except Exception:
                 LOG.exception('The policy file has changed and can\'t be '
                               'used. The rules from before stay in force.')
             self._stamp = stamp
-
-    def _load(self):
-        rules = policy.Enforcer(self._conf)
-        rules.suppress_deprecation_warnings = True
-        rules.register_defaults(policies.list_rules())
-        rules.load_rules(force_reload=True)
-        # From here on it is never changed again.
-        rules.use_conf = False
-        return rules
 
     def _look(self):
         """What the rules were made of, as something to compare."""
@@ -107,6 +99,43 @@ class Enforcer:
                 if path and path not in self._near)
         return (self._found,
                 *(_stamp(path) for path in self._near + self._found))
+
+
+def problems(conf):
+    """What in the policy file does not do what it seems to.
+
+    :returns: list of str, sentences.
+    :raises manila_backup.exception.ConfigurationError: as for
+        :class:`Enforcer`.
+    """
+    try:
+        rules = _load(conf)
+    except Exception as exc:
+        raise exception.ConfigurationError(
+            f'The policy file can\'t be used: {exc}') from exc
+    found = []
+    if not rules.check_rules():
+        found.append('A rule refers to one that does not exist, or to '
+                     'itself.')
+    # A rule may have been made up for others of the file to refer to.
+    unknown = sorted(
+        name for name in set(rules.file_rules) - set(rules.registered_rules)
+        if not any(f'rule:{name}' in re.findall(r'rule:[^\s()]+', str(check))
+                   for check in rules.rules.values()))
+    if unknown:
+        found.append(f'This release has no rules called '
+                     f'{", ".join(unknown)}: they have no effect.')
+    return found
+
+
+def _load(conf):
+    rules = policy.Enforcer(conf)
+    rules.suppress_deprecation_warnings = True
+    rules.register_defaults(policies.list_rules())
+    rules.load_rules(force_reload=True)
+    # From here on it is never changed again.
+    rules.use_conf = False
+    return rules
 
 
 def _folders(conf):

@@ -14,15 +14,17 @@ class TestCase(testtools.TestCase):
 
     :cvar server: the database server, for subclasses to say.
     :cvar options: configuration that differs from the fixture's.
+    :cvar cloud_class: the fixture's class.
     """
 
     server = 'mysql'
     options = {}
+    cloud_class = cloud.Cloud
 
     def setUp(self):
         super().setUp()
         self.cloud = self.useFixture(
-            cloud.Cloud(self.server, **self.options))
+            self.cloud_class(self.server, **self.options))
 
     def fill(self, path, files, size, seed=0):
         """Fill a directory with files of random content.

@@ -99,19 +99,28 @@ class Schema(fixtures.Fixture):
         engine.dispose()
 
 
+def argv(command, release=None):
+    """What to run for a command of the service, as a list."""
+    return (release.argv(command) if release
+            else [os.path.join(BIN, command)])
+
+
 class Process:
     """A command of the service, running.
 
     :param log: str, the file that its output goes to.
+    :param release: a :class:`tests.functional.previous.Release` whose
+        command it is, or None: this one's.
     """
 
-    def __init__(self, command, args, log):
+    def __init__(self, command, args, log, release=None):
         self.command = command
         self.log = log
         with open(log, 'ab') as output:
             self._process = subprocess.Popen(
-                [os.path.join(BIN, command), *args], stdout=output,
-                stderr=output, stdin=subprocess.DEVNULL)
+                [*argv(command, release), *args], stdout=output,
+                stderr=output, stdin=subprocess.DEVNULL,
+                **(release.surroundings if release else {}))
         self.pid = self._process.pid
 
     def kill(self):
@@ -164,6 +173,8 @@ class Cloud(fixtures.Fixture):
 
     :param server: 'mysql' or 'postgresql'.
     :param options: configuration, GROUP__OPTION=value (or OPTION=value).
+    :ivar release: what to start from now on: None for this release, or a
+        :class:`tests.functional.previous.Release`.
     :ivar tolerate: a regular expression of errors in the logs that the
         test provokes; any other fails it.
     """
@@ -172,6 +183,7 @@ class Cloud(fixtures.Fixture):
         self._server = server
         self._options = options
         self.processes = []
+        self.release = None
         self.tolerate = None
 
     def _setUp(self):
@@ -229,9 +241,10 @@ class Cloud(fixtures.Fixture):
         :returns: str, what it printed.
         """
         done = subprocess.run(
-            [os.path.join(BIN, 'manila-backup-manage'),
+            [*argv('manila-backup-manage', self.release),
              '--config-file', self.config, *args],
-            capture_output=True, text=True)
+            capture_output=True, text=True,
+            **(self.release.surroundings if self.release else {}))
         if done.returncode:
             raise AssertionError(f'manage {args}: {done.stderr}')
         return done.stdout
@@ -294,7 +307,7 @@ class Cloud(fixtures.Fixture):
 
     def _start(self, command, args):
         log = os.path.join(self.root, f'{command}-{len(self.processes)}.log')
-        process = Process(command, args, log)
+        process = Process(command, args, log, self.release)
         self.processes.append(process)
         return process
 

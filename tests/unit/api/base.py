@@ -19,6 +19,7 @@ from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import schema
 from manila_backup.operations import admission
+from manila_backup.operations import pin
 from manila_backup.operations import rpc
 from manila_backup import states
 from tests.unit.api import described
@@ -87,7 +88,8 @@ class Api(fixtures.Fixture):
         transport = rpc.get_transport(conf)
         self.addCleanup(transport.cleanup)
         self.admission = admission.Admission(
-            conf, self.database, rpc.Caller(transport),
+            conf, self.database,
+            rpc.Caller(transport, pin.Pin(conf, self.database)),
             {'posix': Driver(), 'picky': PickyDriver()})
         self.addCleanup(self.admission.close)
         self.app = app.build(conf, self.database, self.admission)

@@ -25,7 +25,7 @@ class Bus:
     def __init__(self):
         self.calls = []
 
-    def queued(self, context_, operation_id):
+    def queued(self, context_, operation_id, kind=None, driver=None):
         self.calls.append(('queued', operation_id))
 
     def cancelled(self, context_, operation_id):

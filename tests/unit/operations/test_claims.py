@@ -4,6 +4,7 @@ from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import sqltime
+from manila_backup.operations import kinds
 from manila_backup import states
 from tests.unit.operations import base
 
@@ -85,6 +86,47 @@ class Claims(base.TestCase):
         third = self.claim()
         self.assertEqual((3, 1, 'why'),
                          (third.attempt, third.failures, third.error))
+
+    def test_what_is_not_known_is_left_and_keeps_nothing_waiting(self):
+        able = kinds.Abilities({'posix': base.Driver()})
+        unknown = [self.queue(driver='posix', **values) for values in [
+            dict(options={'tape': 'x'})] * 30]
+        unknown += [self.queue(driver='tape') for _ in range(10)]
+        self.queue(not_before=sqltime.utc_in(-1), driver='tape')
+        self.queue(not_before=sqltime.utc_in(-1), options={'tape': 'x'})
+        known = [self.queue(driver='posix', options={'speed': 'slow'}),
+                 self.queue(driver='posix')]
+        # Workers have died of both: neither has anybody look all the time.
+        for id_, options in (('op1', {'tape': 'x'}), ('op40', {})):
+            self.database.write(rows.update, models.operations, id_, {
+                'status': 'running', 'options': options,
+                'lease_until': sqltime.utc_in(-100)})
+
+        self.assertEqual(known, self.database.read(
+            db_operations.next_claimable, able))
+        self.assertIsNone(self.database.read(db_operations.next_event, able))
+        self.assertEqual(['op40', 'op1'], sorted(self.database.read(
+            db_operations.next_claimable), reverse=True))
+        # Whoever knows it gets it, as soon as it comes.
+        newer = kinds.Abilities({'tape': base.Driver()})
+        self.assertEqual(['op40'], self.database.read(
+            db_operations.next_claimable, newer))
+        self.assertEqual(0, self.database.read(db_operations.next_event,
+                                               newer))
+        self.assertEqual('op40', self.database.write(
+            db_operations.claim, 'op40', 'w', 30).id)
+        self.assertEqual(unknown[30:35], self.database.read(
+            db_operations.next_claimable, newer))
+
+    def test_kinds_of_another_release_are_left(self):
+        able = kinds.Abilities({'posix': base.Driver()})
+        id_ = self.queue()
+        self.assertEqual([id_], self.database.read(
+            db_operations.next_claimable, able))
+        self.database.write(rows.update, models.operations, id_,
+                            {'kind': 'backup_praise'})
+        self.assertEqual([], self.database.read(
+            db_operations.next_claimable, able))
 
     def test_called_off_while_its_worker_is_gone(self):
         id_ = self.queue(share_id='s1')

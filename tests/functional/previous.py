@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The release before this one, out of git, to run it beside this one."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import fixtures
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+
+#: The commit to take where no release is tagged.
+NAMED = os.path.join(HERE, 'previous-release')
+
+
+class NotFound(Exception):
+    """There is no previous release to be had."""
+
+
+def git(*args):
+    """What git says, as bytes.
+
+    :raises NotFound: it fails.
+    """
+    try:
+        return subprocess.run(['git', '-C', TOP, *args], check=True,
+                              capture_output=True).stdout
+    except (OSError, subprocess.CalledProcessError) as exc:
+        said = getattr(exc, 'stderr', b'') or str(exc).encode()
+        raise NotFound(
+            f'The code of the previous release can\'t be had from git, which '
+            f'these tests need; with a shallow clone, "git fetch '
+            f'--unshallow --tags" gets it. git {" ".join(args)}: '
+            f'{said.decode(errors="replace").strip()}') from exc
+
+
+def commit():
+    """The commit of the previous release: the newest tag of a release that
+    comes before HEAD, or else the one that a file names.
+
+    :raises NotFound: see :func:`git`.
+    """
+    tags = git('tag', '--merged', 'HEAD', '--no-contains', 'HEAD',
+               '--sort=-creatordate').decode().split()
+    releases = [tag for tag in tags if re.match(r'v?\d', tag)]
+    if releases:
+        return releases[0]
+    with open(NAMED) as file:
+        return file.read().strip()
+
+
+class Release(fixtures.Fixture):
+    """Its code in a directory, to be run with the libraries that this
+    release is tested with.
+
+    :ivar commit: str.
+    :ivar path: str, the directory.
+    :ivar surroundings: dict, what of a process makes it run this code.
+    """
+
+    def _setUp(self):
+        self.commit = commit()
+        self.path = self.useFixture(fixtures.TempDir()).path
+        archive = os.path.join(self.path, 'archive.tar')
+        git('archive', '--output', archive, '--prefix', 'manila_backup/',
+            f'{self.commit}:manila_backup')
+        shutil.unpack_archive(archive, self.path)
+        # The directory goes before what is installed for testing.
+        self.surroundings = {
+            'cwd': self.path, 'env': dict(os.environ, PYTHONPATH=self.path)}
+        said = subprocess.run(
+            [sys.executable, '-c', 'import manila_backup as found; '
+             'print(found.__file__)'], capture_output=True, text=True,
+            check=True, **self.surroundings).stdout
+        if not said.startswith(self.path):
+            raise NotFound(f'Not the code of {self.commit} is run, but '
+                           f'{said}')
+
+    @staticmethod
+    def argv(command):
+        """What to run for a command of this release, as a list."""
+        module = command.removeprefix('manila-backup-')
+        return [sys.executable, '-c',
+                f'import sys; sys.argv[0] = {command!r}; '
+                f'from manila_backup.cmd import {module}; {module}.main()']

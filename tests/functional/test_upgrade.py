@@ -1,0 +1,440 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rolling upgrade: processes of the previous release and of this one, on
+one database, one bus and one repository."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+
+import sqlalchemy as sa
+
+from manila_backup import conf as config
+from manila_backup.db import models
+from manila_backup.operations import rpc
+from tests.functional import base
+from tests.functional import cloud
+from tests.functional import previous
+from tests.functional import test_commands
+from tests.functional import test_dying_workers
+
+messaging = rpc.messaging
+
+#: What an old worker says of messages that it does not know: those of this
+#: release's APIs in tests that run beside this one reach it too.
+UNKNOWN_MESSAGE = r'ERROR oslo_messaging\.rpc\.server '
+
+
+class Cloud(cloud.Cloud):
+    """At first all of the previous release: the schema, and what is started.
+    """
+
+    def _setUp(self):
+        self.release = self.old = self.useFixture(previous.Release())
+        super()._setUp()
+        self.tolerate = f'{UNKNOWN_MESSAGE}|{cloud.NO_WORKER}'
+
+    def _sync(self):
+        self.manage('db', 'sync')
+
+    def expand(self):
+        """Bring the schema to this release's version, and start processes
+        of this release from now on.
+
+        What is of the previous release runs already: it may refuse to start
+        on another schema than its own, as the first ones did.
+        """
+        self.release = None
+        super()._sync()
+
+    def configure(self, name, text):
+        """A further file of configuration; its path."""
+        path = os.path.join(self.root, name)
+        with open(path, 'w') as file:
+            file.write(text)
+        return path
+
+
+class Heard:
+    """What the API tells the workers, heard on the bus.
+
+    :ivar queued: dict of an operation's id to what else was said of it.
+    """
+
+    target = messaging.Target(version='1.99')
+
+    def __init__(self, conf):
+        self.queued = {}
+        self._transport = rpc.get_transport(conf)
+        self._server = messaging.get_rpc_server(
+            self._transport,
+            messaging.Target(topic=rpc.TOPIC, server=uuid.uuid4().hex),
+            [self], executor='threading')
+        self._server.start()
+
+    def operation_queued(self, context, operation_id, **more):
+        self.queued[operation_id] = more
+
+    def operation_cancelled(self, context, operation_id):
+        pass
+
+    def close(self):
+        self._server.stop()
+        self._server.wait()
+        self._transport.cleanup()
+
+
+class MixedTestCase(base.TestCase):
+
+    cloud_class = Cloud
+    options = {'backup__scan_interval': 1, 'report_interval': 0.2,
+               'service_down_time': 3}
+
+    def hear(self):
+        """Listen to the bus."""
+        heard = Heard(config.load(['--config-file', self.cloud.config],
+                                  'test'))
+        self.addCleanup(heard.close)
+        return heard
+
+    def backed_up(self, share):
+        """A new backup of a share, made."""
+        backup = self.cloud.create_backup(share['id'])
+        return self.cloud.wait_backup(backup['id'], 'available')
+
+    def restore(self, backup, share):
+        """Restore a backup to the share it was made of."""
+        self.cloud.ask(202, 'POST', f'/share-backups/{backup["id"]}/action',
+                       {'restore': None})
+        self.cloud.wait_share(share['id'], 'available')
+        self.assertEqual(
+            ('available', '100'),
+            tuple(self.cloud.show_backup(backup['id'])[name]
+                  for name in ('status', 'restore_progress')))
+
+    def delete(self, backup):
+        """Delete a backup."""
+        path = self.cloud.backup_path(backup)
+        self.assertTrue(os.path.exists(path))
+        self.cloud.ask(202, 'DELETE', f'/share-backups/{backup["id"]}')
+        self.cloud.wait_backup(backup['id'], None)
+        self.assertFalse(os.path.exists(path))
+
+    def damage(self, path):
+        """Change what is in a share."""
+        shutil.rmtree(os.path.join(path, 'd3'))
+        with open(os.path.join(path, 'd5', 'f5'), 'ab') as file:
+            file.write(b'damage')
+
+    def life(self):
+        """Create, restore and delete, share and backup."""
+        share = self.cloud.create_share()
+        path = self.cloud.share_path(share['id'])
+        made = self.fill(path, 100, 3000)
+        backup = self.backed_up(share)
+        self.assertEqual(made, self.content(self.cloud.backup_path(backup)))
+        self.damage(path)
+        self.restore(backup, share)
+        self.assertEqual(made, self.content(path))
+        self.delete(backup)
+        self.cloud.ask(202, 'DELETE', f'/shares/{share["id"]}')
+        self.cloud.wait_share(share['id'], None)
+
+    def done_by(self, backup, kind='create'):
+        """The pid of the worker that an operation was last claimed by."""
+        (worker,), = self.cloud.rows(
+            'SELECT worker FROM operations WHERE backup_id = :id AND '
+            'kind = :kind', id=backup['id'], kind=kind)
+        return int(worker.split(':')[1])
+
+    def versions(self):
+        """The versions of messages that the workers say they understand."""
+        return {version for version, in self.cloud.rows(
+            'SELECT DISTINCT rpc_version FROM services')}
+
+
+class OldApi(MixedTestCase):
+    """The workers are replaced first."""
+
+    def test_new_worker(self):
+        old = self.cloud.start()
+        share = self.cloud.create_share()
+        path = self.cloud.share_path(share['id'])
+        made = self.fill(path, 100, 3000)
+        first = self.backed_up(share)
+        self.assertEqual(old.pid, self.done_by(first))
+
+        self.cloud.expand()
+        new = self.cloud.start_worker()
+        self.assertEqual(0, old.stop())
+        self.assertEqual({rpc.VERSION}, self.versions())
+        self.life()
+        # What the old one made is sound, is restored, and is built upon.
+        self.assertIn('sound', self.cloud.manage('repository', 'verify',
+                                                 '--all'))
+        self.damage(path)
+        self.restore(first, share)
+        self.assertEqual(made, self.content(path))
+        self.assertEqual(new.pid, self.done_by(first, 'restore'))
+        second = self.backed_up(share)
+        self.assertTrue(os.path.samefile(*(
+            os.path.join(self.cloud.backup_path(each), 'd7', 'f7')
+            for each in (first, second))))
+        self.delete(first)
+        self.assertEqual(made, self.content(self.cloud.backup_path(second)))
+
+
+class OldWorker(MixedTestCase):
+    """The API is replaced first."""
+
+    server = 'postgresql'
+
+    def test_new_api(self):
+        old = self.cloud._start_worker()
+        self.cloud._wait_worker(old)
+        self.cloud.expand()
+        self.assertNotEqual({rpc.VERSION}, self.versions())
+        heard = self.hear()
+        api = self.cloud.start_api()
+        self.life()
+        self.assertIn('Messages to the workers are of version 1.0 at most',
+                      api.said())
+        # Nothing that the old one does not know.
+        ours = {id_ for id_, in self.cloud.rows('SELECT id FROM operations')}
+        cloud.eventually('the messages', lambda: ours <= set(heard.queued))
+        self.assertEqual([{}] * len(ours),
+                         [heard.queued[each] for each in ours])
+        self._go_back(old)
+
+    def _go_back(self, old):
+        """What a new worker has made is no riddle to an old one."""
+        share = self.cloud.create_share()
+        path = self.cloud.share_path(share['id'])
+        made = self.fill(path, 100, 3000)
+        new = self.cloud.start_worker()
+        while True:
+            backup = self.backed_up(share)
+            if self.done_by(backup) == new.pid:
+                break
+        self.assertEqual(0, new.stop())
+        self.damage(path)
+        self.restore(backup, share)
+        self.assertEqual(made, self.content(path))
+        self.assertEqual(old.pid, self.done_by(backup, 'restore'))
+        self.delete(backup)
+
+
+class Pinned(MixedTestCase):
+    """Both kinds of worker, and what the API says to them."""
+
+    def test_until_the_last_old_worker_is_gone(self):
+        old = self.cloud._start_worker()
+        self.cloud._wait_worker(old)
+        self.cloud.expand()
+        self.cloud.start_worker()
+        heard = self.hear()
+        self.cloud.start_api()
+        pinned = cloud.free_port()
+        self.cloud.start_api(pinned, self.cloud.configure(
+            'pinned.conf', '[upgrade_levels]\nworker = 1.0\n'))
+
+        self.assertEqual({}, self._said(heard, self.cloud.port))
+        self.assertEqual({}, self._said(heard, pinned))
+        self.assertEqual(0, old.stop())
+        whole = {'kind': 'share_create', 'driver': None}
+        cloud.eventually('the API to notice', lambda: whole == self._said(
+            heard, self.cloud.port))
+        # That one has to be told.
+        self.assertEqual({}, self._said(heard, pinned))
+
+    def _said(self, heard, port):
+        """What is said of a new operation of an API."""
+        share = self.cloud.ask(200, 'POST', '/shares', {'share': {
+            'share_proto': 'NFS', 'size': 1}}, port=port)['share']
+        self.cloud.wait_share(share['id'], 'available')
+        (id_,), = self.cloud.rows(
+            'SELECT id FROM operations WHERE share_id = :id', id=share['id'])
+        cloud.eventually('the message', lambda: id_ in heard.queued)
+        return heard.queued[id_]
+
+    def test_messages_that_no_worker_knows(self):
+        workers = [self.cloud.start()]
+        self.cloud.expand()
+        workers.append(self.cloud.start_worker())
+        conf = config.load(['--config-file', self.cloud.config], 'test')
+        transport = rpc.get_transport(conf)
+        self.addCleanup(transport.cleanup)
+        for identity, in self.cloud.rows('SELECT identity FROM services'):
+            for version, method, args in (
+                    ('1.98', 'operation_queued', {'operation_id': 'x'}),
+                    ('2.0', 'operation_queued', {'operation_id': 'x'}),
+                    ('1.0', 'operation_queued', {'what': 'else'}),
+                    ('1.0', 'operation_cancelled', {}),
+                    ('1.0', 'operation_praised', {'operation_id': 'x'})):
+                messaging.get_rpc_client(transport, messaging.Target(
+                    topic=rpc.TOPIC, server=identity, version=version)
+                ).cast({}, method, **args)
+        cloud.eventually('all to be heard', lambda: all(
+            'praised' in said and said.count(
+                'Exception during message handling') >= 5
+            for said in (worker.said() for worker in workers)))
+        # With a pin that lets no message through, they have to look.
+        silent = cloud.free_port()
+        self.cloud.start_api(silent, self.cloud.configure(
+            'silent.conf', '[upgrade_levels]\nworker = 9.0\n'))
+        self._alone(workers[1], workers[0], silent)
+
+    def _alone(self, leaving, staying, port):
+        self.assertEqual(0, leaving.stop())
+        share = self.cloud.ask(200, 'POST', '/shares', {'share': {
+            'share_proto': 'NFS', 'size': 1}}, port=port)['share']
+        self.cloud.wait_share(share['id'], 'available')
+        self.assertTrue(staying.running())
+
+
+class HandedOver(test_dying_workers.DyingWorkersTestCase):
+    """A worker is replaced in the middle of its work."""
+
+    cloud_class = Cloud
+    FILES, SIZE = 3000, 20000
+    options = {**test_dying_workers.DyingWorkersTestCase.options,
+               'backup__scan_interval': 1, 'backup__shutdown_grace': 0}
+
+    def _stored(self, backup):
+        """The inodes of the files that an attempt has stored so far."""
+        top = os.path.dirname(os.path.dirname(self.cloud.backup_path(backup)))
+        partial = os.path.join(top, f'.partial.{backup["id"]}.1', 'data')
+        return {os.stat(os.path.join(folder, name)).st_ino
+                for folder, _, names in os.walk(partial) for name in names}
+
+    def test_new_worker_carries_on_with_what_the_old_one_copied(self):
+        share, made = self._big_share()
+        backup = self._caught_backup(share['id'])
+        stored = self._stored(backup)
+        self.assertNotEqual(set(), stored)
+        self.cloud.expand()
+        new = self.cloud.start_worker()
+        self.assertEqual(0, self.worker.stop())
+        backup = self.cloud.wait_backup(backup['id'], 'available')
+        (worker, attempt, failures), = self.cloud.rows(
+            'SELECT worker, attempt, failures FROM operations '
+            'WHERE backup_id = :id', id=backup['id'])
+        self.assertEqual((f'here:{new.pid}', 2, 0),
+                         (worker.rpartition(':')[0], attempt, failures))
+        copy = self.cloud.backup_path(backup)
+        self.assertEqual(made, self.content(copy))
+        taken = {os.stat(os.path.join(copy, name)).st_ino for name in made}
+        # But for those that were being written.
+        self.assertLess(len(stored - taken), len(stored) / 2)
+        cloud.eventually('no leftovers', lambda: not self._partial())
+
+
+class NextSchema(MixedTestCase):
+    """The schema of the release after this one, as far as the rules for
+    schemas let it go."""
+
+    def setUp(self):
+        super().setUp()
+        self.cloud.expand()
+        with self.cloud.engine.connect() as conn:
+            for table in models.Base.metadata.tables:
+                conn.exec_driver_sql(
+                    f'ALTER TABLE {table} ADD later_text VARCHAR(16)')
+                conn.exec_driver_sql(
+                    f'ALTER TABLE {table} ADD later_number INTEGER '
+                    f'DEFAULT 7 NOT NULL')
+            conn.exec_driver_sql(
+                'CREATE TABLE later_things (id INTEGER PRIMARY KEY)')
+            conn.exec_driver_sql(
+                "UPDATE alembic_version SET version_num = '9999'")
+
+    def test_this_release_starts_and_works_on_it(self):
+        worker = self.cloud.start()
+        self.life()
+        self.assertIn('schema version 9999, of a newer release',
+                      worker.said())
+        self.assertEqual('9999\n', self.cloud.manage('db', 'version'))
+        self.assertIn('stays there', self.cloud.manage('db', 'sync'))
+
+
+class NextSchemaPostgreSQL(NextSchema):
+
+    server = 'postgresql'
+
+
+class Columns(MixedTestCase):
+    """What the previous release's code reads and writes is still there, and
+    of the same type; it needs to write nothing else."""
+
+    READ = ('import json; from manila_backup.db import models; '
+            'print(json.dumps({name: {each.name: str(each.type) '
+            'for each in table.c} '
+            'for name, table in models.Base.metadata.tables.items()}))')
+
+    def test_of_the_previous_release(self):
+        old = json.loads(subprocess.run(
+            [sys.executable, '-c', self.READ], check=True,
+            capture_output=True, **self.cloud.old.surroundings).stdout)
+        before = self._columns()
+        self.cloud.expand()
+        after = self._columns()
+        self.assertTrue(old)
+        for table, columns in old.items():
+            for name in columns:
+                self.assertEqual(before[table][name], after[table][name])
+            self.assertEqual([], [
+                name for name, (_type, null, default) in after[table].items()
+                if name not in columns and not null and default is None])
+
+    def _columns(self):
+        """(type, whether it may be null, default) by table and column."""
+        found = sa.inspect(self.cloud.engine)
+        return {table: {each['name']: (str(each['type']), each['nullable'],
+                                       each['default'])
+                        for each in found.get_columns(table)}
+                for table in found.get_table_names()}
+
+
+class LeftForOthers(MixedTestCase):
+    """Operations that a worker does not know."""
+
+    def setUp(self):
+        super().setUp()
+        self.cloud.expand()
+
+    def _ask(self, number, **values):
+        """An operation as a newer API may have asked for it, before all
+        that this test asks for; its id."""
+        id_ = f'later-{number}'
+        with self.cloud.engine.connect() as conn:
+            conn.execute(sa.insert(models.operations).values(**{
+                'id': id_, 'kind': 'create', 'status': 'queued',
+                'live': True, 'project_id': 'p1', 'driver': 'posix',
+                'backup_id': id_, 'options': {},
+                'created_at': sa.text("'2020-01-01'"), **values}))
+        return id_
+
+    def test_wait_and_keep_nothing_waiting(self):
+        later = [self._ask(number, **values) for number, values in enumerate(
+            [dict(kind='backup_praise'), dict(driver='tape'),
+             dict(options={'tape_speed': 'fast'})] * 20)]
+        # One whose worker, a newer one, has died.
+        self._ask('dead', options={'tape_speed': 'slow'},
+                  status='running', worker='gone', attempt=1,
+                  lease_until=sa.text("'2020-01-01'"))
+        worker = self.cloud.start()
+        self.life()
+        self.assertEqual([(len(later), 'queued', 0), (1, 'running', 1)],
+                         self.cloud.rows(
+            'SELECT count(*), status, attempt FROM operations '
+            "WHERE id LIKE 'later-%%' GROUP BY status, attempt "
+            'ORDER BY attempt'))
+        self.assertNotIn('later-', worker.said())
+        status, said = test_commands.run(
+            'status', '--config-file', self.cloud.config, 'upgrade', 'check')
+        self.assertEqual(1, status, said)
+        for text in ('20 × backup_praise by posix', '20 × create by tape',
+                     '21 × create by posix'):
+            self.assertIn(text, ' '.join(said.split()))
