@@ -11,8 +11,9 @@ OPTS = [
         default=['posix'],
         help='Backup drivers that can be asked for, by their entry point '
              'names in the group manila_backup.drivers. The first is used '
-             'where a request names none. Must be the same for the API and '
-             'all workers.'),
+             'where a request names none. An API offers those it has, and '
+             'a worker takes the operations of those it has, so each needs '
+             'a worker somewhere.'),
     cfg.FloatOpt(
         'progress_interval',
         default=2.0, min=0.1,

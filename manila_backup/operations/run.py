@@ -41,7 +41,8 @@ class Run:
     """One attempt.
 
     :param worker: the worker: ``conf``, ``database``, ``drivers``,
-        ``source``, ``host``, ``identity``.
+        ``source``, ``host``, ``identity``, ``metrics``, ``notifier``,
+        ``caller``.
     :param operation: the operation's row as claimed.
     :param kind: a :class:`manila_backup.operations.kinds.Kind`.
     """
@@ -57,6 +58,7 @@ class Run:
         self._percent = kind.progress - 1
         self._counters = (0, 0, 0, 0)
         self._handing_over = False
+        self._context = None
         self._counted = worker.metrics.attempt(operation.kind)
         # A byte written to one end ends the wait at the other: cancelling
         # doesn't have to wait for the next tick.
@@ -101,7 +103,7 @@ class Run:
 
     def run(self):
         """Do it."""
-        context.OperationContext(self._operation)
+        self._context = context.OperationContext(self._operation)
         with self._poke, self._poked:
             try:
                 self._run()
@@ -142,6 +144,8 @@ class Run:
         except HandedOver:
             LOG.info('Operation %s: handed over', operation.id)
             self._end(self._release, 0.0, False, None)
+            self._worker.caller.queued(self._context, operation.id,
+                                       operation.kind, operation.driver)
             return
         except Exception as exc:
             if self._failed(exc):

@@ -17,6 +17,7 @@ from manila_backup import exception
 from manila_backup.operations import kinds
 from manila_backup.operations import metrics
 from manila_backup.operations import notifications
+from manila_backup.operations import pin
 from manila_backup.operations import plugins
 from manila_backup.operations import process
 from manila_backup.operations import rpc
@@ -46,6 +47,7 @@ class Worker:
         self.drivers = plugins.drivers(conf)
         self.able = kinds.Abilities(self.drivers)
         self.source = plugins.share_source(conf)
+        self.caller = rpc.Caller(transport, pin.Pin(conf, database))
         self._server = rpc.get_server(transport, self, self.identity)
         self.notifier = notifications.Notifier(conf)
         self.metrics = metrics.Worker(conf.backup.concurrent_operations)
@@ -109,6 +111,7 @@ class Worker:
         self._sweeper.stop()
         self._threads[0].join()
         self._pool.shutdown()
+        self.caller.close()
         self._server.stop()
         self._server.wait()
         self.notifier.close()

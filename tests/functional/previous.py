@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The release before this one, out of git, to run it beside this one."""
 
+import json
 import os
 import re
 import shutil
@@ -71,13 +72,20 @@ class Release(fixtures.Fixture):
         # The directory goes before what is installed for testing.
         self.surroundings = {
             'cwd': self.path, 'env': dict(os.environ, PYTHONPATH=self.path)}
-        said = subprocess.run(
-            [sys.executable, '-c', 'import manila_backup as found; '
-             'print(found.__file__)'], capture_output=True, text=True,
-            check=True, **self.surroundings).stdout
+        said = self.says('import manila_backup', 'manila_backup.__file__')
         if not said.startswith(self.path):
             raise NotFound(f'Not the code of {self.commit} is run, but '
                            f'{said}')
+
+    def says(self, statement, expression):
+        """What an expression in its code is; anything that JSON can hold.
+
+        :param statement: str, what to do before, such as an import.
+        """
+        return json.loads(subprocess.run(
+            [sys.executable, '-c', f'import json; {statement}; '
+             f'print(json.dumps({expression}))'],
+            stdout=subprocess.PIPE, check=True, **self.surroundings).stdout)
 
     @staticmethod
     def argv(command):

@@ -210,10 +210,13 @@ class EndedEarly(DyingWorkersTestCase):
 
     def test_worker_told_to_stop_hands_over_at_once(self):
         share, made = self._big_share()
-        leaving = self.cloud.start_worker(self._hasty())
+        leaving = self.cloud.start_worker(
+            self._with('[backup]\nshutdown_grace = 0\n'))
         self.worker.stop()
         backup = self._caught_backup(share['id'])
-        self.cloud.start_worker()
+        # Who would not look by itself for longer than the test lasts.
+        self.cloud.start_worker(
+            self._with('[backup]\nscan_interval = 600\n'))
         began = time.monotonic()
         self.assertEqual(0, leaving.stop())
         backup = self.cloud.wait_backup(backup['id'], 'available')
@@ -224,10 +227,11 @@ class EndedEarly(DyingWorkersTestCase):
             id=backup['id'])
         self.assertEqual(0, failures)
 
-    def _hasty(self):
-        path = os.path.join(self.cloud.root, 'hasty.conf')
+    def _with(self, text):
+        """A file of further configuration."""
+        path = os.path.join(self.cloud.root, f'{len(text)}.conf')
         with open(path, 'w') as file:
-            file.write('[backup]\nshutdown_grace = 0\n')
+            file.write(text)
         return path
 
     def test_called_off_in_the_middle(self):
