@@ -5,13 +5,14 @@
 #
 # make venv              .venv/ with the service and the command line clients
 # make unit              unit tests only: no server needed
+# make test-manila       the tests beside a real Manila
 # make tempest           manila-tempest-plugin's tests of share backups
 # make client-functional python-manilaclient's tests of share backups
 # make soak              the service under load while all around it dies;
 #                        MINUTES=10, SEED=n, DATABASE=mysql|postgresql
 # make fidelity          generated, large and hostile shares on ext4, xfs and
 #                        btrfs; EXAMPLES=300, SECONDS=60
-# make keystone          what the functional tests run as Keystone
+# make keystone, manila  what the tests run as Keystone and Manila
 # make lint              style and static checks
 # make docs, api-ref     the documentation as HTML
 # make api-samples       the API reference's samples, from a running service
@@ -40,7 +41,8 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 
 .PHONY: help venv demo test unit functional lint docs api-ref api-samples \
 	bench clean \
-	services keystone tempest client-functional soak fidelity
+	services keystone manila test-manila tempest client-functional soak \
+	fidelity
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -51,7 +53,7 @@ venv: $(VENV)/.stamp
 # itself is installed in place and needs no second installation.
 $(VENV)/.stamp: setup.cfg setup.py pyproject.toml requirements.txt \
 		tools/make-venv
-	tools/make-venv $(VENV) '.[mysql,postgresql,clients]' "$(PYTHON)"
+	tools/make-venv $(VENV) '.[mysql,postgresql,clients,manila]' "$(PYTHON)"
 	@touch $@
 
 $(TOOLS)/.stamp: tools/make-venv tools/requirements.txt
@@ -62,6 +64,12 @@ $(TOOLS)/.stamp: tools/make-venv tools/requirements.txt
 $(TOOLS)/keystone/.stamp: tools/make-venv tools/keystone-requirements.txt \
 		| $(TOOLS)/.stamp
 	tools/make-venv $(TOOLS)/keystone tools/keystone-requirements.txt \
+		"$(PYTHON)"
+	@touch $@
+
+$(TOOLS)/manila/.stamp: tools/make-venv tools/manila-requirements.txt \
+		| $(TOOLS)/.stamp
+	tools/make-venv $(TOOLS)/manila tools/manila-requirements.txt \
 		"$(PYTHON)"
 	@touch $@
 
@@ -78,6 +86,8 @@ services:
 
 keystone: $(TOOLS)/keystone/.stamp
 
+manila: $(TOOLS)/manila/.stamp
+
 test: $(TOOLS)/.stamp keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) unit functional
 
@@ -86,6 +96,9 @@ unit: $(TOOLS)/.stamp
 
 functional: $(TOOLS)/.stamp keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) functional
+
+test-manila: $(TOOLS)/.stamp keystone manila services
+	tools/run-tests $(TOOLS) $(RESULTS) manila
 
 tempest client-functional: keystone $(TOOLS)/suites/.stamp services
 	$(TOOLS)/bin/tox run -qq -e suites -- $@

@@ -57,6 +57,11 @@ class IllegalTransition(ManilaBackupError):
     """A bug: code asked for a state change that the tables don't allow."""
 
 
+class Unavailable(ManilaBackupError):
+    """What has to be asked before the request can be let in does not answer
+    right now."""
+
+
 class LeaseLost(ManilaBackupError):
     """This worker no longer owns the operation and must leave it alone."""
 

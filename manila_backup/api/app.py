@@ -86,6 +86,7 @@ class Dispatcher:
     def __init__(self, services, table):
         self._services = services
         self._table = table
+        self._newer = services.conf.shares.source != 'local'
         self._mapper = routes.Mapper(controller_scan=None, explicit=True)
         self._mapper.minimization = False
         for path in table:
@@ -97,7 +98,7 @@ class Dispatcher:
     def __call__(self, environ, start_response):
         headers = [microversions.VARY]
         try:
-            version = microversions.from_environ(environ)
+            version = microversions.from_environ(environ, self._newer)
             headers = microversions.headers(environ, version)
             code, body = self._dispatch(environ, version)
         except Exception as exc:

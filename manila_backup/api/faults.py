@@ -37,7 +37,8 @@ REASONS = {
     500: 'Internal Server Error', 503: 'Service Unavailable',
 }
 
-#: Seconds after which a caller may try again when the database is away.
+#: Seconds after which a caller may try again when the database, or what else
+#: is needed, is away.
 RETRY_AFTER = 5
 
 # The database is gone, has no connection to spare, or could not get its
@@ -103,6 +104,10 @@ def not_found(message='The resource could not be found.'):
     return Fault(404, message)
 
 
+def _away(message):
+    return Fault(503, message, {'Retry-After': str(RETRY_AFTER)})
+
+
 def from_exception(exc):
     """What to answer where ``exc`` was raised.
 
@@ -118,9 +123,10 @@ def from_exception(exc):
             return Fault(code, exc.message)
     if isinstance(exc, _AWAY):
         LOG.error('The database can\'t be reached or keep up: %s', exc)
-        return Fault(503, 'The service is not available right now. Try '
-                          'again later.',
-                     {'Retry-After': str(RETRY_AFTER)})
+        return _away('The service is not available right now. Try again '
+                     'later.')
+    if isinstance(exc, exception.Unavailable):
+        return _away(exc.message)
     if isinstance(exc, db_exc.DBDuplicateEntry):
         # Two requests made the same thing at the same time.
         LOG.info('Refused by a unique constraint: %s', exc)

@@ -28,6 +28,7 @@ is listed only where it changes something here.
 * 2.91 a restore may name another share
 """
 
+import math
 import re
 
 from manila_backup.api import faults
@@ -56,10 +57,13 @@ def to_string(version):
     return f'{version[0]}.{version[1]}'
 
 
-def from_environ(environ):
+def from_environ(environ, newer=False):
     """The version that a request asks for.
 
     :param environ: the WSGI environment.
+    :param newer: bool, whether there may be newer ones than :data:`MAX`.
+        Beside a Manila, clients take what it says there is, and what it
+        added since changes nothing here.
     :returns: (major, minor).
     :raises manila_backup.api.faults.Fault: 400 where a header makes no
         sense or two contradict each other, 406 where there is no such
@@ -75,7 +79,8 @@ def from_environ(environ):
             f'The headers {LEGACY_HEADER} and {HEADER} contradict each '
             f'other.')
     version = asked.pop()
-    if not MIN <= version <= MAX:
+    most = (MAX[0], math.inf) if newer else MAX
+    if not MIN <= version <= most:
         raise faults.Fault(
             406, f'Version {to_string(version)} is not supported by the '
                  f'API. Minimum is {to_string(MIN)} and maximum is '

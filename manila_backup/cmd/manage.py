@@ -3,6 +3,7 @@
 
 from manila_backup.cmd import common
 from manila_backup.cmd import repository
+from manila_backup import exception
 
 DAY = 86400
 
@@ -62,6 +63,21 @@ def _operation_list(conf):
                 [each._mapping for each in found])
 
 
+def _share_reset(conf):
+    from manila_backup.db import rows
+    from manila_backup.db import shares
+    from manila_backup import states
+
+    share_id = conf.command.share
+    if not common.connect(conf).write(
+            rows.update, shares.TABLE, share_id,
+            {'status': states.Share.AVAILABLE},
+            status=states.Share.BACKUP_RESTORING_ERROR):
+        raise exception.ConfigurationError(
+            f'Share {share_id} is not in '
+            f'{states.Share.BACKUP_RESTORING_ERROR}.')
+
+
 def _add_parsers(subparsers):
     db = common.category(subparsers, 'db',
                          'The database\'s schema and rows.')
@@ -80,6 +96,13 @@ def _add_parsers(subparsers):
                               'The service\'s processes.')
     common.listing(service, _service_list,
                    'List the processes and whether they are up.')
+
+    share = common.category(subparsers, 'share',
+                            'Shares, as this service remembers them.')
+    reset = common.command(share, 'reset', _share_reset,
+                           'Have a share available again whose restore '
+                           'failed.')
+    reset.add_argument('share', help='its id')
 
     operation = common.category(subparsers, 'operation',
                                 'What workers do, did or are to do.')

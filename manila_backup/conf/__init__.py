@@ -17,6 +17,7 @@ from manila_backup.conf import auth
 from manila_backup.conf import backup
 from manila_backup.conf import base
 from manila_backup.conf import local_shares
+from manila_backup.conf import manila_shares
 from manila_backup.conf import metrics
 from manila_backup.conf import nfs
 from manila_backup.conf import posix
@@ -26,8 +27,8 @@ from manila_backup.conf import upgrade_levels
 from manila_backup import exception
 from manila_backup import version
 
-GROUPS = (base, api, auth, backup, posix, nfs, shares, local_shares, quota,
-          metrics, upgrade_levels)
+GROUPS = (base, api, auth, backup, posix, nfs, shares, local_shares,
+          manila_shares, quota, metrics, upgrade_levels)
 
 PROJECT = 'manila-backup'
 
@@ -97,7 +98,9 @@ def setup_logging(conf):
 
 def list_opts():
     """For oslo-config-generator and the configuration reference."""
-    return [(module.GROUP or 'DEFAULT', module.OPTS) for module in GROUPS]
+    return [(module.GROUP or 'DEFAULT',
+             manila_shares.all_opts() if module is manila_shares
+             else module.OPTS) for module in GROUPS]
 
 
 def set_generator_defaults():

@@ -192,6 +192,7 @@ class Operation(Base):
         sa.Index('ix_operations_share', 'share_id', 'status'),
         sa.Index('ix_operations_finished', 'finished_at'),
         sa.Index('ix_operations_created', 'created_at', 'id'),
+        sa.Index('ix_operations_holds', 'holds'),
         MYSQL)
 
     id = _id()
@@ -218,6 +219,8 @@ class Operation(Base):
     bytes_total = sa.Column(sa.BigInteger, nullable=False, default=0)
     bytes_done = sa.Column(sa.BigInteger, nullable=False, default=0)
     error = sa.Column(sa.Text)
+    #: True: something of it may be left with a foreign source's share.
+    holds = sa.Column(sa.Boolean)
     created_at = _created_at()
     started_at = sa.Column(sqltime.Timestamp)
     finished_at = sa.Column(sqltime.Timestamp)

@@ -177,6 +177,29 @@ def renew(conn, held, ttl, counters):
         bytes_total=bytes_total), _Status.RUNNING)
 
 
+def hold(conn, held):
+    """Remember that an operation that we hold may leave something with a
+    foreign source's share.
+
+    :returns: bool, False when it is not ours any more or was called off.
+    """
+    return _held(conn, held, {'holds': True}, _Status.RUNNING)
+
+
+def released(conn, operation_id):
+    """Remember that nothing of an operation that is over is left there."""
+    rows.update(conn, TABLE, operation_id, {'holds': None},
+                status=states.OVER)
+
+
+def unreleased(conn):
+    """Operations that are over and may have left something, as a list of
+    rows."""
+    return conn.execute(sa.select(TABLE).where(
+        TABLE.c.holds == sa.true(),
+        TABLE.c.status.in_([str(each) for each in states.OVER]))).all()
+
+
 def finish(conn, held, status, error=None):
     """End an operation that we hold.
 
@@ -298,9 +321,11 @@ def list_recent(conn, status=None, limit=100):
 
 
 def purge(conn, older_than):
-    """Forget operations that ended more than so many seconds ago.
+    """Forget operations that ended more than so many seconds ago, and have
+    left nothing behind.
 
     :returns: int, how many.
     """
     return conn.execute(sa.delete(TABLE).where(
+        TABLE.c.holds.is_(None),
         TABLE.c.finished_at < sqltime.utc_in(-older_than))).rowcount

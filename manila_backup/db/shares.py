@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from manila_backup.db import listing
 from manila_backup.db import models
 from manila_backup.db import rows
+from manila_backup import states
 
 TABLE = models.shares
 
@@ -16,6 +17,25 @@ TABLE = models.shares
 def get(conn, share_id, project_id=None):
     """The share's row, or None; see :func:`rows.get`."""
     return rows.get(conn, TABLE, share_id, project_id)
+
+
+def remember(conn, described, source):
+    """Have a row for a share of a foreign source, and in it what that says
+    now. Its status is about backups, and only ever set by those.
+
+    :param described: a :class:`manila_backup.shares.base.Description`.
+    :param source: str, the source's name.
+    """
+    values = dict(project_id=described.project_id, name=described.name,
+                  size=described.size, share_proto=described.share_proto,
+                  availability_zone=described.availability_zone)
+    row = rows.get(conn, TABLE, described.id)
+    if row is None:
+        states.check(None, states.Share.AVAILABLE)
+        rows.insert(conn, TABLE, id=described.id, source=source,
+                    status=states.Share.AVAILABLE, **values)
+    elif any(getattr(row, name) != value for name, value in values.items()):
+        rows.update(conn, TABLE, described.id, values)
 
 
 def get_type(conn, id_or_name):

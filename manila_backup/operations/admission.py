@@ -20,6 +20,7 @@ from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
 from manila_backup import exception
+from manila_backup.operations import foreign
 from manila_backup.operations import pin
 from manila_backup.operations import plugins
 from manila_backup.operations import rpc
@@ -46,11 +47,13 @@ class Admission(share_admission.ShareAdmission,
     :param database: a :class:`manila_backup.db.engine.Database`.
     :param caller: a :class:`manila_backup.operations.rpc.Caller`.
     :param drivers: dict of name to backup driver, the default first.
+    :param source: the share source; None for the local one.
     """
 
-    def __init__(self, conf, database, caller, drivers):
+    def __init__(self, conf, database, caller, drivers, source=None):
         super().__init__(conf, database, caller)
         self._drivers = drivers
+        self._foreign = foreign.Foreign(source, conf.shares.source, database)
 
     @classmethod
     def from_conf(cls, conf, database, transport=None):
@@ -62,7 +65,7 @@ class Admission(share_admission.ShareAdmission,
         return cls(conf, database,
                    rpc.Caller(transport or rpc.get_transport(conf),
                               pin.Pin(conf, database)),
-                   plugins.drivers(conf))
+                   plugins.drivers(conf), plugins.share_source(conf))
 
     # -- create ----------------------------------------------------------
 
@@ -76,6 +79,8 @@ class Admission(share_admission.ShareAdmission,
         :returns: the backup's row.
         """
         driver, options = self._check_options(options)
+        self._foreign.look_up(share_id, self._scope(context),
+                              _unknown_share(share_id))
         ids = uuidutils.generate_uuid(), uuidutils.generate_uuid()
         row = self._database.write(
             self._create_backup, context, ids, share_id, driver, options,
@@ -115,8 +120,7 @@ class Admission(share_admission.ShareAdmission,
             return db_backups.get(conn, backup_id)
         share = db_shares.get(conn, share_id, self._scope(context))
         if share is None:
-            raise exception.InvalidInput(
-                f'share_id: share {share_id} could not be found.')
+            raise _unknown_share(share_id)
         db_quotas.lock(conn, share.project_id)
         self._claim_share(conn, share, states.Share.BACKUP_CREATING)
         if db_shares.count_snapshots(conn, share.id,
@@ -195,6 +199,7 @@ class Admission(share_admission.ShareAdmission,
             was made of.
         :returns: (the backup's row, the id of the share).
         """
+        self._look_target_up(context, backup_id, target_share_id)
         operation_id = uuidutils.generate_uuid()
         found = self._database.write(self._restore_backup, context,
                                      operation_id, backup_id,
@@ -204,6 +209,14 @@ class Admission(share_admission.ShareAdmission,
                             found[0].backup_type)
         return found
 
+    def _look_target_up(self, context, backup_id, target_share_id):
+        if not self._foreign:
+            return
+        backup = self._database.read(self._get_backup, context, backup_id)
+        share_id = target_share_id or backup.share_id
+        self._foreign.look_up(share_id, backup.project_id,
+                              _unknown_target(share_id))
+
     def _restore_backup(self, conn, context, operation_id, backup_id,
                         target_share_id):
         backup = self._get_backup(conn, context, backup_id)
@@ -212,8 +225,7 @@ class Admission(share_admission.ShareAdmission,
             return backup, share_id
         share = db_shares.get(conn, share_id, backup.project_id)
         if share is None:
-            raise exception.InvalidInput(
-                f'Share {share_id} to restore to could not be found.')
+            raise _unknown_target(share_id)
         if share.size < backup.size:
             raise exception.InvalidInput(
                 f'Share {share_id} of {share.size} GiB is smaller than the '
@@ -292,6 +304,16 @@ class Admission(share_admission.ShareAdmission,
         if not rows.update(conn, db_backups.TABLE, backup.id,
                            dict(status=status, **values), status=expected):
             raise _backup_conflict(backup)
+
+
+def _unknown_share(share_id):
+    return exception.InvalidInput(
+        f'share_id: share {share_id} could not be found.')
+
+
+def _unknown_target(share_id):
+    return exception.InvalidInput(
+        f'Share {share_id} to restore to could not be found.')
 
 
 def _backup_conflict(backup):

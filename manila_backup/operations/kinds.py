@@ -10,6 +10,7 @@ import abc
 
 from manila_backup.db import backups as db_backups
 from manila_backup.db import models
+from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.drivers import base as drivers
@@ -36,6 +37,9 @@ class Kind(abc.ABC):
     #: callers may give to its driver.
     options = frozenset()
 
+    #: Whether it uses a share by way of :meth:`.ShareSource.use`.
+    uses_share = False
+
     #: The progress that callers were shown before this attempt, 0 to 99.
     progress = 0
 
@@ -51,9 +55,6 @@ class Kind(abc.ABC):
 
     def publish(self):
         """Make the result visible; called while the lease is held."""
-
-    def detach(self):
-        """Let go of the share; harmless if it was never attached."""
 
     def discard(self):
         """When it is over for good, however: leave nothing unpublished."""
@@ -108,16 +109,26 @@ class BackupKind(Kind):
         return drivers.Place(self.backup.project_id, self.backup.share_id,
                              self.backup.id)
 
-    def _attach(self, read_only):
-        return self.tools.source.attach(
-            shares.ShareRef.of(self.share), self.operation.id, read_only)
 
-    def detach(self):
-        self.tools.source.detach(shares.ShareRef.of(self.share),
-                                 self.operation.id)
+class SharingKind(BackupKind):
+    """An operation on a backup and a share."""
+
+    uses_share = True
+    read_only = True
+
+    @property
+    def job(self):
+        return shares.Job(self.operation.id, self.backup.id,
+                          self.operation.attempt, self.read_only)
+
+    def discard(self):
+        self.tools.source.release(shares.ShareRef.of(self.share), self.job)
+        if self.tools.source.FOREIGN:
+            self.tools.database.write(db_operations.released,
+                                      self.operation.id)
 
 
-class BackupCreate(BackupKind):
+class BackupCreate(SharingKind):
 
     @property
     def progress(self):
@@ -127,8 +138,7 @@ class BackupCreate(BackupKind):
         self.driver.check()
         return copying.backup, (
             self.driver, self.tools.source, shares.ShareRef.of(self.share),
-            self._attach(True), self.place, self.operation.attempt,
-            dict(self.operation.options or {}),
+            self.job, self.place, dict(self.operation.options or {}),
             records.of_rows(self.backup, self.share))
 
     def publish(self):
@@ -138,9 +148,7 @@ class BackupCreate(BackupKind):
         try:
             self.driver.discard(self.place, self.operation.attempt)
         finally:
-            self.tools.source.release(
-                shares.ShareRef.of(self.share), self.backup.id,
-                self.operation.attempt)
+            super().discard()
 
     def note_progress(self, conn, percent):
         rows.update(conn, db_backups.TABLE, self.backup.id,
@@ -167,7 +175,9 @@ class BackupCreate(BackupKind):
                         states.Share.BACKUP_CREATING)
 
 
-class BackupRestore(BackupKind):
+class BackupRestore(SharingKind):
+
+    read_only = False
 
     options = frozenset(('source_share_id',))
 
@@ -176,8 +186,9 @@ class BackupRestore(BackupKind):
         return self.backup.restore_progress
 
     def work(self):
-        return self.driver.restore, (
-            self.place, self.operation.attempt, self._attach(False))
+        return copying.restore, (
+            self.driver, self.tools.source, shares.ShareRef.of(self.share),
+            self.job, self.place)
 
     def note_progress(self, conn, percent):
         rows.update(conn, db_backups.TABLE, self.backup.id,
@@ -206,9 +217,6 @@ class BackupRestore(BackupKind):
 
 
 class BackupDelete(BackupKind):
-
-    def detach(self):
-        pass
 
     def work(self):
         return self.driver.delete, (self.place,)

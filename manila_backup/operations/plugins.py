@@ -55,3 +55,7 @@ def _load(group, name, option):
         raise exception.ConfigurationError(
             f'{option} names {name!r}, which is not installed; there is: '
             f'{", ".join(sorted(known)) or "none"}.') from None
+    except ImportError as exc:
+        raise exception.ConfigurationError(
+            f'{option} names {name!r}, and something that it needs is not '
+            f'installed: {exc}.') from exc

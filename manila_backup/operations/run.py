@@ -153,13 +153,18 @@ class Run:
         self._discard()
 
     def _work(self):
-        try:
-            function, args = self._kind.work()
-            if not self._kind.copies:
-                return function(*args)
-            return self._copy(function, args)
-        finally:
-            self._detach()
+        function, args = self._kind.work()
+        if not self._kind.copies:
+            return function(*args)
+        if self._kind.uses_share and self._worker.source.FOREIGN:
+            self._hold()
+        return self._copy(function, args)
+
+    def _hold(self):
+        """Have it remembered, before it is so, that something of this
+        operation's may be left with the share."""
+        if not self._database.write(db_operations.hold, self._operation):
+            raise self._why_not_ours()
 
     def _copy(self, function, args):
         copier = process.Copier(function, args, self._conf)
@@ -305,13 +310,6 @@ class Run:
         except Exception as exc:
             LOG.warning('Operation %s: leftovers stay for the next sweep: '
                         '%s', self._operation.id, exc)
-
-    def _detach(self):
-        try:
-            self._kind.detach()
-        except Exception as exc:
-            LOG.warning('Operation %s: share %s could not be let go of: %s',
-                        self._operation.id, self._operation.share_id, exc)
 
 
 def percentage(files_done, bytes_done, files_total, bytes_total):

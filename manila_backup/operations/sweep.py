@@ -26,7 +26,10 @@ the removal. So the answers are chosen to be ones that time does not change:
   the deletion as long as there is one, to spare both the stumbling over one
   another.
 * What a backup was copied from (:meth:`manila_backup.shares.base.ShareSource.
-  hold`) is treated as an attempt is: it is made by the same operation.
+  use`) is treated as an attempt is: it is made by the same operation. With a
+  foreign share source, each operation that used a share is remembered until
+  nothing of its is left there (``operations.holds``), and is released once it
+  is over.
 * A finished backup without a row is removed if the database remembers
   operations on it, all of them over: then it had a row, and only a deletion
   removes rows. No admission can bring it back, since ids are not used twice;
@@ -123,7 +126,8 @@ class Sweep:
             except exception.WorkFailed as exc:
                 yield Finding('repository', 'failed', name, reason=str(exc))
         for what, function in (('snapshot', self._snapshots),
-                               ('source', self._sources)):
+                               ('source', self._sources),
+                               ('source', self._unreleased)):
             try:
                 yield from function()
             except exception.WorkFailed as exc:
@@ -175,8 +179,27 @@ class Sweep:
                 dict(what='source', where='shares', share_id=share_id,
                      id=backup_id, attempt=attempt),
                 (judge_source, backup_id),
-                (source.release, shares.ShareRef(share_id, None), backup_id,
-                 attempt))
+                (source.release, shares.ShareRef(share_id, None),
+                 shares.Job('', backup_id, attempt)))
+
+    def _unreleased(self):
+        """What operations used of a foreign source's shares, and were not
+        seen to have given back."""
+        source = self._tools.source
+        if not source.FOREIGN:
+            return
+        for row in self._database.read(db_operations.unreleased):
+            job = shares.Job(row.id, row.backup_id, row.attempt)
+            for found in self._deal(
+                    dict(what='source', where='shares',
+                         project_id=row.project_id, share_id=row.share_id,
+                         id=row.backup_id, attempt=row.attempt),
+                    (judge_use, row.id),
+                    (source.release,
+                     shares.ShareRef(row.share_id, row.project_id), job)):
+                if found.done == 'removed':
+                    self._database.write(db_operations.released, row.id)
+                yield found
 
     # -- all of them -----------------------------------------------------
 
@@ -249,6 +272,14 @@ def judge_source(conn, backup_id):
     if not operations and db_backups.get(conn, backup_id) is None:
         return UNKNOWN, 'The database has never heard of the backup.'
     return REMOVE, 'Nothing is copied from it any more.'
+
+
+def judge_use(conn, operation_id):
+    """The same for what an operation used of a foreign share."""
+    operation = db_operations.get(conn, operation_id)
+    if operation is None or _unfinished([operation]):
+        return KEEP, None
+    return REMOVE, 'The operation that used it is over.'
 
 
 def _unfinished(operations):

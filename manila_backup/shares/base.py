@@ -48,60 +48,97 @@ class View:
     reason: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a foreign source says of a share.
+
+    :ivar status: str, what the other service calls its state.
+    :ivar changing: bool, whether that is one that it only passes through.
+    :ivar size: int, GiB.
+    """
+
+    id: str
+    project_id: str
+    status: str
+    changing: bool
+    size: int
+    share_proto: str
+    name: str | None = None
+    availability_zone: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """The attempt at an operation that a share is used by.
+
+    :ivar attempt: int, the operation's fencing token.
+    :ivar read_only: True for making a backup, False for restoring one.
+    """
+
+    operation_id: str
+    backup_id: str
+    attempt: int
+    read_only: bool = True
+
+
 class ShareSource(abc.ABC):
     """Loaded by stevedore from the entry point group ``manila_backup.
     shares``; the entry point's name is the one in ``[shares] source``.
 
     An instance must be picklable: it crosses into the processes that work.
+
+    :cvar FOREIGN: bool, whether the shares are another service's. Then it
+        is asked about each (:meth:`describe`) when a request about it comes
+        in; and what an attempt may have left there is not found by
+        :meth:`held`, but by :meth:`release` of each operation that used a
+        share, which the database remembers.
     """
+
+    FOREIGN = False
 
     @classmethod
     @abc.abstractmethod
     def from_conf(cls, conf):
         """Make an instance from the service's configuration."""
 
+    def describe(self, share_id):
+        """What a foreign source says of a share right now.
+
+        :returns: a :class:`Description`, or None if there is no such share.
+        :raises ShareError: it can't be told.
+        """
+        raise NotImplementedError
+
     @abc.abstractmethod
-    def attach(self, share, operation_id, read_only):
-        """Make the share's content reachable for an operation.
+    def use(self, share, job, progress):
+        """Make the share's content reachable for an operation: a context
+        manager. Runs in the process that copies.
+
+        For a backup it gives the share as it is right now, where that can be
+        had. What it makes for that has the job in its name, or has it
+        written down before it is made: it must be found after a crash at any
+        instant. Removes what earlier attempts left.
 
         :param share: a :class:`ShareRef`.
-        :param read_only: True for a backup.
-        :returns: str, an absolute path of a directory.
-        :raises ShareError: it can't be reached.
-        """
-
-    @abc.abstractmethod
-    def detach(self, share, operation_id):
-        """Undo :meth:`attach`; harmless if there is nothing to undo."""
-
-    def hold(self, share, path, backup_id, attempt, progress):
-        """Give what a backup is copied from: the share as it is right now,
-        where that can be had. Runs in the process that copies.
-
-        What it makes has the backup's id and the attempt in its name, or has
-        them written down before it is made: :meth:`held` must find it after
-        a crash at any instant. Removes what earlier attempts left.
-
-        :param path: str, what :meth:`attach` gave.
-        :param attempt: int, the fencing token of the operation that makes
-            the backup.
+        :param job: a :class:`Job`.
         :param progress: a :class:`~manila_backup.drivers.progress.Progress`.
-        :returns: a :class:`View`.
-        :raises ShareError: there has to be a snapshot, and can't be.
+        :returns: context manager of a :class:`View`. What can't be removed
+            when it is left stays for :meth:`release`.
+        :raises ShareError: it can't be reached, or there has to be a
+            snapshot, and can't be.
         """
-        return View(path)
 
-    def release(self, share, backup_id, attempt, progress=None):
-        """Remove what :meth:`hold` made for a backup in attempts up to and
-        including ``attempt``; harmless if there is nothing, and beside
-        others that do the same. Of the share only the id need be right.
+    def release(self, share, job, progress=None):
+        """Remove what :meth:`use` made in attempts up to and including the
+        job's; harmless if there is nothing, and beside others that do the
+        same. Of the share only the id need be right.
 
-        :param progress: as for :meth:`hold`; None outside of copiers.
+        :param progress: as for :meth:`use`; None outside of copiers.
         :raises ShareError: something stays.
         """
 
     def held(self):
-        """Iterate over what :meth:`hold` made and is still there; what comes
+        """Iterate over what :meth:`use` made and is still there; what comes
         or goes meanwhile may be among it or not.
 
         :returns: iterator of (share id, backup id, int: attempt).

@@ -56,7 +56,10 @@ class Instants:
         self._mode = mode
 
     def hold(self, share_id, directory, backup_id, attempt, progress):
-        """As :meth:`.base.ShareSource.hold`."""
+        """Give what a backup is copied from.
+
+        :returns: a :class:`.base.View`.
+        """
         with contextlib.suppress(base.ShareError):
             # What stays is there for the end of the operation, or a sweep.
             self.release(share_id, backup_id, attempt - 1, progress)
@@ -80,7 +83,8 @@ class Instants:
                          None if why == _NO_BTRFS else reason)
 
     def release(self, share_id, backup_id, attempt, progress=None):
-        """As :meth:`.base.ShareSource.release`."""
+        """As :meth:`.base.ShareSource.release`, of a backup's id and an
+        attempt."""
         folder = os.path.join(self._path, HELD, share_id)
         for name in names(folder):
             match = _NAME.fullmatch(name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shares that this service keeps itself: a directory each."""
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -31,7 +32,11 @@ class LocalShares(base.ShareSource):
         """The share's directory: its own if it was adopted with one."""
         return share.path or os.path.join(self.path, share.id)
 
-    def attach(self, share, operation_id, read_only):
+    def attach(self, share):
+        """Make sure that the share's directory is there.
+
+        :returns: str, its path.
+        """
         path = self.directory(share)
         try:
             mode = os.lstat(path).st_mode
@@ -43,9 +48,6 @@ class LocalShares(base.ShareSource):
             raise base.ShareError(f'The share\'s path {path} is not a '
                                   f'directory.')
         return path
-
-    def detach(self, share, operation_id):
-        pass
 
     def create(self, share):
         """Make the share's directory. One that is there already (made by an
@@ -81,7 +83,7 @@ class LocalShares(base.ShareSource):
         if real != os.path.normpath(path):
             raise base.ShareError(f'{path} leads through a symbolic link: '
                                   f'adopt {real} instead.')
-        self.attach(share, None, True)
+        self.attach(share)
         shares = os.path.realpath(self.path)
         if os.path.commonpath([shares, real]) in (shares, real):
             raise base.ShareError(
@@ -110,12 +112,27 @@ class LocalShares(base.ShareSource):
 
     # -- what backups are copied from -------------------------------------
 
-    def hold(self, share, path, backup_id, attempt, progress):
-        return self._instants.hold(share.id, path, backup_id, attempt,
-                                   progress)
+    @contextlib.contextmanager
+    def use(self, share, job, progress):
+        if not job.read_only:
+            yield base.View(self.attach(share))
+            return
+        view = self.hold(share, job, progress)
+        try:
+            yield view
+        finally:
+            # What stays is tried again, and told, at the operation's end.
+            with contextlib.suppress(base.ShareError):
+                self.release(share, job, progress)
 
-    def release(self, share, backup_id, attempt, progress=None):
-        self._instants.release(share.id, backup_id, attempt, progress)
+    def hold(self, share, job, progress):
+        """What a backup is copied from: the first half of :meth:`use`."""
+        return self._instants.hold(share.id, self.attach(share),
+                                   job.backup_id, job.attempt, progress)
+
+    def release(self, share, job, progress=None):
+        self._instants.release(share.id, job.backup_id, job.attempt,
+                               progress)
 
     def held(self):
         return self._instants.held()
@@ -137,7 +154,7 @@ class LocalShares(base.ShareSource):
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             subprocess.run(
                 ['cp', '-a', '--reflink=auto', '--',
-                 self.attach(share, None, True), making],
+                 self.attach(share), making],
                 check=True, capture_output=True, text=True,
                 stdin=subprocess.DEVNULL)
             progress.check()

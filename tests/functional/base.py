@@ -9,22 +9,8 @@ import testtools
 from tests.functional import cloud
 
 
-class TestCase(testtools.TestCase):
-    """A test with a cloud of its own.
-
-    :cvar server: the database server, for subclasses to say.
-    :cvar options: configuration that differs from the fixture's.
-    :cvar cloud_class: the fixture's class.
-    """
-
-    server = 'mysql'
-    options = {}
-    cloud_class = cloud.Cloud
-
-    def setUp(self):
-        super().setUp()
-        self.cloud = self.useFixture(
-            self.cloud_class(self.server, **self.options))
+class Content:
+    """Content of shares, for tests to make and to compare."""
 
     def fill(self, path, files, size, seed=0):
         """Fill a directory with files of random content.
@@ -52,3 +38,21 @@ class TestCase(testtools.TestCase):
                 with open(full, 'rb') as file:
                     found[os.path.relpath(full, path)] = file.read()
         return found
+
+
+class TestCase(Content, testtools.TestCase):
+    """A test with a cloud of its own.
+
+    :cvar server: the database server, for subclasses to say.
+    :cvar options: configuration that differs from the fixture's.
+    :cvar cloud_class: the fixture's class.
+    """
+
+    server = 'mysql'
+    options = {}
+    cloud_class = cloud.Cloud
+
+    def setUp(self):
+        super().setUp()
+        self.cloud = self.useFixture(
+            self.cloud_class(self.server, **self.options))

@@ -80,6 +80,7 @@ class Keystone(fixtures.Fixture):
         self._roles = {each['name']: each['id'] for each
                        in self.ask('GET', '/roles')['roles']}
         self._projects = {}
+        self._users = {}
         self.add_user(SERVICE_USER, 'service', 'service')
 
     # -- processes -------------------------------------------------------
@@ -207,8 +208,14 @@ class Keystone(fixtures.Fixture):
                 'project': {'name': project}})['project']['id']
         user_id = self.ask('POST', '/users', {'user': {
             'name': user, 'password': password_of(user)}})['user']['id']
+        self._users[user] = user_id
+        self.grant(user, project, role)
+
+    def grant(self, user, project, role):
+        """Give a user that :meth:`add_user` made a role (more) in a project
+        that it made."""
         self.ask('PUT', f'/projects/{self._projects[project]}/users/'
-                        f'{user_id}/roles/{self._roles[role]}')
+                        f'{self._users[user]}/roles/{self._roles[role]}')
 
     def project_id(self, project):
         """The id of a project that :meth:`add_user` made."""
@@ -224,19 +231,27 @@ class Keystone(fixtures.Fixture):
 
     # -- what others need to use it --------------------------------------
 
+    def sign_in_options(self, user=SERVICE_USER):
+        """How a service signs in, as keystoneauth's options: a dict.
+
+        :param user: str, who is of the project ``service``.
+        """
+        return {
+            'auth_url': self.url,
+            'auth_type': 'password',
+            'username': user,
+            'password': password_of(user),
+            'project_name': 'service',
+            'user_domain_name': 'Default',
+            'project_domain_name': 'Default',
+            'region_name': REGION}
+
     def service_options(self):
         """Options with which :class:`tests.functional.cloud.Cloud` checks
         tokens here."""
         return {f'keystone_authtoken__{name}': value for name, value in {
-            'auth_url': self.url,
+            **self.sign_in_options(),
             'www_authenticate_uri': self.url,
-            'auth_type': 'password',
-            'username': SERVICE_USER,
-            'password': password_of(SERVICE_USER),
-            'project_name': 'service',
-            'user_domain_id': 'default',
-            'project_domain_id': 'default',
-            'region_name': REGION,
         }.items()} | {'auth_strategy': 'keystone'}
 
     def credentials(self, user, project):

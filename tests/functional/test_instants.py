@@ -14,6 +14,10 @@ from manila_backup.shares import local
 from tests.functional import disks
 
 
+def job(attempt, backup_id='b'):
+    return base.Job('op', backup_id, attempt)
+
+
 class TestInstants(testtools.TestCase):
 
     def setUp(self):
@@ -40,8 +44,7 @@ class TestInstants(testtools.TestCase):
 
     def hold(self, share, attempt=1, source=None):
         source = source or self.source
-        return source.hold(share, source.attach(share, 'op', True), 'b',
-                           attempt, self.progress)
+        return source.hold(share, job(attempt), self.progress)
 
     def assertHolds(self, text, view):
         self.assertEqual((base.SNAPSHOT, None), (view.kind, view.reason))
@@ -92,10 +95,10 @@ class TestInstants(testtools.TestCase):
         # Nobody finds it who may not look into the share.
         above = os.path.dirname(again.path)
         self.assertEqual(0o700, stat.S_IMODE(os.stat(above).st_mode))
-        self.source.release(self.own, 'b', 1)
-        self.source.release(self.own, 'another', 9)
+        self.source.release(self.own, job(1))
+        self.source.release(self.own, job(9, 'another'))
         self.assertEqual([('own', 'b', 2)], list(self.source.held()))
-        self.source.release(self.own, 'b', 2)
+        self.source.release(self.own, job(2))
         self.assertNothingHeld()
         self.source.remove(self.own, self.progress)
         self.assertFalse(os.path.exists(path))
@@ -107,7 +110,7 @@ class TestInstants(testtools.TestCase):
         view = self.hold(share)
         self.write(share, 'now')
         self.assertHolds('then', view)
-        self.source.release(share, 'b', 1)
+        self.source.release(share, job(1))
         self.assertNothingHeld()
 
     def test_adopted_shares(self):
@@ -117,7 +120,7 @@ class TestInstants(testtools.TestCase):
             view = self.hold(share)
             self.write(share, 'now')
             self.assertHolds('then', view)
-            self.source.release(base.ShareRef('adopted', None), 'b', 1)
+            self.source.release(base.ShareRef('adopted', None), job(1))
             self.assertNothingHeld()
 
     def test_an_adopted_share_on_another_file_system(self):
@@ -137,7 +140,7 @@ class TestInstants(testtools.TestCase):
                          list(self.source.held()))
         self.assertHolds('now', self.hold(share, 3))
         self.assertEqual([('adopted', 'b', 3)], list(self.source.held()))
-        self.source.release(base.ShareRef('adopted', None), 'b', 3)
+        self.source.release(base.ShareRef('adopted', None), job(3))
         self.assertNothingHeld()
 
     def test_where_there_can_be_none(self):
@@ -149,8 +152,8 @@ class TestInstants(testtools.TestCase):
         os.makedirs(os.path.join(self.disk.path, 'plain', 'a'))
         self.subvolume('plain', 'a', 'd')
         self.assertHolds('', self.empty('plain', 'b'))
-        self.source.release(self.own, 'b', 1)
-        self.source.release(base.ShareRef('adopted', None), 'b', 1)
+        self.source.release(self.own, job(1))
+        self.source.release(base.ShareRef('adopted', None), job(1))
         self.assertLive(self.adopted('plain'), 'there are subvolumes in it')
         bound = self.adopted('bound', 'in')
         subprocess.run(['mount', '--bind', self.disk.path, bound.path],

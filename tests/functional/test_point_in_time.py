@@ -103,7 +103,7 @@ class TestWhileWritten(testtools.TestCase):
             place = drivers.Place('p1', 'a-share', f'b-{number}')
             report = copying.backup(
                 driver, self.source, self.share,
-                self.source.attach(self.share, 'op', True), place, 1, {}, {},
+                shares.Job('op', place.backup_id, 1), place, {}, {},
                 progress.Progress())
             driver.publish(place, 1)
             self.assertEqual([], driver.verify(place, progress.Progress()))

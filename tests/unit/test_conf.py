@@ -18,11 +18,18 @@ class Options(base.BaseTestCase):
         return config.load(['--config-file', path], 'test')
 
     def test_every_option_tells_what_it_is_for(self):
-        for group, opts in config.list_opts():
-            for opt in opts:
+        for module in config.GROUPS:
+            for opt in module.OPTS:
                 self.assertTrue(opt.help and len(opt.help) > 20
                                 and opt.help.endswith('.'),
-                                f'[{group}] {opt.name}: {opt.help}')
+                                f'[{module.GROUP}] {opt.name}: {opt.help}')
+
+    def test_the_sample_has_how_to_authenticate_to_manila(self):
+        names = {opt.dest for group, opts in config.list_opts()
+                 if group == 'manila_shares' for opt in opts}
+        self.assertLess({'auth_type', 'auth_url', 'username', 'password',
+                         'cafile', 'region_name', 'endpoint_override',
+                         'access_to', 'mount_template'}, names)
 
     def test_group_modules_are_all_registered(self):
         folder = os.path.dirname(config.__file__)

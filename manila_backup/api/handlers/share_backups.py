@@ -9,6 +9,7 @@ from manila_backup.api import operation
 from manila_backup.api.schemas import share_backups as schemas
 from manila_backup.api.views import share_backups as views
 from manila_backup.db import backups
+from manila_backup.db import shares
 from manila_backup.policies import share_backups as policies
 
 WHAT = 'Share backup'
@@ -40,7 +41,11 @@ def show(req, backup_id):
     row = common.find(req, backups.get, WHAT, backup_id)
     if row.project_id != req.context.project_id:
         req.authorize(policies.GET, row.project_id)
-    return 200, _one(req, row)
+    shown = _one(req, row)
+    if req.context.is_admin:
+        share = req.services.database.read(shares.get, row.share_id)
+        shown[schemas.RESOURCE]['share_status'] = share.status
+    return 200, shown
 
 
 @_operation(policies.CREATE, body=schemas.CREATE)

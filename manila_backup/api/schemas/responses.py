@@ -153,6 +153,10 @@ COMPONENTS = {
         **dict.fromkeys(
             ('host', 'topic', 'fail_reason'),
             {**_TEXT_OR_NULL, 'description': 'For administrators.'}),
+        'share_status': {
+            **_status(states.Share),
+            'description': 'For administrators, of one backup: the state of '
+                           'its share with regard to backups.'},
     }),
     'ShareBrief': _obj(_LINKED),
     'Share': _obj({

@@ -6,10 +6,10 @@ import os
 
 from manila_backup.drivers import base
 from manila_backup.drivers.nfs import mount
-from manila_backup.drivers.nfs import templates
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers.posix import layout
 from manila_backup import exception
+from manila_backup.mounts import templates
 
 
 class NfsDriver(posix.PosixDriver):

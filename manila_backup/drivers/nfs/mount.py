@@ -1,36 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mount that all of a worker's processes share.
 
-The worker has it from a :mod:`.keeper`, and holds it as a descriptor of its
-root; no path leads there. Processes that copy open that descriptor by way of
-``/proc``. A mount that is found to be stale is given up, and another one
-made; who still uses the former one gets its errors.
+The worker has it from a :mod:`~manila_backup.mounts.keeper`, and holds it as
+a descriptor of its root; no path leads there. Processes that copy open that
+descriptor by way of ``/proc``. A mount that is found to be stale is given up,
+and another one made; who still uses the former one gets its errors.
 """
 
 import atexit
 import contextlib
 import dataclasses
-import json
 import os
-import socket
-import subprocess
-import sys
 import threading
 import time
 
 import tenacity
 
 from manila_backup.drivers import base
-from manila_backup.drivers.nfs import keeper
+from manila_backup.mounts import kept
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _lock = threading.Lock()
 _mounts = {}        # Settings: what this process has
-
-
-class _Failed(Exception):
-    """It could not be mounted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,14 +98,14 @@ class Mount:
     def _kept(self, end):
         """Mount it; tries again where that fails."""
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_Failed),
+            retry=tenacity.retry_if_exception_type(kept.Failed),
             stop=(tenacity.stop_after_attempt(self.settings.attempts)
                   | tenacity.stop_before_delay(end - time.monotonic())),
             wait=tenacity.wait_random_exponential(0.5, 5), reraise=True)
         try:
             return retrying(
                 lambda: _Kept(self.settings, end - time.monotonic()))
-        except _Failed as exc:
+        except kept.Failed as exc:
             raise base.RepositoryUnavailable(
                 f'The export "{self.settings.export}" can\'t be mounted: '
                 f'{exc}.') from exc
@@ -165,45 +157,19 @@ class _Kept(_Borrowed):
     """A mount of our own.
 
     :param timeout: float, seconds.
-    :raises _Failed: it could not be mounted.
+    :raises manila_backup.mounts.kept.Failed: it could not be mounted.
     """
 
     def __init__(self, settings, timeout):
-        super().__init__(None)
-        self._owner = os.getpid()
-        self._timeout = settings.timeout
-        self._link, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        said = {'path': settings.path, 'mount': settings.mount,
-                'unmount': settings.unmount, 'mount_timeout': timeout,
-                'unmount_timeout': settings.timeout}
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, '-I', '-S', keeper.__file__,
-                 str(theirs.fileno()), json.dumps(said)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()], start_new_session=True)
-        try:
-            self._link.settimeout(max(timeout, 0.1) + 1)
-            answer, found, *_ = socket.recv_fds(self._link, 4096, 1)
-        except OSError as exc:
-            self.close(1)
-            raise _Failed(f'no answer within {timeout:.0f} s') from exc
-        if not found:
-            self.close(1)
-            raise _Failed(answer.decode(errors='replace')
-                          .removeprefix('failed ') or 'its keeper ended')
-        self.fd, = found
-        os.set_inheritable(self.fd, False)
+        self._mount = kept.Kept(
+            settings.path, settings.mount, settings.unmount, timeout,
+            settings.timeout)
+        super().__init__(self._mount.fd)
 
     def usable(self, timeout):
-        if self._owner != os.getpid():
+        if not self._mount.is_mine():
             return super().usable(timeout)     # forked: the link is not ours
-        try:
-            self._link.settimeout(timeout)
-            self._link.send(b'?')
-            return self._link.recv(4096) == b'ok'
-        except OSError:
-            return False
+        return self._mount.usable(timeout)
 
     def close(self, patience=None):
         """Unmount it.
@@ -211,18 +177,7 @@ class _Kept(_Borrowed):
         :param patience: float, seconds to wait for that; None is the longest
             that makes sense.
         """
-        if self.fd is not None:
-            super().close()
-        self._link.close()
-        if self._owner != os.getpid():
-            return
-        try:
-            self._process.wait(patience or self._timeout)
-        except subprocess.TimeoutExpired:
-            # It hangs in a system call, for a server that doesn't answer.
-            self._process.kill()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)
+        self._mount.close(patience)
 
 
 @atexit.register

@@ -90,9 +90,11 @@ class TestLifeCycle(base.ApiTest):
         shown = self.call('GET', f'{PATH}/{backup_id}', token=base.ADMIN,
                           code=200).json['share_backup']
         self.assertEqual(KEYS | {'backup_type', 'host', 'topic',
-                                 'fail_reason'}, set(shown))
-        self.assertEqual(('w1', 'broke'),
-                         (shown['host'], shown['fail_reason']))
+                                 'fail_reason', 'share_status'},
+                         set(shown))
+        self.assertEqual(
+            ('w1', 'broke', 'available'),
+            (shown['host'], shown['fail_reason'], shown['share_status']))
 
     def test_update(self):
         backup_id = self.make_backup()

@@ -120,6 +120,24 @@ class TestMicroversions(base.ApiTest):
             self.assert_fault(answer, 404, 'itemNotFound')
 
 
+class TestMicroversionsBesideManila(base.ApiTest):
+
+    OPTIONS = {'shares__source': 'manila'}
+
+    def _version(self, asked):
+        return self.call('GET', PATH, version=asked, code=200).headers[
+            'X-OpenStack-Manila-API-Version']
+
+    def test_newer_than_this_service(self):
+        for asked in ('2.91', '2.92', '2.9999'):
+            self.assertEqual(asked, self._version(asked))
+        self.assertEqual('2.91', self._version('latest'))
+
+    def test_unsupported(self):
+        for asked in ('1.99', '3.0'):
+            self.call('GET', PATH, version=asked, code=406)
+
+
 class TestRequestIds(base.ApiTest):
 
     FORM = re.compile('req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')

@@ -7,8 +7,8 @@ import testtools
 
 from manila_backup import conf
 from manila_backup.drivers.nfs import driver
-from manila_backup.drivers.nfs import templates
 from manila_backup import exception
+from manila_backup.mounts import templates
 
 
 class TemplatesTest(testtools.TestCase):

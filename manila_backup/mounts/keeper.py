@@ -4,8 +4,10 @@
 It is run as a script, with nothing of this package and little else loaded,
 so that it is small and quick: ``keeper.py SOCKET SETTINGS``, where SOCKET is
 the number of a descriptor of a SOCK_SEQPACKET socket, and SETTINGS a JSON
-object with ``path``, ``mount`` and ``unmount`` (lists of arguments), and
-``mount_timeout`` and ``unmount_timeout`` (seconds).
+object with ``path``, ``mount`` and ``unmount`` (lists of arguments),
+``mount_timeout`` and ``unmount_timeout`` (seconds), ``flags`` (of mount(2),
+that the mount is to have whatever the command did) and ``passing`` (whether
+the mount point is removed in the end).
 
 What it says first is either ``ok``, with a descriptor of the mounted
 directory, or ``failed`` and why. After that it answers anything it is sent
@@ -27,6 +29,7 @@ import sys
 
 _CLONE_NEWNS = 0x00020000
 _MS_REC, _MS_SLAVE = 1 << 14, 1 << 19
+_MS_REMOUNT, _MS_BIND = 1 << 5, 1 << 12
 _MNT_DETACH = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -47,6 +50,7 @@ def main(number, settings):
     except (_Failed, OSError) as exc:
         with contextlib.suppress(OSError):
             link.send(f'failed {exc}'.encode())
+        _tidy(settings)
         return
     # Whoever wanted it may be gone already.
     try:
@@ -58,6 +62,7 @@ def main(number, settings):
         pass    # the other end is gone
     finally:
         _unmount(settings)
+        _tidy(settings)
 
 
 def _mount(settings):
@@ -78,10 +83,24 @@ def _mount(settings):
         raise _Failed(f'{settings["mount"][0]} succeeded, but nothing is '
                       f'mounted on {path}')
     try:
+        _restrict(path, settings['flags'])
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
+    except (_Failed, OSError):
         _unmount(settings)
         raise
+
+
+def _restrict(path, flags):
+    if flags:
+        _call('restrict the mount', _libc.mount(
+            None, os.fsencode(path), None,
+            ctypes.c_ulong(_MS_REMOUNT | _MS_BIND | flags), None))
+
+
+def _tidy(settings):
+    if settings['passing']:
+        with contextlib.suppress(OSError):
+            os.rmdir(settings['path'])
 
 
 def _unmount(settings):

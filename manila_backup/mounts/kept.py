@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mount that a :mod:`.keeper` keeps for this process."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+
+from manila_backup.mounts import keeper
+
+
+class Failed(Exception):
+    """It could not be mounted; the text says why, and could follow a
+    colon."""
+
+
+class Kept:
+    """A mount that only this process, and whom it shows it to, can see. It
+    goes with the process, however that ends.
+
+    :param path: str, the mount point; made if it isn't there.
+    :param mount: sequence of str, the command that mounts.
+    :param unmount: sequence of str, the command that unmounts.
+    :param timeout: float, seconds that mounting may take.
+    :param unmount_timeout: float, the same for unmounting.
+    :param flags: int, flags of mount(2) that the mount has in the end,
+        whatever the command does about them.
+    :param passing: bool, whether the mount point is removed in the end.
+    :raises Failed: it could not be mounted.
+    :ivar fd: int, a descriptor of its root.
+    """
+
+    def __init__(self, path, mount, unmount, timeout, unmount_timeout,
+                 flags=0, passing=False):
+        self.fd = None
+        self._owner = os.getpid()
+        self._timeout = unmount_timeout
+        self._link, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        said = {'path': path, 'mount': mount, 'unmount': unmount,
+                'mount_timeout': timeout, 'unmount_timeout': unmount_timeout,
+                'flags': flags, 'passing': passing}
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, '-I', '-S', keeper.__file__,
+                 str(theirs.fileno()), json.dumps(said)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()], start_new_session=True)
+        try:
+            self._link.settimeout(max(timeout, 0.1) + 1)
+            answer, found, *_ = socket.recv_fds(self._link, 4096, 1)
+        except OSError as exc:
+            self.close(1)
+            raise Failed(f'no answer within {timeout:.0f} s') from exc
+        if not found:
+            self.close(1)
+            raise Failed(answer.decode(errors='replace')
+                         .removeprefix('failed ') or 'its keeper ended')
+        self.fd, = found
+        os.set_inheritable(self.fd, False)
+
+    def is_mine(self):
+        """Whether this is the process that has it, and not a fork of it."""
+        return self._owner == os.getpid()
+
+    def usable(self, timeout):
+        """Whether it is there and its server answers.
+
+        :param timeout: float, seconds to wait for that.
+        """
+        try:
+            self._link.settimeout(timeout)
+            self._link.send(b'?')
+            return self._link.recv(4096) == b'ok'
+        except OSError:
+            return False
+
+    def close(self, patience=None):
+        """Unmount it.
+
+        :param patience: float, seconds to wait for that; None is the longest
+            that makes sense.
+        """
+        if self.fd is not None:
+            os.close(self.fd)
+        self._link.close()
+        if not self.is_mine():
+            return
+        try:
+            self._process.wait(patience or self._timeout)
+        except subprocess.TimeoutExpired:
+            # It hangs in a system call, for a server that doesn't answer.
+            self._process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)

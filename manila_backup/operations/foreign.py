@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares that are another service's, as requests come to name them."""
+
+from oslo_db import exception as db_exc
+from oslo_log import log
+
+from manila_backup.db import shares as db_shares
+from manila_backup import exception
+from manila_backup.shares import base
+from manila_backup import states
+
+LOG = log.getLogger(__name__)
+
+
+class Foreign:
+    """Looks shares up before a request about them is let in.
+
+    :param source: the share source, or None for the local one.
+    :param name: str, its name.
+    """
+
+    def __init__(self, source, name, database):
+        self._source = source if source and source.FOREIGN else None
+        self._name = name
+        self._database = database
+
+    def __bool__(self):
+        return self._source is not None
+
+    def look_up(self, share_id, project_id, unknown):
+        """Bring the row of a share up to date, and make sure that a backup
+        can be made of it or restored to it now. Does nothing where the
+        shares are this service's own.
+
+        :param project_id: str, whose share it must be; None for any.
+        :param unknown: the exception to raise where there is none.
+        :raises manila_backup.exception.Conflict: it is changing.
+        :raises manila_backup.exception.InvalidState: it can't be used.
+        :raises manila_backup.exception.Unavailable: the other service
+            can't be asked.
+        """
+        if not self:
+            return
+        try:
+            found = self._source.describe(share_id)
+        except base.ShareError as exc:
+            LOG.error('Share %s could not be looked up: %s', share_id, exc)
+            raise exception.Unavailable(
+                'The service that has the shares can\'t be asked right now. '
+                'Try again later.') from exc
+        if found is None or project_id not in (None, found.project_id):
+            raise unknown
+        if found.status != states.Share.AVAILABLE:
+            error = (exception.Conflict if found.changing
+                     else exception.InvalidState)
+            raise error(f'Share {share_id} is {found.status}, and must be '
+                        f'{states.Share.AVAILABLE}.')
+        self._remember(found)
+
+    def _remember(self, found):
+        try:
+            self._database.write(db_shares.remember, found, self._name)
+        except db_exc.DBDuplicateEntry:
+            # Another request was the first about this share.
+            pass

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mounting a share for the time of an attempt."""
+
+import contextlib
+import dataclasses
+import os
+
+from manila_backup import exception
+from manila_backup.mounts import kept
+from manila_backup.mounts import templates
+from manila_backup.shares import base
+
+# Flags of mount(2).
+_READ_ONLY, _NO_SUID, _NO_DEV, _NO_EXEC = 1, 2, 4, 8
+
+_CEPHFS = 'CEPHFS'
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How it is done, as ``[manila_shares]`` says.
+
+    :ivar options: dict of True (CephFS) and False to mount options.
+    """
+
+    base: str
+    mount_template: str
+    unmount_template: str
+    options: dict
+    timeout: float
+    administrative: bool
+
+    @classmethod
+    def from_conf(cls, options):
+        """From the configuration's group.
+
+        :raises manila_backup.exception.ConfigurationError: it makes no
+            sense.
+        """
+        found = cls(options.mount_point_base, options.mount_template,
+                    options.unmount_template,
+                    {True: options.cephfs_mount_options,
+                     False: options.nfs_mount_options},
+                    options.mount_timeout, options.admin_export_locations)
+        if not os.path.isabs(found.base):
+            raise exception.ConfigurationError(
+                f'[manila_shares] mount_point_base must be an absolute path, '
+                f'not "{found.base}".')
+        found.commands(dict.fromkeys(_PLACEHOLDERS, ''))
+        return found
+
+    def commands(self, values):
+        """The commands that mount and unmount.
+
+        :param values: dict of placeholder to str.
+        :returns: (tuple of str, tuple of str).
+        """
+        return tuple(
+            templates.command(f'[manila_shares] {name}', template, ('path',),
+                              **values)
+            for name, template in (
+                ('mount_template', self.mount_template),
+                ('unmount_template', self.unmount_template)))
+
+    def point(self, job):
+        """Where an attempt mounts what it uses."""
+        return os.path.join(self.base, f'{job.operation_id}.{job.attempt}')
+
+
+_PLACEHOLDERS = ('type', 'options', 'export', 'path', 'protocol', 'share_id',
+                 'access_to', 'secret_file')
+
+
+@contextlib.contextmanager
+def mounted(settings, share, mountable, grantee, job):
+    """Mount something; nobody but this process and its children can reach
+    it, and it goes with this process.
+
+    :param share: dict, the share that it is or was made of.
+    :param mountable: a :class:`.instants.Mountable`.
+    :returns: context manager of a str, a directory.
+    :raises ShareError: it can't be mounted.
+    """
+    with _secret(mountable.key) as secret:
+        mount = _mount(settings, share, mountable.exports, secret, grantee,
+                       job)
+    try:
+        yield f'/proc/{os.getpid()}/fd/{mount.fd}'
+    finally:
+        mount.close()
+
+
+def order(exports, administrative):
+    """The export locations that can be tried, best first.
+
+    :param administrative: bool, whether those for administrators are better
+        than others, rather than only for want of others.
+    :returns: list of str, their paths.
+    """
+    usable = [each for each in exports if each.get('path')]
+    usable.sort(key=lambda each: (
+        bool(each.get('is_admin_only')) != administrative,
+        not each.get('preferred')))
+    if not administrative and usable and not usable[0].get('is_admin_only'):
+        usable = [each for each in usable if not each.get('is_admin_only')]
+    return list(dict.fromkeys(each['path'] for each in usable))
+
+
+def _mount(settings, share, exports, secret, grantee, job):
+    paths = order(exports, settings.administrative)
+    if not paths:
+        raise base.ShareError(f'Share {share["id"]} has no export location.',
+                              retryable=True)
+    failed = []
+    for export in paths:
+        if export.startswith('-'):
+            failed.append(f'{export}: not something that can be mounted')
+            continue
+        mount, unmount = settings.commands(
+            _values(settings, share, export, secret, grantee, job))
+        try:
+            return kept.Kept(settings.point(job), mount, unmount,
+                             settings.timeout, settings.timeout,
+                             _flags(job), passing=True)
+        except kept.Failed as exc:
+            failed.append(f'{export}: {exc}')
+    raise base.ShareError(
+        f'Share {share["id"]} can\'t be mounted: {"; ".join(failed)}.',
+        retryable=True)
+
+
+def _values(settings, share, export, secret, grantee, job):
+    ceph = share['share_proto'].upper() == _CEPHFS
+    options = ['nosuid', 'nodev', 'noexec', *(['ro'] if job.read_only
+                                              else [])]
+    if ceph and grantee.type == 'cephx':
+        options += [f'name={grantee.to}', f'secretfile={secret}']
+    if settings.options[ceph]:
+        options.append(settings.options[ceph])
+    return {'type': 'ceph' if ceph else 'nfs', 'options': ','.join(options),
+            'export': export, 'path': settings.point(job),
+            'protocol': share['share_proto'], 'share_id': share['id'],
+            'access_to': grantee.to, 'secret_file': secret}
+
+
+def _flags(job):
+    return (_NO_SUID | _NO_DEV | _NO_EXEC
+            | (_READ_ONLY if job.read_only else 0))
+
+
+@contextlib.contextmanager
+def _secret(key):
+    """A file with a key, which can't outlive this process; its path."""
+    if not key:
+        yield 'none'
+        return
+    fd = os.memfd_create('secret')
+    try:
+        os.write(fd, key.encode())
+        yield f'/proc/{os.getpid()}/fd/{fd}'
+    finally:
+        os.close(fd)

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shares of a Manila beside this service.
+
+What an attempt does with a share, in this order: it locks it and says so in
+its metadata; removes what was left by others of this service; has a snapshot
+made where that can be; has access granted; mounts; and undoes all of that in
+the end. It may be cut off anywhere in between. What is left then has its mark
+(:mod:`.marks`), and before the first of it is made, the operation's row in the
+database says that there may be something.
+"""
+
+import contextlib
+
+from manila_backup import exception
+from manila_backup.shares import base
+from manila_backup.shares.manila import access
+from manila_backup.shares.manila import client
+from manila_backup.shares.manila import instants
+from manila_backup.shares.manila import leftovers
+from manila_backup.shares.manila import marks
+from manila_backup.shares.manila import mounting
+from manila_backup.shares.manila import protection
+from manila_backup.shares.manila import session
+from manila_backup.shares.manila import waiting
+
+# Statuses that a share has for a while only.
+_CHANGING = frozenset({
+    'creating', 'creating_from_snapshot', 'deleting', 'deferred_deleting',
+    'manage_starting', 'unmanage_starting', 'manage_error_unmanage_starting',
+    'extending', 'shrinking', 'migrating', 'migrating_to',
+    'replication_change', 'restoring', 'reverting', 'awaiting_transfer',
+    'backup_creating', 'backup_restoring', 'ensuring', 'server_migrating',
+    'server_migrating_to', 'network_change'})
+
+#: How often a look-up for a caller who waits is sent, and how many seconds
+#: each may take.
+_LOOKUP = {'attempts': 2, 'timeout': 10.0}
+
+#: Seconds that a worker itself waits for leftovers to go; after that they
+#: are the sweep's.
+_PATIENCE = 15.0
+
+
+class ManilaShares(base.ShareSource):
+    """See the module's description.
+
+    :param settings: a :class:`.session.Settings`.
+    :param mounts: a :class:`.mounting.Settings`.
+    :param options: dict with ``access_type``, ``access_to``,
+        ``cephx_user``, ``point_in_time``, ``wait_timeout`` and
+        ``wait_interval``, as in the configuration.
+    """
+
+    FOREIGN = True
+
+    def __init__(self, settings, mounts, options):
+        self._settings = settings
+        self._mounts = mounts
+        self._options = options
+        self._manila = client.Manila(settings)
+        self._lookups = client.Manila(settings, **_LOOKUP)
+
+    def __reduce__(self):
+        # Connections stay where they are.
+        return type(self), (self._settings, self._mounts, self._options)
+
+    @classmethod
+    def from_conf(cls, conf):
+        options = conf.manila_shares
+        settings = session.Settings.from_conf(conf)
+        if options.access_type != 'cephx' and not options.access_to:
+            raise exception.ConfigurationError(
+                '[shares] source is "manila", but [manila_shares] does not '
+                'say access_to: the address that this host reaches shares '
+                'from.')
+        return cls(settings, mounting.Settings.from_conf(options),
+                   {name: options[name] for name in (
+                       'access_type', 'access_to', 'cephx_user',
+                       'point_in_time', 'wait_timeout', 'wait_interval')})
+
+    def describe(self, share_id):
+        try:
+            found = self._lookups.share(share_id)
+        except client.Gone:
+            return None
+        status = found['status']
+        if found.get('task_state') and status == 'available':
+            # A migration that its owner doesn't see.
+            if not found['task_state'].endswith(('_success', '_error',
+                                                 '_cancelled')):
+                status = 'migrating'
+        return base.Description(
+            found['id'], found['project_id'], status, status in _CHANGING,
+            found['size'], found['share_proto'], found.get('name'),
+            found.get('availability_zone'))
+
+    @contextlib.contextmanager
+    def use(self, share, job, progress):
+        patience = self._patience(progress)
+        over = False
+        try:
+            with self._view(share.id, job, patience) as view:
+                yield view
+            over = True
+        except exception.WorkFailed as exc:
+            # It is not protected any less until it is tried again.
+            over = not exc.retryable
+            raise
+        finally:
+            # What stays is tried again, and told, at the operation's end.
+            with contextlib.suppress(base.ShareError):
+                self._undo(share.id, job, patience, over)
+
+    @contextlib.contextmanager
+    def _view(self, share_id, job, patience):
+        manila = self._manila
+        found = manila.share(share_id)
+        if found['status'] != 'available':
+            raise base.ShareError(
+                f'Share {share_id} is {found["status"]} in Manila, and must '
+                f'be available.', retryable=found['status'] in _CHANGING)
+        patience.check()
+        protection.begin(manila, found, job)
+        left = leftovers.Leftovers(manila, share_id, marks.Others(job))
+        left.remove_uses(patience)
+        left.remove_protection(patience)
+        grantee = self._grantee(found)
+        mountable, kind, reason = self._mountable(found, grantee, job,
+                                                  patience)
+        with mounting.mounted(self._mounts, found, mountable, grantee,
+                              job) as path:
+            yield base.View(path, kind, reason)
+
+    def _mountable(self, share, grantee, job, patience):
+        """What is to be mounted.
+
+        :returns: (an :class:`.instants.Mountable`, what kind of
+            :class:`~.base.View` it makes, the reason that goes with it).
+        """
+        mode = self._options['point_in_time']
+        reason = None
+        if job.read_only and mode != base.LIVE:
+            try:
+                return (instants.take(self._manila, share, grantee, job,
+                                      patience), base.SNAPSHOT, None)
+            except instants.Impossible as exc:
+                reason = exc.reason
+            if mode == base.SNAPSHOT:
+                raise base.ShareError(
+                    reason or f'The type of share {share["id"]} does not '
+                    f'allow that a snapshot is made and mounted, or a share '
+                    f'made of it.')
+            leftovers.Leftovers(self._manila, share['id'],
+                                marks.Mine(job)).remove_uses(patience)
+        key = access.to_share(self._manila, share['id'], grantee, job,
+                              patience)
+        return (instants.Mountable(self._manila.exports(share['id']), key),
+                base.LIVE, reason)
+
+    def release(self, share, job, progress=None):
+        self._undo(share.id, job, self._patience(progress), True)
+
+    def _undo(self, share_id, job, patience, over):
+        left = leftovers.Leftovers(self._manila, share_id, marks.UpTo(job))
+        left.remove_uses(patience)
+        if over:
+            left.remove_protection(patience)
+
+    def _patience(self, progress):
+        timeout = self._options['wait_timeout']
+        return waiting.Patience(
+            timeout if progress else min(timeout, _PATIENCE),
+            self._options['wait_interval'], progress)
+
+    def _grantee(self, share):
+        type_ = self._options['access_type']
+        if type_ == 'auto':
+            type_ = ('cephx' if share['share_proto'].upper() == 'CEPHFS'
+                     else 'ip')
+        return access.Grantee(type_, self._options[
+            'cephx_user' if type_ == 'cephx' else 'access_to'])

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mounts that a process has for itself."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import fixtures
+import testtools
+
+from manila_backup.mounts import kept
+from tests.functional import cloud
+from tests.functional import disks
+
+# Read-only, nosuid, nodev, noexec.
+_ALL = 1 | 2 | 4 | 8
+
+_KILLED = """
+import os, signal, sys
+from manila_backup.mounts import kept
+source, path = sys.argv[1:]
+kept.Kept(path, ['mount', '--bind', source, path], ['umount', path], 9, 9,
+          passing=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+class TestKept(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.useFixture(fixtures.TempDir(
+            rootdir=cloud.FOLDER)).path
+        self.source = os.path.join(self.root, 'source')
+        os.mkdir(self.source)
+        self.path = os.path.join(self.root, 'mounts', 'point')
+
+    def mount(self, flags=0, **kwargs):
+        made = kept.Kept(
+            self.path, ['mount', '--bind', self.source, self.path],
+            ['umount', self.path], 9, 9, flags, **kwargs)
+        self.addCleanup(self.close, made)
+        self.made = made
+        return f'/proc/{os.getpid()}/fd/{made.fd}'
+
+    def close(self, made):
+        if self.made:
+            self.made = None
+            made.close()
+
+    def test_restricted_whatever_the_command_does(self):
+        script = os.path.join(self.source, 'script')
+        with open(script, 'w') as file:
+            file.write('#!/bin/sh\n')
+        os.chmod(script, 0o4755)
+        path = self.mount(_ALL)
+        self.assertEqual(_ALL, os.statvfs(path).f_flag & _ALL)
+        error = self.assertRaises(OSError, open, f'{path}/new', 'w')
+        self.assertEqual(errno.EROFS, error.errno)
+        self.assertRaises(PermissionError, subprocess.run,
+                          [f'{path}/script'])
+        # And nobody else's is.
+        self.assertEqual(0, os.statvfs(self.source).f_flag & 1)
+        self.assertFalse(os.path.ismount(self.path))
+
+    def test_writable_otherwise(self):
+        path = self.mount(_ALL & ~1)
+        with open(f'{path}/new', 'w'):
+            pass
+        self.assertEqual(['new'], os.listdir(self.source))
+
+    def test_the_mount_point_goes_if_it_is_to(self):
+        for passing in (True, False):
+            self.mount(passing=passing)
+            self.close(self.made)
+            self.assertEqual(passing, not os.path.exists(self.path))
+
+    def test_what_is_in_the_mount_stays_when_its_process_is_killed(self):
+        with open(os.path.join(self.source, 'file'), 'w'):
+            pass
+        killed = subprocess.run([sys.executable, '-c', _KILLED, self.source,
+                                 self.path])
+        self.assertEqual(-9, killed.returncode)
+        cloud.eventually('the mount point to go',
+                         lambda: not os.path.exists(self.path))
+        self.assertEqual(['file'], os.listdir(self.source))
+        self.assertEqual([], disks.processes('keeper.py', self.path))
+
+    def test_failures(self):
+        for command, said in ((['false'], 'false'),
+                              (['true'], 'nothing is mounted')):
+            error = self.assertRaises(
+                kept.Failed, kept.Kept, self.path, command, ['true'], 9, 9,
+                passing=True)
+            self.assertIn(said, str(error))
+            self.assertFalse(os.path.exists(self.path))

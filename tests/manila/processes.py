@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Manila's processes, and the database and message bus that they need."""
+
+import configparser
+import os
+import pwd
+import signal
+import subprocess
+import urllib.parse
+import uuid
+
+import fixtures
+from testtools import content
+
+from tests.functional import cloud
+from tests.functional import keystone
+
+#: Where the Makefile installs Manila.
+VENV = os.environ.get('MANILA_BACKUP_TEST_MANILA',
+                      os.path.join(keystone.ROOT, '.tools', 'manila'))
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class VirtualHost(fixtures.Fixture):
+    """A virtual host of its own on RabbitMQ, whose queues have fixed names.
+
+    :ivar url: str, for ``transport_url``.
+    """
+
+    def _setUp(self):
+        name = f'manila-{uuid.uuid4().hex[:12]}'
+        server = urllib.parse.urlsplit(cloud.RABBITMQ)
+        self.url = server._replace(path=f'/{name}').geturl()
+        self._control('add_vhost', name)
+        self.addCleanup(self._control, 'delete_vhost', name)
+        self._control('set_permissions', '-p', name, server.username,
+                      '.*', '.*', '.*')
+
+    @staticmethod
+    def _control(*args):
+        done = subprocess.run(['rabbitmqctl', '-q', *args],
+                              capture_output=True, text=True)
+        if done.returncode:
+            raise AssertionError(f'rabbitmqctl {args[0]}: '
+                                 f'{done.stdout}{done.stderr}')
+
+
+class Services(fixtures.Fixture):
+    """Manila's API, scheduler and share service with a configuration.
+
+    :param config: str, the file.
+    :param port: int, of the API.
+    """
+
+    def __init__(self, config, port):
+        self._config = config
+        self._port = port
+        self.processes = {}
+
+    def _setUp(self):
+        if not os.path.exists(os.path.join(VENV, 'bin', 'manila-share')):
+            raise AssertionError(f'Manila is not installed in {VENV}: '
+                                 '"make manila" does it.')
+        self.addCleanup(self._end)
+        self.manage('db', 'sync')
+        for name in ('manila-scheduler', 'manila-share', 'manila-api'):
+            self.start(name)
+
+    def manage(self, *args):
+        """Run manila-manage.
+
+        :returns: str, what it printed.
+        """
+        done = subprocess.run(
+            [os.path.join(VENV, 'bin', 'manila-manage'),
+             '--config-file', self._config, *args],
+            capture_output=True, text=True, env=_environment())
+        if done.returncode:
+            raise AssertionError(f'manila-manage {args}: '
+                                 f'{done.stdout}{done.stderr}')
+        return done.stdout
+
+    def start(self, name):
+        """Start one of the three, by its command's name.
+
+        The caller waits until it is of use.
+        """
+        arguments = ['--config-file', self._config]
+        command = [os.path.join(VENV, 'bin', name), *arguments]
+        if name == 'manila-api':
+            # What is on PATH under that name serves with eventlet.
+            command = [os.path.join(VENV, 'bin', 'python'), '-I',
+                       os.path.join(HERE, 'serve_api.py'), *arguments,
+                       str(self._port)]
+        with open(self._log(name), 'ab') as output:
+            self.processes[name] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output, env=_environment(),
+                # It forks; its children end with its session.
+                start_new_session=True)
+
+    def stop(self, name, number=signal.SIGKILL):
+        """End one of the three, and what it forked."""
+        process = self.processes.pop(name)
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+        process.wait(cloud.PATIENCE)
+
+    def check(self):
+        """Raise if one of them has ended by itself."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise AssertionError(f'{name} ended: {self.said(name)}')
+
+    def _log(self, name):
+        return f'{self._config}.{name}.log'
+
+    def said(self, name):
+        """What one of them wrote so far."""
+        with open(self._log(name), errors='replace') as file:
+            return file.read()
+
+    def _end(self):
+        for name in list(self.processes):
+            self.addDetail(f'{name}.log',
+                           content.text_content(self.said(name)))
+            # Nothing of it is kept, and in order it takes its time.
+            self.stop(name)
+
+
+def configure(path, groups):
+    """Write a configuration file.
+
+    :param groups: dict of group to dict of option to value.
+    """
+    parser = configparser.RawConfigParser(default_section='')
+    parser.read_dict(groups)
+    with open(path, 'w') as file:
+        parser.write(file)
+
+
+def _environment():
+    kept = {name: os.environ[name] for name in ('PATH', 'LANG', 'TMPDIR')
+            if name in os.environ}
+    # No variable of tox or of the user's cloud is Manila's business.
+    return {**kept, 'HOME': pwd.getpwuid(os.getuid()).pw_dir,
+            # What its share driver is in.
+            'PYTHONPATH': os.path.join(HERE, 'backend')}

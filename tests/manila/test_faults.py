@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Manila that refuses, fails, or can't be reached."""
+
+import os
+import threading
+
+from tests.functional import cloud as functional
+from tests.manila import meddled
+from tests.manila import meddler
+
+
+def once(answer, *asked):
+    """Meddle with the first request that is like that.
+
+    :param asked: (method, what its path ends with, what is in its body).
+    """
+    left = [answer]
+    lock = threading.Lock()
+
+    def meddle(method, path, body):
+        if _like(asked, method, path, body):
+            with lock:
+                return left.pop() if left else None
+
+    return meddle
+
+
+def always(answer, *asked):
+    """Meddle with every such request."""
+    return lambda *request: answer if _like(asked, *request) else None
+
+
+def _like(asked, method, path, body):
+    path = path.partition('?')[0]
+    return (method == asked[0] and path.endswith(asked[1])
+            and (len(asked) < 3 or asked[2] in body))
+
+
+LOCK = 'POST', '/resource-locks'
+ALLOW = 'POST', '/action', 'allow_access'
+SNAPSHOT = 'POST', '/snapshots'
+
+
+class TestFaults(meddled.TestCase):
+
+    def _available(self, share_id, backup_id, failures=0):
+        backup = self.wait_backup(backup_id, 'available')
+        self.assertNothingLeft(share_id)
+        (failed,), = self.cloud.rows(
+            'SELECT failures FROM operations WHERE backup_id = :id',
+            id=backup_id)
+        self.assertEqual(failures, failed)
+        return backup
+
+    def _failed(self, share_id, backup_id, said, attempts):
+        backup = self.wait_backup(backup_id, 'error')
+        self.assertIn(said, backup['fail_reason'])
+        (made,), = self.cloud.rows(
+            'SELECT attempt FROM operations WHERE backup_id = :id',
+            id=backup_id)
+        self.assertEqual(attempts, made)
+        self.assertNothingLeft(share_id)
+        self.assertEqual('available', self.share_status(share_id))
+
+    # -- what passes, within one attempt ---------------------------------
+
+    def test_overloaded(self):
+        share_id = self.make_share()
+        for status in (413, 429, 503):
+            self.meddler.before = once(
+                meddler.refusal(status, 'busy', Retry_After='1'), *ALLOW)
+            self._available(share_id, self.back_up(share_id))
+
+    def test_overloaded_without_saying_how_long(self):
+        share_id = self.make_share()
+        self.meddler.before = once(meddler.refusal(503), *LOCK)
+        self._available(share_id, self.back_up(share_id))
+
+    def test_answers_that_are_lost(self):
+        share_id = self.make_share('mountable')
+        for asked in (LOCK, ALLOW, SNAPSHOT, ('POST', '/metadata')):
+            self.meddler.after = once(meddler.DROP, *asked)
+            self._available(share_id, self.back_up(share_id))
+        share_id = self.make_share()
+        self.meddler.after = once(meddler.DROP, *ALLOW)
+        self._available(share_id, self.back_up(share_id))
+
+    def test_a_token_that_is_not_valid_any_more(self):
+        share_id = self.make_share()
+        self.meddler.before = once(meddler.refusal(401), *ALLOW)
+        self._available(share_id, self.back_up(share_id))
+        # The request was sent again, with a new one.
+        refused, taken = [
+            token for token, asked in zip(self.meddler.tokens,
+                                          self.meddler.requests)
+            if share_id in asked[1] and _like(ALLOW, *asked)]
+        self.assertNotEqual(refused, taken)
+
+    # -- what passes later -----------------------------------------------
+
+    def test_an_access_rule_that_can_not_be_applied(self):
+        share_id = self.make_share()
+        # The share driver fails to write there.
+        rules = os.path.join(self.manila.root, 'access', f'{share_id}.json')
+        os.makedirs(rules)
+        self.addCleanup(self._remove_directory, rules)
+        backup_id = self.back_up(share_id)
+        functional.eventually('a failure', lambda: self.cloud.rows(
+            'SELECT id FROM operations WHERE backup_id = :id AND '
+            'failures > 0', id=backup_id) or 'error' in [
+                each['state'] for each in self.manila.rules(share_id)])
+        os.rmdir(rules)
+        self.wait_backup(backup_id, 'available')
+        self.assertNothingLeft(share_id)
+
+    @staticmethod
+    def _remove_directory(path):
+        if os.path.isdir(path):
+            os.rmdir(path)
+
+    def test_unreachable_at_the_end(self):
+        share_id = self.make_share()
+        log = os.path.join(self.manila.root, 'mounts.log')
+
+        def meddle(method, path, body):
+            with open(log) as file:
+                if share_id in file.read():
+                    return meddler.DROP
+
+        self.meddler.before = meddle
+        backup_id = self.back_up(share_id)
+        # It is published all the same.
+        self.wait_backup(backup_id, 'available')
+        self.assertNotEqual([], self.left(share_id))
+        self.meddler.reset()
+        self.assertNothingLeft(share_id)
+
+    def test_unreachable_when_it_is_asked_for(self):
+        share_id = self.make_share()
+        self.meddler.before = always(meddler.DROP, 'GET', share_id)
+        answer = self.cloud.request(
+            'POST', '/share-backups',
+            {'share_backup': {'share_id': share_id}}, token=self.alice)
+        self.assertEqual(503, answer.status)
+        self.assertIn('Retry-After', answer.headers)
+        self.meddler.reset()
+        self._available(share_id, self.back_up(share_id))
+
+    # -- what does not pass ----------------------------------------------
+
+    def test_forbidden(self):
+        share_id = self.make_share()
+        for asked in (LOCK, ALLOW):
+            self.meddler.before = always(
+                meddler.refusal(403, 'Policy does not allow it'), *asked)
+            self._failed(share_id, self.back_up(share_id),
+                         'Policy does not allow it (HTTP 403)', 1)
+
+    def test_never_reachable(self):
+        share_id = self.make_share()
+        self.meddler.before = always(meddler.DROP, *LOCK)
+        self._failed(share_id, self.back_up(share_id),
+                     'Manila could not be reached', 3)
+
+    def test_a_share_that_is_deleted_meanwhile(self):
+        share_id, other_id = self.make_share(), self.make_share(size=2)
+        kept = self.back_up(share_id)
+        self._available(share_id, kept)
+
+        def meddle(method, path, body):
+            if _like(ALLOW, method, path, body):
+                for lock in self.manila.locks():
+                    if lock['resource_id'] == share_id:
+                        self.manila.request(
+                            'DELETE', f'/resource-locks/{lock["id"]}')
+                self.manila.request('DELETE', f'/shares/{share_id}')
+                self.manila.wait('shares', share_id, None)
+
+        self.meddler.before = meddle
+        backup_id = self.back_up(share_id)
+        backup = self.wait_backup(backup_id, 'error')
+        self.assertIn('(HTTP 404)', backup['fail_reason'])
+        self.meddler.reset()
+        self.assertNothingLeft(share_id)
+        # What was backed up before can be had back, elsewhere.
+        answer = self.cloud.request(
+            'POST', f'/share-backups/{kept}/action', {'restore': None},
+            token=self.alice)
+        self.assertEqual(400, answer.status)
+        self.restore(kept, other_id)
+        self.wait_backup(kept, 'available')
+        with open(f'{self.manila.share_path(other_id)}/sub/file') as file:
+            self.assertEqual(f'{share_id}sub/file', file.read())
+        self.assertNothingLeft(other_id)
+
+    # -- snapshots -------------------------------------------------------
+
+    def test_no_quota_for_a_snapshot(self):
+        share_id = self.make_share('mountable')
+        self.meddler.before = always(
+            meddler.refusal(413, 'Quota exceeded'), *SNAPSHOT)
+        backup = self._available(share_id, self.back_up(share_id))
+        self.assertIn('Quota exceeded', backup['fail_reason'])
+
+    def test_a_snapshot_that_fails(self):
+        share_id = self.make_share('mountable')
+        path = self.manila.share_path(share_id)
+
+        def meddle(method, path_, body):
+            # So that the share driver can't copy it.
+            if _like(SNAPSHOT, method, path_, body):
+                os.rename(path, f'{path}.away')
+            elif _like(ALLOW, method, path_, body):
+                os.rename(f'{path}.away', path)
+
+        self.meddler.before = meddle
+        backup = self._available(share_id, self.back_up(share_id))
+        self.assertIn('could not be made: it is error',
+                      backup['fail_reason'])
+
+    # -- others' rules ---------------------------------------------------
+
+    def test_a_rule_that_is_somebody_elses(self):
+        share_id = self.make_share()
+        rule = self.manila.allow(share_id, level='ro')
+        backup_id = self.back_up(share_id)
+        self.wait_backup(backup_id, 'available')
+        self.restore(backup_id)
+        backup = functional.eventually(
+            'the restore to fail', lambda: self.share_status(share_id)
+            == 'backup_restoring_error' and self.wait_backup(
+                backup_id, 'available'))
+        self.assertIn('only allows to read', backup['fail_reason'])
+        self.assertContent(share_id)
+        self.assertEqual([rule], [each['id'] for each
+                                  in self.manila.rules(share_id)])
+        # Until somebody has seen to it, and says so.
+        self.manila.request('POST', f'/shares/{share_id}/action',
+                            {'deny_access': {'access_id': rule}}, 'alice')
+        self.cloud.manage('share', 'reset', share_id)
+        self.restore(backup_id)
+        functional.eventually('the restore', lambda: self.share_status(
+            share_id) == 'available')
+        self.assertNothingLeft(share_id)
+
+    # -- calling it off --------------------------------------------------
+
+    def test_called_off_while_manila_works(self):
+        share_id = self.make_share('mountable')
+        for asked in (LOCK, ALLOW, SNAPSHOT):
+            held, go = threading.Event(), threading.Event()
+            self.addCleanup(go.set)
+
+            def meddle(*request, asked=asked, held=held, go=go):
+                if _like(asked, *request):
+                    held.set()
+                    go.wait(functional.PATIENCE)
+
+            self.meddler.after = meddle
+            backup_id = self.back_up(share_id)
+            self.assertTrue(held.wait(functional.PATIENCE))
+            self.cloud.ask(202, 'POST', f'/share-backups/{backup_id}/action',
+                           {'reset_status': {'status': 'error'}},
+                           token=self.admin)
+            functional.eventually('it to be called off', lambda:
+                                  self.share_status(share_id) == 'available')
+            go.set()
+            self.meddler.reset()
+            self.assertNothingLeft(share_id)
