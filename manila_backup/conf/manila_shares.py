@@ -110,7 +110,9 @@ OPTS = [
              'they can\'t be reached, are overloaded (429, 502, 503, 504) or '
              'say when to come back (also 413), before the attempt at the '
              'operation has failed. Requests that look a share up while a '
-             'caller of the API waits are sent twice at most.'),
+             'caller of the API waits, and those that clear up after the '
+             'end of an operation, are sent twice at most, for ten seconds '
+             'each.'),
 ]
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removing what attempts have made in Manila."""
 
+import contextlib
+
 from manila_backup.shares import base
 from manila_backup.shares.manila import client
 from manila_backup.shares.manila import marks
@@ -37,6 +39,22 @@ class Leftovers:
             f'The removal of what was made for the backup of share '
             f'{self._share_id}', lambda: not any([
                 *self._rules(patience), *self._snapshots(patience)]))
+
+    def remove_rules(self, patience):
+        """Revoke access.
+
+        :raises ShareError: some stays.
+        """
+        patience.until(
+            f'The removal of access rules of share {self._share_id}',
+            lambda: not list(self._rules(patience)))
+
+    def begin_removal(self, patience):
+        """Have Manila remove snapshots and what was made of them, without
+        waiting for that. What can't be stays."""
+        with contextlib.suppress(base.ShareError):
+            for _ in self._snapshots(patience):
+                pass
 
     def remove_protection(self, patience):
         """Remove locks and metadata.

@@ -32,9 +32,9 @@ _CHANGING = frozenset({
     'backup_creating', 'backup_restoring', 'ensuring', 'server_migrating',
     'server_migrating_to', 'network_change'})
 
-#: How often a look-up for a caller who waits is sent, and how many seconds
-#: each may take.
-_LOOKUP = {'attempts': 2, 'timeout': 10.0}
+#: How often a request that somebody waits for is sent, and how many seconds
+#: it may take each time.
+_SHORT = {'attempts': 2, 'timeout': 10.0}
 
 #: Seconds that a worker itself waits for leftovers to go; after that they
 #: are the sweep's.
@@ -58,7 +58,7 @@ class ManilaShares(base.ShareSource):
         self._mounts = mounts
         self._options = options
         self._manila = client.Manila(settings)
-        self._lookups = client.Manila(settings, **_LOOKUP)
+        self._short = client.Manila(settings, **_SHORT)
 
     def __reduce__(self):
         # Connections stay where they are.
@@ -80,7 +80,7 @@ class ManilaShares(base.ShareSource):
 
     def describe(self, share_id):
         try:
-            found = self._lookups.share(share_id)
+            found = self._short.share(share_id)
         except client.Gone:
             return None
         status = found['status']
@@ -109,7 +109,7 @@ class ManilaShares(base.ShareSource):
         finally:
             # What stays is tried again, and told, at the operation's end.
             with contextlib.suppress(base.ShareError):
-                self._undo(share.id, job, patience, over)
+                _undo(self._manila, share.id, job, patience, over)
 
     @contextlib.contextmanager
     def _view(self, share_id, job, patience):
@@ -122,7 +122,9 @@ class ManilaShares(base.ShareSource):
         patience.check()
         protection.begin(manila, found, job)
         left = leftovers.Leftovers(manila, share_id, marks.Others(job))
-        left.remove_uses(patience)
+        # One rule for one address: these would be in the way.
+        left.remove_rules(patience)
+        left.begin_removal(patience)
         left.remove_protection(patience)
         grantee = self._grantee(found)
         mountable, kind, reason = self._mountable(found, grantee, job,
@@ -151,20 +153,16 @@ class ManilaShares(base.ShareSource):
                     f'allow that a snapshot is made and mounted, or a share '
                     f'made of it.')
             leftovers.Leftovers(self._manila, share['id'],
-                                marks.Mine(job)).remove_uses(patience)
+                                marks.Mine(job)).begin_removal(patience)
         key = access.to_share(self._manila, share['id'], grantee, job,
                               patience)
         return (instants.Mountable(self._manila.exports(share['id']), key),
                 base.LIVE, reason)
 
     def release(self, share, job, progress=None):
-        self._undo(share.id, job, self._patience(progress), True)
-
-    def _undo(self, share_id, job, patience, over):
-        left = leftovers.Leftovers(self._manila, share_id, marks.UpTo(job))
-        left.remove_uses(patience)
-        if over:
-            left.remove_protection(patience)
+        # A worker has other things to do than to wait for it.
+        manila = self._manila if progress else self._short
+        _undo(manila, share.id, job, self._patience(progress), True)
 
     def _patience(self, progress):
         timeout = self._options['wait_timeout']
@@ -179,3 +177,10 @@ class ManilaShares(base.ShareSource):
                      else 'ip')
         return access.Grantee(type_, self._options[
             'cephx_user' if type_ == 'cephx' else 'access_to'])
+
+
+def _undo(manila, share_id, job, patience, over):
+    left = leftovers.Leftovers(manila, share_id, marks.UpTo(job))
+    left.remove_uses(patience)
+    if over:
+        left.remove_protection(patience)

@@ -209,3 +209,17 @@ class TestGone(TestCase):
         self.manila.shares.clear()
         self.remove(marks.UpTo(fake.job()))
         self.assertEqual({}, self.manila.locks)
+
+    def test_what_is_stuck_is_not_in_the_way(self):
+        self.manila.snapshots['x'] = {
+            'id': 'x', 'share_id': 's', 'status': 'error_deleting',
+            'name': marks.of(fake.job())}
+        self.access(attempt=2)
+        self.manila.rules.clear()
+        left = leftovers.Leftovers(self.client, 's',
+                                   marks.Others(fake.job(3)))
+        for _ in range(3):
+            left.begin_removal(self.manila.patience)
+        self.access(attempt=2)
+        left.remove_rules(self.manila.patience)
+        self.assertEqual({}, self.manila.rules)
