@@ -8,6 +8,8 @@
 # make test-manila       the tests beside a real Manila
 # make tempest           manila-tempest-plugin's tests of share backups
 # make client-functional python-manilaclient's tests of share backups
+# make devstack-harness  DevStack's plugin at work on this machine, without
+#                        DevStack, and tempest against what it has deployed
 # make soak              the service under load while all around it dies;
 #                        MINUTES=10, SEED=n, DATABASE=mysql|postgresql
 # make fidelity          generated, large and hostile shares on ext4, xfs and
@@ -41,7 +43,8 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 
 .PHONY: help venv demo test unit functional lint docs api-ref api-samples \
 	bench clean \
-	services keystone manila test-manila tempest client-functional soak \
+	services keystone manila test-manila tempest client-functional \
+	devstack-harness soak \
 	fidelity
 
 help:
@@ -102,6 +105,10 @@ test-manila: $(TOOLS)/.stamp keystone manila services
 
 tempest client-functional: keystone $(TOOLS)/suites/.stamp services
 	$(TOOLS)/bin/tox run -qq -e suites -- $@
+
+devstack-harness: keystone $(TOOLS)/suites/.stamp
+	tools/servers.sh devstack
+	$(TOOLS)/bin/tox run -qq -e devstack
 
 # Its servers are its own, but made from the same packages.
 soak: $(TOOLS)/.stamp services

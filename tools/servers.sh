@@ -1,8 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
+# servers.sh [PROFILE]
+#
 # See to it that the tests' servers and programs are there: installs what is
 # missing (Debian's packages, as root only) and starts what is not running.
+# PROFILE is one of bindep.txt, for packages besides those that all tests need.
 #
 #   RabbitMQ    127.0.0.1:5672, user guest, password guest
 #   MariaDB     127.0.0.1:3306, user root, no password
@@ -14,6 +17,7 @@
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
+profile=${1:-test}
 
 declare -A PORT=([rabbitmq]=5672 [mariadb]=3306 [postgresql]=5432)
 declare -A PACKAGE=([rabbitmq]=rabbitmq-server [mariadb]=mariadb-server
@@ -38,14 +42,14 @@ is_installed() {
         = installed ]
 }
 
-# The packages of bindep's profile "test" that are not installed, less the
-# servers that answer: those may be anywhere, not only in a package.
+# The packages of bindep's profiles that are not installed, less the servers
+# that answer: those may be anywhere, not only in a package.
 missing_packages() {
     local package server needless=" "
     for server in "${!PORT[@]}"; do
         answers "$server" && needless+="${PACKAGE[$server]} "
     done
-    sed -n 's/^\([a-z0-9.+-]*\) *\[.*test.*\].*/\1/p' bindep.txt |
+    sed -n "s/^\([a-z0-9.+-]*\) *\[.*\(test\|$profile\).*\].*/\1/p" bindep.txt |
     while read -r package; do
         case $needless in
             *" $package "*) continue ;;

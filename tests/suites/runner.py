@@ -2,6 +2,7 @@
 """What running somebody else's test suite takes."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ PROJECT = 'demo'
 class Suite:
     """One suite, and the cloud that it needs.
 
+    :param results: str, the directory that its results are kept in; below
+        this checkout if None.
     :cvar name: what its results are kept under.
     :cvar options: configuration of the service, as for
         :class:`tests.functional.cloud.Cloud`.
@@ -30,8 +33,8 @@ class Suite:
     name = None
     options = {}
 
-    def __init__(self):
-        self.results = os.path.join(ROOT, '.stestr', self.name)
+    def __init__(self, results=None):
+        self.results = results or os.path.join(ROOT, '.stestr', self.name)
         #: Where the suite works and leaves its logs and stestr repository.
         self.workspace = os.path.join(self.results, 'workspace')
         self._home = os.path.join(self.results, 'home')
@@ -43,8 +46,7 @@ class Suite:
         :returns: int, an exit status: 0 if every test of the suite ran and
             passed.
         """
-        shutil.rmtree(self.results, ignore_errors=True)
-        os.makedirs(self._home)
+        self.clear()
         self.prepare()
         with keystone.KeystoneCloud(**self.options) as cloud:
             cloud.keystone.add_user(USER, PROJECT, 'member')
@@ -53,10 +55,25 @@ class Suite:
                 print('What the service wrote:')
                 for process in cloud.cloud.processes:
                     print(process.said()[-4000:])
-        counted = subprocess.run(
+        passed, failed, _ = self.count()
+        return status or (1 if failed or not passed else 0)
+
+    def clear(self):
+        """Remove what an earlier run has left."""
+        shutil.rmtree(self.results, ignore_errors=True)
+        os.makedirs(self._home)
+
+    def count(self):
+        """Print what happened, with the counts as the last line.
+
+        :returns: (int, int, int): tests that passed, failed, were skipped.
+        """
+        done = subprocess.run(
             [sys.executable, os.path.join(ROOT, 'tools', 'count_tests.py'),
-             self.workspace]).returncode
-        return status or counted
+             self.workspace], stdout=subprocess.PIPE, text=True)
+        print(done.stdout, end='', flush=True)
+        return tuple(int(number) for number in re.findall(
+            r'\d+', done.stdout.splitlines()[-1]))
 
     def prepare(self):
         """Do what must be done before the service is started."""

@@ -10,8 +10,9 @@ from tests.suites import runner
 
 TESTS = r'^manila_tempest_tests\.tests\.api\.test_backup(_negative)?\.'
 
+#: What any deployment's configuration of tempest has.
 # Names in tempest's configuration, not the password of anything.
-_OPTIONS = {
+DEPLOYMENT = {
     'DEFAULT': {
         'log_file': 'tempest.log',
     },
@@ -32,12 +33,23 @@ _OPTIONS = {
         'lock_path': 'locks',
     },
     'service_available': {
-        'manila': True,
         'cinder': False,
         'glance': False,
         'neutron': False,
         'nova': False,
         'swift': False,
+    },
+    'share': {
+        'build_interval': 1,
+        'build_timeout': 120,
+        # A failure is to be seen in what was cleaned up too.
+        'suppress_errors_in_cleanup': False,
+    },
+}
+
+_SHARES = {
+    'service_available': {
+        'manila': True,
     },
     'share': {
         'catalog_type': 'shared-file-system',
@@ -50,10 +62,6 @@ _OPTIONS = {
         'run_driver_assisted_backup_tests': True,
         # None: the generic way to back up, with what is there by default.
         'driver_assisted_backup_test_driver_options': '',
-        'build_interval': 1,
-        'build_timeout': 120,
-        # A failure is to be seen in what was cleaned up too.
-        'suppress_errors_in_cleanup': False,
     },
 }
 
@@ -64,18 +72,37 @@ class Tempest(runner.Suite):
     name = 'tempest'
 
     def execute(self, cloud, args):
-        status = self.command('tempest', 'init', self.workspace)
-        if status:
-            return status
+        path = self.initialize(cloud.keystone.url, DEPLOYMENT, _SHARES)
+        return self.run_tests(path, args)
+
+    def initialize(self, identity_url, *options):
+        """Make the workspace.
+
+        :param identity_url: str, Keystone's.
+        :param options: dict of group to dict of option to value, each.
+        :returns: str, the configuration file.
+        """
+        if self.command('tempest', 'init', self.workspace):
+            raise AssertionError('tempest init has failed')
         config = configparser.RawConfigParser()
-        config.read_dict({name: {key: str(value) for key, value
-                                 in section.items()}
-                          for name, section in _OPTIONS.items()})
-        config['identity']['uri_v3'] = cloud.keystone.url
+        for each in options:
+            config.read_dict({name: {key: str(value) for key, value
+                                     in section.items()}
+                              for name, section in each.items()})
+        config['identity']['uri_v3'] = identity_url
         config['oslo_concurrency']['lock_path'] = os.path.join(
             self.workspace, 'locks')
         path = os.path.join(self.workspace, 'etc', 'tempest.conf')
         with open(path, 'w') as file:
             config.write(file)
+        return path
+
+    def run_tests(self, path, args):
+        """Run the tests of share backups.
+
+        :param path: str, the configuration file.
+        :param args: list of str for ``tempest run``.
+        :returns: int, its exit status.
+        """
         return self.command('tempest', 'run', '--config-file', path,
                             '--concurrency', '2', '--regex', TESTS, *args)
