@@ -193,6 +193,30 @@ class TestFaults(meddled.TestCase):
             self.assertEqual(f'{share_id}sub/file', file.read())
         self.assertNothingLeft(other_id)
 
+    def test_a_share_that_is_not_available(self):
+        share_id, small_id = self.make_share(size=2), self.make_share()
+        kept = self.back_up(share_id)
+        self.wait_backup(kept, 'available')
+        path = f'/share-backups/{kept}/action'
+        for status, code in (('extending', 409), ('migrating', 409),
+                             ('error', 400), ('available', 202)):
+            self.manila.request('POST', f'/shares/{share_id}/action',
+                                {'reset_status': {'status': status}})
+            for path_, body in (
+                    (path, {'restore': share_id}),
+                    ('/share-backups',
+                     {'share_backup': {'share_id': share_id}})):
+                if code == 202:
+                    self.wait_backup(kept, 'available')
+                answer = self.cloud.request('POST', path_, body,
+                                            token=self.alice)
+                self.assertEqual(code, answer.status, answer.body)
+        self.wait_backup(answer.body['share_backup']['id'], 'available')
+        answer = self.cloud.request('POST', path, {'restore': small_id},
+                                    token=self.alice)
+        self.assertEqual(400, answer.status)
+        self.assertNothingLeft(share_id)
+
     # -- snapshots -------------------------------------------------------
 
     def test_no_quota_for_a_snapshot(self):

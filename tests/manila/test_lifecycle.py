@@ -74,15 +74,6 @@ class TestLifecycle(base.TestCase):
             'DELETE', f'/share-backups/{backup["id"]}').status)
         self.wait_backup(backup['id'], None)
 
-    def test_cephfs(self):
-        share = self.manila.create_share(protocol='CEPHFS')
-        content = self.fill_share(share['id'])
-        backup = self.backed_up(share['id'])
-        self.change_share(share['id'])
-        self.restore(backup['id'])
-        self.assertEqual(content, self.share_content(share['id']))
-        self.assert_nothing_left(share['id'])
-
     def test_next_link(self):
         share = self.manila.create_share(user='bob')
         made = {self.backed_up(share['id'], user='bob')['id']

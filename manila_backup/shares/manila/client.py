@@ -67,11 +67,11 @@ class Manila:
             return _plain(manila.share_export_locations.list(share_id))
 
     def copies(self, snapshot_id):
-        """Shares made from a snapshot."""
+        """Shares made from a snapshot that are this user's project's."""
         with self._asking(f'list the shares made of snapshot {snapshot_id}'
                           ) as manila:
             return _plain(manila.shares.list(search_opts={
-                'snapshot_id': snapshot_id, 'all_tenants': 1}))
+                'snapshot_id': snapshot_id}))
 
     def create_copy(self, share, snapshot_id, name):
         """Begin to make a share of a snapshot.
@@ -118,11 +118,12 @@ class Manila:
     # -- snapshots -------------------------------------------------------
 
     def snapshots(self, share_id):
-        """A share's snapshots, of whichever project."""
+        """A share's snapshots that are this user's project's. Whatever
+        others call theirs, it is not among them."""
         with self._asking(f'list the snapshots of share {share_id}'
                           ) as manila:
             return _plain(manila.share_snapshots.list(search_opts={
-                'share_id': share_id, 'all_tenants': 1}))
+                'share_id': share_id}))
 
     def snapshot(self, snapshot_id):
         """A snapshot.
