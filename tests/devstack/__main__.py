@@ -14,7 +14,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 
@@ -32,7 +31,7 @@ def install(cloud, check):
     :returns: bool, whether it has.
     """
     cloud.copy_sources()
-    subprocess.run([sys.executable, '-m', 'venv', cloud.venv], check=True)
+    cloud.make_venv()
     # As local.conf may have it.
     with open(os.path.join(cloud.root, 'post-config'), 'w') as file:
         file.write('backup progress_interval 0.5\n')
@@ -90,6 +89,7 @@ def main(args):
                                              tempest.DEPLOYMENT)
             os.chown(cloud.tempest, *checks.ids(cloud.user))
             os.chown(os.path.dirname(cloud.tempest), *checks.ids(cloud.user))
+            print(f'As {cloud.user}, below {root}:', flush=True)
             cloud.write_localrc(MANILA_BACKUP_WORKERS='3',
                                 MANILA_BACKUP_ROUTE_MANILA='True')
             if install(cloud, check):

@@ -6,6 +6,7 @@ all of it below one directory or with names of its own.
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -18,10 +19,10 @@ from tests.devstack import sudo
 from tests.devstack import units
 from tests.functional import cloud
 from tests.functional import keystone
-from tests.suites import runner
 
-#: Who DevStack and its services run as, if that can be.
-STACK_USER = 'nobody'
+#: Who DevStack and its services run as, if that can be: somebody who may do
+#: nothing in particular. (systemd warns of units that run as nobody.)
+STACK_USER = 'daemon'
 
 #: Seconds after which a script hangs: it may have to compile uWSGI.
 PATIENCE = 1800
@@ -34,6 +35,12 @@ SERVICES = ('manila-backup-api', 'manila-backup-worker-1',
             'manila-backup-worker-2', 'manila-backup-worker-3')
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
+
+_ABLE = """
+import ensurepip, sys, venv
+open(sys.argv[1]).close()
+sys.exit(sys.version_info < (3, 10))
+"""
 
 
 class Deployment:
@@ -50,7 +57,7 @@ class Deployment:
     def __init__(self, root, identity, stack):
         self.root = root
         self.keystone = identity
-        self.user = stack_user()
+        self.user, self._python = choose()
         suffix = uuid.uuid4().hex[:8]
         self.account = f'devstack_{suffix}'
         self.name = f'manila_backup_devstack_{suffix}'
@@ -129,9 +136,15 @@ class Deployment:
     def _write_programs(self):
         path = os.path.join(self.root, 'bin', 'sudo')
         with open(path, 'w') as file:
-            file.write(f'#!/bin/sh\nexec {sys.executable} -B '
+            file.write(f'#!/bin/sh\nexec {self._python} -B '
                        f'{_HERE}/sudo.py "$@"\n')
         os.chmod(path, 0o755)
+
+    def make_venv(self):
+        """What DevStack has of Python before any plugin."""
+        subprocess.run([self._python, '-m', 'venv', self.venv], check=True)
+        subprocess.run([f'{self.venv}/bin/pip', 'install', '-qq',
+                        'python-openstackclient>=6.6.0'], check=True)
 
     def copy_sources(self):
         """What "enable_plugin" clones: this checkout."""
@@ -170,12 +183,18 @@ class Deployment:
         :returns: int, an exit status.
         """
         with open(os.path.join(self.logs, f'{mode}.sh.log'), 'a') as output:
-            return subprocess.run(
+            process = subprocess.Popen(
                 ['/bin/bash', os.path.join(_HERE, 'run.sh'), mode, *phases],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 cwd='/', user=self.user, extra_groups=[],
                 group=pwd.getpwnam(self.user).pw_gid,
-                env=self.environment(), timeout=PATIENCE).returncode
+                env=self.environment(), start_new_session=True)
+        try:
+            return process.wait(PATIENCE)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            raise
 
     def said(self):
         """What the scripts and the processes wrote last.
@@ -195,7 +214,7 @@ class Deployment:
         :returns: dict of str to str.
         """
         path = [os.path.join(self.root, 'bin'),
-                os.path.join(runner.VENV, 'bin'),
+                os.path.join(self.venv, 'bin'),
                 '/usr/local/bin', '/usr/bin', '/bin']
         return {'PATH': os.pathsep.join(path), 'LANG': 'C.UTF-8',
                 'HOME': self.dest, 'HARNESS_ROOT': self.root,
@@ -203,18 +222,21 @@ class Deployment:
                 **self.keystone.credentials('admin', 'admin')}
 
 
-def stack_user():
-    """Who the plugin and the API are to run as: somebody who may do nothing
-    in particular, if such a one can read the checkout and its Python.
+def choose():
+    """Who the plugin and the API are to run as, and with which Python: as
+    somebody who may do nothing in particular, if such a one can read the
+    checkout and run a Python that makes environments.
 
-    :returns: str, a user's name.
+    :returns: (str, str): a user's name and a Python's path.
     """
-    try:
-        done = subprocess.run(
-            [sys.executable, '-B', os.path.join(_HERE, 'units.py'),
-             os.path.join(_HERE, 'run.sh')], capture_output=True, text=True,
-            cwd='/', user=STACK_USER, group='nogroup', extra_groups=[])
-        # It has read the file, which is no unit.
-        return STACK_USER if 'MissingSectionHeader' in done.stderr else 'root'
-    except OSError:
-        return 'root'
+    for python in (sys.executable, '/usr/bin/python3'):
+        try:
+            able = subprocess.run(
+                [python, '-c', _ABLE, os.path.join(_HERE, 'run.sh')],
+                capture_output=True, cwd='/', user=STACK_USER,
+                group=pwd.getpwnam(STACK_USER).pw_gid, extra_groups=[])
+        except (KeyError, OSError):
+            continue
+        if not able.returncode:
+            return STACK_USER, python
+    return 'root', sys.executable

@@ -19,7 +19,7 @@ def write(root, more):
         'DEST': dest,
         'DATA_DIR': os.path.join(dest, 'data'),
         'DEVSTACK_VENV': os.path.join(dest, 'data', 'venv'),
-        'STACK_USER': 'nobody',
+        'STACK_USER': 'daemon',
         'SYSTEMD_DIR': os.path.join(root, 'systemd'),
         'ENABLED_SERVICES': 'key,mysql,rabbit,tempest',
         'DISABLED_SERVICES': '',

@@ -49,6 +49,7 @@ class Server:
     def __init__(self, root, systemctl):
         self._root = root
         self._systemctl = systemctl
+        self._running = set()
         self.path = os.path.join(root, 'sudo.socket')
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(self.path)
@@ -57,9 +58,12 @@ class Server:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self):
-        """Serve no more."""
+        """Serve no more, and end what runs yet."""
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        for process in tuple(self._running):
+            process.terminate()
+            process.wait()
 
     def _serve(self):
         while True:
@@ -88,8 +92,13 @@ class Server:
         check(self._root, args)
         if args[0] == 'systemctl':
             return self._systemctl(args[1:])
-        return subprocess.run(args, cwd=cwd, stdin=files[0], stdout=files[1],
-                              stderr=files[2]).returncode
+        process = subprocess.Popen(args, cwd=cwd, stdin=files[0],
+                                   stdout=files[1], stderr=files[2])
+        self._running.add(process)
+        try:
+            return process.wait()
+        finally:
+            self._running.discard(process)
 
 
 def ask(path, args):

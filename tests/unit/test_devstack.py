@@ -105,7 +105,7 @@ class Deployments(PluginTestCase):
         api = self.ini('systemd', 'devstack@manila-backup-api.service')
         worker = self.ini('systemd',
                           'devstack@manila-backup-worker-1.service')
-        self.assertEqual(('nobody', 'notify'), (
+        self.assertEqual(('daemon', 'notify'), (
             api['Service']['User'], api['Service']['Type']))
         self.assertEqual(('root', 'simple'), (
             worker['Service']['User'], worker['Service']['Type']))
