@@ -192,6 +192,26 @@ def _import(conf):
     return int(any(each.result == 'refused' for each in found))
 
 
+@_told
+def _key(conf):
+    from manila_backup import exception
+
+    command = conf.command
+    tools = _Tools(conf, command.driver)
+    found, said = [], []
+    for name, driver in tools.drivers.items():
+        try:
+            place, password = driver.export_key(command.project)
+        except exception.WorkFailed as exc:
+            said.append(f'{name}: {exc}')
+            continue
+        found.append({'driver': name, 'repository': place,
+                      'password': password})
+    if not found:
+        raise exception.ConfigurationError(' '.join(said))
+    common.show(conf, ('driver', 'repository', 'password'), found)
+
+
 def _import_record(tools, work, path):
     from manila_backup.drivers import base
     from manila_backup import exception
@@ -265,3 +285,11 @@ def add_parsers(subparsers):
                          'printed this of; - is the standard input')
     import_.add_argument('--dry-run', action='store_true',
                          help='only tell what would be imported')
+
+    key = common.listing(
+        commands, _key, 'Print what a person needs to read the backups of a '
+        'project without this service: the place of its repository and THE '
+        'PASSWORD that opens it.', name='key')
+    key.add_argument('--project', metavar='PROJECT_ID', required=True)
+    key.add_argument('--driver', metavar='NAME',
+                     help='only of this backup driver')

@@ -22,12 +22,13 @@ from manila_backup.conf import metrics
 from manila_backup.conf import nfs
 from manila_backup.conf import posix
 from manila_backup.conf import quota
+from manila_backup.conf import restic
 from manila_backup.conf import shares
 from manila_backup.conf import upgrade_levels
 from manila_backup import exception
 from manila_backup import version
 
-GROUPS = (base, api, auth, backup, posix, nfs, shares, local_shares,
+GROUPS = (base, api, auth, backup, posix, nfs, restic, shares, local_shares,
           manila_shares, quota, metrics, upgrade_levels)
 
 PROJECT = 'manila-backup'

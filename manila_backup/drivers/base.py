@@ -119,6 +119,9 @@ class BackupDriver(abc.ABC):
     #: can be told to look at another repository.
     LOCATION: tuple | None = None
 
+    #: Seconds between two calls of :meth:`maintain`; 0 for none.
+    maintain_interval: float = 0
+
     @classmethod
     @abc.abstractmethod
     def from_conf(cls, conf):
@@ -138,6 +141,21 @@ class BackupDriver(abc.ABC):
             else, such as on a disk that is not mounted.
         :raises RepositoryUnavailable: it can't.
         """
+
+    def prepare(self, place, alone, make=False):
+        """Get ready for an operation on a backup. Runs in the worker itself,
+        before the process that copies is started, which is given what this
+        leaves in the instance.
+
+        :param place: the :class:`Place`.
+        :param alone: callable; a context manager comes of it that only one
+            process of the service can be inside at a time, for what must not
+            be made twice.
+        :param make: bool, whether the operation is to make the backup.
+        :raises DriverError: the operation can't be done.
+        """
+        if make:
+            self.check()
 
     @abc.abstractmethod
     def backup(self, place, attempt, source, options, record, progress):
@@ -244,3 +262,20 @@ class BackupDriver(abc.ABC):
         :returns: int, bytes; or None if this driver can't tell.
         """
         return None
+
+    def maintain(self, progress):
+        """Do what a repository needs to have done now and then. Called every
+        :attr:`maintain_interval` seconds, by one worker at a time.
+
+        :returns: list of str, a sentence for each thing that went wrong.
+        """
+        return []
+
+    def export_key(self, project_id):
+        """What a person needs to read a project's backups without this
+        service.
+
+        :returns: (place of the repository, its password).
+        :raises DriverError: nothing is needed, or there is no repository.
+        """
+        raise DriverError('The driver\'s backups need no key.')

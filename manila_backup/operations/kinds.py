@@ -109,6 +109,12 @@ class BackupKind(Kind):
         return drivers.Place(self.backup.project_id, self.backup.share_id,
                              self.backup.id)
 
+    def _prepared(self, make=False):
+        """The backup's driver, ready for the operation."""
+        driver = self.driver
+        driver.prepare(self.place, self.tools.alone, make)
+        return driver
+
 
 class SharingKind(BackupKind):
     """An operation on a backup and a share."""
@@ -135,10 +141,10 @@ class BackupCreate(SharingKind):
         return self.backup.progress
 
     def work(self):
-        self.driver.check()
         return copying.backup, (
-            self.driver, self.tools.source, shares.ShareRef.of(self.share),
-            self.job, self.place, dict(self.operation.options or {}),
+            self._prepared(make=True), self.tools.source,
+            shares.ShareRef.of(self.share), self.job, self.place,
+            dict(self.operation.options or {}),
             records.of_rows(self.backup, self.share))
 
     def publish(self):
@@ -187,8 +193,8 @@ class BackupRestore(SharingKind):
 
     def work(self):
         return copying.restore, (
-            self.driver, self.tools.source, shares.ShareRef.of(self.share),
-            self.job, self.place)
+            self._prepared(), self.tools.source,
+            shares.ShareRef.of(self.share), self.job, self.place)
 
     def note_progress(self, conn, percent):
         rows.update(conn, db_backups.TABLE, self.backup.id,
@@ -219,7 +225,7 @@ class BackupRestore(SharingKind):
 class BackupDelete(BackupKind):
 
     def work(self):
-        return self.driver.delete, (self.place,)
+        return self._prepared().delete, (self.place,)
 
     def succeeded(self, conn, result):
         rows.delete(conn, db_backups.TABLE, self.backup.id,

@@ -8,6 +8,7 @@ or it turns out to be someone else's by now, and then this worker leaves it
 alone.
 """
 
+from concurrent import futures
 import socket
 import time
 
@@ -127,7 +128,7 @@ class Run:
                 self._worker.notifier.started(operation)
             result = self._work()
             self._keep()
-            self._kind.publish()
+            self._meanwhile(self._kind.publish)
             self._finish(states.Operation.DONE, self._kind.succeeded, result)
             LOG.info('Operation %s: done in %.3f s', operation.id,
                      time.monotonic() - began)
@@ -153,7 +154,7 @@ class Run:
         self._discard()
 
     def _work(self):
-        function, args = self._kind.work()
+        function, args = self._meanwhile(self._kind.work)
         if not self._kind.copies:
             return function(*args)
         if self._kind.uses_share and self._worker.source.FOREIGN:
@@ -165,6 +166,26 @@ class Run:
         operation's may be left with the share."""
         if not self._database.write(db_operations.hold, self._operation):
             raise self._why_not_ours()
+
+    def _meanwhile(self, function):
+        """Keep the lease while something runs in this process that is quick,
+        unless a repository is slow to answer.
+
+        :raises manila_backup.exception.LeaseLost: it was lost, and what ran
+            has come to its end: nothing can stop it before.
+        :raises CalledOff: likewise.
+        """
+        def run():
+            # For the log, which looks for it in the thread.
+            context.OperationContext(self._operation)
+            return function()
+
+        granted = time.monotonic()
+        with futures.ThreadPoolExecutor(1) as pool:
+            running = pool.submit(run)
+            while not futures.wait([running], self._tick()).done:
+                granted = self._tend(None, granted)
+            return running.result()
 
     def _copy(self, function, args):
         copier = process.Copier(function, args, self._conf)
@@ -192,7 +213,7 @@ class Run:
 
     def _tend(self, copier, granted):
         """Renew the lease, report the progress. While the database can't be
-        reached the copier goes on for as long as its lease lasts."""
+        reached the work goes on for as long as its lease lasts."""
         try:
             return self._keep(copier)
         except (exception.LeaseLost, CalledOff):

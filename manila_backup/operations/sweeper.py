@@ -41,34 +41,49 @@ class Sweeper:
 
     def _forever(self):
         while True:
-            interval = self._worker.conf.backup.sweep_interval
+            due = self._due()
             # A part of it: whoever looks next after it is due is not late.
-            if self._ended.wait(min(interval / 4 or _LOOK, _LOOK)):
+            if self._ended.wait(min([_LOOK, *(
+                    interval / 4 for interval, *_ in due)])):
                 return
-            if not interval:
-                continue
-            try:
-                self._look(interval)
-            except exception.LeaseLost:
-                LOG.warning('A sweep was taken for dead and stops')
-            except turn.Stopped:
-                return
-            except Exception:
-                LOG.exception('A sweep of the repositories failed')
+            for interval, what, *args in due:
+                try:
+                    self._look(interval, *args)
+                except exception.LeaseLost:
+                    LOG.warning('The %s was taken for dead and stops', what)
+                except turn.Stopped:
+                    return
+                except Exception:
+                    LOG.exception('The %s failed', what)
 
-    def _look(self, interval):
+    def _due(self):
+        """What is to be done every so many seconds: (seconds, what, turn,
+        function, its arguments)."""
+        found = [(self._worker.conf.backup.sweep_interval,
+                  'sweep of the repositories', sweep.TURN, self._sweep)]
+        for name, driver in self._worker.drivers.items():
+            found.append((driver.maintain_interval,
+                          f'maintenance of the driver {name}',
+                          f'maintain {name}', self._maintain, name, driver))
+        return [each for each in found if each[0]]
+
+    def _look(self, interval, name, function, *args):
         with self._lock:
             if self._ended.is_set():
                 return
             mine = self._turn = turn.Turn(
-                sweep.TURN, self._worker.conf, self._worker.database)
+                name, self._worker.conf, self._worker.database)
         with mine:
             try:
                 if mine.take(interval):
-                    self._sweep(mine)
+                    function(mine, *args)
             finally:
                 with self._lock:
                     self._turn = None
+
+    def _maintain(self, mine, name, driver):
+        for said in mine.run(driver.maintain):
+            LOG.warning('Maintenance of the driver %s: %s', name, said)
 
     def _sweep(self, mine):
         for found in sweep.Sweep(self._worker, mine).run():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Doing what one process of the service at a time does."""
 
+import contextlib
 import os
 import socket
 import time
@@ -9,6 +10,12 @@ import uuid
 from manila_backup.db import turns as db_turns
 from manila_backup import exception
 from manila_backup.operations import process
+
+
+# Seconds that something short may take, and between two looks whether it is
+# over.
+_SHORT = 60.0
+_PAUSE = 0.2
 
 
 class Stopped(Exception):
@@ -22,14 +29,15 @@ class Turn:
     :param name: str, what for.
     :param conf: the configuration; ``[backup] lease_ttl`` is how long it is
         good for without being renewed.
+    :param ttl: float, to have another.
     """
 
-    def __init__(self, name, conf, database):
+    def __init__(self, name, conf, database, ttl=None):
         self._name = name
         self._conf = conf
         self._database = database
         self._holder = f'{conf.host}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
-        self._ttl = conf.backup.lease_ttl
+        self._ttl = ttl or conf.backup.lease_ttl
         self._renewed = None
         self._poke, self._poked = socket.socketpair()
         self._stopping = False
@@ -108,3 +116,20 @@ class Turn:
         """Have :meth:`run` and :meth:`keep` raise; for other threads."""
         self._stopping = True
         self._poke.send(b'.')
+
+
+@contextlib.contextmanager
+def alone(name, conf, database):
+    """Wait for a turn, and have it for something short.
+
+    :raises manila_backup.exception.WorkFailed: others had it for too long.
+    """
+    end = time.monotonic() + _SHORT
+    with Turn(name, conf, database, _SHORT) as mine:
+        while not mine.take():
+            if time.monotonic() > end:
+                raise exception.WorkFailed(
+                    f'{mine.taken_by() or "Another process"} did not end '
+                    f'what it alone may do ("{name}").', retryable=True)
+            time.sleep(_PAUSE)
+        yield

@@ -12,7 +12,6 @@ from oslo_log import log
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import services as db_services
-from manila_backup.drivers import base
 from manila_backup import exception
 from manila_backup.operations import kinds
 from manila_backup.operations import metrics
@@ -23,6 +22,7 @@ from manila_backup.operations import process
 from manila_backup.operations import rpc
 from manila_backup.operations import run
 from manila_backup.operations import sweeper
+from manila_backup.operations import turn
 from manila_backup import version
 
 LOG = log.getLogger(__name__)
@@ -92,10 +92,19 @@ class Worker:
             ) from exc
         for name, driver in self.drivers.items():
             try:
-                driver.check(create=not stored[name])
-            except base.DriverError as exc:
+                if stored[name]:
+                    driver.check()
+                else:
+                    with self.alone():
+                        driver.check(create=True)
+            except exception.WorkFailed as exc:
                 LOG.error('Operations of the driver %s will fail until its '
                           'repository can be used: %s', name, exc)
+
+    def alone(self):
+        """A context manager that one process of the service at a time is
+        inside, waiting if it has to; for something short."""
+        return turn.alone('alone', self.conf, self.database)
 
     def stop(self):
         """Stop claiming, give what runs ``[backup] shutdown_grace`` seconds

@@ -32,6 +32,7 @@ _HOPS = frozenset(('connection', 'keep-alive', 'transfer-encoding',
 class S3(fixtures.Fixture):
     """A server with a bucket.
 
+    :ivar folder: str, a directory that goes with it.
     :ivar port: int, where it listens on 127.0.0.1.
     :ivar way: a :class:`Way` to it.
     :ivar access_key: str.
@@ -41,16 +42,16 @@ class S3(fixtures.Fixture):
     BUCKET = 'backups'
 
     def _setUp(self):
-        self._folder = self.useFixture(fixtures.TempDir()).path
+        self.folder = self.useFixture(fixtures.TempDir()).path
         self.port = cloud.free_port()
-        log = os.path.join(self._folder, 'log')
+        log = os.path.join(self.folder, 'log')
         with open(log, 'wb') as output:
             process = subprocess.Popen(
                 [os.path.join(os.path.dirname(sys.executable),
                               'moto_server'),
                  '-H', '127.0.0.1', '-p', str(self.port)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**os.environ, 'TMPDIR': self._folder})
+                env={**os.environ, 'TMPDIR': self.folder})
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
 
@@ -126,8 +127,7 @@ class Way(fixtures.Fixture):
         self.faults = 0
 
     def _setUp(self):
-        server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), _Handler)
-        server.daemon_threads = True
+        server = _Server(('127.0.0.1', 0), _Handler)
         server.way = self
         self.port = server.server_address[1]
         threading.Thread(target=server.serve_forever, args=(0.05,),
@@ -143,6 +143,16 @@ class Way(fixtures.Fixture):
         """How many bytes of objects were stored whose name has a part."""
         return sum(size for method, path, size, status in self.done
                    if method == 'PUT' and part in path and status == 200)
+
+
+class _Server(http.server.ThreadingHTTPServer):
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        # Whoever asked was killed before it had its answer.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

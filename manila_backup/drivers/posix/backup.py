@@ -43,6 +43,9 @@ class Backup:
         has.
     """
 
+    #: What works through the batches.
+    storer = store.Storer
+
     def __init__(self, repository, place, attempt, options, record,
                  processes, ignore, progress, incremental=True):
         self.repository = repository
@@ -129,8 +132,8 @@ class Backup:
             about['earlier'] = before.name
 
         def work(inbox, _):
-            return store.Storer(root, aside, directory, spool, formers,
-                                before, surely, self.progress)(inbox)
+            return self.storer(root, aside, directory, spool, formers,
+                               before, surely, self.progress)(inbox)
 
         def describe(inbox, _):
             return parts.set_directories(inbox, spool, directory,

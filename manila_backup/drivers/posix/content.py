@@ -121,6 +121,14 @@ def copy(source, target, st, tick):
     return _copy_dense(source, target, st.st_size, tick, st)
 
 
+def digest_like_copy(source, st, tick):
+    """The digest that :func:`copy` would give an open file.
+
+    :param st: os.stat_result of it.
+    """
+    return digest(source, st.st_size, _HOLES if sparse(st) else b'', tick)
+
+
 def same(one, other):
     """Whether nothing was changed between two stats of a file."""
     return (one.st_ctime_ns == other.st_ctime_ns

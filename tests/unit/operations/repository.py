@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real repository and real shares beside the database on SQLite."""
 
+import contextlib
 import os
 import types
 
@@ -27,7 +28,7 @@ class TestCase(base.TestCase):
         self.tools = types.SimpleNamespace(
             database=self.database, drivers={'posix': self.driver},
             source=local.LocalShares(os.path.join(self.root, 'shares')),
-            host='here')
+            host='here', alone=contextlib.nullcontext)
         self.admission = admission.Admission(
             self.conf, self.database, self.bus, self.tools.drivers)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import threading
 import types
 
 from manila_backup.db import models
@@ -13,20 +14,74 @@ from manila_backup.operations import run
 from tests.unit.operations import base
 
 
-class Progress(base.TestCase):
-    """What callers see of it, over the attempts of one operation."""
+class TestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
         self.backup = self.admission.create_backup(
             base.MEMBER, self.share().id)
 
-    def attempt(self, worker):
-        """Claim the operation; a function that says how far it is."""
-        claimed = run.Run.claim(types.SimpleNamespace(
+    def claimed(self, worker):
+        """Claim the operation; the :class:`~run.Run`."""
+        return run.Run.claim(types.SimpleNamespace(
             conf=self.conf, database=self.database, drivers={}, source=None,
             host=worker, identity=worker, metrics=metrics.Worker(1)),
             self.operation().id)
+
+    def lapse(self):
+        """As if its worker had died long ago."""
+        self.database.write(rows.update, models.operations,
+                            self.operation().id,
+                            {'lease_until': sqltime.utc_in(-1)})
+
+
+class Lease(TestCase):
+    """While something runs in the worker itself."""
+
+    def setUp(self):
+        super().setUp()
+        self.conf.set_override('progress_interval', 0.1, 'backup')
+        self.attempt = self.claimed('w1')
+
+    def lease(self):
+        return self.operation().lease_until
+
+    def test_is_renewed(self):
+        first = self.lease()
+
+        def work():
+            while self.lease() == first:
+                pass
+            return 'done'
+
+        self.assertEqual('done', self.attempt._meanwhile(work))
+
+    def test_lost(self):
+        over = threading.Event()
+
+        def work():
+            self.lapse()
+            self.assertEqual(2, self.claimed('w2')._operation.attempt)
+            over.wait(0.3)
+            over.set()
+
+        self.assertRaises(exception.LeaseLost, self.attempt._meanwhile, work)
+        # It is never left running by itself.
+        self.assertTrue(over.is_set())
+
+    def test_what_it_raises(self):
+        def work():
+            raise exception.WorkFailed('it could not be')
+
+        self.assertRaises(exception.WorkFailed, self.attempt._meanwhile, work)
+
+
+class Progress(TestCase):
+    """What callers see of it, over the attempts of one operation."""
+
+    def attempt(self, worker):
+        """Claim the operation; a function that says how far it is."""
+        claimed = self.claimed(worker)
         copier = types.SimpleNamespace(progress=progress.Progress())
         copier.progress.expect(0, 100)
 
@@ -39,12 +94,6 @@ class Progress(base.TestCase):
     def shown(self):
         row = self.get_backup(self.backup.id)
         return row.progress, row.restore_progress, row.host
-
-    def lapse(self):
-        """As if its worker had died long ago."""
-        self.database.write(rows.update, models.operations,
-                            self.operation().id,
-                            {'lease_until': sqltime.utc_in(-1)})
 
     def test_never_goes_back(self):
         first = self.attempt('w1')

@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a backup: restic reads the share, we look at it meanwhile.
+
+What is to be published is then prepared in a file of this host: publishing
+adds it to the repository as the backup's mark.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+import tempfile
+import time
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import system
+from manila_backup.drivers.restic import command
+from manila_backup.drivers.restic import repository
+from manila_backup.drivers.restic import survey
+
+# restic's exit status when it could not read something.
+_UNREADABLE = 3
+
+# What it says where there is nothing that it keeps.
+_EMPTY = 'snapshot is empty'
+
+# How long, in seconds, we look at the share before we look at restic again.
+_SLICE = 0.02
+
+
+class Backup:
+    """One run.
+
+    :param driver: the driver, for its settings.
+    :param project: a :class:`~.repository.Repository`.
+    """
+
+    def __init__(self, driver, project, place, attempt, options, record,
+                 progress):
+        self._driver = driver
+        self._project = project
+        self._place = place
+        self._attempt = attempt
+        self._record = record
+        self._options = options
+        self._progress = progress
+        self._problems = errors.Problems()
+        self._unreadable = errors.Problems()
+        self._summary = {}
+        self._is_empty = False
+        self._counted = [0, 0]
+        self._expected = (0, 0)
+
+    def run(self, source):
+        """Copy a directory.
+
+        :param source: str.
+        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        """
+        began = _now()
+        if self._attempt > 1:
+            report = self._take_over()
+            if report:
+                return report
+        with contextlib.ExitStack() as stack:
+            root = open_share(source, self._project.restic)
+            stack.callback(os.close, root)
+            with contextlib.suppress(OSError):
+                system.syncfs(root)
+            apart = system.mounted_apart(root, False)
+            if apart is not None:
+                stack.callback(os.close, apart)
+            self._copy(root, root if apart is None else apart)
+        return self._finish(began)
+
+    def _take_over(self):
+        """What earlier attempts stored without getting to its end is put
+        into the index, for restic to find it again; their locks go.
+
+        :returns: the report, if one of them was published; or None.
+        """
+        found = self._project.snapshots(self._place.backup_id)
+        if any(each.kind == repository.PUBLISHED for each in found):
+            report = report_of(self._project.about(self._place))
+            self._progress.expect(report.files, report.bytes)
+            self._progress.advance(report.files, report.bytes)
+            return report
+        self._project.restic.unlock()
+        # Needs the repository for itself. If that is not to be had, what
+        # was stored is stored again.
+        with contextlib.suppress(base.DriverError):
+            self._project.restic.run('rebuild-index', wait=False, sink=True)
+        return None
+
+    # -- restic at work
+
+    def _copy(self, root, apart):
+        ignore = self._driver.ignore
+        left_out = []
+        while True:
+            self._survey = survey.Survey(
+                apart, frozenset(map(os.fsencode, ignore)),
+                self._driver.hole_limit)
+            if self._restic(root, left_out):
+                break
+            left_out = self._survey.left_out
+        if self._is_empty:
+            self._store_nothing()
+        self._about = self._survey.about()
+        self._problems.merge(self._survey.problems.sentences,
+                             self._survey.problems.count)
+        for each in self._survey.missed:
+            self._unreadable.add(each)
+        if self._unreadable.count:
+            self._refuse()
+
+    def _restic(self, root, left_out):
+        """One run of it. False if there turned out to be what it must not
+        read; then it was stopped."""
+        shown = [name for each in left_out for name in (
+            '--exclude', pattern(self._path(root), each))]
+        for name in self._driver.ignore:
+            shown += ['--exclude', pattern(self._path(root),
+                                           os.fsencode(name))]
+        known = len(left_out)
+
+        def look():
+            end = time.monotonic() + _SLICE
+            more = True
+            while more and time.monotonic() < end:
+                more = self._survey.step()
+            self._expect()
+            if len(self._survey.left_out) > known:
+                raise _StartAgain
+            return more
+
+        try:
+            self._project.restic.run(
+                'backup', '--json', *repository.tags(
+                    self._place, self._attempt, repository.CONTENT), *shown,
+                '--', '.', view=root, on_line=self._status,
+                on_error=self._error, idle=look,
+                limits=self._driver.limited(self._options),
+                accept=(_UNREADABLE,))
+            while look():
+                self._progress.check()
+        except _StartAgain:
+            self._survey.finish(self._progress.check)
+            self._unreadable = errors.Problems()
+            return False
+        except base.DriverError as exc:
+            if _EMPTY not in exc.message:
+                raise
+            self._is_empty = True
+            self._survey.finish(self._progress.check)
+        return True
+
+    def _store_nothing(self):
+        """restic makes no snapshot of nothing: a file says it."""
+        with tempfile.TemporaryFile() as file:
+            file.write(b'There was nothing to be kept but this.\n')
+            file.seek(0)
+            self._project.restic.run(
+                'backup', '--quiet', '--stdin', '--stdin-filename',
+                'nothing-but-this', *repository.tags(
+                    self._place, self._attempt, repository.CONTENT),
+                stdin=file)
+
+    def _path(self, root):
+        """What restic takes the share's path to be."""
+        view = self._driver.settings.view
+        if os.geteuid() == 0:
+            return view
+        return os.readlink(f'/proc/self/fd/{root}')
+
+    def _expect(self):
+        """The totals are the survey's; until it is over, at least what
+        restic has found."""
+        found = self._survey.files, self._survey.bytes
+        if not self._survey.done:
+            found = tuple(map(max, found, self._expected))
+        self._expected = found
+        self._progress.expect(*found)
+
+    def _status(self, line):
+        try:
+            said = json.loads(line)
+        except ValueError:
+            return
+        kind = said.get('message_type')
+        if kind == 'status':
+            if not self._survey.done:
+                self._expected = tuple(map(max, self._expected, (
+                    said.get('total_files', 0), said.get('total_bytes', 0))))
+            self._reached(said.get('files_done', 0),
+                          said.get('bytes_done', 0))
+        elif kind == 'summary':
+            self._summary = said
+
+    def _reached(self, *done):
+        """Count what restic has done: of files only, so never all."""
+        steps = [max(0, min(now, most) - before) for now, most, before in
+                 zip(done, self._expected, self._counted)]
+        self._counted = [sum(pair) for pair in zip(self._counted, steps)]
+        self._progress.advance(*steps)
+
+    def _error(self, line):
+        """A line of its errors; whether it is about one file."""
+        try:
+            said = json.loads(line)
+            item = said['item']
+            if said['message_type'] != 'error':
+                return False
+        except (ValueError, KeyError, TypeError):
+            return False
+        self._unreadable.add(
+            f'{_name(item, self._driver.settings.view)} is not in the '
+            f'backup: it could not be read ({_reason(said.get("error"))}).')
+        return True
+
+    def _refuse(self):
+        """What could not be read: an error, or a problem to be told."""
+        if self._driver.on_unreadable == 'error':
+            more = self._unreadable.count - 1
+            raise base.DriverError(
+                'Not everything could be read, and [restic] on_unreadable '
+                f'is "error": {self._unreadable.sentences[0]}'
+                + (f' And {more} more.' if more else ''))
+        self._problems.merge(self._unreadable.sentences,
+                             self._unreadable.count)
+
+    # -- the end
+
+    def _finish(self, began):
+        found = self._survey
+        self._progress.expect(found.files, found.bytes)
+        self._progress.advance(found.files - self._counted[0],
+                               found.bytes - self._counted[1])
+        report = base.Report(
+            found.files, found.bytes, self._summary.get('data_added', 0),
+            tuple(self._problems.sentences), self._problems.count)
+        about = {
+            'version': repository.VERSION, 'state': repository.PUBLISHED,
+            **dataclasses.asdict(self._place), 'attempt': self._attempt,
+            'created_at': began, 'options': self._options,
+            'files': report.files,
+            'bytes': report.bytes, 'read': found.read,
+            'stored_bytes': report.stored_bytes,
+            'problems': list(report.problems),
+            'problem_count': report.problem_count, 'record': self._record,
+            'is_empty': self._is_empty,
+            **self._about,
+        }
+        self._driver.prepared(self._place, self._attempt).write(about)
+        if self._attempt > 1:
+            self._sweep()
+        return report
+
+    def _sweep(self):
+        """Remove what earlier attempts got to an end. What stays is found
+        and removed by whoever sweeps the repository."""
+        with contextlib.suppress(base.DriverError):
+            self._project.forget(
+                [each for each in self._project.snapshots(
+                    self._place.backup_id)
+                 if each.attempt < self._attempt], wait=False)
+
+
+class _StartAgain(Exception):
+    """There is something that restic must not read."""
+
+
+class Prepared:
+    """What is to be published, in a file of this host.
+
+    :param directory: str.
+    """
+
+    def __init__(self, directory, place, attempt):
+        self._directory = directory
+        self._path = os.path.join(
+            directory, f'{place.backup_id}.{int(attempt)}.json')
+
+    def write(self, about):
+        """Keep it.
+
+        :param about: dict that JSON can hold.
+        """
+        temporary = f'{self._path}.{os.urandom(4).hex()}'
+        try:
+            os.makedirs(self._directory, 0o700, exist_ok=True)
+            with open(temporary, 'w', encoding='utf-8', opener=_private) as (
+                    target):
+                json.dump(about, target)
+            os.rename(temporary, self._path)
+        except OSError as exc:
+            raise errors.failed('write', self._path, exc) from exc
+
+    def read(self):
+        """It, as bytes; None if there is nothing."""
+        try:
+            with open(self._path, 'rb') as source:
+                return source.read()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise errors.failed('read', self._path, exc) from exc
+
+    def remove(self):
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+
+
+def _private(path, flags):
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def report_of(about):
+    """The Report in a mark."""
+    return base.Report(
+        about['files'], about['bytes'], about['stored_bytes'],
+        tuple(about['problems']), about['problem_count'])
+
+
+def open_share(path, restic):
+    """Open a share's directory.
+
+    :returns: int, a descriptor.
+    :raises DriverError: it can't be, or it and the repository are within
+        one another.
+    """
+    try:
+        root = os.open(path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+    except OSError as exc:
+        raise errors.failed('open the share\'s directory', path,
+                            exc) from exc
+    local = command.local_path(restic.url)
+    if not local:
+        return root
+    try:
+        with contextlib.ExitStack() as stack:
+            # That of the project may not be there yet.
+            there = os.open(os.path.dirname(local.rstrip('/')),
+                            beneath.DIRECTORY & ~os.O_NOFOLLOW)
+            stack.callback(os.close, there)
+            apart = not (beneath.is_within(root, os.fstat(there))
+                         or beneath.is_within(there, os.fstat(root)))
+    except FileNotFoundError:
+        return root
+    except OSError as exc:
+        os.close(root)
+        raise errors.failed('open the repository', local, exc,
+                            base.RepositoryUnavailable) from exc
+    if not apart:
+        os.close(root)
+        raise base.DriverError(
+            f'The share\'s directory "{path}" and the repository '
+            f'"{restic.shown}" lie within one another.')
+    return root
+
+
+def pattern(root, path):
+    """A pattern of restic's for just one path.
+
+    :param root: str, what restic takes the share's path to be.
+    :param path: bytes, below it.
+    """
+    return ''.join(f'\\{char}' if char in '\\*?[' else char
+                   for char in f'{root}/{os.fsdecode(path)}')
+
+
+def _name(item, view):
+    """A path of restic's, as the posix driver would show it."""
+    path = os.fsencode(item)
+    start = os.fsencode(view) + b'/'
+    if path.startswith(start):
+        path = path[len(start):]
+    return f'"{errors.printable(path.lstrip(b"/"))}"'
+
+
+def _reason(error):
+    if isinstance(error, dict):
+        number = error.get('Err')
+        if isinstance(number, int):
+            return os.strerror(number)
+        return str(error.get('message') or error.get('Op') or 'error')
+    return str(error)
+
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(
+        timespec='microseconds')

@@ -1,0 +1,410 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that runs restic."""
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import re
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from urllib import parse as urllib_parse
+
+from manila_backup.drivers import base
+from manila_backup.drivers.restic import environment
+from manila_backup.drivers.restic import faults
+from manila_backup.drivers.restic import launch
+from manila_backup.drivers.restic import slim
+
+_LAUNCH = os.path.join(os.path.dirname(__file__), 'launch.py')
+_TICK = 0.2
+_KEPT = 64 << 10
+
+# How often restic may find a file of its own gone.
+_GONE_AFTER = 3
+
+# Seconds for restic to end in order.
+_GRACE = 3
+
+# restic shows how far it is as often as that, per second.
+_FPS = '5'
+
+_USERINFO = re.compile(r'//[^/@\s]*@')
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Settings:
+    """How restic is run.
+
+    :ivar command: str, the program.
+    :ivar environment: dict, what it needs to reach repositories: secret.
+    :ivar environment_file: str, a file with more of that; or None.
+    :ivar cache: str, its cache directory.
+    :ivar view: str, the directory that shares are shown to it at: the same
+        each time, so that it knows one again.
+    :ivar stall: float, seconds without reading or writing that are too many.
+    :ivar lock: float, seconds to wait for locks.
+    :ivar compression: str.
+    """
+
+    command: str
+    environment: dict
+    cache: str
+    view: str
+    stall: float
+    lock: float
+    compression: str = 'auto'
+    environment_file: str | None = None
+
+    def secrets(self):
+        """All of the environment that it needs.
+
+        :raises RepositoryUnavailable: a part of it can't be had.
+        """
+        if not self.environment_file:
+            return self.environment
+        return {**self.environment,
+                **environment.read(self.environment_file)}
+
+    def version(self):
+        """Its version, as a tuple of ints.
+
+        :raises RepositoryUnavailable: there is no such program.
+        """
+        try:
+            said = subprocess.run(
+                [self.command, 'version'], capture_output=True, text=True,
+                stdin=subprocess.DEVNULL, check=True).stdout
+            return tuple(map(int, re.match(r'restic (\d+)\.(\d+)',
+                                           said).groups()))
+        except (OSError, subprocess.CalledProcessError,
+                AttributeError) as exc:
+            raise base.RepositoryUnavailable(
+                f'The command "{self.command}" of [restic] command can\'t be '
+                f'run: {exc}.') from exc
+
+
+class Restic:
+    """restic on one repository.
+
+    :param settings: a :class:`Settings`.
+    :param url: str, the repository as restic names it.
+    :param password: str.
+    :param host: str, what its locks say that they are of; None for this
+        host's name. Whoever has the same may remove them if it is stopped
+        by them: there must be no other.
+    :param tick: called several times a second.
+    """
+
+    def __init__(self, settings, url, password, host=None, tick=None):
+        self.url = url
+        self._settings = settings
+        self._password = password
+        self._host = host and host[:64]
+        self._tick = tick or (lambda: None)
+
+    @property
+    def shown(self):
+        """The repository's place without what is secret in it."""
+        return _USERINFO.sub('//', self.url)
+
+    def json(self, *args, **kwargs):
+        """What a command prints, as JSON."""
+        said = self.run('--json', *args, **kwargs)
+        try:
+            return json.loads(said)
+        except ValueError as exc:
+            raise base.DriverError(
+                f'restic {args[0]} on "{self.shown}" did not answer in JSON.',
+                retryable=True) from exc
+
+    def run(self, *args, wait=True, **kwargs):
+        """Run a command.
+
+        What a lock of another stands in the way of is tried again until
+        ``lock`` seconds have gone by.
+
+        :param wait: bool, whether to do so.
+        :param kwargs: as for :class:`Process`; ``accept``, the exit
+            statuses beside 0 that are none of a failure.
+        :returns: bytes, what it printed.
+        :raises faults.Locked: after that.
+        :raises manila_backup.drivers.base.DriverError: it failed.
+        """
+        end = time.monotonic() + (self._settings.lock if wait else 0)
+        pause = 0.1
+        unlocked = False
+        while True:
+            try:
+                return self._once(args, **kwargs)
+            except faults.Locked as exc:
+                if self._host and not unlocked and self._host in str(exc):
+                    unlocked = True
+                    self.unlock()
+                    continue
+                if time.monotonic() + pause > end:
+                    raise
+                sleep(pause, self._tick)
+                pause = min(2 * pause, 1.0)
+
+    def unlock(self):
+        """Remove the locks of our host's name. Whoever had them is over, or
+        its name would not be ours: so restic is shown no process, and takes
+        theirs for gone, as they are. Nobody else's are touched but those
+        that restic itself takes for stale, not having been renewed for half
+        an hour."""
+        if self._host and os.geteuid() == 0:
+            self._once(['unlock'], alone=True)
+
+    def slim(self, path):
+        """Have a new repository in a local directory open faster."""
+        slim.slim(path, self._password)
+
+    def _once(self, args, accept=(), **kwargs):
+        with Process(self._settings, self.url, self._password, self._host,
+                     args, self._tick, **kwargs) as process:
+            code = process.run()
+        if process.gone:
+            raise faults.gone(args, self.shown, self.redact(process.gone))
+        if code and code not in accept:
+            text = self.redact(process.errors)
+            raise faults.of(args, self.shown, code, text)
+        return process.output
+
+    def redact(self, text):
+        """Text without anything secret."""
+        for value in (self._password, *self._settings.secrets().values()):
+            if len(value) > 3:
+                text = text.replace(value, '***')
+        return _USERINFO.sub('//', text)
+
+
+class Process:
+    """One run of it.
+
+    :param view: int, descriptor of a share's directory to run in; None for
+        none.
+    :param writable: bool, whether that may be written to.
+    :param stdin: a file to read from; None for none.
+    :param on_line: called with each line that it prints, as bytes; None to
+        keep them as the output.
+    :param on_error: called with each line of its errors, as str.
+    :param sink: bool, whether to read and forget the output.
+    :param idle: called while it runs; returns False when it has no more to
+        do.
+    :param on_io: called with the numbers of bytes that it has read and
+        written so far, of any kind.
+    :param alone: bool, whether it is to see no process.
+    :param limits: (upload, download) in KiB/s, 0 for none.
+    :ivar gone: str, what it said of a file of the repository that is not
+        there, for which it was stopped; or None.
+    """
+
+    def __init__(self, settings, url, password, host, args, tick, view=None,
+                 writable=False, stdin=None, on_line=None, on_error=None,
+                 sink=False, idle=None, on_io=None, alone=False,
+                 limits=(0, 0)):
+        self._settings = settings
+        self._tick = tick
+        self._on_line = on_line
+        self._on_error = on_error
+        self._sink = sink
+        self._idle = idle
+        self._on_io = on_io
+        self._is_local = local_path(url) is not None
+        self.gone = None
+        self._gone = collections.Counter()
+        self._output = []
+        self._errors = []
+        self._kept = 0
+        self._rest = {}
+        with contextlib.ExitStack() as stack:
+            reader = _pipe(password.encode() + b'\n')
+            stack.callback(os.close, reader)
+            spec = {'parent': os.getpid(), 'host': host, 'alone': alone,
+                    'view': view is not None and {
+                        'fd': view, 'path': settings.view,
+                        'writable': writable}}
+            command = [settings.command, *_limits(limits), *args]
+            surround = functools.partial(launch.surround, spec)
+            if threading.active_count() > 1 or alone:
+                surround = None
+                command = [sys.executable, '-I', '-S', _LAUNCH,
+                           json.dumps(spec), *command]
+            self._popen = subprocess.Popen(
+                command, preexec_fn=surround,
+                stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(reader, *([] if view is None else [view])),
+                env=self._environment(url, reader))
+
+    def _environment(self, url, reader):
+        found = {name: value for name, value in os.environ.items()
+                 if not name.startswith('RESTIC_')}
+        found.update(self._settings.secrets())
+        found.update({
+            'RESTIC_REPOSITORY': url,
+            'RESTIC_PASSWORD_FILE': f'/proc/self/fd/{reader}',
+            'RESTIC_CACHE_DIR': self._settings.cache,
+            'RESTIC_PROGRESS_FPS': _FPS,
+            'RESTIC_COMPRESSION': self._settings.compression})
+        found.setdefault('HOME', '/nonexistent')
+        return found
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        if self._popen.poll() is None:
+            # So that it takes its lock away.
+            self._popen.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(_GRACE)
+            self._popen.kill()
+        self._popen.wait()
+        self._popen.stdout.close()
+        self._popen.stderr.close()
+
+    @property
+    def pid(self):
+        return self._popen.pid
+
+    @property
+    def output(self):
+        return b''.join(self._output)
+
+    @property
+    def errors(self):
+        return '\n'.join(self._errors)
+
+    def run(self):
+        """Wait for its end.
+
+        :returns: int, its exit status.
+        :raises RepositoryUnavailable: it hangs.
+        """
+        before, since = None, time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            for file, take in ((self._popen.stdout, self._out),
+                               (self._popen.stderr, self._err)):
+                os.set_blocking(file.fileno(), False)
+                selector.register(file, selectors.EVENT_READ, take)
+            while selector.get_map() and not self.gone:
+                busy = self._idle and self._idle()
+                if not busy:
+                    self._idle = None
+                for key, _ in selector.select(0 if busy else _TICK):
+                    data = key.fileobj.read(1 << 20)
+                    key.data(data)
+                    if data == b'':
+                        selector.unregister(key.fileobj)
+                self._tick()
+                done = counters(self.pid)
+                if done != before:
+                    before, since = done, time.monotonic()
+                    if done and self._on_io:
+                        self._on_io(*done)
+                elif time.monotonic() - since > self._settings.stall:
+                    raise base.RepositoryUnavailable(
+                        'restic has neither read nor written anything for '
+                        f'{self._settings.stall:g} seconds.')
+        return None if self.gone else self._popen.wait()
+
+    def _out(self, data):
+        if self._sink:
+            return
+        if not self._on_line:
+            self._output.append(data or b'')
+            return
+        self._lines('out', data, self._on_line)
+
+    def _err(self, data):
+        self._lines('err', data, self._error)
+
+    def _lines(self, which, data, take):
+        if data is None:
+            return
+        text = self._rest.get(which, b'') + data
+        *lines, self._rest[which] = text.split(b'\n')
+        if data == b'' and self._rest[which]:
+            lines.append(self._rest[which])
+        for line in lines:
+            take(line)
+
+    def _error(self, line):
+        text = line.decode(errors='backslashreplace')
+        missing = faults.missing(text, self._is_local)
+        if missing:
+            # restic would go on for minutes, for each of its files.
+            self._gone[missing] += 1
+            if self._gone[missing] >= _GONE_AFTER:
+                self.gone = text
+        if self._on_error and self._on_error(text):
+            return
+        if text.strip() and self._kept < _KEPT:
+            self._kept += len(text)
+            self._errors.append(text)
+
+
+def sleep(seconds, tick):
+    """Wait, and call something meanwhile."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        tick()
+        time.sleep(max(0, min(_TICK, end - time.monotonic())))
+
+
+def counters(pid):
+    """What a process has read and written so far, (bytes, bytes); None once
+    it has ended."""
+    try:
+        with open(f'/proc/{pid}/io') as file:
+            found = dict(line.split(': ') for line in file)
+        return int(found['rchar']), int(found['wchar'])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def appended(url, name):
+    """The place of a repository below that of others.
+
+    :param url: str, as [restic] repository says.
+    :param name: str, quoted where it has to be.
+    """
+    name = urllib_parse.quote(name, safe='')
+    scheme, colon, rest = url.partition(':')
+    if colon and scheme in ('b2', 'azure', 'gs', 'swift') and (
+            ':' not in rest):
+        url += ':'
+        if scheme != 'b2':
+            url += '/'
+    url = url.rstrip('/') if url != '/' else ''
+    if url.endswith(':') and scheme in ('b2', 'rclone', 'sftp'):
+        return url + name
+    return f'{url}/{name}' + ('/' if scheme == 'rest' else '')
+
+
+def local_path(url):
+    """The directory that a place is, as str; None if it is none."""
+    if url.startswith('local:'):
+        return url[len('local:'):]
+    return url if url.startswith('/') else None
+
+
+def _limits(limits):
+    return [f'--limit-{name}={value}' for name, value
+            in zip(('upload', 'download'), limits) if value]
+
+
+def _pipe(data):
+    """A descriptor that a little data can be read from."""
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    return reader

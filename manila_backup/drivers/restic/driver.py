@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups in restic's repositories, one for each project."""
+
+import contextlib
+import os
+
+from manila_backup.drivers import base
+from manila_backup.drivers.restic import backup
+from manila_backup.drivers.restic import command
+from manila_backup.drivers.restic import environment
+from manila_backup.drivers.restic import faults
+from manila_backup.drivers.restic import keys
+from manila_backup.drivers.restic import prune
+from manila_backup.drivers.restic import repository
+from manila_backup.drivers.restic import restore
+from manila_backup.drivers.restic import verify
+from manila_backup import exception
+
+OLDEST = (0, 14)
+
+_RATE = {'type': 'string', 'pattern': '^[1-9][0-9]{0,9}$'}
+
+
+class ResticDriver(base.BackupDriver):
+    """Has restic keep backups.
+
+    :param url: str, what the repositories are below.
+    :param settings: a :class:`~.command.Settings`.
+    :param passwords: a :class:`~.keys.Derived`.
+    :param state: str, directory for what this host keeps.
+    :param staging: str, directory to restore to first.
+    :param ignore: list of str, names in a share's root that are neither
+        backed up nor touched by a restore.
+    :param on_unreadable: ``error`` or ``warn``.
+    :param hole_limit: int, bytes.
+    :param limits: (upload, download) in KiB/s, 0 for none.
+    :param pruning: a :class:`~.prune.Settings`.
+    :param verify_subset: str, as restic's --read-data-subset has it.
+    """
+
+    OPTIONS = {
+        'limit_upload': dict(
+            _RATE, description='KiB per second to send at the most.'),
+        'limit_download': dict(
+            _RATE, description='KiB per second to read at the most.'),
+    }
+
+    LOCATION = 'restic', 'repository'
+
+    def __init__(self, url, settings, passwords, state, staging, ignore=(),
+                 on_unreadable='error', hole_limit=16 << 30, limits=(0, 0),
+                 pruning=None, verify_subset='100%'):
+        self.url = url
+        self.settings = settings
+        self.staging = staging
+        self.ignore = tuple(ignore)
+        self.on_unreadable = on_unreadable
+        self.hole_limit = hole_limit
+        self.pruning = pruning or prune.Settings()
+        self.verify_subset = verify_subset
+        self.maintain_interval = self.pruning.interval
+        self._passwords = passwords
+        self._state = state
+        self.limits = limits
+        self._version = None
+        self._is_checked = False
+        # Projects whose repositories are known to be there.
+        self._there = set()
+        self._checks = {}
+
+    @classmethod
+    def from_conf(cls, conf):
+        own = conf.restic
+        if not own.repository or own.repository.startswith('-'):
+            raise exception.ConfigurationError(
+                '[restic] repository must say where the repositories are.')
+        path = command.local_path(own.repository)
+        if path is None and ':' not in own.repository or (
+                path is not None and not os.path.isabs(path)):
+            raise exception.ConfigurationError(
+                '[restic] repository must be an absolute path or a place as '
+                f'restic names one, not "{own.repository}".')
+        state = os.path.join(os.path.abspath(conf.state_path), 'restic')
+        secret = keys.Secret(own.password_file)
+        return cls(
+            own.repository,
+            command.Settings(
+                own.command,
+                environment.checked(own.environment, 'environment'),
+                own.cache_directory, os.path.join(state, 'share'),
+                own.stall_timeout, own.lock_timeout, own.compression,
+                own.environment_file),
+            (keys.Kept(secret, conf) if own.key_manager == 'castellan'
+             else keys.Derived(secret)),
+            state, own.staging_path, conf.backup.ignore_files,
+            own.on_unreadable, own.hole_limit << 30,
+            (own.limit_upload, own.limit_download),
+            prune.Settings(own.prune_interval, own.prune_max_repack_size,
+                           own.prune_max_unused),
+            own.verify_subset)
+
+    @property
+    def version(self):
+        """restic's, as a tuple of ints."""
+        if self._version is None:
+            self._version = self.settings.version()
+        return self._version
+
+    # -- repositories
+
+    def _restic(self, name, password, host=None, tick=None):
+        return command.Restic(
+            self.settings, command.appended(self.url, name), password, host,
+            tick)
+
+    def _catalogue(self):
+        return repository.Catalogue(self._restic(
+            repository.CATALOGUE, self._passwords.catalogue()))
+
+    def project(self, project_id, host=None, tick=None):
+        """A project's :class:`~.repository.Repository`."""
+        return repository.Repository(
+            self._restic(project_id, self.password(project_id), host, tick),
+            project_id, lambda: project_id in self._catalogue().projects())
+
+    def password(self, project_id):
+        """The password of a project's repository."""
+        return self._passwords.find(
+            project_id, lambda: self._key_of(project_id))
+
+    def _key_of(self, project_id):
+        """The reference that the catalogue has of a project's key. If several
+        workers entered one each, the repository knows which is its."""
+        refs = self._catalogue().projects().get(project_id, [])
+        return refs[0] if refs else None
+
+    def _at(self, place, progress=None):
+        repository.checked(place)
+        return self.project(place.project_id, place.backup_id,
+                            progress and progress.check)
+
+    def check(self, create=False):
+        if self.version < OLDEST:
+            raise base.RepositoryUnavailable(
+                'restic {}.{} is too old: {}.{} is the oldest that will '
+                'do.'.format(*self.version, *OLDEST), retryable=False)
+        try:
+            for path in (self._state, self.settings.view,
+                         self.settings.cache):
+                os.makedirs(path, 0o700, exist_ok=True)
+        except OSError as exc:
+            raise base.RepositoryUnavailable(
+                f'"{path}" can\'t be made: {exc.strerror}.') from exc
+        path = command.local_path(self.url)
+        if self._is_checked and (path is None or os.path.isdir(
+                os.path.join(path, repository.CATALOGUE))):
+            return
+        self._check_catalogue(create)
+        self._is_checked = True
+
+    def _check_catalogue(self, create):
+        secret = self._passwords.secret
+        fresh = create and not secret.exists()
+        if fresh:
+            secret.make()
+        try:
+            restic = self._catalogue().restic
+            if repository.exists(restic):
+                return
+            if not create:
+                raise faults.Absent(
+                    f'There is no catalogue of repositories at '
+                    f'"{restic.shown}": is it not mounted?')
+            if fresh and not secret.write():
+                restic = self._catalogue().restic
+            repository.initialise(restic)
+        except BaseException:
+            if fresh:
+                secret.forget()
+            raise
+
+    def prepare(self, place, alone, make=False):
+        repository.checked(place)
+        self.check()
+        project_id = place.project_id
+        if not make:
+            self.password(project_id)
+        elif project_id not in self._there:
+            with alone():
+                self._make(project_id)
+            self._there.add(project_id)
+
+    def _make(self, project_id):
+        """Make a project's repository, if there is none yet."""
+        catalogue = self._catalogue()
+        if project_id in catalogue.projects():
+            self.password(project_id)
+            return
+        password, ref = self._passwords.make(project_id)
+        restic = self._restic(project_id, password)
+        if not repository.exists(restic):
+            repository.initialise(restic)
+        catalogue.add(project_id, ref)
+
+    # -- backups
+
+    def backup(self, place, attempt, source, options, record, progress):
+        repository.checked(place)
+        if place.project_id not in self._there:
+            self._make(place.project_id)
+        return backup.Backup(
+            self, self._at(place, progress), place, attempt, options,
+            record, progress).run(source)
+
+    def limited(self, options):
+        """(upload, download): what is asked for, if that is less.
+
+        :param options: dict, those of the request for the backup.
+        """
+        asked = [int(options.get(name, 0))
+                 for name in ('limit_upload', 'limit_download')]
+        return tuple(min(filter(None, pair), default=0)
+                     for pair in zip(self.limits, asked))
+
+    def prepared(self, place, attempt):
+        """What was prepared to be published."""
+        return backup.Prepared(os.path.join(self._state, 'prepared'), place,
+                               attempt)
+
+    def publish(self, place, attempt):
+        project = self._at(place)
+        prepared = self.prepared(place, attempt)
+        if any(each.kind == repository.PUBLISHED for each in
+               project.snapshots(place.backup_id)):
+            prepared.remove()
+            return
+        text = prepared.read()
+        if text is None:
+            raise base.DriverError(
+                f'There is no finished copy of backup {place.backup_id} by '
+                f'attempt {attempt}.')
+        project.mark(place, attempt, repository.PUBLISHED, text)
+        prepared.remove()
+
+    def restore(self, place, attempt, target, progress):
+        return restore.Restore(
+            self, self._at(place, progress), place, attempt,
+            progress).run(target)
+
+    def delete(self, place, progress):
+        project = self._at(place, progress)
+        found = project.snapshots(place.backup_id)
+        if not found:
+            return
+        try:
+            # The marks first.
+            project.forget(sorted(found, key=lambda each: (
+                each.kind == repository.CONTENT)), wait=False)
+        except faults.Locked as exc:
+            if exc.exclusive:
+                project.forget(found)
+                return
+            # By a backup, which may take hours: this does not disturb it.
+            project.mark(place, max(each.attempt for each in found),
+                         repository.DELETED, repository.deleted(place))
+
+    def discard(self, place, attempt):
+        project = self._at(place)
+        self.prepared(place, attempt).remove()
+        if attempt:
+            with contextlib.suppress(faults.Absent):
+                project.restic.unlock()
+        found = project.snapshots(place.backup_id)
+        project.forget(repository.leftovers(found, attempt))
+
+    def verify(self, place, progress):
+        repository.checked(place)
+        # Its locks are nobody's to remove who restores at the same time.
+        return verify.verify(
+            self, self.project(place.project_id, tick=progress.check), place,
+            progress, self._checks)
+
+    def contents(self):
+        failed = None
+        for project_id in sorted(self._catalogue().projects()):
+            try:
+                yield from self.project(project_id).contents()
+            except base.DriverError as exc:
+                failed = failed or exc
+        if failed:
+            raise failed
+
+    def describe(self, place):
+        about = self._at(place).about(place)
+        return base.Description(about['created_at'], about['files'],
+                                about['bytes'], about.get('record'))
+
+    def maintain(self, progress):
+        return prune.Maintenance(self, progress).run()
+
+    def projects(self):
+        """The ids of the projects that have repositories, sorted."""
+        return sorted(self._catalogue().projects())
+
+    def export_key(self, project_id):
+        if project_id not in self._catalogue().projects():
+            raise base.DriverError(
+                f'Project {project_id} has no repository.')
+        return (command.appended(self.url, project_id),
+                self.password(project_id))

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Putting back what restic does not keep, or not as it was."""
+
+import base64
+import ctypes
+import os
+import stat
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import nodes
+
+# Of a file system that has no holes to punch.
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
+_READ = 1 << 20
+_BLOCK = 4096
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64,
+                            ctypes.c_int64]
+
+
+class Extras:
+    """Of one backup, into a tree that restic has restored.
+
+    :param about: dict, what the backup's mark says.
+    :param root: int, descriptor of the tree.
+    :param ignore: set of bytes, names in the root to leave alone.
+    :param tick: called now and then.
+    """
+
+    def __init__(self, about, root, ignore, tick):
+        self._about = about
+        self._root = root
+        self._ignore = ignore
+        self._tick = tick
+        self._descent = beneath.Descent(root)
+        self._setter = attributes.Setter()
+        self._problems = errors.Problems()
+
+    def put(self):
+        """Do it.
+
+        :returns: :class:`~manila_backup.drivers.posix.errors.Problems`.
+        :raises DamagedBackup: the mark has something that makes no sense.
+        """
+        os.umask(0)
+        try:
+            for path, size, data in self._about['sparse']:
+                self._guard(manifest.checked_path(path.encode()),
+                            self._punch, size, data)
+            for path, text, names in self._about['nodes']:
+                self._guard(manifest.checked_path(path.encode()),
+                            self._node, manifest.parse(text.encode()), names)
+            for path, xattrs in self._about['xattrs']:
+                self._guard(manifest.checked_path(path.encode()),
+                            self._attributes, xattrs)
+            for names in self._about['links']:
+                names = [_place(each) for each in names]
+                self._guard(names[0][0], self._link, names[0][1], names[1:])
+            entry = manifest.parse(self._about['root'].encode())
+        except (KeyError, ValueError, TypeError, IndexError,
+                AttributeError, manifest.Malformed) as exc:
+            raise base.DamagedBackup(
+                f'The backup\'s mark is damaged: {exc}.') from exc
+        finally:
+            self._descent.close()
+        self._set_root(entry)
+        return self._problems
+
+    def _guard(self, path, function, *args):
+        self._tick()
+        if path.split(b'/', 1)[0] in self._ignore:
+            return
+        try:
+            function(path, *args)
+        except OSError as exc:
+            if exc.errno not in errors.GONE:
+                raise errors.failed('restore in the share', path,
+                                    exc) from exc
+            self._problems.add(str(errors.failed('restore in the share',
+                                                 path, exc)))
+
+    def _punch(self, path, size, data):
+        """Make holes where they were, but only of zeros: the file may have
+        changed before restic came to it."""
+        parent, _, name = path.rpartition(b'/')
+        directory = self._descent.enter(parent or beneath.ROOT)
+        fd = os.open(name, nodes.READ & ~os.O_RDONLY | os.O_RDWR,
+                     dir_fd=directory)
+        try:
+            st = os.fstat(fd)
+            if st.st_size != size or not stat.S_ISREG(st.st_mode):
+                return
+            start = 0
+            for data_start, data_end in [*data, [size, size]]:
+                self._hole(fd, start, data_start, size)
+                start = data_end
+            os.utime(fd, ns=(st.st_atime_ns, st.st_mtime_ns))
+        finally:
+            os.close(fd)
+
+    def _hole(self, fd, start, end, size):
+        start = -(-start // _BLOCK) * _BLOCK
+        if end < size:
+            end = end // _BLOCK * _BLOCK
+        at = start
+        while at < end:
+            self._tick()
+            part = min(_READ, end - at)
+            try:
+                data = os.lseek(fd, at, os.SEEK_DATA)
+            except OSError:
+                return      # nothing but a hole from here on
+            if data > at:
+                at = min(end, data // _BLOCK * _BLOCK)
+                if data < end and at < data:
+                    part = min(_READ, end - at)
+                elif at >= end:
+                    return
+            read = os.pread(fd, part, at)
+            if not read or read.count(0) != len(read):
+                return
+            length = -(-len(read) // _BLOCK) * _BLOCK
+            _libc.fallocate(fd, _KEEP_SIZE | _PUNCH_HOLE, at, length)
+            at += len(read)
+
+    def _attributes(self, path, xattrs):
+        """All extended attributes of a file or directory."""
+        parent, _, name = path.rpartition(b'/')
+        fd = os.open(name, nodes.READ,
+                     dir_fd=self._descent.enter(parent or beneath.ROOT))
+        try:
+            st = os.fstat(fd)
+            entry = manifest.of_stat(b'F', name, st, xattrs=tuple(sorted(
+                (os.fsdecode(manifest.unquote(one.encode())),
+                 base64.b64decode(value)) for one, value in xattrs)))
+            lost = self._setter.apply(fd, entry, st,
+                                      had=attributes.read_xattrs(fd))
+        finally:
+            os.close(fd)
+        if lost:
+            self._problems.lost(path, lost)
+
+    def _node(self, path, entry, names):
+        """A socket, a peculiar link, or a file that is nothing but a hole."""
+        if path == beneath.ROOT and entry.name in self._ignore:
+            return
+        with _Unchanged(self._descent.enter(path)) as directory:
+            beneath.remove(entry.name, directory, self._tick)
+            if entry.kind == b'F':
+                lost = self._hole_only(directory, entry)
+            else:
+                lost = nodes.make(directory, entry, self._setter,
+                                  inherits=True)
+            if lost:
+                self._problems.lost(beneath.join(path, entry.name), lost)
+            if b'node' in lost:
+                return
+        self._link(path, entry.name, [_place(each) for each in names])
+
+    def _hole_only(self, directory, entry):
+        fd = os.open(entry.name, nodes.CREATE, 0o600, dir_fd=directory)
+        try:
+            os.ftruncate(fd, entry.size)
+            return self._setter.apply(fd, entry, os.fstat(fd),
+                                      had=attributes.read_xattrs(fd))
+        finally:
+            os.close(fd)
+
+    def _link(self, path, name, names):
+        """Make other names those of the same thing."""
+        if path == beneath.ROOT and name in self._ignore:
+            return
+        first = os.dup(self._descent.enter(path))
+        try:
+            there = os.stat(name, dir_fd=first, follow_symlinks=False)
+            for where, other in names:
+                if where.split(b'/', 1)[0] in self._ignore or (
+                        where == beneath.ROOT and other in self._ignore):
+                    continue
+                with _Unchanged(self._descent.enter(where)) as directory:
+                    beneath.remove(other, directory, self._tick)
+                    os.link(name, other, src_dir_fd=first,
+                            dst_dir_fd=directory, follow_symlinks=False)
+            if names and stat.S_ISLNK(there.st_mode):
+                os.utime(name, ns=(there.st_atime_ns, there.st_mtime_ns),
+                         dir_fd=first, follow_symlinks=False)
+        finally:
+            os.close(first)
+
+    def _set_root(self, entry):
+        try:
+            st = os.fstat(self._root)
+            had = attributes.read_xattrs(self._root)
+            if attributes.differ(entry, st, had):
+                lost = self._setter.apply(self._root, entry, st, had=had)
+                if lost:
+                    self._problems.lost(beneath.ROOT, lost)
+        except OSError as exc:
+            raise errors.failed('set in the share the attributes of',
+                                beneath.ROOT, exc) from exc
+
+
+class _Unchanged:
+    """A directory whose times are afterwards what they were.
+
+    :param fd: int, valid as long as no other is entered.
+    """
+
+    def __init__(self, fd):
+        self._fd = fd
+
+    def __enter__(self):
+        self._st = os.fstat(self._fd)
+        return self._fd
+
+    def __exit__(self, *exc_info):
+        os.utime(self._fd, ns=(self._st.st_atime_ns, self._st.st_mtime_ns))
+
+
+def _place(pair):
+    """A [directory, name] of a mark as bytes."""
+    path, name = pair
+    return (manifest.checked_path(path.encode()),
+            manifest.checked_name(name.encode()))

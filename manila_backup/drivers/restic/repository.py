@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is in the repositories, and what it means.
+
+A backup is two snapshots of restic in its project's repository: its content,
+and, once it is published, a mark with one file that says what the content
+does not. restic writes a snapshot when all that it is about is stored, in one
+step, and that needs no lock that would keep others out: as changing the tags
+of a snapshot would. See restic.rst for the tags.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+from urllib import parse as urllib_parse
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.restic import command
+from manila_backup.drivers.restic import faults
+
+CATALOGUE = '.catalogue'
+
+#: The name of the file in a mark.
+MARK = 'manila-backup.json'
+
+CONTENT, PUBLISHED, DELETED = 'content', 'published', 'deleted'
+
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """One of restic's.
+
+    :ivar id: str.
+    :ivar kind: CONTENT, or of a mark PUBLISHED or DELETED.
+    :ivar attempt: int.
+    :ivar time: str, as restic tells it.
+    """
+
+    id: str
+    kind: str
+    place: base.Place
+    attempt: int
+    time: str
+
+
+def checked(place):
+    """A place whose ids can be in tags and names.
+
+    :raises DriverError: they can't.
+    """
+    for each in dataclasses.astuple(place):
+        layout.component(each)
+    return place
+
+
+class Repository:
+    """A project's.
+
+    :param restic: a :class:`~.command.Restic`.
+    :param is_known: called without arguments; returns whether the catalogue
+        has it. If not, it is no fault that it isn't there.
+    """
+
+    def __init__(self, restic, project_id, is_known):
+        self.restic = restic
+        self._project_id = project_id
+        self._is_known = is_known
+
+    def snapshots(self, backup_id=None):
+        """What it holds of this service, as list of :class:`Snapshot`."""
+        args = ['snapshots', '--no-lock']
+        if backup_id:
+            args += ['--tag', _tag('backup', backup_id)]
+        try:
+            said = self.restic.json(*args)
+        except faults.Absent:
+            if self._is_known():
+                raise
+            return []
+        found = (parse(self._project_id, each) for each in said or ())
+        return [each for each in found if each]
+
+    def mark(self, place, attempt, kind, text):
+        """Add a mark.
+
+        :param text: bytes, what its file says.
+        """
+        with tempfile.TemporaryFile() as file:
+            file.write(text)
+            file.seek(0)
+            self.restic.run(
+                'backup', '--quiet', '--stdin', '--stdin-filename', MARK,
+                *tags(place, attempt, kind), stdin=file)
+
+    def about(self, place):
+        """What the newest mark of a backup says, as dict.
+
+        :raises DriverError: it is not published.
+        """
+        args = ['dump', '--tag', _tag('backup', place.backup_id),
+                '--path', f'/{MARK}', 'latest', f'/{MARK}']
+        try:
+            try:
+                text = self.restic.run(*args, '--no-lock')
+            except base.DamagedBackup:
+                # Or was being rewritten just then, which a lock prevents.
+                text = self.restic.run(*args)
+        except faults.Absent as exc:
+            if self._is_known():
+                raise
+            raise absent(place) from exc
+        except base.DriverError as exc:
+            if 'no snapshot' in exc.message:
+                raise absent(place) from exc
+            raise
+        try:
+            found = json.loads(text)
+            if found['version'] != VERSION:
+                raise base.DriverError(
+                    f'Backup {place.backup_id} has format '
+                    f'{found["version"]}; this release knows {VERSION}.')
+            for name, value in dataclasses.asdict(place).items():
+                if found[name] != value:
+                    raise ValueError(f'it is of {name} {found[name]!r}')
+            if found['state'] != PUBLISHED:
+                raise absent(place)
+            return found
+        except (ValueError, KeyError, TypeError) as exc:
+            raise base.DamagedBackup(
+                f'The mark of backup {place.backup_id} does not say what it '
+                f'should: {exc}.') from exc
+
+    def forget(self, snapshots, wait=True):
+        """Remove snapshots; what is needed for no other is left to a pass
+        that prunes.
+
+        :raises faults.Locked: somebody works with the repository.
+        """
+        for last in (False, False, True):
+            if not snapshots:
+                return
+            try:
+                self.restic.run('forget', '--quiet',
+                                *(each.id for each in snapshots), wait=wait)
+                return
+            except faults.Locked:
+                raise
+            except base.DriverError:
+                if last:
+                    raise
+            # Others may be removing the same.
+            there = {each.id for each in self.snapshots()}
+            snapshots = [each for each in snapshots if each.id in there]
+
+    def contents(self):
+        """Iterate over :class:`~manila_backup.drivers.base.Stored`."""
+        by_place = {}
+        for each in self.snapshots():
+            by_place.setdefault(each.place, []).append(each)
+        for found in by_place.values():
+            yield from stored(found)
+
+
+def stored(snapshots):
+    """What the snapshots of one backup come to.
+
+    :returns: iterator of :class:`~manila_backup.drivers.base.Stored`.
+    """
+    place = snapshots[0].place
+    marks = [each for each in snapshots if each.kind != CONTENT]
+    contents = {each.attempt for each in snapshots if each.kind == CONTENT}
+    if any(each.kind == DELETED for each in marks):
+        yield base.Stored(place, base.StoredState.TRASH)
+        return
+    published = {each.attempt for each in marks}
+    if published and published <= contents:
+        yield base.Stored(place, base.StoredState.PUBLISHED)
+    elif published:
+        yield base.Stored(place, base.StoredState.TRASH)
+    for attempt in sorted(contents - published):
+        yield base.Stored(place, base.StoredState.PARTIAL, attempt)
+
+
+def leftovers(snapshots, attempt):
+    """Those of one backup's snapshots that nothing needs.
+
+    :param attempt: int, the highest whose content is not needed either.
+    :returns: list, in the order in which they should go.
+    """
+    published = {each.attempt for each in snapshots
+                 if each.kind == PUBLISHED}
+    contents = {each.attempt for each in snapshots if each.kind == CONTENT}
+    if any(each.kind == DELETED for each in snapshots):
+        return sorted(snapshots, key=marks_last)
+    return [each for each in snapshots if (
+        each.attempt <= attempt and each.attempt not in published
+        if each.kind == CONTENT else each.attempt not in contents)]
+
+
+def marks_last(snapshot):
+    """Sorts what says that a backup was deleted behind its content."""
+    return snapshot.kind == DELETED
+
+
+def deleted(place):
+    """What the mark of a deleted backup says, as bytes."""
+    return json.dumps({'version': VERSION, 'state': DELETED,
+                       **dataclasses.asdict(place)}).encode()
+
+
+def absent(place):
+    return base.DriverError(
+        f'Backup {place.backup_id} is not in the repository of project '
+        f'{place.project_id}.')
+
+
+def exists(restic):
+    """Whether a repository is there.
+
+    :raises RepositoryUnavailable: that can't be told, or it is not ours.
+    """
+    try:
+        restic.run('cat', 'config', '--no-lock', sink=True)
+        return True
+    except faults.Absent:
+        return False
+
+
+def initialise(restic):
+    """Make a repository. That another made it just now is no error."""
+    path = command.local_path(restic.url)
+    try:
+        if path:
+            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        restic.run('init', sink=True)
+        if path:
+            restic.slim(path)
+    except OSError as exc:
+        raise base.RepositoryUnavailable(
+            f'"{restic.shown}" can\'t be made: {exc.strerror}.') from exc
+    except base.DriverError:
+        with contextlib.suppress(base.DriverError):
+            if exists(restic):
+                return
+        raise
+
+
+# -- tags
+
+def tags(place, attempt, kind):
+    """The arguments that give a snapshot its tags and host."""
+    return ['--host', place.share_id, '--tag', ','.join((
+        kind, _tag('project', place.project_id),
+        _tag('share', place.share_id), _tag('backup', place.backup_id),
+        _tag('attempt', str(attempt))))]
+
+
+def content_of(place, attempt):
+    """The arguments that have "latest" mean a backup's content."""
+    return ['--tag', ','.join((CONTENT, _tag('backup', place.backup_id),
+                               _tag('attempt', str(attempt))))]
+
+
+def _tag(name, value):
+    return f'{name}={urllib_parse.quote(value, safe="")}'
+
+
+def parse(project_id, snapshot):
+    """A snapshot as restic lists it; None if it is not of this service."""
+    found, kinds = {}, []
+    for tag in snapshot.get('tags') or ():
+        name, is_value, value = tag.partition('=')
+        if is_value:
+            found[name] = urllib_parse.unquote(value)
+        else:
+            kinds.append(name)
+    try:
+        kind, = kinds
+        if kind not in (CONTENT, PUBLISHED, DELETED) or (
+                found['project'] != project_id):
+            return None
+        return Snapshot(
+            snapshot['id'], kind,
+            base.Place(project_id, found['share'], found['backup']),
+            int(found['attempt']), snapshot['time'])
+    except (KeyError, ValueError):
+        return None
+
+
+# -- the catalogue
+
+class Catalogue:
+    """The list of the projects that have repositories: a repository itself,
+    with a snapshot for each, of that host name.
+
+    :param restic: a :class:`~.command.Restic`.
+    """
+
+    def __init__(self, restic):
+        self.restic = restic
+
+    def projects(self):
+        """dict of project id to the references of its keys, as list of str,
+        the oldest first; empty where there is none."""
+        found = {}
+        for each in self.restic.json('snapshots', '--no-lock') or ():
+            tags_ = dict(tag.partition('=')[::2]
+                         for tag in each.get('tags') or ())
+            if 'project' in tags_:
+                refs = found.setdefault(
+                    urllib_parse.unquote(tags_['project']), [])
+                if 'key' in tags_:
+                    refs.append(urllib_parse.unquote(tags_['key']))
+        return found
+
+    def add(self, project_id, ref):
+        """Enter a project."""
+        said = _tag('project', project_id)
+        if ref:
+            said += ',' + _tag('key', ref)
+        with tempfile.TemporaryFile() as file:
+            file.write(project_id.encode())
+            file.seek(0)
+            self.restic.run(
+                'backup', '--quiet', '--stdin', '--stdin-filename',
+                'project', '--host', project_id, '--tag', said, stdin=file)

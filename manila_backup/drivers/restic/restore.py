@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a share equal to a backup.
+
+restic restores into a share that is empty at once. One that is not is no
+place for it: it neither removes what the backup lacks, nor leaves what is
+equal as it is. Then it restores beside, and what the posix driver knows of
+making a share equal to a tree does the rest.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import restore
+from manila_backup.drivers.posix import system
+from manila_backup.drivers.restic import backup
+from manila_backup.drivers.restic import extras
+from manila_backup.drivers.restic import index
+from manila_backup.drivers.restic import repository
+
+# Beside what a backup holds, for what it takes to keep that.
+_SPARE = 64 << 20
+_PROCESSES = 2
+
+
+class Restore:
+    """One run.
+
+    :param driver: the driver, for its settings.
+    :param project: a :class:`~.repository.Repository`.
+    """
+
+    def __init__(self, driver, project, place, attempt, progress):
+        self._driver = driver
+        self._project = project
+        self._place = place
+        self._attempt = attempt
+        self._progress = progress
+        self._ignore = frozenset(map(os.fsencode, driver.ignore))
+        self._counted = 0
+
+    def run(self, target):
+        """Restore into a directory.
+
+        :param target: str.
+        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        """
+        if self._attempt > 1:
+            self._project.restic.unlock()
+        self._about = about = self._project.about(self._place)
+        self._files, self._bytes = about['files'], about['bytes']
+        root = backup.open_share(target, self._project.restic)
+        try:
+            if self._is_empty(root):
+                return self._directly(root)
+        finally:
+            os.close(root)
+        return self._beside(target)
+
+    def _is_empty(self, root):
+        with beneath.entries(root) as found:
+            return all(os.fsencode(entry.name) in self._ignore
+                       for entry in found)
+
+    # -- at once
+
+    def _directly(self, root):
+        self._progress.expect(self._files, self._bytes)
+        # What is made in it must not inherit anything.
+        with contextlib.suppress(OSError):
+            os.removexattr(root, attributes.DEFAULT_ACL)
+        self._restic(root, self._bytes)
+        problems = extras.Extras(self._about, root, self._ignore,
+                                 self._progress.check).put()
+        try:
+            system.syncfs(root)
+        except OSError as exc:
+            raise errors.failed('write to the disk of the share',
+                                beneath.ROOT, exc) from exc
+        self._progress.advance(self._files, self._bytes - self._counted)
+        return base.Report(self._files, self._bytes, self._about['read'],
+                           tuple(problems.sentences), problems.count)
+
+    def _restic(self, root, most):
+        """Have restic restore into an open directory.
+
+        :param most: int, bytes to count as progress at the most.
+        """
+        if self._about['is_empty']:
+            return
+        view = self._driver.settings.view
+        args = ['restore', *repository.content_of(
+            self._place, self._about['attempt']), '--target',
+            view if os.geteuid() == 0 else os.readlink(
+                f'/proc/self/fd/{root}')]
+        for name in self._ignore:
+            args += ['--exclude', backup.pattern('', name)]
+        if self._driver.version >= (0, 15):
+            args.append('--sparse')
+
+        def wrote(_, written):
+            done = min(written, most)
+            if done > self._counted:
+                self._progress.advance(0, done - self._counted)
+                self._counted = done
+
+        try:
+            self._project.restic.run(
+                *args, 'latest', view=root, writable=True, sink=True,
+                limits=self._driver.limited(self._about['options']),
+                on_io=wrote)
+        except base.DriverError as exc:
+            if 'no snapshot' in exc.message:
+                raise base.DamagedBackup(
+                    f'The content of backup {self._place.backup_id} is not '
+                    'in the repository.') from exc
+            raise
+
+    # -- beside
+
+    def _beside(self, target):
+        # restic writes it, we read it, and then both sides are read, or one
+        # of them and what differs written.
+        self._progress.expect(self._files, 4 * self._bytes)
+        with Staging(self._driver.staging, self._about['read']) as path:
+            layout.initialise(path)
+            with layout.Repository(path) as staged:
+                made = index.Staged(staged, self._place, _PROCESSES,
+                                    Part(self._progress))
+                data = made.prepare()
+                try:
+                    self._restic(data, self._bytes)
+                    problems = extras.Extras(
+                        self._about, data, frozenset(),
+                        self._progress.check).put()
+                    if problems.count:
+                        raise base.DriverError(
+                            'What is to be restored can\'t be kept in '
+                            f'[restic] staging_path: '
+                            f'{problems.sentences[0]}')
+                    made.publish(data)
+                finally:
+                    os.close(data)
+                return restore.Restore(
+                    staged, self._place, _PROCESSES, self._driver.ignore,
+                    Part(self._progress, files=True)).run(target)
+
+
+class Part:
+    """An operation's progress as a part of it sees it: without totals.
+
+    :param files: bool, whether it counts files too.
+    """
+
+    def __init__(self, progress, files=False):
+        self._progress = progress
+        self._files = files
+        self.slots = progress.slots
+        self.use_slot = progress.use_slot
+        self.check = progress.check
+
+    def expect(self, files, size):
+        pass
+
+    def advance(self, files, size):
+        self._progress.advance(files if self._files else 0, size)
+
+
+class Staging:
+    """A directory for one restore; a context manager, which removes it in
+    the end, and what those before left whose processes are gone.
+
+    :param path: str, where to make it.
+    :param size: int, bytes that it needs room for.
+    """
+
+    def __init__(self, path, size):
+        self._base = path
+        self._size = size
+
+    def __enter__(self):
+        try:
+            os.makedirs(self._base, 0o700, exist_ok=True)
+            self._tidy()
+            self._name = secrets.token_hex(8)
+            path = os.path.join(self._base, self._name)
+            os.mkdir(path, 0o700)
+            self._fd = os.open(path, beneath.DIRECTORY)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            there = os.statvfs(path)
+        except OSError as exc:
+            raise errors.failed('make in [restic] staging_path a directory',
+                                self._base, exc) from exc
+        free = there.f_bavail * there.f_frsize
+        if free < self._size + _SPARE:
+            self.__exit__()
+            raise base.DriverError(
+                f'The share is not empty, so the backup has to be restored '
+                f'to [restic] staging_path "{self._base}" first, where '
+                f'there is not enough room: it needs {self._size} bytes, and '
+                f'{free} are free.')
+        return path
+
+    def __exit__(self, *exc_info):
+        self._remove(self._name)
+        os.close(self._fd)
+
+    def _tidy(self):
+        for name in os.listdir(self._base):
+            path = os.path.join(self._base, name)
+            try:
+                fd = os.open(path, beneath.DIRECTORY)
+            except OSError:
+                continue
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._remove(name)
+            except BlockingIOError:
+                pass    # at work
+            finally:
+                os.close(fd)
+
+    def _remove(self, name):
+        parent = os.open(self._base, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+        try:
+            with contextlib.suppress(OSError):
+                beneath.remove(name, parent)
+        finally:
+            os.close(parent)

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finding out what a share has while restic reads it: how much that is, and
+what of it restic does not keep.
+
+That is: sockets, names of anything but a file that are hard links of one
+another, where files have holes, what is not UTF-8 in targets of symbolic links
+and in names of extended attributes, and the attributes of the share's root and
+of symbolic links. It is kept in the backup's mark, in lines as in the posix
+driver's manifest.
+"""
+
+import base64
+import os
+import stat
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import nodes
+from manila_backup.drivers.posix import scan
+
+_STEP = 500
+
+# How much of it a mark holds: what is too much is told.
+_MOST = 20_000
+_SEGMENTS = 10_000
+
+# Files with less than that have no hole worth it.
+_BLOCK = 4096
+
+_LONGEST_PATH = 300_000
+
+
+class Survey:
+    """One look at a share.
+
+    :param root: int, descriptor of its directory.
+    :param ignore: set of bytes, names in the root to pass over.
+    :param limit: int, bytes of holes that are too many for restic.
+    :ivar files: entries so far, of every kind.
+    :ivar bytes: sum of their apparent sizes.
+    :ivar read: bytes that restic reads of files.
+    :ivar nodes: what it does not keep at all, see :meth:`about`.
+    :ivar sparse: list of (path, size, list of data's [start, end)).
+    :ivar xattrs: see :meth:`about`.
+    :ivar left_out: list of paths that restic must not read, as bytes.
+    :ivar missed: list of paths with too many holes and some data.
+    :ivar done: bool.
+    """
+
+    def __init__(self, root, ignore, limit):
+        self._root = root
+        self._ignore = ignore
+        self._limit = limit
+        self.files = self.bytes = self.read = 0
+        self.nodes = []
+        self.sparse = []
+        self.xattrs = []
+        self.left_out = []
+        self.missed = []
+        self.problems = errors.Problems()
+        self.done = False
+        self._links = {}
+        self._sockets = {}
+        self._kept = 0
+        self._steps = self._walk()
+
+    def step(self):
+        """Look at some more.
+
+        :returns: bool, whether there is more.
+        :raises DriverError: the share can't be read.
+        """
+        if not self.done:
+            self.done = next(self._steps, True)
+        return not self.done
+
+    def finish(self, tick):
+        """Look at all the rest."""
+        while self.step():
+            tick()
+
+    def about(self):
+        """What a mark says of it, as dict of what JSON can hold.
+
+        ``nodes`` are [directory, line, other names], where each other name
+        is [directory, name]; ``links`` are lists of [directory, name] that
+        restic stored each for itself; ``sparse`` are [path, size, data];
+    ``xattrs`` are [path, all of its extended attributes as [name, value in
+    base 64]].
+        Names are quoted as in a manifest.
+        """
+        root = manifest.of_stat(b'D', beneath.ROOT, os.fstat(self._root),
+                                xattrs=attributes.read_xattrs(self._root))
+        return {
+            'root': _text(root),
+            'nodes': self.nodes,
+            'links': [names for names in self._links.values()
+                      if len(names) > 1],
+            'sparse': self.sparse,
+            'xattrs': self.xattrs,
+        }
+
+    def _walk(self):
+        spool = scan.Spool(beneath.scratch())
+        descent = beneath.Descent(self._root)
+        queue = scan.Queue(spool)
+        path = beneath.ROOT
+        try:
+            while path is not None:
+                yield from self._directory(descent, queue, path)
+                path = queue.get()
+        finally:
+            descent.close()
+            os.close(spool.fd)
+        yield True
+
+    def _directory(self, descent, queue, path):
+        try:
+            fd = descent.enter(path)
+            entries = beneath.entries(fd)
+        except OSError as exc:
+            if path == beneath.ROOT:
+                raise errors.failed('read the share\'s directory', path,
+                                    exc) from exc
+            return      # gone; or restic can't read it either, and tells
+        count = 0
+        with entries:
+            while True:
+                try:
+                    entry = next(entries, None)
+                    if entry is None:
+                        break
+                    self._entry(fd, entry, path, queue)
+                except FileNotFoundError:
+                    continue
+                except OSError as exc:
+                    raise errors.failed('read the share\'s directory', path,
+                                        exc) from exc
+                count += 1
+                if not count % _STEP:
+                    yield False
+        yield False
+
+    def _entry(self, fd, entry, path, queue):
+        name = os.fsencode(entry.name)
+        if path == beneath.ROOT and name in self._ignore:
+            return
+        self.files += 1
+        if entry.is_dir(follow_symlinks=False):
+            below = beneath.join(path, name)
+            if len(below) > _LONGEST_PATH:
+                raise base.DriverError(
+                    f'"{errors.printable(below)}" is nested too deeply: its '
+                    f'path has more than {_LONGEST_PATH} bytes.')
+            queue.put(below)
+            self._odd(fd, name, path)
+            return
+        st = entry.stat(follow_symlinks=False)
+        self.bytes += st.st_size
+        if stat.S_ISREG(st.st_mode):
+            self.read += st.st_size
+            if st.st_blocks * 512 < st.st_size and st.st_size > _BLOCK:
+                self._holes(fd, name, path, st)
+            self._odd(fd, name, path)
+        elif stat.S_ISSOCK(st.st_mode):
+            self._node(fd, name, path, st)
+        else:
+            if stat.S_ISLNK(st.st_mode):
+                self._symlink(fd, name, path)
+            if st.st_nlink > 1:
+                self._link(path, name, st)
+
+    def _room(self, path):
+        """Whether one more thing can be kept; told if not."""
+        self._kept += 1
+        if self._kept <= _MOST:
+            return True
+        self.problems.add(
+            f'"{errors.printable(path)}": the backup does not have its '
+            'peculiarity (a socket, a hard link of something else than a '
+            'file, holes, attributes), being one of too many.')
+        return False
+
+    def _node(self, fd, name, path, st):
+        """A socket."""
+        inode = st.st_dev, st.st_ino
+        if not self._room(beneath.join(path, name)):
+            return
+        if inode in self._sockets:
+            self._sockets[inode].append([_quoted(path), _quoted(name)])
+            return
+        entry = nodes.read(fd, name)
+        if entry and entry.kind == b'S':
+            self.nodes.append([_quoted(path), _text(entry), []])
+            self._sockets[inode] = self.nodes[-1][2]
+
+    def _odd(self, fd, name, path):
+        """Extended attributes with names that are not UTF-8, of a file or
+        directory."""
+        at = attributes.special(fd, name)
+        try:
+            names = os.listxattr(at, follow_symlinks=False)
+            if not names or _is_text(''.join(names)):
+                return
+            found = attributes.read_xattrs(at, follow=False)
+        except OSError:
+            return      # restic tells
+        shown = beneath.join(path, name)
+        if self._room(shown):
+            self.xattrs.append([_quoted(shown), [
+                [_quoted(os.fsencode(one)),
+                 base64.b64encode(value).decode()] for one, value in found]])
+
+    def _symlink(self, fd, name, path):
+        """One whose target is not UTF-8, or with extended attributes."""
+        entry = nodes.read(fd, name)
+        if entry and entry.kind == b'L' and (
+                entry.xattrs or not _is_text(os.fsdecode(entry.extra))
+                ) and self._room(beneath.join(path, name)):
+            self.nodes.append([_quoted(path), _text(entry), []])
+
+    def _link(self, path, name, st):
+        if self._room(beneath.join(path, name)):
+            self._links.setdefault((st.st_dev, st.st_ino), []).append(
+                [_quoted(path), _quoted(name)])
+
+    def _holes(self, fd, name, path, st):
+        shown = beneath.join(path, name)
+        try:
+            source = os.open(name, nodes.READ, dir_fd=fd)
+        except OSError:
+            return      # restic can't either, and tells
+        try:
+            data = _data(source, st.st_size)
+        finally:
+            os.close(source)
+        holes = st.st_size - sum(end - start for start, end in data or ())
+        if holes > self._limit:
+            self._too_sparse(fd, name, path, st, data)
+        elif data is not None and holes >= _BLOCK and self._room(shown):
+            self.sparse.append([_quoted(shown), st.st_size, data])
+
+    def _too_sparse(self, fd, name, path, st, data):
+        shown = beneath.join(path, name)
+        self.left_out.append(shown)
+        self.read -= st.st_size
+        if data or st.st_nlink > 1 or not self._room(shown):
+            self.files -= 1
+            self.bytes -= st.st_size
+            self.missed.append(
+                f'"{errors.printable(shown)}" has more holes than [restic] '
+                'hole_limit: it is not in the backup.')
+            return
+        source = os.open(name, nodes.READ, dir_fd=fd)
+        try:
+            entry = manifest.of_stat(
+                b'F', name, os.fstat(source), b'-',
+                attributes.read_xattrs(source), st.st_size)
+        finally:
+            os.close(source)
+        self.nodes.append([_quoted(path), _text(entry), []])
+
+
+def _quoted(name):
+    return manifest.quote(name).decode()
+
+
+def _is_text(name):
+    try:
+        name.encode()
+        return True
+    except UnicodeEncodeError:
+        return False
+
+
+def _text(entry):
+    return manifest.line(entry)[:-1].decode()
+
+
+def _data(fd, size):
+    """Where a file has data, as list of [start, end); None if that is in too
+    many pieces."""
+    found, end = [], 0
+    while end < size:
+        try:
+            start = os.lseek(fd, end, os.SEEK_DATA)
+        except OSError:
+            break
+        end = min(os.lseek(fd, start, os.SEEK_HOLE), size)
+        found.append([start, end])
+        if len(found) > _SEGMENTS:
+            return None
+    return found

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Re-reading a backup."""
+
+import time
+
+from manila_backup.drivers import base
+from manila_backup.drivers.restic import faults
+from manila_backup.drivers.restic import repository
+
+# How long, in seconds, the check of a repository is good for all backups in
+# it: as long as one command takes to ask for each.
+_GOOD = 3600
+
+
+def verify(driver, project, place, progress, checks):
+    """Compare a backup with what was recorded.
+
+    All of its project's repository is checked once; if that finds damage,
+    or can't be done, the backup is read by itself to see if it is its.
+
+    :param driver: the driver, for its settings.
+    :param project: a :class:`~.repository.Repository`.
+    :param checks: dict that remembers what was checked, by project.
+    :returns: list of str, a sentence for each damage.
+    """
+    try:
+        about = project.about(place)
+        progress.expect(about['files'], about['read'])
+        if not any(stored.state is base.StoredState.PUBLISHED for stored in
+                   repository.stored(project.snapshots(place.backup_id))):
+            return [f'The content of backup {place.backup_id} is not in the '
+                    f'repository.']
+    except base.DamagedBackup as exc:
+        return [str(exc)]
+    except base.DriverError as exc:
+        if str(exc) == str(repository.absent(place)):
+            return ['The backup is not in the repository.']
+        raise
+    if not _is_sound(driver, project, place, checks):
+        try:
+            _read(project, place, about, progress)
+        except base.DamagedBackup as exc:
+            return [str(exc)]
+    progress.advance(about['files'], about['read'])
+    return []
+
+
+def _is_sound(driver, project, place, checks):
+    found, when = checks.get(place.project_id, (None, 0))
+    if found is None or time.monotonic() - when > _GOOD:
+        found = _check(project, driver.verify_subset)
+        checks[place.project_id] = found, time.monotonic()
+    return found
+
+
+def _check(project, subset):
+    args = ['check', f'--read-data-subset={subset}']
+    try:
+        try:
+            project.restic.run(*args, wait=False, sink=True)
+        except faults.Locked:
+            # Beside backups it may find what is just being written; then
+            # what it says is looked into anyway.
+            project.restic.run(*args, '--no-lock', sink=True)
+        return True
+    except base.RepositoryUnavailable:
+        raise
+    except base.DriverError:
+        return False
+
+
+def _read(project, place, about, progress):
+    """Have restic read all of one backup's content.
+
+    :raises DamagedBackup: it can't.
+    """
+    project.restic.run(
+        'dump', '--archive', 'tar', *repository.content_of(
+            place, about['attempt']), 'latest', '/', sink=True)

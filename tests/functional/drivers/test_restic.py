@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The restic driver on repositories in local directories."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pickle
+import subprocess
+import tempfile
+
+from manila_backup import conf
+from manila_backup.drivers import base
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import limits
+from manila_backup.drivers.conformance import suite
+from manila_backup.drivers.conformance import trees
+from manila_backup.drivers import progress
+from manila_backup.drivers.restic import command
+from manila_backup.drivers.restic import driver
+from manila_backup.drivers.restic import faults
+from manila_backup.drivers.restic import keys
+from manila_backup.drivers.restic import repository
+
+
+class ResticMixin:
+
+    LACKS = frozenset((limits.Limit.LONG_PATHS,))
+
+    def setUp(self):
+        # In memory where that can be: restic syncs each of its files.
+        if os.access('/dev/shm', os.W_OK):
+            self.addCleanup(setattr, tempfile, 'tempdir', tempfile.tempdir)
+            tempfile.tempdir = '/dev/shm'
+        super().setUp()
+
+    def make_driver(self, name='repository', host='host', **kwargs):
+        """One on a host with nothing in common with others but the secret."""
+        self.repository = os.path.join(self.scratch, name)
+        state = os.path.join(self.scratch, host)
+        settings = command.Settings(
+            kwargs.pop('program', 'restic'), {}, os.path.join(state, 'cache'),
+            os.path.join(state, 'share'), kwargs.pop('stall', 60.0),
+            kwargs.pop('lock', 20.0))
+        return driver.ResticDriver(
+            kwargs.pop('url', self.repository), settings,
+            keys.Derived(keys.Secret(os.path.join(self.scratch, name
+                                                  + '.password'))),
+            state, os.path.join(state, 'staging'), self.IGNORED, **kwargs)
+
+    def snapshots(self, place):
+        return self.driver.project(place.project_id).snapshots(
+            place.backup_id)
+
+    def snapshot(self, place, kind=repository.CONTENT):
+        """The file of one of a backup's snapshots."""
+        found, = (each for each in self.snapshots(place)
+                  if each.kind == kind)
+        return os.path.join(self.repository, place.project_id, 'snapshots',
+                            found.id)
+
+    def packs(self, place):
+        """The files with what a backup was the first to need."""
+        # Clocks of files are coarse; the next one takes longer to come.
+        before = os.stat(self.snapshot(place)).st_mtime_ns + 50_000_000
+        found = []
+        for where, _, names in os.walk(os.path.join(
+                self.repository, place.project_id, 'data')):
+            found += [os.path.join(where, name) for name in names]
+        return sorted(path for path in found
+                      if os.stat(path).st_mtime_ns <= before)
+
+    def bare(self, project_id, *args, **kwargs):
+        """Run restic as a person with the exported key does."""
+        url, password = self.driver.export_key(project_id)
+        return subprocess.run(
+            ['restic', '--no-cache', *args], check=True,
+            stdout=subprocess.PIPE, text=True, env=dict(
+                os.environ, RESTIC_REPOSITORY=url, RESTIC_PASSWORD=password,
+                HOME=self.scratch), **kwargs).stdout
+
+
+class ResticConformanceTest(ResticMixin, suite.Conformance):
+
+    def damages(self):
+        return {
+            'a bit flipped': self._flip,
+            'what has its data cut off': lambda place: [
+                os.truncate(path, os.stat(path).st_size // 2)
+                for path in self._packs(place)],
+            'what has its data removed': lambda place: [
+                os.unlink(path) for path in self._packs(place)],
+            'its snapshot removed': lambda place: os.unlink(
+                self.snapshot(place)),
+        }
+
+    def _packs(self, place):
+        found = self.packs(place)
+        self.assertTrue(found)
+        for path in found:
+            os.chmod(path, 0o600)
+        # Or what the cache has is as good.
+        subprocess.run(['rm', '-rf', self.driver.settings.cache], check=True)
+        return found
+
+    def _flip(self, place):
+        for path in self._packs(place):
+            with open(path, 'r+b') as file:
+                file.seek(os.stat(path).st_size // 3)
+                byte = file.read(1)
+                file.seek(-1, os.SEEK_CUR)
+                file.write(bytes((byte[0] ^ 1,)))
+
+
+class ResticTest(ResticMixin, case.Case):
+    """What only this driver promises."""
+
+    def elsewhere(self, number=1):
+        return base.Place('another', 'share-2',
+                          case.place(number).backup_id)
+
+    def logged(self):
+        """A program that writes down what it is run as, and is restic."""
+        path = os.path.join(self.scratch, 'logged')
+        log = os.path.join(self.scratch, 'log')
+        with open(path, 'w') as script:
+            script.write(f'#!/bin/sh\necho "$*" >>{log}\n'
+                         'exec restic "$@"\n')
+        os.chmod(path, 0o700)
+        return path, log
+
+    # -- keys
+
+    def test_no_projects_key_opens_anothers(self):
+        trees.many(self.source, 1, 1)
+        for place in (case.place(), self.elsewhere()):
+            self.backup(place)
+        keys_ = {project: self.driver.export_key(project)
+                 for project in ('project', 'another')}
+        for project, other in (('project', 'another'),
+                               ('another', 'project')):
+            self.bare(project, 'snapshots')
+            done = subprocess.run(
+                ['restic', '--no-cache', '-r', keys_[project][0], 'cat',
+                 'config'], capture_output=True, text=True,
+                env=dict(os.environ, RESTIC_PASSWORD=keys_[other][1]))
+            self.assertIn('wrong password', done.stderr)
+        with self.assertRaisesRegex(base.DriverError, 'no repository'):
+            self.driver.export_key('nobody')
+
+    def test_a_person_can_leave(self):
+        trees.many(self.source, 2, 3)
+        self.backup()
+        found = json.loads(self.bare('project', 'snapshots', '--json'))
+        content, = (each for each in found if 'content' in each['tags'])
+        self.assertEqual('share-1', content['hostname'])
+        self.assertIn(f'backup={case.place().backup_id}', content['tags'])
+        path = os.path.join(self.scratch, 'left')
+        self.bare('project', 'restore', content['id'], '--target', path)
+        # Only the share's own attributes stand in the other snapshot.
+        os.chmod(path, 0o755)
+        for each in (self.source, path):
+            os.utime(each, (1, 1))
+        self.assertSame(self.source, path)
+
+    def test_a_key_of_castellans(self):
+        self.make('keys')
+        os.environ['MANILA_BACKUP_TEST_KEYS'] = os.path.join(self.scratch,
+                                                             'keys')
+        self.addCleanup(os.environ.pop, 'MANILA_BACKUP_TEST_KEYS')
+        config = os.path.join(self.scratch, 'conf')
+        with open(config, 'w') as file:
+            file.write(
+                f'[DEFAULT]\nstate_path = {self.scratch}/state\n'
+                f'[restic]\nrepository = {self.scratch}/kept\n'
+                'key_manager = castellan\n'
+                '[key_manager]\nbackend = tests.functional.drivers.'
+                'file_keys.FileKeyManager\n')
+        trees.many(self.source, 1, 1)
+        makers = [driver.ResticDriver.from_conf(conf.load(
+            ['--config-file', config], 'test')) for _ in range(2)]
+        self.driver, other = makers
+        self.driver.check(create=True)
+        self.driver.prepare(case.place(), contextlib.nullcontext, make=True)
+        # As it crosses into the process that copies.
+        self.driver = pickle.loads(pickle.dumps(self.driver))
+        self.backup()
+        self.backup(self.elsewhere())
+        kept = set()
+        for name in os.listdir(os.environ['MANILA_BACKUP_TEST_KEYS']):
+            with open(os.path.join(self.scratch, 'keys', name)) as file:
+                kept.add(file.read())
+        # Another worker finds them; also in the process that it starts.
+        self.driver = pickle.loads(pickle.dumps(other))
+        self.assertEqual(kept, {self.driver.export_key(project)[1]
+                                for project in ('project', 'another')})
+        self.assertStored(self.source, self.elsewhere())
+
+    def test_the_secret_of_another_host(self):
+        trees.many(self.source, 1, 1)
+        self.backup()
+        with open(os.path.join(self.scratch, 'repository.password'),
+                  'w') as file:
+            file.write('x' * 64)
+        self.driver = self.make_driver()
+        for run in (self.driver.check, self.restore,
+                    lambda: list(self.driver.contents())):
+            with self.assertRaisesRegex(base.RepositoryUnavailable,
+                                        'password') as caught:
+                run()
+            self.assertFalse(caught.exception.retryable)
+
+    def test_a_secret_is_not_made_where_there_is_a_repository(self):
+        path = os.path.join(self.scratch, 'repository.password')
+        self.assertEqual(0o600, os.stat(path).st_mode & 0o777)
+        os.unlink(path)
+        with self.assertRaisesRegex(base.RepositoryUnavailable, 'password'):
+            self.make_driver().check(create=True)
+        self.assertFalse(os.path.exists(path))
+
+    def test_nothing_secret_is_shown(self):
+        program, log = self.logged()
+        self.driver = self.make_driver(program=program)
+        trees.many(self.source, 1, 1)
+        self.backup()
+        with open(log) as file:
+            said = file.read()
+        self.assertIn('backup', said)
+        self.assertNotIn(self.driver.password('project'), said)
+
+    # -- what can't be read
+
+    def test_a_repository_that_is_not_mounted(self):
+        trees.many(self.source, 1, 1)
+        self.backup()
+        os.rename(self.repository, self.repository + '.away')
+        other = self.make_driver()
+        for driver_ in (self.driver, other):
+            self.driver = driver_
+            for run in (driver_.check, self.backup,
+                        lambda: self.backup(self.elsewhere()), self.restore,
+                        self.delete, lambda: list(self.driver.contents())):
+                with self.assertRaisesRegex(base.RepositoryUnavailable,
+                                            'mounted'):
+                    run()
+        self.assertFalse(os.path.exists(self.repository))
+
+    def test_what_restic_can_not_read(self):
+        trees.write(os.path.join(self.source, 'readable'), b'x')
+        trees.deep(self.source, 20, 'n' * 250)
+        with self.assertRaisesRegex(base.DriverError, 'on_unreadable'):
+            self.backup()
+        self.driver.on_unreadable = 'warn'
+        report = self.backup()
+        self.assertIn('could not be read', report.problems[0])
+        self.restore()
+        with open(os.path.join(self.target, 'readable')) as file:
+            self.assertEqual('x', file.read())
+
+    def test_a_file_of_too_many_holes(self):
+        path = os.path.join(self.source, 'holes and data')
+        trees.write(path, b'x')
+        os.truncate(path, 1 << 42)
+        trees.write(os.path.join(self.source, 'other'), b'x')
+        with self.assertRaisesRegex(base.DriverError, 'holes and data'):
+            self.backup()
+        self.driver.on_unreadable = 'warn'
+        report = self.backup()
+        self.assertEqual(1, report.files)
+        self.assertIn('"holes and data"', report.problems[0])
+        self.restore()
+        self.assertEqual(['other'], os.listdir(self.target))
+
+    def test_links_out_of_the_share(self):
+        outside = self.make('outside')
+        trees.write(os.path.join(outside, 'secret'), b'x')
+        os.symlink(outside, os.path.join(self.source, 'link'))
+        self.assertEqual(1, self.backup().files)
+        os.mkdir(os.path.join(self.target, 'link'))
+        self.restore()
+        self.assertSame(self.source, self.target)
+
+    # -- room and time
+
+    def test_what_did_not_change_is_not_stored_again(self):
+        trees.many(self.source, 5, 20)
+        first = self.backup()
+        again = self.backup(case.place(2))
+        self.assertEqual(first.bytes, again.bytes)
+        self.assertGreater(first.stored_bytes, first.bytes // 2)
+        self.assertLess(again.stored_bytes, first.bytes // 20)
+
+    def test_a_killed_backup_does_not_send_again(self):
+        program, log = self.logged()
+        self.driver = self.make_driver(program=program)
+        trees.write(os.path.join(self.source, 'large'), os.urandom(60 << 20))
+        slow = {'limit_upload': '20000'}
+        process = case.Process(self.driver.backup, case.place(), 1,
+                               self.source, slow, None)
+        data = os.path.join(self.repository, 'project', 'data')
+        self.eventually(lambda: self._size(data) > 30 << 20)
+        process.kill()
+        stored = self._size(data)
+        self.assertTrue(self.bare('project', 'list', 'locks', '--no-lock'))
+        report = self.backup(attempt=2)
+        self.assertLess(report.stored_bytes, (61 << 20) - stored)
+        self.assertStored(self.source)
+        # And what it had locked is free.
+        self.assertFalse(self.bare('project', 'list', 'locks', '--no-lock'))
+        with open(log) as file:
+            self.assertIn('--limit-upload=20000', file.read())
+
+    def _size(self, path):
+        return sum(os.stat(os.path.join(where, name)).st_size
+                   for where, _, names in os.walk(path) for name in names
+                   if len(name) == 64)
+
+    def test_a_request_may_only_ask_for_less(self):
+        self.driver.limits = (1000, 0)
+        self.assertEqual((1000, 0), self.driver.limited({}))
+        self.assertEqual((10, 7), self.driver.limited(
+            {'limit_upload': '10', 'limit_download': '7'}))
+        self.assertEqual((1000, 0), self.driver.limited(
+            {'limit_upload': '2000'}))
+
+    def test_pruning_makes_room(self):
+        trees.write(os.path.join(self.source, 'large'), os.urandom(8 << 20))
+        self.backup()
+        trees.write(os.path.join(self.source, 'large'), b'small')
+        self.backup(case.place(2))
+        self.delete()
+        data = os.path.join(self.repository, 'project', 'data')
+        self.assertGreater(self._size(data), 8 << 20)
+        self.assertEqual([], self.driver.maintain(progress.Progress()))
+        self.assertLess(self._size(data), 1 << 20)
+        self.assertStored(self.source, case.place(2))
+
+    # -- locks
+
+    @contextlib.contextmanager
+    def working(self):
+        """Somebody else who works with the repository."""
+        url, password = self.driver.export_key('project')
+        with subprocess.Popen(
+                ['restic', '--no-cache', 'backup', '--stdin'],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                env=dict(os.environ, RESTIC_REPOSITORY=url,
+                         RESTIC_PASSWORD=password)) as process:
+            locks = os.path.join(self.repository, 'project', 'locks')
+            self.eventually(lambda: os.listdir(locks))
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def test_a_delete_beside_a_backup(self):
+        trees.many(self.source, 1, 3)
+        self.backup(case.place(1))
+        self.backup(case.place(2))
+        with self.working() as process:
+            self.delete(case.place(1))
+            self.assertEqual([('published', None), ('trash', None)],
+                             self.states())
+            with self.assertRaisesRegex(base.DriverError, 'is not in'):
+                self.restore(case.place(1))
+            self.driver.settings = dataclasses.replace(
+                self.driver.settings, lock=0.2)
+            with self.assertRaises(faults.Locked):
+                self.driver.discard(case.place(1), 0)
+            said, = self.driver.maintain(progress.Progress())
+            self.assertIn('in use', said)
+            process.stdin.close()
+            process.wait()
+        self.assertEqual([], self.driver.maintain(progress.Progress()))
+        self.assertEqual([('published', None)], self.states())
+        self.assertStored(self.source, case.place(2))
+
+    def test_locks_of_dead_processes_of_this_host_go(self):
+        trees.many(self.source, 1, 3)
+        self.backup()
+        with self.working():
+            pass
+        locks = os.path.join(self.repository, 'project', 'locks')
+        self.assertEqual(1, len(os.listdir(locks)))
+        self.assertEqual([], self.driver.maintain(progress.Progress()))
+        self.assertEqual([], os.listdir(locks))
+
+    def test_it_hangs(self):
+        path = os.path.join(self.scratch, 'hangs')
+        with open(path, 'w') as script:
+            script.write('#!/bin/sh\n[ "$1" = version ] && exec restic '
+                         'version\nexec sleep 1000\n')
+        os.chmod(path, 0o700)
+        self.driver = self.make_driver(program=path, stall=1.0)
+        with self.assertRaisesRegex(base.RepositoryUnavailable,
+                                    'neither') as caught:
+            self.backup()
+        self.assertTrue(caught.exception.retryable)
+
+    def test_no_program(self):
+        with self.assertRaisesRegex(base.RepositoryUnavailable, '/nowhere'):
+            self.make_driver(program='/nowhere').check()
+
+    def test_no_room_to_restore_to(self):
+        trees.write(os.path.join(self.source, 'large'), os.urandom(3 << 20))
+        self.backup()
+        trees.write(os.path.join(self.target, 'in the way'), b'x')
+        self.driver.staging = self.loop(8 << 20)
+        with self.assertRaisesRegex(base.DriverError, 'staging_path'):
+            self.restore()
+        self.assertEqual(['in the way'], os.listdir(self.target))

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be told of the restic driver without restic."""
+
+import os
+import pickle
+import tempfile
+import unittest
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf import hkdf as kdf_hkdf
+
+from manila_backup import conf
+from manila_backup.drivers import base
+from manila_backup.drivers.restic import backup
+from manila_backup.drivers.restic import command
+from manila_backup.drivers.restic import driver
+from manila_backup.drivers.restic import environment
+from manila_backup.drivers.restic import faults
+from manila_backup.drivers.restic import keys
+from manila_backup.drivers.restic import repository
+from manila_backup.drivers.restic import slim
+from manila_backup import exception
+
+
+def snapshot(kind, attempt, backup_id='b', **more):
+    return dict({
+        'id': f'{kind}{attempt}{backup_id}', 'time': 'then',
+        'tags': [kind, 'project=p', 'share=s', f'backup={backup_id}',
+                 f'attempt={attempt}']}, **more)
+
+
+def parsed(*snapshots):
+    return [repository.parse('p', each) for each in snapshots]
+
+
+class PlaceTest(unittest.TestCase):
+
+    def test_below(self):
+        for url, expected in (
+                ('/srv/restic', '/srv/restic/p'),
+                ('/srv/restic/', '/srv/restic/p'),
+                ('s3:https://host/bucket', 's3:https://host/bucket/p'),
+                ('s3:host/bucket/path/', 's3:host/bucket/path/p'),
+                ('rest:https://me:x@host/', 'rest:https://me:x@host/p/'),
+                ('sftp:me@host:/path', 'sftp:me@host:/path/p'),
+                ('swift:container', 'swift:container:/p'),
+                ('swift:container:/path', 'swift:container:/path/p'),
+                ('b2:bucket', 'b2:bucket:p'),
+                ('b2:bucket:path', 'b2:bucket:path/p'),
+                ('rclone:remote:path', 'rclone:remote:path/p')):
+            self.assertEqual(expected, command.appended(url, 'p'))
+        self.assertEqual('/a/x%20%2Fy', command.appended('/a', 'x /y'))
+
+    def test_local(self):
+        self.assertEqual('/a', command.local_path('/a'))
+        self.assertEqual('/a', command.local_path('local:/a'))
+        self.assertIsNone(command.local_path('s3:host/a'))
+
+    def test_a_pattern_is_of_one_path(self):
+        self.assertEqual('/r/a\\*\\?\\[b\\\\',
+                         backup.pattern('/r', b'a*?[b\\'))
+
+
+class ConfigurationTest(unittest.TestCase):
+
+    def of(self, **options):
+        with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
+            file.write('[restic]\n' + ''.join(
+                f'{name} = {value}\n' for name, value in options.items()))
+            file.flush()
+            return driver.ResticDriver.from_conf(conf.load(
+                ['--config-file', file.name], 'test'))
+
+    def test_what_makes_no_sense(self):
+        for options in ({}, {'repository': 'relative'},
+                        {'repository': 'local:x'}, {'repository': '-x:y'},
+                        {'repository': '/a', 'environment': 'RESTIC_X:y'},
+                        {'repository': '/a', 'key_manager': 'mine'}):
+            with self.subTest(options=options):
+                with self.assertRaises(exception.ConfigurationError):
+                    self.of(**options)
+
+    def test_it_crosses_into_another_process(self):
+        for manager in ('password_file', 'castellan'):
+            made = pickle.loads(pickle.dumps(self.of(
+                repository='/a', key_manager=manager,
+                environment='AWS_SECRET_ACCESS_KEY:geheim')))
+            self.assertEqual('/a', made.url)
+            self.assertNotIn('geheim', repr(made.settings))
+
+    def test_an_environment_in_a_file(self):
+        with tempfile.NamedTemporaryFile('w') as file:
+            file.write('# for S3\n\nA=1\n B = x=y \n')
+            file.flush()
+            self.assertEqual({'A': '1', 'B': 'x=y'},
+                             environment.read(file.name))
+            file.write('nothing\n')
+            file.flush()
+            with self.assertRaisesRegex(base.RepositoryUnavailable,
+                                        'Line 5'):
+                environment.read(file.name)
+        with self.assertRaises(base.RepositoryUnavailable):
+            environment.read('/nowhere')
+
+    def test_what_is_shown_has_nothing_secret(self):
+        settings = command.Settings('restic', {'KEY': 'geheim'}, '', '', 1, 1)
+        restic = command.Restic(settings, 'rest:https://me:pass@host/p/',
+                                'word')
+        self.assertEqual('rest:https://host/p/', restic.shown)
+        self.assertEqual('*** *** https://host',
+                         restic.redact('geheim word https://me:pass@host'))
+
+
+class KeysTest(unittest.TestCase):
+
+    def test_each_has_another(self):
+        secret = b'x' * 64
+        found = {keys.derive(secret, 'catalogue'),
+                 keys.derive(secret, 'project a'),
+                 keys.derive(secret, 'project b'),
+                 keys.derive(b'y' * 64, 'project a')}
+        self.assertEqual(4, len(found))
+        # It must be the same for ever.
+        self.assertEqual(
+            kdf_hkdf.HKDFExpand(
+                hashes.SHA256(), 32, b'manila-backup restic\0project a'
+            ).derive(secret).hex(), keys.derive(secret, 'project a'))
+
+    def test_a_secret_is_made_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'below', 'password')
+            first, second = keys.Secret(path), keys.Secret(path)
+            first.make()
+            second.make()
+            self.assertTrue(first.write())
+            self.assertFalse(second.write())
+            self.assertEqual(first.read(), second.read())
+            self.assertEqual(0o600, os.stat(path).st_mode & 0o777)
+            self.assertEqual(['password'], os.listdir(
+                os.path.dirname(path)))
+            with open(path, 'w') as file:
+                file.write('short')
+            with self.assertRaisesRegex(base.RepositoryUnavailable, '32'):
+                keys.Secret(path).read()
+
+    def test_a_key_that_is_none_stays(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, 'keys'))
+            self.assertFalse(slim.slim(folder, 'x'))
+            path = os.path.join(folder, 'keys', 'a')
+            with open(path, 'w') as file:
+                file.write('{"kdf": "scrypt", "data": "", "N": 2, "r": 8, '
+                           '"p": 1, "salt": ""}')
+            self.assertFalse(slim.slim(folder, 'x'))
+            self.assertEqual(['a'], os.listdir(os.path.dirname(path)))
+
+
+class ContentsTest(unittest.TestCase):
+
+    def states(self, *snapshots):
+        return [(each.state.value, each.attempt)
+                for each in repository.stored(parsed(*snapshots))]
+
+    def test_what_snapshots_mean(self):
+        content, mark = snapshot('content', 1), snapshot('published', 1)
+        late, gone = snapshot('content', 2), snapshot('deleted', 1)
+        for expected, found in (
+                ([('partial', 1)], [content]),
+                ([('published', None)], [content, mark]),
+                ([('published', None), ('partial', 2)],
+                 [content, mark, late]),
+                ([('trash', None)], [mark]),
+                ([('trash', None)], [content, mark, late, gone]),
+                ([('trash', None)], [gone])):
+            self.assertEqual(expected, self.states(*found))
+
+    def test_what_is_left_over(self):
+        content, mark = snapshot('content', 1), snapshot('published', 1)
+        late, gone = snapshot('content', 2), snapshot('deleted', 1)
+        for expected, attempt, found in (
+                ([], 0, [content]), ([content], 1, [content]),
+                ([], 9, [content, mark]), ([late], 2, [content, mark, late]),
+                ([], 1, [content, mark, late]), ([mark], 0, [mark]),
+                ([content, mark, late, gone], 0,
+                 [gone, content, mark, late])):
+            self.assertEqual(
+                [each['id'] for each in expected],
+                [each.id for each in repository.leftovers(
+                    parsed(*found), attempt)])
+
+    def test_what_is_not_ours(self):
+        for tags in (None, [], ['content'], ['content', 'project=p'],
+                     ['content', 'published', 'project=p', 'share=s',
+                      'backup=b', 'attempt=1'],
+                     ['content', 'project=other', 'share=s', 'backup=b',
+                      'attempt=1'],
+                     ['content', 'project=p', 'share=s', 'backup=b',
+                      'attempt=x']):
+            self.assertEqual([None], parsed(
+                snapshot('content', 1, tags=tags)))
+
+    def test_any_id(self):
+        place = base.Place('p', 'a,b=c', 'd e')
+        _, _, _, tags = repository.tags(place, 3, 'content')
+        self.assertEqual(place, repository.parse('p', {
+            'id': 'x', 'time': '', 'tags': tags.split(',')}).place)
+
+
+class FaultsTest(unittest.TestCase):
+
+    def test_what_restic_says(self):
+        locked = ('unable to create lock in backend: repository is already '
+                  'locked {}by PID 1 on host by root (UID 0, GID 0)')
+        config = 'Fatal: unable to open config file: {}\nIs there a repo'
+        for kind, retryable, command_, text in (
+                (faults.Locked, True, 'forget', locked.format('')),
+                (faults.Locked, True, 'backup',
+                 locked.format('exclusively ')),
+                (base.RepositoryUnavailable, False, 'snapshots',
+                 'Fatal: wrong password or no key found'),
+                (faults.Absent, True, 'cat', config.format(
+                    'stat /r/config: no such file or directory')),
+                (faults.Absent, True, 'cat', config.format(
+                    'Stat: The specified key does not exist.')),
+                (base.RepositoryUnavailable, True, 'cat', config.format(
+                    'Stat: Get "http://h/": dial tcp: connection refused')),
+                (base.RepositoryUnavailable, False, 'cat', config.format(
+                    'Stat: Access Denied.')),
+                (base.RepositoryUnavailable, True, 'backup',
+                 'Fatal: unable to save: 503 Service Unavailable'),
+                (base.DriverError, False, 'backup',
+                 'write /r/data/x: no space left on device'),
+                (base.DamagedBackup, False, 'dump',
+                 'decrypting blob 0a failed: ciphertext verification failed'),
+                (base.DriverError, True, 'backup', 'something else')):
+            with self.subTest(text=text):
+                found = faults.of([command_], 'place', 1, text)
+                self.assertIs(kind, type(found))
+                self.assertEqual(retryable, found.retryable)
+                self.assertIn('place', str(found))
+
+    def test_a_lock_says_whether_it_is_everybodys(self):
+        for text, expected in (('already locked exclusively by', True),
+                               ('already locked by', False)):
+            found = faults.of(['forget'], 'place', 1, f'repository is {text}')
+            self.assertEqual(expected, found.exclusive)
+
+    def test_files_that_are_gone(self):
+        line = ('Load(<data/69a92d>, 1, 0) returned error, retrying after '
+                '1.3s: {}')
+        for text, is_local, expected in (
+                ('open /r/69: no such file or directory', True,
+                 'data/69a92d'),
+                ('The specified key does not exist.', False, 'data/69a92d'),
+                ('ReadFull: unexpected EOF', True, 'data/69a92d'),
+                ('ReadFull: unexpected EOF', False, None),
+                ('503 Service Unavailable', False, None)):
+            self.assertEqual(expected, faults.missing(line.format(text),
+                                                      is_local))
+        self.assertIsNone(faults.missing('no such file', True))
