@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests beside a Manila have in common."""
 
+import atexit
 import os
 
 import testtools
@@ -27,7 +28,14 @@ class TestCase(base.Content, testtools.TestCase):
         cls.manila = cloud.shared()
         cls.service = cloud.Service(cls.manila, **cls.options)
         cls.service.setUp()
-        cls.addClassCleanup(cls.service.cleanUp)
+        # A run that is interrupted does no more of a class.
+        atexit.register(cls.service.cleanUp)
+        cls.addClassCleanup(cls._end_service)
+
+    @classmethod
+    def _end_service(cls):
+        atexit.unregister(cls.service.cleanUp)
+        cls.service.cleanUp()
 
     def setUp(self):
         super().setUp()

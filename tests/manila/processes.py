@@ -89,14 +89,18 @@ class Services(fixtures.Fixture):
         arguments = ['--config-file', self._config]
         command = [os.path.join(VENV, 'bin', name), *arguments]
         if name == 'manila-api':
-            # What is on PATH under that name serves with eventlet.
+            # The command of that name brings a server of its own that is
+            # deprecated.
             command = [os.path.join(VENV, 'bin', 'python'), '-I',
                        os.path.join(HERE, 'serve_api.py'), *arguments,
                        str(self._port)]
         with open(self._log(name), 'ab') as output:
             self.processes[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=output, env=_environment(),
+                # They end with the tests even if nobody is left to see to
+                # that.
+                ['setpriv', '--pdeathsig', 'TERM', *command],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env=_environment(),
                 # It forks; its children end with its session.
                 start_new_session=True)
 

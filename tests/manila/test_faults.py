@@ -198,7 +198,7 @@ class TestFaults(meddled.TestCase):
         kept = self.back_up(share_id)
         self.wait_backup(kept, 'available')
         path = f'/share-backups/{kept}/action'
-        for status, code in (('extending', 409), ('migrating', 409),
+        for status, code in (('deleting', 409), ('migrating', 409),
                              ('error', 400), ('available', 202)):
             self.manila.request('POST', f'/shares/{share_id}/action',
                                 {'reset_status': {'status': status}})

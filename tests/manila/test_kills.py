@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers that are killed whenever they have changed something in Manila."""
+"""Workers that are killed whenever they have changed something in Manila, or
+frozen."""
 
+import contextlib
+import signal
 import threading
+
+import psutil
 
 from tests.functional import cloud as functional
 from tests.manila import meddled
@@ -115,3 +120,42 @@ class TestKills(meddled.TestCase):
             self.assertEqual('available', self.share_status(share_id))
 
         self.assertGreaterEqual(self._each(begin, end), 7)
+
+
+class TestFrozen(meddled.TestCase):
+
+    more = {'backup__lease_ttl': 2}
+
+    def test_thawed_when_another_has_done_its_work(self):
+        worker, = [each for each in self.cloud.processes
+                   if each.command == 'manila-backup-worker']
+        share_id = self.make_share()
+        frozen, go = threading.Event(), threading.Event()
+        self.addCleanup(self._tell, worker, signal.SIGCONT)
+        self.addCleanup(go.set)
+
+        def meddle(method, path, body):
+            if 'allow_access' in body and not frozen.is_set():
+                self._tell(worker, signal.SIGSTOP)
+                frozen.set()
+                go.wait(functional.PATIENCE)
+
+        self.meddler.after = meddle
+        backup_id = self.back_up(share_id)
+        self.assertTrue(frozen.wait(functional.PATIENCE))
+        self.cloud.start_worker()
+        self.wait_backup(backup_id, 'available')
+        self.assertNothingLeft(share_id)
+        go.set()
+        self._tell(worker, signal.SIGCONT)
+        functional.eventually(
+            'it to notice', lambda: 'lost its lease' in worker.said())
+        self.assertNothingLeft(share_id)
+        self.wait_backup(backup_id, 'available')
+
+    @staticmethod
+    def _tell(worker, number):
+        for each in (psutil.Process(worker.pid),
+                     *psutil.Process(worker.pid).children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
