@@ -82,7 +82,11 @@ class Sweeper:
                     self._turn = None
 
     def _maintain(self, mine, name, driver):
-        for said in mine.run(driver.maintain):
+        try:
+            problems = mine.run(driver.maintain)
+        except exception.WorkFailed as exc:
+            problems = [exc]
+        for said in problems:
             LOG.warning('Maintenance of the driver %s: %s', name, said)
 
     def _sweep(self, mine):

@@ -26,6 +26,9 @@ _LAUNCH = os.path.join(os.path.dirname(__file__), 'launch.py')
 _TICK = 0.2
 _KEPT = 64 << 10
 
+# Seconds between two attempts at removing locks that are of nobody.
+_TIDY = 5.0
+
 # How often restic may find a file of its own gone.
 _GONE_AFTER = 3
 
@@ -71,6 +74,11 @@ class Settings:
             return self.environment
         return {**self.environment,
                 **environment.read(self.environment_file)}
+
+    def compressing(self):
+        """Arguments that say how hard to compress, if it is to be told."""
+        return ([] if self.compression == 'auto'
+                else [f'--compression={self.compression}'])
 
     def version(self):
         """Its version, as a tuple of ints.
@@ -128,7 +136,8 @@ class Restic:
         """Run a command.
 
         What a lock of another stands in the way of is tried again until
-        ``lock`` seconds have gone by.
+        ``lock`` seconds have gone by, and now and then without those that
+        are of nobody.
 
         :param wait: bool, whether to do so.
         :param kwargs: as for :class:`Process`; ``accept``, the exit
@@ -139,19 +148,30 @@ class Restic:
         """
         end = time.monotonic() + (self._settings.lock if wait else 0)
         pause = 0.1
-        unlocked = False
+        tidied = None
         while True:
             try:
                 return self._once(args, **kwargs)
             except faults.Locked as exc:
-                if self._host and not unlocked and self._host in str(exc):
-                    unlocked = True
-                    self.unlock()
+                # Again: a process that is dead may be there for a while.
+                if not tidied or time.monotonic() > tidied + _TIDY:
+                    self._tidy(str(exc))
+                    tidied = time.monotonic()
                     continue
                 if time.monotonic() + pause > end:
                     raise
                 sleep(pause, self._tick)
                 pause = min(2 * pause, 1.0)
+
+    def _tidy(self, said):
+        """Remove the locks that are of nobody: ours, or those that restic
+        takes for stale. Or whoever is killed while it prunes would keep all
+        others out until the next pass."""
+        if self._host and self._host in said:
+            self.unlock()
+        else:
+            Restic(self._settings, self.url, self._password,
+                   tick=self._tick)._once(['unlock'], sink=True)
 
     def unlock(self):
         """Remove the locks of our host's name. Whoever had them is over, or
@@ -160,7 +180,9 @@ class Restic:
         that restic itself takes for stale, not having been renewed for half
         an hour."""
         if self._host and os.geteuid() == 0:
-            self._once(['unlock'], alone=True)
+            # Or others are removing the same.
+            with contextlib.suppress(base.DamagedBackup):
+                self._once(['unlock'], alone=True)
 
     def slim(self, path):
         """Have a new repository in a local directory open faster."""
@@ -231,7 +253,8 @@ class Process:
                     'view': view is not None and {
                         'fd': view, 'path': settings.view,
                         'writable': writable}}
-            command = [settings.command, *_limits(limits), *args]
+            command = [settings.command, *_limits(limits),
+                       *settings.compressing(), *args]
             surround = functools.partial(launch.surround, spec)
             if threading.active_count() > 1 or alone:
                 surround = None
@@ -252,8 +275,7 @@ class Process:
             'RESTIC_REPOSITORY': url,
             'RESTIC_PASSWORD_FILE': f'/proc/self/fd/{reader}',
             'RESTIC_CACHE_DIR': self._settings.cache,
-            'RESTIC_PROGRESS_FPS': _FPS,
-            'RESTIC_COMPRESSION': self._settings.compression})
+            'RESTIC_PROGRESS_FPS': _FPS})
         found.setdefault('HOME', '/nonexistent')
         return found
 

@@ -186,8 +186,11 @@ class ResticDriver(base.BackupDriver):
         if not make:
             self.password(project_id)
         elif project_id not in self._there:
-            with alone():
-                self._make(project_id)
+            if project_id in self._catalogue().projects():
+                self.password(project_id)
+            else:
+                with alone():
+                    self._make(project_id)
             self._there.add(project_id)
 
     def _make(self, project_id):

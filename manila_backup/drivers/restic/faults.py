@@ -23,8 +23,9 @@ class Absent(base.RepositoryUnavailable):
     """There is no repository."""
 
 
-_RETRIED = re.compile(r'Load\(<((?:data|index|snapshot)/\w+)>.* returned error'
-                      r', retrying after [^:]*: (.*)')
+_RETRIED = re.compile(
+    r'(?:Load|Remove)\(<((?:data|index|snapshot|lock)/\w+)>.* returned error, '
+    r'retrying after [^:]*: (.*)')
 
 
 def _doing(args):

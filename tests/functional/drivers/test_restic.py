@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pickle
+import signal
 import subprocess
 import tempfile
 
@@ -384,6 +385,44 @@ class ResticTest(ResticMixin, case.Case):
         self.assertEqual(1, len(os.listdir(locks)))
         self.assertEqual([], self.driver.maintain(progress.Progress()))
         self.assertEqual([], os.listdir(locks))
+
+    def test_who_is_killed_while_it_prunes_keeps_nobody_out(self):
+        for number in (1, 2):
+            trees.many(self.source, 3, 100, seed=number, size=60_000)
+            self.backup(case.place(number))
+        kept = trees.snapshot(self.source)
+        self.delete(case.place(1))
+        locks = os.path.join(self.repository, 'project', 'locks')
+        process = case.Process(self.driver.maintain)
+        while not os.listdir(locks):
+            self.assertTrue(process._process.is_alive())
+        process.signal(signal.SIGSTOP)
+        name, = os.listdir(locks)
+        self.assertTrue(json.loads(self.bare(
+            'project', 'cat', 'lock', name, '--no-lock'))['exclusive'])
+        process.kill()
+        self.driver = self.make_driver(host='another')
+        self.driver.check()
+        self.backup(case.place(3))
+        self.assertEqual([], os.listdir(locks))
+        for number in (2, 3):
+            self.assertStored(kept, case.place(number))
+
+    def test_a_check_keeps_nobody_out(self):
+        trees.many(self.source, 1, 3)
+        self.backup()
+        self.driver.settings = dataclasses.replace(
+            self.driver.settings, lock=0.0)
+        with self.working():
+            self.assertEqual([], self.verify())
+        locks = os.path.join(self.repository, 'project', 'locks')
+        before = set(os.listdir(locks))
+        process = case.Process(self.driver.verify, case.place())
+        seen = set()
+        while process._process.is_alive():
+            seen.update(os.listdir(locks))
+        self.assertEqual([], process.result())
+        self.assertEqual(before, seen | before)
 
     def test_it_hangs(self):
         path = os.path.join(self.scratch, 'hangs')

@@ -258,3 +258,6 @@ class FaultsTest(unittest.TestCase):
             self.assertEqual(expected, faults.missing(line.format(text),
                                                       is_local))
         self.assertIsNone(faults.missing('no such file', True))
+        self.assertEqual('lock/0a', faults.missing(
+            'Remove(<lock/0a>) returned error, retrying after 1s: remove '
+            '/r/locks/0a: no such file or directory', True))
