@@ -2,6 +2,7 @@
 """A mount that a :mod:`.keeper` keeps for this process."""
 
 import contextlib
+import ctypes
 import json
 import os
 import socket
@@ -9,6 +10,10 @@ import subprocess
 import sys
 
 from manila_backup.mounts import keeper
+
+_CLONE_NEWNS = 0x00020000
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Failed(Exception):
@@ -59,6 +64,22 @@ class Kept:
                          .removeprefix('failed ') or 'its keeper ended')
         self.fd, = found
         os.set_inheritable(self.fd, False)
+
+    def enter(self):
+        """Go where the mount is to be seen, at its path: with all that this
+        process starts from now on. It must have no threads, and does not
+        come back.
+
+        :raises Failed: it can't.
+        """
+        namespace = os.open(f'/proc/{self._process.pid}/ns/mnt',
+                            os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if _libc.setns(namespace, _CLONE_NEWNS):
+                raise Failed(f'its mount namespace can\'t be entered: '
+                             f'{os.strerror(ctypes.get_errno())}')
+        finally:
+            os.close(namespace)
 
     def is_mine(self):
         """Whether this is the process that has it, and not a fork of it."""

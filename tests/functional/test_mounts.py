@@ -26,6 +26,20 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+_ENTERED = """
+import os, subprocess, sys
+from manila_backup.mounts import kept
+source, path = sys.argv[1:]
+mount = kept.Kept(path, ['mount', '--bind', source, path], ['umount', path],
+                  9, 9, passing=True)
+mount.enter()
+print(os.listdir(path), subprocess.run(['mountpoint', '-q', path]).returncode
+      == 0, end=' ')
+mount.close()
+print(os.path.exists(path))
+"""
+
+
 class TestKept(testtools.TestCase):
 
     def setUp(self):
@@ -85,7 +99,17 @@ class TestKept(testtools.TestCase):
         cloud.eventually('the mount point to go',
                          lambda: not os.path.exists(self.path))
         self.assertEqual(['file'], os.listdir(self.source))
-        self.assertEqual([], disks.processes('keeper.py', self.path))
+        cloud.eventually('its keeper to end', lambda: not disks.processes(
+            'keeper.py', self.path))
+
+    def test_who_enters_sees_it_at_its_path(self):
+        with open(os.path.join(self.source, 'file'), 'w'):
+            pass
+        entered = subprocess.run(
+            [sys.executable, '-c', _ENTERED, self.source, self.path],
+            capture_output=True, text=True)
+        self.assertEqual(('', '[\'file\'] True False\n'),
+                         (entered.stderr, entered.stdout))
 
     def test_failures(self):
         for command, said in ((['false'], 'false'),

@@ -74,7 +74,8 @@ _PLACEHOLDERS = ('type', 'options', 'export', 'path', 'protocol', 'share_id',
 @contextlib.contextmanager
 def mounted(settings, share, mountable, grantee, job):
     """Mount something; nobody but this process and its children can reach
-    it, and it goes with this process.
+    it, and it goes with this process. Which must have no threads, and is in
+    another mount namespace afterwards.
 
     :param share: dict, the share that it is or was made of.
     :param mountable: a :class:`.instants.Mountable`.
@@ -85,7 +86,7 @@ def mounted(settings, share, mountable, grantee, job):
         mount = _mount(settings, share, mountable.exports, secret, grantee,
                        job)
     try:
-        yield f'/proc/{os.getpid()}/fd/{mount.fd}'
+        yield settings.point(job)
     finally:
         mount.close()
 
@@ -119,10 +120,16 @@ def _mount(settings, share, exports, secret, grantee, job):
         mount, unmount = settings.commands(
             _values(settings, share, export, secret, grantee, job))
         try:
-            return kept.Kept(settings.point(job), mount, unmount,
+            made = kept.Kept(settings.point(job), mount, unmount,
                              settings.timeout, settings.timeout,
                              _flags(job), passing=True)
-        except kept.Failed as exc:
+            try:
+                made.enter()
+            except (kept.Failed, OSError):
+                made.close()
+                raise
+            return made
+        except (kept.Failed, OSError) as exc:
             failed.append(f'{export}: {exc}')
     raise base.ShareError(
         f'Share {share["id"]} can\'t be mounted: {"; ".join(failed)}.',
