@@ -42,8 +42,8 @@ OPTS = [
         secret=True,
         help='Environment variables that restic needs to get at the '
              'repositories: AWS_ACCESS_KEY_ID:KEY,AWS_SECRET_ACCESS_KEY:'
-             'SECRET for S3, OS_... for Swift. Values with commas go into '
-             'environment_file.'),
+             'SECRET for S3, OS_USERNAME and so on for Swift. Values with '
+             'commas go into environment_file.'),
     cfg.StrOpt(
         'environment_file',
         help='File with more of these, a NAME=VALUE a line, that only the '

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of a driver begin with."""
 
+import contextlib
 import multiprocessing
 import os
 import re
@@ -152,10 +153,15 @@ class Case(unittest.TestCase):
         self.addCleanup(subprocess.run, ['umount', path], check=True)
         return path
 
+    def get_ready(self, to):
+        """What a worker does before it has a driver make a backup."""
+        self.driver.prepare(to, contextlib.nullcontext, make=True)
+
     def backup(self, to=None, attempt=1, options=None, source=None,
                record=None, still=True):
         to = to or place()
         counted = progress.Progress()
+        self.get_ready(to)
         report = self.driver.backup(to, attempt, source or self.source,
                                     options or {}, record, counted)
         self.driver.publish(to, attempt)
@@ -166,6 +172,7 @@ class Case(unittest.TestCase):
 
     def prepare(self, to, attempt):
         """A backup that is complete and not published."""
+        self.get_ready(to)
         return self.driver.backup(to, attempt, self.source, {}, None,
                                   progress.Progress())
 

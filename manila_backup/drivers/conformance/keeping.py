@@ -71,6 +71,8 @@ class Keeping(case.Case):
     def test_several_backups_at_once(self):
         trees.many(self.source, 5, 20)
         places = [case.place(number) for number in (1, 2, 3)]
+        for each in places:
+            self.get_ready(each)
         running = [case.Process(self.driver.backup, each, 1, self.source, {},
                                 None) for each in places]
         for each, to in zip(running, places):
