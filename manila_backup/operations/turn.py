@@ -4,13 +4,17 @@
 import contextlib
 import os
 import socket
+import threading
 import time
 import uuid
+
+from oslo_log import log
 
 from manila_backup.db import turns as db_turns
 from manila_backup import exception
 from manila_backup.operations import process
 
+LOG = log.getLogger(__name__)
 
 # Seconds that something short may take, and between two looks whether it is
 # over.
@@ -86,6 +90,17 @@ class Turn:
             raise exception.LeaseLost(self._name)
         self._renewed = before
 
+    def hold(self, over):
+        """Renew it until an event is set; for a thread of its own."""
+        while not over.wait(self._ttl / 4):
+            try:
+                self._renew()
+            except exception.LeaseLost:
+                return
+            except Exception as exc:
+                LOG.warning('The turn "%s" could not be renewed yet: %s',
+                            self._name, exc)
+
     def run(self, function, *args):
         """Call ``function(*args, progress)`` in a process of its own, and
         keep the turn meanwhile.
@@ -120,7 +135,8 @@ class Turn:
 
 @contextlib.contextmanager
 def alone(name, conf, database):
-    """Wait for a turn, and have it for something short.
+    """Wait for a turn, and have it for something short; should that take
+    longer, it stays ours.
 
     :raises manila_backup.exception.WorkFailed: others had it for too long.
     """
@@ -132,4 +148,12 @@ def alone(name, conf, database):
                     f'{mine.taken_by() or "Another process"} did not end '
                     f'what it alone may do ("{name}").', retryable=True)
             time.sleep(_PAUSE)
-        yield
+        over = threading.Event()
+        keeper = threading.Thread(target=mine.hold, args=(over,),
+                                  daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()

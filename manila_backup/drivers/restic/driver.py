@@ -2,6 +2,7 @@
 """Backups in restic's repositories, one for each project."""
 
 import contextlib
+import fcntl
 import os
 
 from manila_backup.drivers import base
@@ -193,8 +194,29 @@ class ResticDriver(base.BackupDriver):
                     self._make(project_id)
             self._there.add(project_id)
 
+    @contextlib.contextmanager
+    def _alone_here(self):
+        """Of the processes of this host."""
+        path = os.path.join(self._state, 'making')
+        try:
+            file = open(path, 'wb')
+        except OSError as exc:
+            raise base.RepositoryUnavailable(
+                f'"{path}" can\'t be made: {exc.strerror}.') from exc
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def _make(self, project_id):
-        """Make a project's repository, if there is none yet."""
+        """Make a project's repository, if there is none yet.
+
+        Two at once would leave keys in it of which not all are its: so
+        nobody does it who is not alone.
+        """
+        with self._alone_here():
+            self._make_alone(project_id)
+
+    def _make_alone(self, project_id):
         catalogue = self._catalogue()
         if project_id in catalogue.projects():
             self.password(project_id)
