@@ -101,6 +101,8 @@ class Backup:
         ignore = self._driver.ignore
         left_out = []
         while True:
+            # restic takes longer to begin than any tick of the clock.
+            self._began_ns = time.time_ns()
             self._survey = survey.Survey(
                 apart, frozenset(map(os.fsencode, ignore)),
                 self._driver.hole_limit)
@@ -109,6 +111,7 @@ class Backup:
             left_out = self._survey.left_out
         if self._is_empty:
             self._store_nothing()
+        self._look_again(apart)
         self._about = self._survey.about()
         self._problems.merge(self._survey.problems.sentences,
                              self._survey.problems.count)
@@ -116,6 +119,15 @@ class Backup:
             self._unreadable.add(each)
         if self._unreadable.count:
             self._refuse()
+
+    def _look_again(self, apart):
+        """restic does not notice what changes while it reads it."""
+        changes = survey.Changes(
+            apart, frozenset(map(os.fsencode, self._driver.ignore)),
+            self._began_ns)
+        changes.finish(self._progress.check)
+        self._problems.merge(changes.problems.sentences,
+                             changes.problems.count)
 
     def _restic(self, root, left_out):
         """One run of it. False if there turned out to be what it must not

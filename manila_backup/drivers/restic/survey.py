@@ -264,6 +264,33 @@ class Survey:
         self.nodes.append([_quoted(path), _text(entry), []])
 
 
+class Changes(Survey):
+    """Another look at a share, once it has been read: at what was changed
+    meanwhile.
+
+    :param since: int, nanoseconds: when it was begun to be read.
+    :ivar problems: has a sentence for each such file.
+    """
+
+    def __init__(self, root, ignore, since):
+        super().__init__(root, ignore, 0)
+        self._since = since
+
+    def _entry(self, fd, entry, path, queue):
+        name = os.fsencode(entry.name)
+        if path == beneath.ROOT and name in self._ignore:
+            return
+        if entry.is_dir(follow_symlinks=False):
+            queue.put(beneath.join(path, name))
+            return
+        st = entry.stat(follow_symlinks=False)
+        if stat.S_ISREG(st.st_mode) and st.st_ctime_ns >= self._since:
+            self.problems.add(
+                f'"{errors.printable(beneath.join(path, name))}" was written '
+                'to while it was read: the backup may have a part of it from '
+                'before, and a part from after.')
+
+
 def _quoted(name):
     return manifest.quote(name).decode()
 

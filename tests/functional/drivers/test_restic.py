@@ -9,6 +9,7 @@ import pickle
 import signal
 import subprocess
 import tempfile
+import threading
 
 from manila_backup import conf
 from manila_backup.drivers import base
@@ -129,6 +130,28 @@ class ResticTest(ResticMixin, case.Case):
                          'exec restic "$@"\n')
         os.chmod(path, 0o700)
         return path, log
+
+    def test_what_is_written_to_meanwhile_is_told(self):
+        trees.many(self.source, 2, 3)
+        busy = os.path.join(self.source, 'busy')
+        trees.write(busy, b'')
+        over = threading.Event()
+
+        def write():
+            with open(busy, 'ab', buffering=0) as file:
+                while not over.wait(0.001):
+                    file.write(b'x')
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            report = self.backup(still=False)
+        finally:
+            over.set()
+            writer.join()
+        said, = report.problems
+        self.assertIn('"busy" was written to while it was read', said)
+        self.assertEqual(0, self.backup(case.place(2)).problem_count)
 
     # -- keys
 
