@@ -21,6 +21,9 @@ ServerName 127.0.0.1
 Listen 127.0.0.1:{port}
 PidFile {root}/pid
 ErrorLog {root}/error.log
+# Apache ends idle connections after the 5 seconds that a waiting client lets
+# pass between two requests: one would meet the other now and then.
+KeepAlive Off
 User {user}
 Group {group}
 {modules}
