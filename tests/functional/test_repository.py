@@ -351,11 +351,12 @@ class Workers(RepositoryTestCase):
                             f'.partial.{backup["id"]}.1')
         os.rename(made, left)
         cloud.eventually('a sweep', lambda: not os.path.exists(left)
-                         or self.cloud.rows('SELECT 1 FROM turns WHERE '
-                                            'holder IS NOT NULL'))
+                         or self.cloud.rows(
+                             "SELECT 1 FROM turns WHERE name = 'repository' "
+                             "AND holder IS NOT NULL"))
         self.assertEqual(0, worker.stop())
         self.assertEqual([(None,)], self.cloud.rows(
-            'SELECT holder FROM turns'))
+            "SELECT holder FROM turns WHERE name = 'repository'"))
         # Whatever it had not done is done after it.
         self.repository('sweep')
         self.assertEqual([backup['id']], os.listdir(os.path.join(
