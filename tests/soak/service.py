@@ -49,6 +49,8 @@ class Service:
         self.processes = {}
         self.logs = []
         self._engine = None
+        #: As the fixture of the functional tests has it.
+        self.release = None
 
     # -- configuration ---------------------------------------------------
 

@@ -109,6 +109,8 @@ class Backup:
             if self._restic(root, left_out):
                 break
             left_out = self._survey.left_out
+            # It may have been too busy to take its lock away.
+            self._project.restic.unlock()
         if self._is_empty:
             self._store_nothing()
         self._look_again(apart)

@@ -74,6 +74,8 @@ def _read(project, place, about, progress):
 
     :raises DamagedBackup: it can't.
     """
-    project.restic.run(
-        'dump', '--archive', 'tar', *repository.content_of(
-            place, about['attempt']), 'latest', '/', sink=True)
+    content = [*repository.content_of(place, about['attempt']), 'latest']
+    # "dump" of 0.14 takes a directory that it can't read for the end of all,
+    # and says nothing.
+    project.restic.run('ls', *content, sink=True)
+    project.restic.run('dump', '--archive', 'tar', *content, '/', sink=True)
