@@ -79,7 +79,7 @@ class Backup:
             'record': self.record,
             'earlier': None,
         }
-        aside = open_root(source, self.repository)
+        aside = open_root(source, self.repository.fd, self.repository.path)
         root = apart(aside)
         surely = reading.surely_from(time.time_ns())
         # From here on, stores through a memory map show in a file's ctime.
@@ -229,9 +229,12 @@ def _iso(timestamp):
         timestamp, datetime.timezone.utc).isoformat(timespec='microseconds')
 
 
-def open_root(path, repository):
+def open_root(path, repository, shown):
     """Open a share's directory.
 
+    :param repository: int, descriptor of the repository's directory; None if
+        that is nowhere on this host.
+    :param shown: str, what the repository is called.
     :raises DriverError: it can't be, or it and the repository are within
         one another.
     """
@@ -240,12 +243,13 @@ def open_root(path, repository):
     except OSError as exc:
         raise errors.failed('open the share\'s directory', path,
                             exc) from exc
-    if (beneath.is_within(root, os.fstat(repository.fd))
-            or beneath.is_within(repository.fd, os.fstat(root))):
+    if repository is not None and (
+            beneath.is_within(root, os.fstat(repository))
+            or beneath.is_within(repository, os.fstat(root))):
         os.close(root)
         raise base.DriverError(
             f'The share\'s directory "{path}" and the repository '
-            f'"{repository.path}" lie within one another.')
+            f'"{shown}" lie within one another.')
     return root
 
 

@@ -64,7 +64,8 @@ class Restore:
                 raise errors.failed('open the backup\'s', layout.DATA, exc,
                                     errors.kind(exc)) from exc
             opened.append(data)
-            share = backup.open_root(target, self.repository)
+            share = backup.open_root(target, self.repository.fd,
+                                     self.repository.path)
             opened.append(share)
             root = backup.apart(share, writable=True)
             opened.append(root)

@@ -14,6 +14,7 @@ import tempfile
 import time
 
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import backup as posix
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import system
@@ -70,10 +71,9 @@ class Backup:
             stack.callback(os.close, root)
             with contextlib.suppress(OSError):
                 system.syncfs(root)
-            apart = system.mounted_apart(root, False)
-            if apart is not None:
-                stack.callback(os.close, apart)
-            self._copy(root, root if apart is None else apart)
+            apart = posix.apart(root)
+            stack.callback(os.close, apart)
+            self._copy(root, apart)
         return self._finish(began)
 
     def _take_over(self):
@@ -346,34 +346,21 @@ def open_share(path, restic):
     :raises DriverError: it can't be, or it and the repository are within
         one another.
     """
-    try:
-        root = os.open(path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
-    except OSError as exc:
-        raise errors.failed('open the share\'s directory', path,
-                            exc) from exc
     local = command.local_path(restic.url)
-    if not local:
-        return root
-    try:
-        with contextlib.ExitStack() as stack:
-            # That of the project may not be there yet.
-            there = os.open(os.path.dirname(local.rstrip('/')),
-                            beneath.DIRECTORY & ~os.O_NOFOLLOW)
-            stack.callback(os.close, there)
-            apart = not (beneath.is_within(root, os.fstat(there))
-                         or beneath.is_within(there, os.fstat(root)))
-    except FileNotFoundError:
-        return root
-    except OSError as exc:
-        os.close(root)
-        raise errors.failed('open the repository', local, exc,
-                            base.RepositoryUnavailable) from exc
-    if not apart:
-        os.close(root)
-        raise base.DriverError(
-            f'The share\'s directory "{path}" and the repository '
-            f'"{restic.shown}" lie within one another.')
-    return root
+    with contextlib.ExitStack() as stack:
+        there = None
+        if local:
+            try:
+                # That of the project may not be there yet.
+                there = os.open(os.path.dirname(local.rstrip('/')),
+                                beneath.DIRECTORY & ~os.O_NOFOLLOW)
+                stack.callback(os.close, there)
+            except FileNotFoundError:
+                pass
+            except OSError as exc:
+                raise errors.failed('open the repository', local, exc,
+                                    base.RepositoryUnavailable) from exc
+        return posix.open_root(path, there, restic.shown)
 
 
 def pattern(root, path):
