@@ -154,6 +154,8 @@ class Run:
         self._discard()
 
     def _work(self):
+        if self._handing_over:
+            raise HandedOver()
         function, args = self._meanwhile(self._kind.work)
         if not self._kind.copies:
             return function(*args)

@@ -110,13 +110,7 @@ class Worker:
         """Stop claiming, give what runs ``[backup] shutdown_grace`` seconds
         to end, hand the rest over, and return when all is quiet."""
         LOG.info('Worker %s stops', self.identity)
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._running,
-                                   self.conf.backup.shutdown_grace)
-            for each in self._running.values():
-                each.hand_over()
+        self._begin_to_stop()
         self._sweeper.stop()
         self._threads[0].join()
         self._pool.shutdown()
@@ -129,6 +123,15 @@ class Worker:
             self.database.write(db_services.remove, self.identity)
         except Exception as exc:
             LOG.warning('The worker\'s record stays behind: %s', exc)
+
+    def _begin_to_stop(self):
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._running,
+                                   self.conf.backup.shutdown_grace)
+            for each in self._running.values():
+                each.hand_over()
 
     # -- called by the bus -----------------------------------------------
 
@@ -181,6 +184,9 @@ class Worker:
             if runner:
                 with self._changed:
                     self._running[operation_id] = runner
+                    if self._stopping:
+                        # While it was claimed: stop() has not seen it.
+                        runner.hand_over()
                 self._pool.submit(self._run, operation_id, runner)
                 return True
         return False

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import socket
+from unittest import mock
+
+import sqlalchemy as sa
 
 from manila_backup.db import engine
+from manila_backup.db import models
 from manila_backup import exception
 from manila_backup.operations import rpc
+from manila_backup.operations import run
 from manila_backup.operations import worker
 from tests.unit.operations import base
 
@@ -31,3 +36,32 @@ class Start(base.TestCase):
                                          started.start))
             self.assertIn('The database can\'t be used', said)
             self.assertNotIn('\n', said)
+
+
+class Stop(base.TestCase):
+
+    def test_while_an_operation_is_claimed(self):
+        share = self.share()
+        self.admission.create_backup(base.MEMBER, share.id)
+        self.database.write(lambda conn: conn.execute(
+            models.operations.update().values(driver='posix')))
+        rpc.get_transport(self.conf)
+        self.conf.set_override('transport_url', 'fake://')
+        self.conf.set_override('shutdown_grace', 0, 'backup')
+        stopped = worker.Worker(self.conf, self.database,
+                                rpc.get_transport(self.conf))
+        claim = run.Run.claim
+
+        def stop_meanwhile(*args):
+            found = claim(*args)
+            stopped._begin_to_stop()
+            return found
+
+        with mock.patch.object(run.Run, 'claim', stop_meanwhile):
+            self.assertTrue(stopped._claim_one())
+        stopped._pool.shutdown()
+        row, = self.database.read(lambda conn: conn.execute(
+            sa.select(models.operations).where(
+                models.operations.c.kind == 'create')).all())
+        self.assertEqual(('queued', 1, 0),
+                         (row.status, row.attempt, row.failures))
