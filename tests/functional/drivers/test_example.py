@@ -30,7 +30,9 @@ class ExampleTest(suite.Conformance):
 
     def make_driver(self):
         self.repository = os.path.join(self.scratch, 'repository')
-        return load().RsyncDriver(self.repository, self.IGNORED)
+        made = load().RsyncDriver(self.repository)
+        made.ignore = self.IGNORED
+        return made
 
     def damages(self):
         def on(function, name):
