@@ -5,6 +5,7 @@ import contextlib
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -28,7 +29,12 @@ def place(number=1):
 
 
 class Process:
-    """A driver's operation in a process that can be killed."""
+    """A driver's operation in a process that can be killed.
+
+    Those that a test of :class:`Case` leaves, it ends.
+    """
+
+    _all = []
 
     def __init__(self, function, *args):
         self.progress = progress.Progress(context=FORK)
@@ -44,7 +50,19 @@ class Process:
 
         self._process = FORK.Process(target=run)
         self._process.start()
+        self._all.append(self)
         writer.close()
+
+    @classmethod
+    def end_all(cls):
+        """Kill what is left, and what that has started."""
+        while cls._all:
+            process = cls._all.pop()._process
+            if process.is_alive():
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
+            process.join()
 
     def kill(self):
         """As a worker does: only the operation's own process."""
@@ -128,6 +146,8 @@ class Case(unittest.TestCase):
         # shutil.rmtree() is recursive, and some trees are deep.
         self.addCleanup(subprocess.run, ['rm', '-rf', self.scratch],
                         check=True)
+        # Or whoever runs the tests would wait for one that stands still.
+        self.addCleanup(Process.end_all)
         self.source = self.make('source')
         self.target = self.make('target')
         self.driver = self.make_driver()
