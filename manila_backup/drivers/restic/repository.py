@@ -97,25 +97,30 @@ class Repository:
                 *tags(place, attempt, kind), stdin=file)
 
     def about(self, place):
-        """What the newest mark of a backup says, as dict.
+        """What the mark of a backup says, as dict.
 
+        :raises DamagedBackup: it is published, and its content gone.
         :raises DriverError: it is not published.
         """
-        args = ['dump', '--tag', _tag('backup', place.backup_id),
-                '--path', f'/{MARK}', 'latest', f'/{MARK}']
+        found = self.snapshots(place.backup_id)
+        mark = published(found)
+        if mark is None:
+            if any(each.kind == PUBLISHED for each in found) and not any(
+                    each.kind == DELETED for each in found):
+                raise base.DamagedBackup(
+                    f'The content of backup {place.backup_id} is not in the '
+                    f'repository.')
+            raise absent(place)
+        args = ['dump', mark.id, f'/{MARK}']
         try:
             try:
                 text = self.restic.run(*args, '--no-lock')
             except base.DamagedBackup:
                 # Or was being rewritten just then, which a lock prevents.
                 text = self.restic.run(*args)
-        except faults.Absent as exc:
-            if self._is_known():
-                raise
-            raise absent(place) from exc
         except base.DriverError as exc:
-            if 'no snapshot' in exc.message:
-                raise absent(place) from exc
+            if mark not in self.snapshots(place.backup_id):
+                raise absent(place) from exc    # it went just now
             raise
         try:
             found = json.loads(text)
@@ -165,23 +170,39 @@ class Repository:
             yield from stored(found)
 
 
+def published(snapshots):
+    """The mark that one backup's snapshots are to be taken by, or None.
+
+    A worker that was frozen while it published may add another mark long
+    after somebody else has done that: the last attempt counts, if its
+    content is there.
+    """
+    if any(each.kind == DELETED for each in snapshots):
+        return None
+    contents = {each.attempt for each in snapshots if each.kind == CONTENT}
+    return max((each for each in snapshots if each.kind == PUBLISHED
+                and each.attempt in contents),
+               key=lambda each: each.attempt, default=None)
+
+
 def stored(snapshots):
     """What the snapshots of one backup come to.
 
     :returns: iterator of :class:`~manila_backup.drivers.base.Stored`.
     """
     place = snapshots[0].place
-    marks = [each for each in snapshots if each.kind != CONTENT]
-    contents = {each.attempt for each in snapshots if each.kind == CONTENT}
-    if any(each.kind == DELETED for each in marks):
+    if any(each.kind == DELETED for each in snapshots):
         yield base.Stored(place, base.StoredState.TRASH)
         return
-    published = {each.attempt for each in marks}
-    if published and published <= contents:
+    mark = published(snapshots)
+    if mark:
         yield base.Stored(place, base.StoredState.PUBLISHED)
-    elif published:
+    if any(each.kind == PUBLISHED and not _is_of(each, mark)
+           for each in snapshots):
         yield base.Stored(place, base.StoredState.TRASH)
-    for attempt in sorted(contents - published):
+    for attempt in sorted({each.attempt for each in snapshots
+                           if each.kind == CONTENT
+                           and not _is_of(each, mark)}):
         yield base.Stored(place, base.StoredState.PARTIAL, attempt)
 
 
@@ -191,14 +212,16 @@ def leftovers(snapshots, attempt):
     :param attempt: int, the highest whose content is not needed either.
     :returns: list, in the order in which they should go.
     """
-    published = {each.attempt for each in snapshots
-                 if each.kind == PUBLISHED}
-    contents = {each.attempt for each in snapshots if each.kind == CONTENT}
     if any(each.kind == DELETED for each in snapshots):
         return sorted(snapshots, key=marks_last)
-    return [each for each in snapshots if (
-        each.attempt <= attempt and each.attempt not in published
-        if each.kind == CONTENT else each.attempt not in contents)]
+    mark = published(snapshots)
+    return [each for each in snapshots if not _is_of(each, mark) and (
+        each.kind == PUBLISHED or each.attempt <= attempt)]
+
+
+def _is_of(snapshot, mark):
+    """Whether a snapshot is of the attempt that a mark is of."""
+    return mark is not None and snapshot.attempt == mark.attempt
 
 
 def marks_last(snapshot):

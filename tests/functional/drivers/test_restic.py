@@ -153,6 +153,24 @@ class ResticTest(ResticMixin, case.Case):
         self.assertIn('"busy" was written to while it was read', said)
         self.assertEqual(0, self.backup(case.place(2)).problem_count)
 
+    def test_frozen_while_it_published(self):
+        trees.many(self.source, 1, 3)
+        place = case.place()
+        self.driver.backup(place, 1, self.source, {}, None,
+                           progress.Progress())
+        text = self.driver.prepared(place, 1).read()
+        trees.write(os.path.join(self.source, 'later'), b'')
+        self.backup(attempt=2)
+        # It had read what to publish, thaws only now, and goes on.
+        self.driver.project('project').mark(place, 1, repository.PUBLISHED,
+                                            text)
+        self.assertIn(('published', None), self.states())
+        self.assertStored(self.source)
+        self.assertEqual(5, self.driver.describe(place).files)
+        self.driver.discard(place, 0)       # as a sweep does
+        self.assertEqual([('published', None)], self.states())
+        self.assertStored(self.source)
+
     # -- keys
 
     def test_no_projects_key_opens_anothers(self):
@@ -417,10 +435,14 @@ class ResticTest(ResticMixin, case.Case):
         self.delete(case.place(1))
         locks = os.path.join(self.repository, 'project', 'locks')
         process = case.Process(self.driver.maintain)
-        while not os.listdir(locks):
+
+        def locked():       # not what is to become a lock
+            return [name for name in os.listdir(locks) if len(name) == 64]
+
+        while not locked():
             self.assertTrue(process._process.is_alive())
         process.signal(signal.SIGSTOP)
-        name, = os.listdir(locks)
+        name, = locked()
         self.assertTrue(json.loads(self.bare(
             'project', 'cat', 'lock', name, '--no-lock'))['exclusive'])
         process.kill()

@@ -164,11 +164,16 @@ class ContentsTest(unittest.TestCase):
     def test_what_snapshots_mean(self):
         content, mark = snapshot('content', 1), snapshot('published', 1)
         late, gone = snapshot('content', 2), snapshot('deleted', 1)
+        again = snapshot('published', 2)
         for expected, found in (
                 ([('partial', 1)], [content]),
                 ([('published', None)], [content, mark]),
                 ([('published', None), ('partial', 2)],
                  [content, mark, late]),
+                ([('published', None), ('trash', None)],
+                 [late, again, mark]),
+                ([('published', None), ('trash', None), ('partial', 1)],
+                 [content, late, again, mark]),
                 ([('trash', None)], [mark]),
                 ([('trash', None)], [content, mark, late, gone]),
                 ([('trash', None)], [gone])):
@@ -177,10 +182,14 @@ class ContentsTest(unittest.TestCase):
     def test_what_is_left_over(self):
         content, mark = snapshot('content', 1), snapshot('published', 1)
         late, gone = snapshot('content', 2), snapshot('deleted', 1)
+        again = snapshot('published', 2)
         for expected, attempt, found in (
                 ([], 0, [content]), ([content], 1, [content]),
                 ([], 9, [content, mark]), ([late], 2, [content, mark, late]),
                 ([], 1, [content, mark, late]), ([mark], 0, [mark]),
+                ([mark], 0, [late, again, mark]),
+                ([mark], 0, [content, late, again, mark]),
+                ([content, mark], 1, [content, late, again, mark]),
                 ([content, mark, late, gone], 0,
                  [gone, content, mark, late])):
             self.assertEqual(
