@@ -3,8 +3,8 @@
 
 import json
 import signal
+import socket
 import sys
-import threading
 
 from manila_backup import exception
 
@@ -32,31 +32,32 @@ class Signals:
 
     To be made in the main thread before others are started. SIGTERM and
     SIGINT end the wait; SIGHUP calls ``reload``.
+
+    The system may deliver a signal to any thread, and one that is asleep
+    learns nothing of what another was told. So the wait is for what the
+    interpreter writes in whichever it was.
     """
 
     def __init__(self, reload):
-        self._stop = threading.Event()
-        self._hup = threading.Event()
         self._reload = reload
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGHUP, self._on_hup)
+        self._told, self._tell = socket.socketpair()
+        self._tell.setblocking(False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._pass)
+        signal.set_wakeup_fd(self._tell.fileno(), warn_on_full_buffer=False)
 
-    def _on_stop(self, number, frame):
-        self._stop.set()
-        self._hup.set()
-
-    def _on_hup(self, number, frame):
-        self._hup.set()
+    @staticmethod
+    def _pass(number, frame):
+        """Nothing: but without a handler there would be no writing."""
 
     def wait(self):
         """Return when the process is to end."""
         while True:
-            self._hup.wait()
-            self._hup.clear()
-            if self._stop.is_set():
+            told = self._told.recv(4096)
+            if signal.SIGTERM in told or signal.SIGINT in told:
                 return
-            self._reload()
+            if signal.SIGHUP in told:
+                self._reload()
 
 
 def connect(conf):
