@@ -192,6 +192,9 @@ class Restic:
         with Process(self._settings, self.url, self._password, self._host,
                      args, self._tick, **kwargs) as process:
             code = process.run()
+        if process.hung:
+            raise faults.hung(args, self.shown, self._settings.stall,
+                              self.redact(process.errors))
         if process.gone:
             raise faults.gone(args, self.shown, self.redact(process.gone))
         if code and code not in accept:
@@ -224,6 +227,8 @@ class Process:
         written so far, of any kind.
     :param alone: bool, whether it is to see no process.
     :param limits: (upload, download) in KiB/s, 0 for none.
+    :ivar hung: bool, whether it was stopped because it neither read nor
+        wrote for too long.
     :ivar gone: str, what it said of a file of the repository that is not
         there, for which it was stopped; or None.
     """
@@ -240,6 +245,7 @@ class Process:
         self._idle = idle
         self._on_io = on_io
         self._is_local = local_path(url) is not None
+        self.hung = False
         self.gone = None
         self._gone = collections.Counter()
         self._output = []
@@ -308,8 +314,8 @@ class Process:
     def run(self):
         """Wait for its end.
 
-        :returns: int, its exit status.
-        :raises RepositoryUnavailable: it hangs.
+        :returns: int, its exit status; None if it was not waited for, see
+            ``hung`` and ``gone``.
         """
         before, since = None, time.monotonic()
         with selectors.DefaultSelector() as selector:
@@ -317,7 +323,7 @@ class Process:
                                (self._popen.stderr, self._err)):
                 os.set_blocking(file.fileno(), False)
                 selector.register(file, selectors.EVENT_READ, take)
-            while selector.get_map() and not self.gone:
+            while selector.get_map() and not self.gone and not self.hung:
                 busy = self._idle and self._idle()
                 if not busy:
                     self._idle = None
@@ -333,10 +339,8 @@ class Process:
                     if done and self._on_io:
                         self._on_io(*done)
                 elif time.monotonic() - since > self._settings.stall:
-                    raise base.RepositoryUnavailable(
-                        'restic has neither read nor written anything for '
-                        f'{self._settings.stall:g} seconds.')
-        return None if self.gone else self._popen.wait()
+                    self.hung = True
+        return None if self.gone or self.hung else self._popen.wait()
 
     def _out(self, data):
         if self._sink:

@@ -66,7 +66,9 @@ _DAMAGED = _search(
     'load.<data/[^>]*>.*no such file', 'invalid header',
     'data/[0-9a-f/]+: no such file', 'file size does not match',
     'hash mismatch', 'repository contains errors', 'integrity',
-    'no matching ID found')
+    'no matching ID found', 'is too short')
+#: "ls" of 0.18, at a directory that it can't read.
+_BROKE_DOWN = re.compile(r'^panic: |main\.runLs', re.MULTILINE).search
 
 
 def missing(line, is_local):
@@ -84,6 +86,21 @@ def gone(args, shown, text):
     return base.DamagedBackup(
         f'restic {_doing(args)} did not find what should be in the '
         f'repository "{shown}": {_short(text)}')
+
+
+def hung(args, shown, seconds, text):
+    """The error for what was stopped because it did nothing any more.
+
+    :param seconds: float, for how long.
+    :param text: str, what it said; without anything secret. Newer releases
+        try again by themselves for longer than that.
+    """
+    words = (f'restic {_doing(args)} has neither read nor written anything '
+             f'for {seconds:g} seconds on the repository "{shown}"')
+    said = _short(text)
+    return base.RepositoryUnavailable(
+        f'{words}: {said}' if said else f'{words}.',
+        retryable=not _DENIED(text) or bool(_AWAY(text)))
 
 
 def of(args, shown, code, text):
@@ -115,6 +132,10 @@ def of(args, shown, code, text):
         return base.DamagedBackup(words)
     if _AWAY(text):
         return base.RepositoryUnavailable(words)
+    if doing == 'ls' and _BROKE_DOWN(text):
+        return base.DamagedBackup(
+            f'restic ls found what it can\'t read in the repository '
+            f'"{shown}", and broke down.')
     if _DENIED(text):
         return base.RepositoryUnavailable(words, retryable=False)
     if _NO_CONFIG(text):

@@ -33,7 +33,7 @@ def verify(driver, project, place, progress, checks):
         raise
     if not _is_sound(driver, project, place, checks):
         try:
-            _read(project, place, about, progress)
+            _read(project, place, about)
         except base.DamagedBackup as exc:
             return [str(exc)]
     progress.advance(about['files'], about['read'])
@@ -65,13 +65,15 @@ def _check(project, subset):
         return False
 
 
-def _read(project, place, about, progress):
+def _read(project, place, about):
     """Have restic read all of one backup's content.
 
     :raises DamagedBackup: it can't.
     """
-    content = [*repository.content_of(place, about['attempt']), 'latest']
-    # "dump" of 0.14 takes a directory that it can't read for the end of all,
-    # and says nothing.
+    # What is read is to be the repository's.
+    content = ['--no-cache',
+               *repository.content_of(place, about['attempt']), 'latest']
+    # "dump" takes a directory that it can't read for the end of all, and says
+    # nothing.
     project.restic.run('ls', *content, sink=True)
     project.restic.run('dump', '--archive', 'tar', *content, '/', sink=True)
