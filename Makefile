@@ -6,6 +6,8 @@
 # make venv              .venv/ with the service and the command line clients
 # make unit              unit tests only: no server needed
 # make test-manila       the tests beside a real Manila
+# make test-restic       the restic driver's tests with Debian stable's restic,
+#                        if this machine's is older
 # make tempest           manila-tempest-plugin's tests of share backups
 # make client-functional python-manilaclient's tests of share backups
 # make devstack-harness  DevStack's plugin at work on this machine, without
@@ -43,7 +45,7 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 
 .PHONY: help venv demo test unit functional lint docs api-ref api-samples \
 	bench clean \
-	services keystone manila test-manila tempest client-functional \
+	services keystone manila test-manila test-restic tempest client-functional \
 	devstack-harness soak \
 	fidelity
 
@@ -102,6 +104,13 @@ functional: $(TOOLS)/.stamp keystone services
 
 test-manila: $(TOOLS)/.stamp keystone manila services
 	tools/run-tests $(TOOLS) $(RESULTS) manila
+
+$(TOOLS)/restic/restic: tools/make-restic | $(TOOLS)/.stamp
+	tools/make-restic $(TOOLS)/restic
+
+test-restic: $(TOOLS)/.stamp keystone services $(TOOLS)/restic/restic
+	PATH="$(CURDIR)/$(TOOLS)/restic:$$PATH" \
+		$(TOOLS)/bin/tox run -qq -e functional -- restic
 
 tempest client-functional: keystone $(TOOLS)/suites/.stamp services
 	$(TOOLS)/bin/tox run -qq -e suites -- $@
