@@ -54,10 +54,12 @@ def open_file(directory, name):
     :returns: int, a descriptor.
     :raises Gone: it isn't there.
     :raises Other: it is nothing that could be opened.
-    :raises content.Changed: another process has it for itself right now.
+    :raises content.Changed: another process has it for itself right now, or
+        puts others in its place.
     :raises OSError: it can't be read.
     """
     flags = nodes.READ | os.O_NOATIME
+    denied = None
     while True:
         try:
             return os.open(name, flags, dir_fd=directory)
@@ -69,17 +71,28 @@ def open_file(directory, name):
                 raise content.Changed from exc  # someone has a lease
             if exc.errno in GONE:
                 raise Gone from exc
-            if exc.errno == errno.EACCES and _is_other(directory, name):
-                raise Other from exc    # a device, not to be opened
-            raise
+            if exc.errno != errno.EACCES:
+                raise
+            # It, or a device that was in its place just then: those can't be
+            # opened.
+            st = _regular(directory, name)
+            if st is None:
+                raise Other from exc
+            if denied is None:
+                denied = st
+            elif os.path.samestat(denied, st) and content.same(denied, st):
+                raise
+            else:
+                raise content.Changed from exc
 
 
-def _is_other(directory, name):
+def _regular(directory, name):
+    """A regular file's os.stat_result; None if it is none."""
     try:
-        return not stat.S_ISREG(os.stat(
-            name, dir_fd=directory, follow_symlinks=False).st_mode)
+        st = os.stat(name, dir_fd=directory, follow_symlinks=False)
     except OSError:
-        return True
+        return None
+    return st if stat.S_ISREG(st.st_mode) else None
 
 
 def settle(fd):
