@@ -5,7 +5,9 @@ usage: count_tests.py REPOSITORY...
 
 Each argument is a stestr repository; the last run in each is read from its
 subunit stream, so that the counts are what happened and not what a program
-said in passing. The exit code is 0 if at least one test ran and none failed.
+said in passing. What failed tests said last comes before the counts: of a long
+output, it is the end that is kept. The exit code is 0 if at least one test ran
+and none failed.
 """
 
 import os
@@ -19,16 +21,20 @@ import testtools
 FAILED = ('fail', 'uxsuccess', 'inprogress', 'unknown')
 PASSED = ('success', 'xfail')
 
+#: Lines of what a failed test said: of a traceback, of anything else (logs).
+TRACEBACK, OTHER = 30, 8
+
 
 def outcomes(repository):
-    """The outcome of every test in the last run of ``repository``."""
+    """What became of every test in the last run of ``repository``, as dict
+    of name to testtools' dict of it."""
     found = {}
 
     def remember(test):
         # An import error in a test module arrives as a test too. What was
         # only listed ('exists') has not run.
         if test['status'] != 'exists':
-            found[test['id']] = test['status']
+            found[test['id']] = test
 
     result = testtools.StreamToDict(remember)
     stream = stestr_file.RepositoryFactory().open(
@@ -41,6 +47,17 @@ def outcomes(repository):
         result.stopTestRun()
         stream.close()
     found.pop('stdout', None)
+    return found
+
+
+def last_words(test):
+    """The last lines of all that a test has said in text, tracebacks last."""
+    found = []
+    for name, each in sorted(test['details'].items(),
+                             key=lambda item: 'traceback' in item[0]):
+        if each.content_type.type == 'text':
+            lines = TRACEBACK if 'traceback' in name else OTHER
+            found += [f'{name}:', *each.as_text().splitlines()[-lines:]]
     return found
 
 
@@ -58,7 +75,8 @@ def main(repositories):
             print(f'no run recorded in {repository}')
             missing = True
             continue
-        for name, status in sorted(found.items()):
+        for name, test in sorted(found.items()):
+            status = test['status']
             if status in PASSED:
                 passed += 1
             elif status == 'skip':
@@ -66,6 +84,8 @@ def main(repositories):
             else:
                 failed += 1
                 print(f'{status}: {name}')
+                for line in last_words(test):
+                    print(f'    {line}')
     print(f'{passed} passed, {failed} failed, {skipped} skipped')
     return 1 if missing or failed or not passed else 0
 

@@ -6,6 +6,8 @@ import os
 import signal
 import time
 
+import psutil
+
 from tests.functional import base
 from tests.functional import cloud
 
@@ -47,12 +49,37 @@ class DyingWorkersTestCase(base.TestCase):
                             if pid not in others]
             self._tell(self.stopped, signal.SIGSTOP)
         self.addCleanup(self._tell, self.stopped, signal.SIGCONT)
-        # Whoever had come to the end of the copying gets to that of all.
-        time.sleep(0.3)
-        if self.stopped and self._state(backup_id, kind)[0] == 'running':
+        if self._stand_still(self.stopped, f"backup_id = '{backup_id}' "
+                                           f"AND kind = '{kind}'"):
             return True
         self._tell(self.stopped, signal.SIGCONT)
         return False
+
+    def _stand_still(self, stopped, which):
+        """Whether copiers were stopped in the middle of an operation.
+
+        Its worker looks whether a copier has come to its end before it
+        renews the lease; once it has done so twice, it has looked since the
+        stop. Whoever had sent a result is gone by then.
+
+        :param stopped: their pids.
+        :param which: str, a condition in SQL that one operation meets.
+        """
+        leases = set()
+
+        def renewed():
+            found = self.cloud.rows('SELECT lease_until FROM operations '
+                                    f"WHERE status = 'running' AND {which}")
+            leases.update(found)
+            return not found or len(leases) > 2
+
+        cloud.eventually('an operation to end or go on', renewed)
+        return (len(leases) > 2 and bool(stopped)
+                and all(self._stopped(pid) for pid in stopped))
+
+    def _stopped(self, pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(pid).status() == psutil.STATUS_STOPPED
 
     def _state(self, backup_id, kind):
         found, = self.cloud.rows(
@@ -74,11 +101,10 @@ class DyingWorkersTestCase(base.TestCase):
     def _copiers(self):
         """What copies, and what it is forked from."""
         found = []
-        for pid in self._descendants(os.getpid()):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                with open(f'/proc/{pid}/cmdline') as file:
-                    if 'forkserver' in file.read():
-                        found.append(pid)
+        for each in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if 'forkserver' in ' '.join(each.cmdline()):
+                    found.append(each.pid)
         return found
 
     def _tell(self, pids, number):
@@ -101,18 +127,8 @@ class DyingWorkersTestCase(base.TestCase):
                 for name in folders if not self.cloud.show_backup(name)]
 
     def _descendants(self, pid):
-        found = []
-        for name in os.listdir('/proc'):
-            if name.isdigit():
-                try:
-                    with open(f'/proc/{name}/stat') as file:
-                        parent = int(file.read().rpartition(')')[2]
-                                     .split()[1])
-                except (FileNotFoundError, ProcessLookupError):
-                    continue
-                if parent == pid:
-                    found += [int(name), *self._descendants(int(name))]
-        return found
+        return [each.pid
+                for each in psutil.Process(pid).children(recursive=True)]
 
 
 class TakenOverMySQL(DyingWorkersTestCase):

@@ -3,7 +3,6 @@
 
 import concurrent.futures
 import signal
-import time
 
 from tests.functional import cloud
 from tests.functional import test_dying_workers
@@ -14,7 +13,9 @@ COUNT = 100
 class Rolling(test_dying_workers.DyingWorkersTestCase):
 
     # What doesn't end at once is handed over, and it takes some time to end.
-    options = {'backup__shutdown_grace': 0, 'posix__processes': 1,
+    # Nobody dies, and no slow machine is to look as if.
+    options = {'backup__shutdown_grace': 0, 'backup__lease_ttl': 60,
+               'posix__processes': 1,
                'backup__concurrent_operations': 1, 'quota__backups': -1,
                'quota__shares': -1, 'quota__gigabytes': -1,
                'quota__backup_gigabytes': -1}
@@ -51,16 +52,13 @@ class Rolling(test_dying_workers.DyingWorkersTestCase):
     def _caught(self, worker):
         """Have one of a worker's backups stand still in its middle; false if
         all are made."""
-        busy = f"(status = 'running' AND worker LIKE 'here:{worker.pid}:%%')"
         while self._count("status <> 'done'"):
             server, = [pid for pid in self._copiers()
                        if pid in self._descendants(worker.pid)][:1]
             copiers = self._descendants(server)
             self._tell(copiers, signal.SIGSTOP)
-            # Whoever had come to the end of the copying gets to that of all.
-            time.sleep(0.2)
-            if (copiers and copiers == self._descendants(server)
-                    and self._count(busy)):
+            if self._stand_still(
+                    copiers, f"worker LIKE 'here:{worker.pid}:%%'"):
                 return True
             self._tell(copiers, signal.SIGCONT)
         return False
