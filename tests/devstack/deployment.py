@@ -17,7 +17,7 @@ from tests.devstack import apache
 from tests.devstack import localrc
 from tests.devstack import sudo
 from tests.devstack import units
-from tests.functional import cloud
+from tests.functional import databases
 from tests.functional import keystone
 
 #: Who DevStack and its services run as, if that can be: somebody who may do
@@ -90,7 +90,7 @@ class Deployment:
 
     def _make_account(self, stack):
         """An account of MariaDB that may do all to one database only."""
-        self.engine = sa.create_engine(cloud.MYSQL,
+        self.engine = sa.create_engine(databases.MYSQL,
                                        isolation_level='AUTOCOMMIT')
         stack.callback(self.engine.dispose)
         account = f"'{self.account}'@'%'"

@@ -12,7 +12,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-import uuid
 
 import fixtures
 import sqlalchemy as sa
@@ -21,17 +20,12 @@ from testtools import content
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import schema
+from tests.functional import databases
 
 BIN = os.path.dirname(sys.executable)
 
-MYSQL = os.environ.get('MANILA_BACKUP_TEST_MYSQL',
-                       'mysql+pymysql://root@127.0.0.1')
-POSTGRESQL = os.environ.get('MANILA_BACKUP_TEST_POSTGRESQL',
-                            'postgresql+psycopg2://postgres@127.0.0.1')
 RABBITMQ = os.environ.get('MANILA_BACKUP_TEST_RABBITMQ',
                           'rabbit://guest:guest@127.0.0.1:5672/')
-
-SERVERS = {'mysql': MYSQL, 'postgresql': POSTGRESQL}
 
 #: Where shares and repositories are kept: in memory where that can be. What
 #: these tests are about is not the disk, and its moods cost minutes.
@@ -68,35 +62,6 @@ def free_port():
     with socket.socket() as found:
         found.bind(('127.0.0.1', 0))
         return found.getsockname()[1]
-
-
-class Schema(fixtures.Fixture):
-    """A database of its own on a real server.
-
-    :param server: 'mysql' or 'postgresql'.
-    :ivar url: str, what to connect to it with.
-    """
-
-    def __init__(self, server):
-        self._server = SERVERS[server]
-        self._name = f'manila_backup_{uuid.uuid4().hex[:12]}'
-        self.url = f'{self._server}/{self._name}'
-        if server == 'mysql':
-            self._admin, self._force = self._server, ''
-        else:
-            self._admin = f'{self._server}/postgres'
-            self._force = ' WITH (FORCE)'
-
-    def _setUp(self):
-        self._execute(f'CREATE DATABASE {self._name}')
-        self.addCleanup(self._execute,
-                        f'DROP DATABASE {self._name}{self._force}')
-
-    def _execute(self, statement):
-        engine = sa.create_engine(self._admin, isolation_level='AUTOCOMMIT')
-        with engine.connect() as conn:
-            conn.exec_driver_sql(statement)
-        engine.dispose()
 
 
 def argv(command, release=None):
@@ -137,10 +102,14 @@ class Process:
 
         :returns: int, its exit status.
         """
+        self.begin_to_stop()
+        return self.wait()
+
+    def begin_to_stop(self):
+        """Tell it to end in order."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
-        return self.wait()
 
     def wait(self):
         """Wait for its end.
@@ -177,7 +146,10 @@ class Cloud(fixtures.Fixture):
         :class:`tests.functional.previous.Release`.
     :ivar tolerate: a regular expression of errors in the logs that the
         test provokes; any other fails it.
+    :cvar MADE: bool, whether the database has tables from the first.
     """
+
+    MADE = True
 
     def __init__(self, server, **options):
         self._server = server
@@ -188,7 +160,8 @@ class Cloud(fixtures.Fixture):
 
     def _setUp(self):
         self.root = self.useFixture(fixtures.TempDir(rootdir=FOLDER)).path
-        self.database = self.useFixture(Schema(self._server))
+        self.database = self.useFixture(
+            databases.Schema(self._server, self.MADE))
         self.config = os.path.join(self.root, 'manila-backup.conf')
         self.policy = os.path.join(self.root, 'policy.yaml')
         self.state = os.path.join(self.root, 'state')
@@ -312,7 +285,9 @@ class Cloud(fixtures.Fixture):
         return process
 
     def _end(self):
-        statuses = [(each, each.stop()) for each in self.processes]
+        for each in self.processes:
+            each.begin_to_stop()
+        statuses = [(each, each.wait()) for each in self.processes]
         logs = {os.path.basename(each.log): each.said()
                 for each in self.processes}
         for name, text in logs.items():

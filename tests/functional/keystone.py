@@ -14,6 +14,7 @@ import fixtures
 from testtools import content
 
 from tests.functional import cloud
+from tests.functional import databases
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -60,7 +61,7 @@ class Keystone(fixtures.Fixture):
             raise AssertionError(f'Keystone is not installed in {VENV}: '
                                  '"make keystone" does it.')
         self.root = self.useFixture(fixtures.TempDir()).path
-        self._database = self.useFixture(cloud.Schema('mysql')).url
+        self._database = self.useFixture(databases.Schema('mysql')).url
         self._keys = os.path.join(self.root, 'keys')
         self._make_keys()
         self._processes = []

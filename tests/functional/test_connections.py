@@ -5,14 +5,14 @@ one too, which oslo.db makes on its own."""
 import sqlalchemy as sa
 import testtools
 
-from tests.functional import cloud
+from tests.functional import databases
 from tests.unit.api import base
 
 
 class ConnectionsMySQL(testtools.TestCase):
 
     def test_first_connection(self):
-        schema = self.useFixture(cloud.Schema('mysql'))
+        schema = self.useFixture(databases.Schema('mysql'))
         api = self.useFixture(base.Api(database__connection=schema.url))
         for connect in (api.database.reader, api.database.writer):
             with connect() as conn:

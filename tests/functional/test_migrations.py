@@ -11,7 +11,7 @@ from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import schema
-from tests.functional import cloud
+from tests.functional import databases
 
 
 class Migrations(testtools.TestCase):
@@ -40,13 +40,13 @@ class Migrations(testtools.TestCase):
         self._walk(f'sqlite:///{self.useFixture(fixtures.TempDir()).path}/d')
 
     def test_mysql(self):
-        self._walk(self.useFixture(cloud.Schema('mysql')).url)
+        self._walk(self.useFixture(databases.Schema('mysql')).url)
 
     def test_postgresql(self):
-        self._walk(self.useFixture(cloud.Schema('postgresql')).url)
+        self._walk(self.useFixture(databases.Schema('postgresql')).url)
 
     def test_a_difference_is_found(self):
-        url = self.useFixture(cloud.Schema('mysql')).url
+        url = self.useFixture(databases.Schema('mysql')).url
         conf, database = self._database(url)
         schema.sync(database, conf)
         with database.writer() as conn:

@@ -28,6 +28,8 @@ class Cloud(cloud.Cloud):
     """At first all of the previous release: the schema, and what is started.
     """
 
+    MADE = False
+
     def _setUp(self):
         self.release = self.old = self.useFixture(previous.Release())
         super()._setUp()

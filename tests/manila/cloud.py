@@ -15,6 +15,7 @@ import urllib.request
 import fixtures
 
 from tests.functional import cloud
+from tests.functional import databases
 from tests.functional import keystone
 from tests.manila import processes
 from tests.manila import proxy
@@ -71,7 +72,7 @@ class Manila(fixtures.Fixture):
             self._add_type(name, specs)
 
     def _configure(self):
-        database = self.useFixture(cloud.Schema('mysql')).url
+        database = self.useFixture(databases.Schema('mysql')).url
         self.bus = self.useFixture(processes.VirtualHost()).url
         state = os.path.join(self.root, 'manila')
         os.mkdir(state)

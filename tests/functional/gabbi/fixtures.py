@@ -13,7 +13,7 @@ import bcrypt
 from gabbi import fixture
 
 from manila_backup.db import models
-from tests.functional import cloud
+from tests.functional import databases
 from tests.unit.api import base
 
 _current = []
@@ -37,8 +37,8 @@ class Service(fixture.GabbiFixture):
     The environment variables that gabbits can refer to are set by the
     fixtures that extend it.
 
-    :cvar SERVER: the database server, as of :class:`tests.functional.cloud.
-        Schema`; None for SQLite.
+    :cvar SERVER: the database server, as of
+        :class:`tests.functional.databases.Schema`; None for SQLite.
     """
 
     SERVER = None
@@ -47,7 +47,7 @@ class Service(fixture.GabbiFixture):
         options = self.options()
         self.schema = None
         if self.SERVER:
-            self.schema = cloud.Schema(self.SERVER)
+            self.schema = databases.Schema(self.SERVER, made=True)
             self.schema.setUp()
             options['database__connection'] = self.schema.url
         self.api = base.Api(**options)
@@ -151,7 +151,7 @@ class Passwords(Service):
 def on(server):
     """The fixtures above, on another database than SQLite.
 
-    :param server: as of :class:`tests.functional.cloud.Schema`.
+    :param server: as of :class:`tests.functional.databases.Schema`.
     :returns: an object with their names.
     """
     return types.SimpleNamespace(**{
