@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The restic driver on repositories in local directories."""
 
+import atexit
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -25,6 +28,25 @@ from manila_backup.drivers.restic import keys
 from manila_backup.drivers.restic import repository
 
 
+@functools.cache
+def _made():
+    """A directory with the repositories of a project that has no backup yet,
+    and their secret. restic takes seconds to make one: too long to have it
+    done for each test."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    state = os.path.join(folder.name, 'state')
+    made = driver.ResticDriver(
+        os.path.join(folder.name, 'repository'),
+        command.Settings('restic', {}, os.path.join(state, 'cache'),
+                         os.path.join(state, 'share'), 60.0, 20.0),
+        keys.Derived(keys.Secret(os.path.join(folder.name, 'password'))),
+        state, os.path.join(state, 'staging'))
+    made.check(create=True)
+    made.prepare(case.place(), contextlib.nullcontext, make=True)
+    return folder.name
+
+
 class ResticMixin:
 
     LACKS = frozenset((limits.Limit.LONG_PATHS,))
@@ -39,6 +61,12 @@ class ResticMixin:
     def make_driver(self, name='repository', host='host', **kwargs):
         """One on a host with nothing in common with others but the secret."""
         self.repository = os.path.join(self.scratch, name)
+        secret = self.repository + '.password'
+        if name == 'repository' and not (os.path.exists(secret)
+                                         or os.path.exists(self.repository)):
+            made = _made()
+            shutil.copy2(os.path.join(made, 'password'), secret)
+            shutil.copytree(os.path.join(made, name), self.repository)
         state = os.path.join(self.scratch, host)
         settings = command.Settings(
             kwargs.pop('program', 'restic'), {}, os.path.join(state, 'cache'),
@@ -46,8 +74,7 @@ class ResticMixin:
             kwargs.pop('lock', 20.0))
         return driver.ResticDriver(
             kwargs.pop('url', self.repository), settings,
-            keys.Derived(keys.Secret(os.path.join(self.scratch, name
-                                                  + '.password'))),
+            keys.Derived(keys.Secret(secret)),
             state, os.path.join(state, 'staging'), self.IGNORED, **kwargs)
 
     def snapshots(self, place):
@@ -262,12 +289,14 @@ class ResticTest(ResticMixin, case.Case):
 
     def test_nothing_secret_is_shown(self):
         program, log = self.logged()
-        self.driver = self.make_driver(program=program)
+        self.driver = self.make_driver('fresh', program=program)
+        self.driver.check(create=True)
         trees.many(self.source, 1, 1)
         self.backup()
         with open(log) as file:
             said = file.read()
-        self.assertIn('backup', said)
+        for each in ('init', 'backup'):
+            self.assertIn(each, said)
         self.assertNotIn(self.driver.password('project'), said)
 
     # -- what can't be read
