@@ -241,12 +241,38 @@ class FaultsTest(unittest.TestCase):
                  'write /r/data/x: no space left on device'),
                 (base.DamagedBackup, False, 'dump',
                  'decrypting blob 0a failed: ciphertext verification failed'),
+                (base.DamagedBackup, False, 'check',
+                 'data/0a1b: file is too short'),
+                # As 0.18 does at a directory that it can't read.
+                (base.DamagedBackup, False, 'ls', 'panic: runtime error: '
+                 'invalid memory address\n\ngoroutine 1 [running]:\n'
+                 'main.runLs(...)'),
+                (base.DriverError, True, 'backup',
+                 'panic: runtime error: invalid memory address'),
                 (base.DriverError, True, 'backup', 'something else')):
             with self.subTest(text=text):
                 found = faults.of([command_], 'place', 1, text)
                 self.assertIs(kind, type(found))
                 self.assertEqual(retryable, found.retryable)
                 self.assertIn('place', str(found))
+
+    def test_stopped_for_doing_nothing(self):
+        retried = ('Load(<snapshot/0a1b>, 0, 0) returned error, retrying '
+                   'after 41s: {}')
+        for retryable, said in (
+                (True, ''),
+                (True, retried.format('dial tcp: connection refused')),
+                (False, retried.format('Stat: Access Denied.')),
+                # Who is turned away for its haste is let in later.
+                (True, retried.format('Access Denied: 503 Slow Down'))):
+            with self.subTest(said=said):
+                found = faults.hung(['--json', 'backup'], 'place', 60.0, said)
+                self.assertIs(base.RepositoryUnavailable, type(found))
+                self.assertEqual(retryable, found.retryable)
+                self.assertIn('backup has neither read nor written anything '
+                              'for 60 seconds on the repository "place"',
+                              str(found))
+                self.assertIn(said, str(found))
 
     def test_a_lock_says_whether_it_is_everybodys(self):
         for text, expected in (('already locked exclusively by', True),
