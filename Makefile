@@ -13,7 +13,8 @@
 # make devstack-harness  DevStack's plugin at work on this machine, without
 #                        DevStack, and tempest against what it has deployed
 # make soak              the service under load while all around it dies;
-#                        MINUTES=10, SEED=n, DATABASE=mysql|postgresql
+#                        MINUTES=10, SEED=n, DATABASE=mysql|postgresql,
+#                        DRIVER=posix|restic
 # make fidelity          generated, large and hostile shares on ext4, xfs and
 #                        btrfs; EXAMPLES=300, SECONDS=60
 # make keystone, manila  what the tests run as Keystone and Manila
@@ -122,7 +123,8 @@ devstack-harness: keystone $(TOOLS)/suites/.stamp
 # Its servers are its own, but made from the same packages.
 soak: $(TOOLS)/.stamp services
 	$(TOOLS)/bin/tox run -qq -e soak -- --minutes $(or $(MINUTES),10) \
-		$(if $(SEED),--seed $(SEED)) --database $(or $(DATABASE),mysql)
+		$(if $(SEED),--seed $(SEED)) \
+		--database $(or $(DATABASE),mysql) --driver $(or $(DRIVER),posix)
 
 # What makes filesystems comes with the servers' packages.
 fidelity: $(TOOLS)/.stamp services

@@ -3,6 +3,7 @@
 and again; and then a look at whether anything was lost.
 
     python -m tests.soak [--minutes 10] [--seed n] [--database mysql]
+                         [--driver posix]
 """
 
 import argparse
@@ -22,6 +23,7 @@ from tests.soak import audit
 from tests.soak import clients
 from tests.soak import faults
 from tests.soak import model
+from tests.soak import repositories
 from tests.soak import servers
 from tests.soak import service as services
 from tests.soak import trees
@@ -49,6 +51,8 @@ def _arguments():
                         'faults and requests; printed where it is not given')
     parser.add_argument('--database', choices=list(servers.DATABASES),
                         default='mysql')
+    parser.add_argument('--driver', choices=list(repositories.DRIVERS),
+                        default='posix')
     parser.add_argument('--keep', action='store_true', help='leave logs and '
                         'data behind, also where all is well')
     args = parser.parse_args()
@@ -63,8 +67,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = tempfile.mkdtemp(prefix='soak-', dir=cloud.FOLDER)
     os.chmod(folder, 0o711)     # PostgreSQL's account has to come through
-    print(f'soak: seed {args.seed}, {args.database}, {args.minutes:g} '
-          f'minutes, in {folder}', flush=True)
+    print(f'soak: seed {args.seed}, {args.database}, {args.driver}, '
+          f'{args.minutes:g} minutes, in {folder}', flush=True)
     tally = model.Tally()
     try:
         with contextlib.ExitStack() as stack:
@@ -102,7 +106,8 @@ class _Soak:
             each.launch()
         for each in bus, database:
             cloud.eventually(type(each).__name__, each.ready)
-        self._service = services.Service(folder, database, bus)
+        self._service = services.Service(folder, database, bus,
+                                         args.driver)
         stack.callback(self._service.end_hard)
 
     def _server(self, kind, stack):

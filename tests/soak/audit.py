@@ -3,12 +3,10 @@
 thoroughly at the end."""
 
 import json
-import os
 import time
 
 from tests.soak import clients
 from tests.soak import model
-from tests.soak import service as services
 from tests.soak import trees
 
 _UNFINISHED = "status NOT IN ('done', 'failed', 'cancelled')"
@@ -86,7 +84,7 @@ def drain(service, tally):
         now = [tuple(row) for row in rows]
         if now != was:
             was, since = now, time.monotonic()
-        elif (time.monotonic() - since > 2 * services.LEASE_TTL
+        elif (time.monotonic() - since > service.backups.patience
               and not any(row.not_before for row in rows)):
             for row in now:
                 tally.violation(f'operation does not go on: {row}')
@@ -178,7 +176,8 @@ class Audit:
     # -- the repository --------------------------------------------------
 
     def _repository_is_right(self, asked):
-        before = _contents(self._service.repository)
+        repository = self._service.backups
+        before = repository.contents()
         for name in before.values():
             if name.startswith('.'):
                 self._tally.count('before the last sweep',
@@ -188,38 +187,37 @@ class Audit:
         for each in swept:
             if each['done'] != 'removed':
                 self._tally.violation(f'the sweep says: {each}')
-        found = _contents(self._service.repository)
-        for path, name in found.items():
+        found = repository.contents()
+        for place, name in found.items():
             row = self._backups.get(name)
             if row is None:
-                self._tally.violation(f'{path} belongs to no backup')
-            elif path != _path(row):
-                self._tally.violation(f'{path} is where backup {name} does '
+                self._tally.violation(f'{place} belongs to no backup')
+            elif place != _place(row):
+                self._tally.violation(f'{place} is where backup {name} does '
                                       f'not belong')
         for row in self._backups.values():
             if row.status == 'available':
                 self._backup_is_right(row, asked[row.id], found)
 
     def _backup_is_right(self, row, backup, found):
-        path = _path(row)
-        if path not in found:
+        if _place(row) not in found:
             self._tally.violation(f'backup {row.id} is available, and not '
                                   f'in the repository')
             return
-        path = os.path.join(self._service.repository, path)
         expected = model.resolve(backup.content, self._service)
         if expected is None:
             self._tally.violation(f'backup {row.id} was made of a share '
                                   f'with undefined content')
             return
-        wrong = trees.differences(expected.tree,
-                                  trees.walk(os.path.join(path, 'data')))
-        if wrong:
-            self._tally.violation(
-                f'backup {row.id} does not hold what share {row.share_id} '
-                f'held: {wrong}')
-        with open(os.path.join(path, 'metadata.json')) as file:
-            attempt = json.load(file)['attempt']
+
+        def compare(tree):
+            wrong = trees.differences(expected.tree, tree)
+            if wrong:
+                self._tally.violation(
+                    f'backup {row.id} does not hold what share '
+                    f'{row.share_id} held: {wrong}')
+
+        attempt = self._service.backups.look(_place(row), compare)
         made = self._service.operation(backup.user)
         if not 1 <= attempt <= made.attempt:
             self._tally.violation(f'backup {row.id} was published by attempt '
@@ -263,18 +261,5 @@ class Audit:
                                       f'and its quotas say {found}')
 
 
-def _contents(repository):
-    """What is in it, as dict of PROJECT/SHARE/NAME to NAME."""
-    found = {}
-    for project in os.listdir(repository):
-        folder = os.path.join(repository, project)
-        if not os.path.isdir(folder):
-            continue
-        for share in os.listdir(folder):
-            for name in os.listdir(os.path.join(folder, share)):
-                found[f'{project}/{share}/{name}'] = name
-    return found
-
-
-def _path(row):
-    return f'{row.project_id}/{row.share_id}/{row.id}'
+def _place(row):
+    return row.project_id, row.share_id, row.id

@@ -15,6 +15,7 @@ from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import schema
 from tests.functional import cloud
+from tests.soak import repositories
 from tests.soak import servers
 
 LEASE_TTL = 5.0
@@ -34,14 +35,17 @@ class Service:
     :param database: a :class:`~tests.soak.servers.MariaDB` or
         ``PostgreSQL``.
     :param bus: a :class:`~tests.soak.servers.RabbitMQ`.
+    :param driver: str, the backup driver's name.
+    :ivar backups: a :class:`~tests.soak.repositories.Repository`.
     :ivar processes: dict of name (``api0``, ``worker1``) to its process, or
         None while it is down.
     """
 
-    def __init__(self, folder, database, bus):
+    def __init__(self, folder, database, bus, driver):
         self.folder = folder
         self.database = database
         self.bus = bus
+        self.backups = repositories.DRIVERS[driver](self)
         self.state = os.path.join(folder, 'state')
         self.repository = os.path.join(self.state, 'repository')
         self.config = os.path.join(folder, 'manila-backup.conf')
@@ -83,10 +87,6 @@ backups = {quota}
 shares = -1
 gigabytes = -1
 
-[posix]
-# So that operations last.
-processes = 1
-
 [backup]
 lease_ttl = {LEASE_TTL}
 progress_interval = 0.3
@@ -96,7 +96,7 @@ retry_delay = 0.2
 shutdown_grace = 1
 # Many workers die here; the operations are not to pay for it.
 max_attempts = 30
-''')
+{self.backups.options}''')
         for number in range(apis):
             name = f'api{number}'
             self.ports[name] = servers.own_port()
