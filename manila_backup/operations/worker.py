@@ -80,26 +80,28 @@ class Worker:
         self._sweeper.start()
 
     def _check_repositories(self):
-        # Only here is one ever made, and only before it has backups: or the
-        # mount point of one that is not mounted would be taken for a new one.
         try:
-            stored = {name: self.database.read(db_backups.any_stored, name)
-                      for name in self.drivers}
+            for name, driver in self.drivers.items():
+                self._check_repository(name, driver)
         except db_exc.DBError as exc:
             # It was there a moment ago.
             raise exception.ConfigurationError(
                 f'The database can\'t be used: {str(exc).splitlines()[0]}'
             ) from exc
-        for name, driver in self.drivers.items():
-            try:
-                if stored[name]:
-                    driver.check()
-                else:
-                    with self.alone():
-                        driver.check(create=True)
-            except exception.WorkFailed as exc:
-                LOG.error('Operations of the driver %s will fail until its '
-                          'repository can be used: %s', name, exc)
+
+    def _check_repository(self, name, driver):
+        # Only here is one ever made, and only before it has backups: or the
+        # mount point of one that is not mounted would be taken for a new one.
+        stored = self.database.read(db_backups.any_stored, name)
+        try:
+            if stored:
+                driver.check()
+            else:
+                with self.alone():
+                    driver.check(create=True)
+        except exception.WorkFailed as exc:
+            LOG.error('Operations of the driver %s will fail until its '
+                      'repository can be used: %s', name, exc)
 
     def alone(self):
         """A context manager that one process of the service at a time is

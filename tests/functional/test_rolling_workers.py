@@ -24,8 +24,10 @@ class Rolling(test_dying_workers.DyingWorkersTestCase):
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             shares = list(pool.map(
                 lambda _: self.cloud.create_share()['id'], range(COUNT)))
-            for share in shares:
-                made = self.fill(self.cloud.share_path(share), 600, 500)
+            # Some are large enough for a worker to be caught in the middle.
+            made = {share: self.fill(self.cloud.share_path(share),
+                                     500 if number % 10 else 4000, 500)
+                    for number, share in enumerate(shares)}
             # All are there before the first is made: the fastest machine
             # finds work enough for some workers.
             self.assertEqual(0, self.worker.stop())
@@ -42,7 +44,7 @@ class Rolling(test_dying_workers.DyingWorkersTestCase):
         self.assertTrue(self._count('attempt > 1'))
         for backup in backups:
             backup = self.cloud.wait_backup(backup['id'], 'available')
-            self.assertEqual(made,
+            self.assertEqual(made[backup['share_id']],
                              self.content(self.cloud.backup_path(backup)))
         # Being replaced counts as no failure, and nothing ran twice.
         self.assertEqual([('done', 0, COUNT)], self.cloud.rows(

@@ -3,6 +3,7 @@
 import socket
 from unittest import mock
 
+from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from manila_backup.db import engine
@@ -36,6 +37,18 @@ class Start(base.TestCase):
                                          started.start))
             self.assertIn('The database can\'t be used', said)
             self.assertNotIn('\n', said)
+
+
+    def test_with_a_database_that_goes_away_just_then(self):
+        rpc.get_transport(self.conf)
+        self.conf.set_override('transport_url', 'fake://')
+        started = worker.Worker(self.conf, self.database,
+                                rpc.get_transport(self.conf))
+        gone = db_exc.DBConnectionError('refused')
+        with mock.patch.object(self.database, 'write', side_effect=gone):
+            said = str(self.assertRaises(exception.ConfigurationError,
+                                         started.start))
+        self.assertIn('The database can\'t be used: refused', said)
 
 
 class Stop(base.TestCase):
