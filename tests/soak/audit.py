@@ -5,6 +5,7 @@ thoroughly at the end."""
 import json
 import time
 
+from tests.functional import cloud
 from tests.soak import clients
 from tests.soak import model
 from tests.soak import trees
@@ -182,9 +183,7 @@ class Audit:
             if name.startswith('.'):
                 self._tally.count('before the last sweep',
                                   name.split('.')[1])
-        swept = json.loads(self._service.manage(
-            'repository', 'sweep', '--format', 'json'))
-        for each in swept:
+        for each in self._swept():
             if each['done'] != 'removed':
                 self._tally.violation(f'the sweep says: {each}')
         found = repository.contents()
@@ -198,6 +197,19 @@ class Audit:
         for row in self._backups.values():
             if row.status == 'available':
                 self._backup_is_right(row, asked[row.id], found)
+
+    def _swept(self):
+        """What a sweep says; after one of a worker's, if that goes on."""
+        def sweep():
+            try:
+                return [json.loads(self._service.manage(
+                    'repository', 'sweep', '--format', 'json'))]
+            except AssertionError as exc:
+                if 'try again later' not in str(exc):
+                    raise
+
+        said, = cloud.eventually('a sweep', sweep, pause=0.5)
+        return said
 
     def _backup_is_right(self, row, backup, found):
         if _place(row) not in found:
