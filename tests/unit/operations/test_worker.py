@@ -38,7 +38,6 @@ class Start(base.TestCase):
             self.assertIn('The database can\'t be used', said)
             self.assertNotIn('\n', said)
 
-
     def test_with_a_database_that_goes_away_just_then(self):
         rpc.get_transport(self.conf)
         self.conf.set_override('transport_url', 'fake://')
