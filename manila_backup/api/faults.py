@@ -127,9 +127,10 @@ def from_exception(exc):
                      'later.')
     if isinstance(exc, exception.Unavailable):
         return _away(exc.message)
-    if isinstance(exc, db_exc.DBDuplicateEntry):
-        # Two requests made the same thing at the same time.
-        LOG.info('Refused by a unique constraint: %s', exc)
+    if isinstance(exc, (db_exc.DBDuplicateEntry, db_exc.DBReferenceError)):
+        # Two requests made the same thing at the same time, or one removed
+        # what the other's is to belong to.
+        LOG.info('Refused by a constraint: %s', exc)
         return Fault(409, 'Another request came first.')
     LOG.error('Unexpected error', exc_info=exc)
     return Fault(500, 'The server could not handle the request because of '

@@ -14,6 +14,7 @@ from manila_backup import states
 
 TABLE = models.operations
 _Status = states.Operation
+_UNFINISHED = [str(each) for each in _Status if each not in states.OVER]
 
 
 def get(conn, operation_id):
@@ -23,16 +24,32 @@ def get(conn, operation_id):
 
 def live_of_backup(conn, backup_id):
     """The live operation on a backup, locked, or None."""
+    return _live(conn, TABLE.c.backup_id == backup_id)
+
+
+def live_of_share(conn, share_id, kind):
+    """The live operation of a kind on a share, locked, or None."""
+    return _live(conn, TABLE.c.share_id == share_id,
+                 TABLE.c.kind == str(kind))
+
+
+def live_of_snapshot(conn, share_id, snapshot_id):
+    """The live operation on a snapshot of a share, locked, or None."""
+    return _live(conn, TABLE.c.share_id == share_id,
+                 TABLE.c.snapshot_id == snapshot_id)
+
+
+def _live(conn, *conditions):
     return conn.execute(
-        sa.select(TABLE).where(TABLE.c.backup_id == backup_id,
-                               TABLE.c.live == sa.true())
+        sa.select(TABLE).where(TABLE.c.live == sa.true(), *conditions)
         .with_for_update()).first()
 
 
-def count_live_of_snapshot(conn, snapshot_id):
-    """How many live operations there are on a snapshot."""
-    return rows.count(conn, TABLE, TABLE.c.snapshot_id == snapshot_id,
-                      TABLE.c.live == sa.true())
+def count_unfinished_of_share(conn, share_id, kinds=tuple(states.Kind)):
+    """How many operations of some kinds on a share are not over yet."""
+    return rows.count(conn, TABLE, TABLE.c.share_id == share_id,
+                      TABLE.c.kind.in_([str(each) for each in kinds]),
+                      TABLE.c.status.in_(_UNFINISHED))
 
 
 def of_backup(conn, backup_id):
@@ -280,8 +297,7 @@ def unfinished(conn):
     """
     return conn.execute(sa.select(
         TABLE.c.kind, TABLE.c.driver, TABLE.c.options).where(
-            TABLE.c.status.in_([str(each) for each in _Status
-                                if each not in states.OVER]))).all()
+            TABLE.c.status.in_(_UNFINISHED))).all()
 
 
 def count_by_kind(conn):

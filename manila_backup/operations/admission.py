@@ -29,9 +29,6 @@ from manila_backup.operations import share_admission
 from manila_backup.operations import snapshot_admission
 from manila_backup import states
 
-#: How often a change of status is tried while others come in between.
-_TRIES = 5
-
 
 class Admission(share_admission.ShareAdmission,
                 snapshot_admission.SnapshotAdmission,
@@ -68,6 +65,13 @@ class Admission(share_admission.ShareAdmission,
                    plugins.drivers(conf), plugins.share_source(conf))
 
     # -- create ----------------------------------------------------------
+
+    def project_of(self, share_id):
+        """The id of the project that has a share, or None if there is no
+        such share: it is for whoever uses it to say so."""
+        self._foreign.look_up(share_id, None, _unknown_share(share_id))
+        share = self._database.read(db_shares.get, share_id)
+        return share and share.project_id
 
     def create_backup(self, context, share_id, name=None, description=None,
                       options=None):
@@ -122,11 +126,8 @@ class Admission(share_admission.ShareAdmission,
         if share is None:
             raise _unknown_share(share_id)
         db_quotas.lock(conn, share.project_id)
-        self._claim_share(conn, share, states.Share.BACKUP_CREATING)
-        if db_shares.count_snapshots(conn, share.id,
-                                     states.Snapshot.CREATING):
-            raise exception.Conflict(
-                f'A snapshot of share {share.id} is being made.')
+        share = self._claim_share_for_backup(conn, share,
+                                             states.Share.BACKUP_CREATING)
         if db_shares.count_snapshots(conn, share.id):
             raise exception.InvalidState(
                 f'Share {share.id} has snapshots; a share with snapshots '
@@ -226,13 +227,13 @@ class Admission(share_admission.ShareAdmission,
         share = db_shares.get(conn, share_id, backup.project_id)
         if share is None:
             raise _unknown_target(share_id)
-        if share.size < backup.size:
-            raise exception.InvalidInput(
-                f'Share {share_id} of {share.size} GiB is smaller than the '
-                f'backup, of {backup.size} GiB.')
+        _check_fits(backup, share)
         if backup.status != states.Backup.AVAILABLE:
             raise _wrong_backup(backup, states.Backup.RESTORING)
-        self._claim_share(conn, share, states.Share.BACKUP_RESTORING)
+        share = self._claim_share_for_backup(conn, share,
+                                             states.Share.BACKUP_RESTORING)
+        # It may have been shrunk just then.
+        _check_fits(backup, share)
         self._claim_backup(conn, backup, states.Backup.RESTORING,
                            restore_progress=0)
         self._queue(conn, context, operation_id,
@@ -259,7 +260,7 @@ class Admission(share_admission.ShareAdmission,
 
     def _reset_backup_status(self, conn, context, backup_id, status):
         running = None
-        for _ in range(_TRIES):
+        for _ in range(share_admission.TRIES):
             backup = self._get_backup(conn, context, backup_id)
             operation = db_operations.live_of_backup(conn, backup_id)
             if operation:
@@ -304,6 +305,13 @@ class Admission(share_admission.ShareAdmission,
         if not rows.update(conn, db_backups.TABLE, backup.id,
                            dict(status=status, **values), status=expected):
             raise _backup_conflict(backup)
+
+
+def _check_fits(backup, share):
+    if share.size < backup.size:
+        raise exception.InvalidInput(
+            f'Share {share.id} of {share.size} GiB is smaller than the '
+            f'backup, of {backup.size} GiB.')
 
 
 def _unknown_share(share_id):

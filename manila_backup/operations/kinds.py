@@ -37,6 +37,9 @@ class Kind(abc.ABC):
     #: callers may give to its driver.
     options = frozenset()
 
+    #: Whether there is nothing to be done without the share's row.
+    needs_share = True
+
     #: Whether it uses a share by way of :meth:`.ShareSource.use`.
     uses_share = False
 
@@ -79,7 +82,7 @@ class Kind(abc.ABC):
 
     def _set_share(self, conn, status, expected):
         states.check(expected, status)
-        rows.update(conn, db_shares.TABLE, self.share.id,
+        rows.update(conn, db_shares.TABLE, self.operation.share_id,
                     {'status': status}, status=expected)
 
     def _set_backup(self, conn, status, expected, **values):
@@ -128,6 +131,8 @@ class SharingKind(BackupKind):
                           self.operation.attempt, self.read_only)
 
     def discard(self):
+        if self.share is None:
+            return
         self.tools.source.release(shares.ShareRef.of(self.share), self.job)
         if self.tools.source.FOREIGN:
             self.tools.database.write(db_operations.released,
@@ -224,6 +229,8 @@ class BackupRestore(SharingKind):
 
 class BackupDelete(BackupKind):
 
+    needs_share = False
+
     def work(self):
         return self._prepared().delete, (self.place,)
 
@@ -279,6 +286,10 @@ class ShareDelete(ShareKind):
     error = states.Share.ERROR_DELETING
 
     def work(self):
+        if self.share.status != self.begun:
+            raise exception.WorkFailed(
+                f'Share {self.share.id} is {self.share.status}: it is not '
+                f'to be removed any more.')
         return self.tools.source.remove, (self.ref,)
 
     def succeeded(self, conn, result):

@@ -156,6 +156,9 @@ class Run:
     def _work(self):
         if self._handing_over:
             raise HandedOver()
+        if self._kind.needs_share and self._kind.share is None:
+            raise exception.WorkFailed(
+                f'Share {self._operation.share_id} is gone.')
         function, args = self._meanwhile(self._kind.work)
         if not self._kind.copies:
             return function(*args)

@@ -18,6 +18,15 @@ from manila_backup import states
 
 _Share = states.Share
 
+#: How often a change of status is tried while others come in between.
+TRIES = 5
+
+#: What no other operation may go on beside on the same share: it makes, uses
+#: or removes all that is in it.
+_ALONE = (states.Kind.BACKUP_CREATE, states.Kind.BACKUP_RESTORE,
+          states.Kind.SHARE_CREATE, states.Kind.SHARE_MANAGE,
+          states.Kind.SHARE_DELETE)
+
 
 class ShareAdmission:
     """The requests about shares; see :class:`manila_backup.operations.
@@ -156,6 +165,9 @@ class ShareAdmission:
                 raise exception.Forbidden(
                     f'Share {share.id} has {count} {name} and can\'t be '
                     f'{what}: delete them first.')
+        # One that is left would look for its share in vain.
+        if db_operations.count_unfinished_of_share(conn, share.id):
+            raise _still_busy(share)
 
     # -- change ----------------------------------------------------------
 
@@ -210,8 +222,23 @@ class ShareAdmission:
         if status not in [str(each) for each in _Share]:
             raise exception.InvalidInput(
                 f'status can be one of {", ".join(map(str, _Share))}.')
-        self._database.write(self._update_share, context, share_id,
-                             {'status': status})
+        self._database.write(self._reset_share_status, context, share_id,
+                             status)
+
+    def _reset_share_status(self, conn, context, share_id, status):
+        for _ in range(TRIES):
+            share = self._get_share(conn, context, share_id)
+            removal = db_operations.live_of_share(conn, share_id,
+                                                  states.Kind.SHARE_DELETE)
+            if removal and not db_operations.cancel(conn, removal):
+                raise exception.Conflict(
+                    f'Share {share_id} is being removed.')
+            # If it has another status by now, then something was let in that
+            # was not there to be called off.
+            if rows.update(conn, db_shares.TABLE, share_id,
+                           {'status': status}, status=share.status):
+                return
+        raise _share_conflict(share)
 
     # -- what they share -------------------------------------------------
 
@@ -230,6 +257,7 @@ class ShareAdmission:
         """Change a share's status as the table of transitions allows.
 
         :param busy: the error if it is in the middle of another change.
+        :returns: the row as it is now, locked.
         """
         expected = states.sources(status)
         if share.status not in expected:
@@ -242,6 +270,22 @@ class ShareAdmission:
         if not rows.update(conn, db_shares.TABLE, share.id,
                            {'status': status}, status=expected):
             raise _share_conflict(share)
+        return db_shares.get(conn, share.id)
+
+    def _claim_share_for_backup(self, conn, share, status):
+        """The same for what uses all of a share.
+
+        Its status says that nothing else does, unless an administrator has
+        set it.
+        """
+        share = self._claim_share(conn, share, status)
+        if db_shares.count_snapshots(conn, share.id,
+                                     states.Snapshot.CREATING):
+            raise exception.Conflict(
+                f'A snapshot of share {share.id} is being made.')
+        if db_operations.count_unfinished_of_share(conn, share.id, _ALONE):
+            raise _still_busy(share)
+        return share
 
     def _check_quota(self, conn, project_id, **resources):
         """Raise QuotaExceeded unless what is asked for fits in.
@@ -263,6 +307,11 @@ class ShareAdmission:
             status=states.Operation.QUEUED, live=True, share_id=share.id,
             project_id=share.project_id, user_id=context.user_id,
             request_id=context.request_id, **values)
+
+
+def _still_busy(share):
+    return exception.Conflict(
+        f'Something is still being done to share {share.id}.')
 
 
 def _share_conflict(share):

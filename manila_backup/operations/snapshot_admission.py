@@ -42,6 +42,8 @@ class SnapshotAdmission:
         # Locked: a backup that is asked for now sees the snapshot or comes
         # first.
         share = rows.get(conn, models.shares, share.id, lock=True)
+        if share is None:
+            raise exception.NotFound('Share', share_id)
         if share.status != states.Share.AVAILABLE:
             raise exception.InvalidState(
                 f'Share {share_id} is {share.status}; for a snapshot it '
@@ -91,8 +93,8 @@ class SnapshotAdmission:
         if db_operations.get(conn, operation_id):
             return
         snapshot = self._get_snapshot(conn, context, snapshot_id)
-        if force and not db_operations.count_live_of_snapshot(conn,
-                                                              snapshot_id):
+        if force and not db_operations.live_of_snapshot(
+                conn, snapshot.share_id, snapshot_id):
             rows.update(conn, models.snapshots, snapshot_id,
                         {'status': _Snapshot.ERROR}, status=snapshot.status)
             snapshot = self._get_snapshot(conn, context, snapshot_id)
@@ -106,6 +108,13 @@ class SnapshotAdmission:
             raise exception.Conflict(
                 f'Share snapshot {snapshot_id} is being changed by another '
                 f'request.')
+        # An administrator may have set its status.
+        live = db_operations.live_of_snapshot(conn, snapshot.share_id,
+                                              snapshot_id)
+        if live and not db_operations.cancel(conn, live):
+            raise exception.Conflict(
+                f'Something is still being done to share snapshot '
+                f'{snapshot_id}.')
         self._queue(conn, context, operation_id,
                     states.Kind.SNAPSHOT_DELETE,
                     db_shares.get(conn, snapshot.share_id),

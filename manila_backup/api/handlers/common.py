@@ -39,6 +39,22 @@ def authorize_target(req, rule, get, what, id_):
     return row.id
 
 
+def authorize_share(req, rule, share_id):
+    """Make sure that an administrator may make something of a share that is
+    another project's; others never reach one.
+
+    :param rule: str, the policy rule's name.
+    :param share_id: str, as the body has it.
+    :returns: str, the id in canonical form.
+    """
+    share_id = share_id.lower()
+    if req.context.is_admin:
+        project_id = req.services.admission.project_of(share_id)
+        if project_id not in (None, req.context.project_id):
+            req.authorize(rule, project_id)
+    return share_id
+
+
 def names(asked):
     """A new name and description, under either of the names that clients
     write them by.

@@ -44,7 +44,7 @@ def show(req, backup_id):
     shown = _one(req, row)
     if req.context.is_admin:
         share = req.services.database.read(shares.get, row.share_id)
-        shown[schemas.RESOURCE]['share_status'] = share.status
+        shown[schemas.RESOURCE]['share_status'] = share and share.status
     return 200, shown
 
 
@@ -52,8 +52,10 @@ def show(req, backup_id):
 def create(req, document):
     """Begin to back up a share."""
     asked = document[schemas.RESOURCE]
+    share_id = common.authorize_share(req, policies.CREATE,
+                                      asked['share_id'])
     row = req.services.admission.create_backup(
-        req.context, asked['share_id'].lower(), name=asked.get('name'),
+        req.context, share_id, name=asked.get('name'),
         description=asked.get('description'),
         options=asked.get('backup_options'))
     return 202, _one(req, row)

@@ -44,8 +44,10 @@ def export_locations(req, snapshot_id):
 def create(req, document):
     """Begin to make a snapshot of a share."""
     asked = document[schemas.RESOURCE]
+    share_id = common.authorize_share(req, policies.CREATE,
+                                      asked['share_id'])
     row = req.services.admission.create_snapshot(
-        req.context, asked['share_id'].lower(), **common.names(asked))
+        req.context, share_id, **common.names(asked))
     return 202, _one(req, row)
 
 

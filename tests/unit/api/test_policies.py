@@ -74,6 +74,20 @@ class TestEdits(base.ApiTest):
         with mock.patch('time.monotonic', return_value=later):
             self.assertFalse(rules.allows(*ask))
 
+    def test_what_an_administrator_makes_of_others_shares(self):
+        others, own = self.make_share(), self.make_share(base.ADMIN)
+        rule = 'role:member and project_id:%(project_id)s'
+        self._write(f'"share_backup:create": "{rule}"\n'
+                    f'"share_snapshot:create": "{rule}"\n')
+        for path, key in ((PATH, 'share_backup'),
+                          ('/v2/snapshots', 'snapshot')):
+            self.call('POST', path, {key: {'share_id': others}}, base.ADMIN,
+                      code=403)
+        self.call('POST', PATH, {'share_backup': {'share_id': own}},
+                  base.ADMIN, code=202)
+        self.call('POST', PATH, {'share_backup': {'share_id': others}},
+                  code=202)
+
     def test_edits(self):
         self._write('{}\n')
         self.call('GET', PATH, code=200)

@@ -215,10 +215,12 @@ class TestFailures(base.ApiTest):
         self.assert_fault(response, 500, 'computeFault')
         self.assertNotIn('secret', response.text)
 
-    def test_duplicate(self):
-        with mock.patch.object(self.api.admission, 'create_type',
-                               side_effect=db_exc.DBDuplicateEntry()):
-            response = self.call('POST', '/v2/types', {'share_type': {
-                'name': 'x', 'extra_specs': {
-                    'driver_handles_share_servers': False}}}, base.ADMIN)
-        self.assert_fault(response, 409, 'conflictingRequest')
+    def test_refused_by_a_constraint(self):
+        for refusal in (db_exc.DBDuplicateEntry(), db_exc.DBReferenceError(
+                'shares', 'constraint', 'key', 'key_table')):
+            with mock.patch.object(self.api.admission, 'create_type',
+                                   side_effect=refusal):
+                response = self.call('POST', '/v2/types', {'share_type': {
+                    'name': 'x', 'extra_specs': {
+                        'driver_handles_share_servers': False}}}, base.ADMIN)
+            self.assert_fault(response, 409, 'conflictingRequest')

@@ -2,11 +2,13 @@
 
 import concurrent.futures
 import threading
+from unittest import mock
 
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
+from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
 from manila_backup import exception
 from manila_backup import states
@@ -143,6 +145,31 @@ class CreateBackup(base.TestCase):
                                     *arguments)
         self.assertEqual(first, again)
 
+    def test_a_share_that_is_extended_just_then(self):
+        self.conf.set_override('backup_gigabytes', 4, 'quota')
+        share = self.share(size=1)
+        self.admission.extend_share(base.MEMBER, share.id, 5)
+        # It had been read before that was committed.
+        with read_first(share):
+            self.assertRaises(exception.QuotaExceeded,
+                              self.admission.create_backup, base.MEMBER,
+                              share.id)
+        self.conf.set_override('backup_gigabytes', 5, 'quota')
+        with read_first(share):
+            self.assertEqual(5, self.admission.create_backup(
+                base.MEMBER, share.id).size)
+
+
+def read_first(share):
+    """Have a share be found the first time as it was before."""
+    get = db_shares.get
+    found = [share]
+
+    def stale(conn, share_id, *args):
+        return found.pop() if found else get(conn, share_id, *args)
+
+    return mock.patch.object(db_shares, 'get', stale)
+
 
 class WithBackup(base.TestCase):
 
@@ -228,6 +255,83 @@ class RestoreBackup(WithBackup):
             self.assertRaises(exception.InvalidInput,
                               self.admission.restore_backup, base.MEMBER,
                               self.backup.id, other.id)
+
+    def test_to_a_share_that_is_shrunk_just_then(self):
+        self.database.write(rows.update, models.share_backups,
+                            self.backup.id, {'size': 2})
+        other = self.share(size=3)
+        self.admission.extend_share(base.MEMBER, other.id, 1, shrink=True)
+        with read_first(other):
+            self.assertRaises(exception.InvalidInput,
+                              self.admission.restore_backup, base.MEMBER,
+                              self.backup.id, other.id)
+        self.assertEqual('available', self.get_share(other.id).status)
+
+    def test_to_a_share_that_a_snapshot_is_made_of(self):
+        other = self.share()
+        self.admission.create_snapshot(base.MEMBER, other.id)
+        self.assertRaises(exception.Conflict, self.admission.restore_backup,
+                          base.MEMBER, self.backup.id, other.id)
+        self.finish_all()
+        self.database.write(lambda conn: conn.execute(
+            models.snapshots.update().values(status='available')))
+        self.admission.restore_backup(base.MEMBER, self.backup.id, other.id)
+
+
+class ShareSetAvailable(WithBackup):
+    """By an administrator, while something is being done to it."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.share()
+
+    def _set_available(self, share):
+        self.admission.reset_share_status(base.ADMIN, share.id, 'available')
+
+    def _assert_nothing_may_begin(self, share):
+        for request in (self.admission.create_backup,
+                        self.admission.delete_share,
+                        self.admission.unmanage_share):
+            self.assertRaises(exception.Conflict, request, base.MEMBER,
+                              share.id)
+        self.assertRaises(exception.Conflict, self.admission.restore_backup,
+                          base.MEMBER, self.backup.id, share.id)
+        self.assertEqual('available', self.get_share(share.id).status)
+
+    def test_while_it_is_made(self):
+        share = self.admission.create_share(
+            base.MEMBER, {'size': 1, 'share_proto': 'NFS'})
+        self._set_available(share)
+        self._assert_nothing_may_begin(share)
+        self.finish_all()
+        self.admission.unmanage_share(base.MEMBER, share.id)
+
+    def test_while_it_is_restored_to(self):
+        second = self.admission.create_backup(base.MEMBER, self.row.id)
+        self.set(_Backup.AVAILABLE)
+        self.database.write(rows.update, models.share_backups, second.id,
+                            {'status': 'available'})
+        self.admission.restore_backup(base.MEMBER, second.id, self.other.id)
+        self._set_available(self.other)
+        self._assert_nothing_may_begin(self.other)
+        self.assertEqual('restore', self.claim().kind)
+        self._assert_nothing_may_begin(self.other)
+
+    def test_before_it_is_removed(self):
+        self.admission.delete_share(base.MEMBER, self.other.id)
+        id_ = self.operation().id
+        self._set_available(self.other)
+        self.assertEqual('cancelled', self.operation(id_).status)
+        self.assertIsNone(self.claim())
+        self.assertEqual('available', self.get_share(self.other.id).status)
+        self.admission.create_backup(base.MEMBER, self.other.id)
+
+    def test_while_it_is_removed(self):
+        self.admission.delete_share(base.MEMBER, self.other.id)
+        self.assertEqual('share_delete', self.claim().kind)
+        self.assertRaises(exception.Conflict, self._set_available, self.other)
+        self.assertEqual('deleting', self.get_share(self.other.id).status)
+        self.assertEqual('running', self.operation().status)
 
 
 class ResetStatus(WithBackup):
@@ -346,6 +450,18 @@ class Snapshots(base.TestCase):
         self.assertRaises(exception.InvalidState,
                           self.admission.delete_snapshot, base.MEMBER,
                           row.id)
+
+    def test_deleted_while_it_is_made(self):
+        row = self.admission.create_snapshot(base.MEMBER, self.share().id)
+        made = self.operation().id
+        self.assertIsNotNone(self.claim())
+        self.admission.reset_snapshot_status(base.ADMIN, row.id, 'available')
+        self.assertRaises(exception.Conflict, self.admission.delete_snapshot,
+                          base.MEMBER, row.id)
+        self.database.write(db_operations.release, self.operation(made))
+        # It may have been begun: what is left of it goes first.
+        self.assertRaises(exception.Conflict, self.admission.delete_snapshot,
+                          base.MEMBER, row.id)
 
     def test_share_must_be_available(self):
         for status in _Share:

@@ -15,6 +15,14 @@ from manila_backup.operations import run
 from tests.unit.operations import base
 
 
+def worker(test, name):
+    """What a :class:`~run.Run` has of a worker."""
+    return types.SimpleNamespace(
+        conf=test.conf, database=test.database, drivers={'first': mock.Mock()},
+        source=mock.Mock(), host=name, identity=name,
+        metrics=metrics.Worker(1), notifier=mock.Mock(), caller=mock.Mock())
+
+
 class HandedOver(base.TestCase):
 
     def test_wakes_the_others_once_it_is_theirs(self):
@@ -25,12 +33,9 @@ class HandedOver(base.TestCase):
             calls.append((context.resource_uuid, *args,
                           self.operation().status))
 
-        claimed = run.Run.claim(types.SimpleNamespace(
-            conf=self.conf, database=self.database, drivers={}, source=None,
-            host='w1', identity='w1', metrics=metrics.Worker(1),
-            notifier=mock.Mock(),
-            caller=types.SimpleNamespace(queued=queued)),
-            self.operation().id)
+        first = worker(self, 'w1')
+        first.caller = types.SimpleNamespace(queued=queued)
+        claimed = run.Run.claim(first, self.operation().id)
         with mock.patch.object(claimed, '_work',
                                side_effect=run.HandedOver()):
             claimed.run()
@@ -45,18 +50,68 @@ class TestCase(base.TestCase):
         self.backup = self.admission.create_backup(
             base.MEMBER, self.share().id)
 
-    def claimed(self, worker):
+    def claimed(self, name):
         """Claim the operation; the :class:`~run.Run`."""
-        return run.Run.claim(types.SimpleNamespace(
-            conf=self.conf, database=self.database, drivers={}, source=None,
-            host=worker, identity=worker, metrics=metrics.Worker(1)),
-            self.operation().id)
+        return run.Run.claim(worker(self, name), self.operation().id)
 
     def lapse(self):
         """As if its worker had died long ago."""
         self.database.write(rows.update, models.operations,
                             self.operation().id,
                             {'lease_until': sqltime.utc_in(-1)})
+
+
+class ShareThatIsGone(TestCase):
+    """One to restore to, as releases before this one let happen."""
+
+    def setUp(self):
+        super().setUp()
+        self.finish_all()
+        for table in models.share_backups, models.shares:
+            self.database.write(lambda conn, table=table: conn.execute(
+                table.update().values(status='available')))
+        other = self.share()
+        self.admission.restore_backup(base.MEMBER, self.backup.id, other.id)
+        self.database.write(rows.delete, models.shares, other.id)
+
+    def run_it(self):
+        run.Run.claim(worker(self, 'w2'), self.operation().id).run()
+
+    def test_ends(self):
+        self.run_it()
+        self.assertEqual(('failed', 1), (self.operation().status,
+                                         self.operation().attempt))
+        backup = self.get_backup(self.backup.id)
+        self.assertEqual('available', backup.status)
+        self.assertIn('gone', backup.fail_reason)
+
+    def test_called_off(self):
+        self.claimed('w1')
+        id_ = self.operation().id
+        self.admission.reset_backup_status(base.ADMIN, self.backup.id,
+                                           'available')
+        self.assertEqual('cancelling', self.operation(id_).status)
+        self.database.write(rows.update, models.operations, id_,
+                            {'lease_until': sqltime.utc_in(-1)})
+        run.Run.claim(worker(self, 'w2'), id_).run()
+        self.assertEqual('cancelled', self.operation(id_).status)
+        self.admission.delete_backup(base.MEMBER, self.backup.id)
+        self.assertEqual('delete', self.claim().kind)
+
+
+class ShareSetAvailable(base.TestCase):
+
+    def test_is_not_removed(self):
+        share = self.share()
+        self.admission.delete_share(base.MEMBER, share.id)
+        # As an API of the last release lets an administrator do.
+        self.database.write(rows.update, models.shares, share.id,
+                            {'status': 'available'})
+        removing = worker(self, 'w1')
+        run.Run.claim(removing, self.operation().id).run()
+        self.assertEqual('failed', self.operation().status)
+        removing.source.remove.assert_not_called()
+        self.assertEqual('available', self.get_share(share.id).status)
 
 
 class Lease(TestCase):
