@@ -57,8 +57,8 @@ class Faults:
         while self._due:
             _, _, _, function = heapq.heappop(self._due)
             function()
-        self._look_after()
-        self._service.start_all()
+        # What was started before the database was there ends yet.
+        self._service.start_all(self._look_after)
 
     # -- the schedule ----------------------------------------------------
 

@@ -144,13 +144,20 @@ max_attempts = 30
         self.logs.append(log)
         self.processes[name] = cloud.Process(command, files, log)
 
-    def start_all(self):
-        """Start what is not running, and wait until all APIs answer."""
+    def start_all(self, meanwhile=lambda: None):
+        """Start what is not running, and wait until all APIs answer.
+
+        :param meanwhile: called again and again until then.
+        """
         for name, process in self.processes.items():
             if process is None:
                 self.start(name)
-        for name, port in self.ports.items():
-            cloud.eventually(name, lambda port=port: servers.listens(port))
+
+        def answer():
+            meanwhile()
+            return all(map(servers.listens, self.ports.values()))
+
+        cloud.eventually('the APIs', answer)
 
     def stop_all(self):
         """End all processes.
