@@ -326,13 +326,13 @@ def publish(share, place, attempt):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         os.stat(f'{name}/{manifest.NAME}', dir_fd=share)
     except OSError as exc:
-        if is_published(share, place):
-            return
-        raise errors.failed('find a finished copy of', final, exc) from exc
-    if is_published(share, place):
-        return
+        if not is_published(share, place):
+            raise errors.failed('find a finished copy of', final,
+                                exc) from exc
     try:
-        os.rename(name, final, src_dir_fd=share, dst_dir_fd=share)
+        if not is_published(share, place):
+            os.rename(name, final, src_dir_fd=share, dst_dir_fd=share)
+        # Whoever renamed it may have been killed before it was synced.
         os.fsync(share)
     except OSError as exc:
         raise errors.failed('publish', final, exc) from exc

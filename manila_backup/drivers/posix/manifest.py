@@ -289,11 +289,12 @@ class Manifest:
             self._count += 1
             if kind == b'L ':
                 self.bytes += len(unquote(text.split(b' ', 9)[8].rstrip()))
-            if b' lost=' in text and b'node' in text.rpartition(
-                    b'=')[2].rstrip().split(b','):
+            fields = text.rstrip(b'\n').split(b' ')
+            if (len(fields) > _FIXED.get(fields[0], 2)
+                    and fields[-1].startswith(b'lost=')
+                    and b'node' in fields[-1][5:].split(b',')):
                 self.stored_entries -= 1
-                self.unstored.add(self._below(
-                    text.rstrip().split(b' ', 2)[1]))
+                self.unstored.add(self._below(fields[1]))
 
     def _is_full(self):
         """Whether a block is large enough, in work or in memory."""

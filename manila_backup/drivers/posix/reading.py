@@ -22,6 +22,9 @@ from manila_backup.drivers.posix import nodes
 #: Of one that isn't there any more, or can't be opened since it is another.
 GONE = errors.GONE | {errno.ENXIO, errno.ENODEV}
 
+# Of a symbolic link; of a socket, or a device without a driver.
+_OTHER = {errno.ELOOP, errno.ENXIO, errno.ENODEV}
+
 # A change within the clock tick of the one before leaves the ctime as it is:
 # a file is only read once its last change is older than any tick.
 _TICK_NS = 20_000_000
@@ -69,6 +72,8 @@ def open_file(directory, name):
                 continue
             if exc.errno == errno.EAGAIN:
                 raise content.Changed from exc  # someone has a lease
+            if exc.errno in _OTHER:
+                raise Other from exc
             if exc.errno in GONE:
                 raise Gone from exc
             if exc.errno != errno.EACCES:

@@ -62,6 +62,7 @@ class Storer:
         self._name, self._part, self._end = parts.begin(directory)
         self._path = self._sfd = self._dfd = None
         self._names = 1     # of the file at hand
+        self._inode = None  # which it must be, to be the first of a group
         self._lines = []
         os.umask(0)
 
@@ -198,6 +199,9 @@ class Storer:
             counted = 0
             try:
                 source = self._open_source(name)
+                if self._inode not in (None, os.fstat(source).st_ino):
+                    os.close(source)
+                    raise _Replaced
                 if wait is None:
                     source = still.instead(source, self.aside)
                 try:
@@ -348,6 +352,8 @@ class Storer:
                 if exc.errno not in reading.GONE:
                     raise self._unreadable(name, exc) from exc
                 entry = None
+            if entry and self._inode not in (None, entry.inode):
+                raise _Replaced
             if entry is not None and entry.kind == b'F':
                 return self._copy(name)
             if entry is not None:
@@ -398,7 +404,14 @@ class Storer:
             elif first and self._join(name, st, first, entered):
                 entered = path
             else:
-                text = self._head(path, name, st)
+                self._inode = inode
+                try:
+                    text = self._head(path, name, st)
+                except _Replaced:
+                    strangers.append((path, name))
+                    text = None
+                finally:
+                    self._inode = None
                 if text is not None:
                     first = (path, name, _is_stored(text))
                     entered = path
@@ -445,6 +458,8 @@ class Storer:
                         dst_dir_fd=here, follow_symlinks=False)
             except OSError as exc:
                 if exc.errno == errno.EMLINK:
+                    # It was let go.
+                    self._dfd = self._data.enter(path)
                     return False
                 raise errors.failed('create in the repository',
                                     self._shown(name), exc) from exc
@@ -458,6 +473,10 @@ class Storer:
         self.files += 1
         self.progress.advance(1, st.st_size)
         return True
+
+
+class _Replaced(Exception):
+    """Another file has the name by now."""
 
 
 def _is_stored(text):

@@ -60,7 +60,8 @@ def _legal(name):
 
 _NAMES = st.one_of(
     st.sampled_from((b'a', b'b', b'c', b'\n', b'a\nb', b'\xff\xfe', b' ',
-                     b'%41', b'-rf', b'a=b', b'\\', b'x:y', b'.a')),
+                     b'%41', b'-rf', b'a=b', b'\\', b'x:y', b'.a',
+                     b'lost=node', b'lost=a,node,b')),
     st.binary(min_size=1, max_size=8).map(_legal),
     st.binary(min_size=1, max_size=1).map(lambda one: _legal(one) * 255)
     .filter(lambda name: len(name) == 255))
@@ -92,7 +93,7 @@ _SPARSE = st.tuples(
 
 _TARGETS = st.one_of(
     st.sampled_from((b'nowhere', b'/etc/passwd', b'..', b'../' * 40 + b'etc',
-                     b'odd\n\xff %', b't' * 1023)),
+                     b'odd\n\xff %', b'lost=node', b't' * 1023)),
     st.binary(min_size=1, max_size=20).map(lambda b: b.replace(b'\0', b'0')))
 
 _DEVICES = st.sampled_from((os.makedev(1, 3), os.makedev(7, 300),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The posix driver on real filesystems, with real processes."""
 
+import errno
 import json
 import os
 import random
@@ -13,6 +14,7 @@ from manila_backup.drivers.conformance import browsable
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import backup
+from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import system
@@ -45,6 +47,82 @@ class PosixDamageTest(PosixMixin, damage.Damage):
 
 class PosixTest(PosixMixin, case.Case):
     """What only this driver promises."""
+
+    # -- what is in shares
+
+    def test_names_and_targets_that_look_like_notes(self):
+        trees.write(os.path.join(self.source, 'file'), b'x')
+        os.link(os.path.join(self.source, 'file'),
+                os.path.join(self.source, 'lost=node'))
+        os.symlink('lost=node', os.path.join(self.source, 'link'))
+        os.mkfifo(os.path.join(self.source, 'lost=a,node,b'))
+        self.backup()
+        self.assertStored(self.source)
+
+    def _replaced_while_it_is_copied(self, replace):
+        """Two names of one file; the first of them becomes another file
+        while the first is read."""
+        for name in 'ab':
+            os.mkdir(os.path.join(self.source, name))
+        first = os.path.join(self.source, 'a', 'first')
+        other = os.path.join(self.source, 'b', 'other')
+        trees.write(first, b'old' * 100)
+        os.link(first, other)
+        inode, read = os.stat(first).st_ino, content.read_small
+
+        def read_small(source, size):
+            if os.fstat(source).st_ino == inode and os.stat(
+                    other).st_nlink == 2:
+                os.unlink(first)
+                replace(first)
+            return read(source, size)
+
+        with mock.patch.object(content, 'read_small', read_small):
+            self.backup(still=False)
+        self.assertEqual(1, os.stat(other).st_nlink)
+        self.assertEqual([], self.verify())
+        self.restore()
+        for path in (first, other):
+            self.assertEqual(self._what(path), self._what(os.path.join(
+                self.target, os.path.relpath(path, self.source))))
+
+    def _what(self, path):
+        if os.path.islink(path):
+            return os.readlink(path)
+        with open(path, 'rb') as file:
+            return file.read()
+
+    def test_a_name_of_a_group_saved_anew_while_it_is_copied(self):
+        self._replaced_while_it_is_copied(
+            lambda path: trees.write(path, b'new'))
+
+    def test_a_name_of_a_group_that_turns_into_a_link(self):
+        self._replaced_while_it_is_copied(
+            lambda path: os.symlink('nowhere', path))
+
+    def test_more_links_than_the_repository_can_have(self):
+        for name in 'ab':
+            os.mkdir(os.path.join(self.source, name))
+        first = os.path.join(self.source, 'a', 'first')
+        trees.write(first, b'shared')
+        for number in range(5):
+            for name in 'ab':
+                os.link(first, os.path.join(self.source, name, f'{number}'))
+        link = os.link
+
+        def some(source, *args, src_dir_fd, **kwargs):
+            if os.stat(source, dir_fd=src_dir_fd).st_nlink == 3:
+                raise OSError(errno.EMLINK, os.strerror(errno.EMLINK))
+            link(source, *args, src_dir_fd=src_dir_fd, **kwargs)
+
+        with mock.patch.object(os, 'link', some):
+            self.backup()
+        self.assertEqual([], self.verify())
+        self.restore()
+        for name in 'ab':
+            self.assertEqual(
+                sorted(os.listdir(os.path.join(self.source, name))),
+                sorted(os.listdir(os.path.join(self.target, name))))
 
     # -- the repository
 
