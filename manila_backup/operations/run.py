@@ -149,7 +149,7 @@ class Run:
                                        operation.kind, operation.driver)
             return
         except Exception as exc:
-            if self._failed(exc):
+            if not self._failed(exc):
                 return
         self._discard()
 
@@ -273,7 +273,8 @@ class Run:
     def _failed(self, exc):
         """Try again later, or end it.
 
-        :returns: bool, whether it is to be tried again.
+        :returns: bool, whether that has ended the operation: if not, what
+            there is of it is another attempt's, to use or to remove.
         """
         operation = self._operation
         known = isinstance(exc, exception.WorkFailed)
@@ -288,22 +289,26 @@ class Run:
         if again and operation.failures + 1 < self._conf.max_attempts:
             delay = self._conf.retry_delay * 2 ** operation.failures
             self._end(self._release, delay, True, reason)
-            return True
-        self._end(self._finish, states.Operation.FAILED,
-                  self._kind.failed, reason)
-        return False
+            return False
+        return self._end(self._finish, states.Operation.FAILED,
+                         self._kind.failed, reason)
 
     def _end(self, function, *args):
         """End the attempt; if that can't be written either, the lease runs
-        out and another worker takes the operation from there."""
+        out and another worker takes the operation from there.
+
+        :returns: bool, whether it was written.
+        """
         try:
             function(*args)
+            return True
         except exception.LeaseLost:
             LOG.warning('Operation %s: attempt %d had lost its lease',
                         self._operation.id, self._operation.attempt)
         except Exception:
             LOG.exception('Operation %s: its end could not be written; it '
                           'will be taken up again', self._operation.id)
+        return False
 
     def _finish(self, status, outcome, *args):
         error = args[0] if status == states.Operation.FAILED else None

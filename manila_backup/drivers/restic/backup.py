@@ -83,7 +83,7 @@ class Backup:
         :returns: the report, if one of them was published; or None.
         """
         found = self._project.snapshots(self._place.backup_id)
-        if any(each.kind == repository.PUBLISHED for each in found):
+        if repository.published(found):
             report = report_of(self._project.about(self._place))
             self._progress.expect(report.files, report.bytes)
             self._progress.advance(report.files, report.bytes)
@@ -187,7 +187,7 @@ class Backup:
         """What restic takes the share's path to be."""
         view = self._driver.settings.view
         if os.geteuid() == 0:
-            return view
+            return os.path.realpath(view)
         return os.readlink(f'/proc/self/fd/{root}')
 
     def _expect(self):

@@ -167,9 +167,11 @@ class Restic:
         """Remove the locks that are of nobody: ours, or those that restic
         takes for stale. Or whoever is killed while it prunes would keep all
         others out until the next pass."""
-        if self._host and self._host in said:
+        if self._host and f' on {self._host} by ' in said:
             self.unlock()
-        else:
+            return
+        # Or others are removing the same.
+        with contextlib.suppress(faults.Locked):
             Restic(self._settings, self.url, self._password,
                    tick=self._tick)._once(['unlock'], sink=True)
 
@@ -181,7 +183,7 @@ class Restic:
         an hour."""
         if self._host and os.geteuid() == 0:
             # Or others are removing the same.
-            with contextlib.suppress(base.DamagedBackup):
+            with contextlib.suppress(faults.Locked):
                 self._once(['unlock'], alone=True)
 
     def slim(self, path):

@@ -81,7 +81,7 @@ class ResticDriver(base.BackupDriver):
             raise exception.ConfigurationError(
                 '[restic] repository must be an absolute path or a place as '
                 f'restic names one, not "{own.repository}".')
-        state = os.path.join(os.path.abspath(conf.state_path), 'restic')
+        state = os.path.join(os.path.realpath(conf.state_path), 'restic')
         secret = keys.Secret(own.password_file)
         return cls(
             own.repository,
@@ -135,9 +135,14 @@ class ResticDriver(base.BackupDriver):
         refs = self._catalogue().projects().get(project_id, [])
         return refs[0] if refs else None
 
-    def _at(self, place, progress=None):
+    def _at(self, place, progress=None, doing=''):
+        """Where a backup is.
+
+        :param doing: str, which of the operations on one backup it is for,
+            apart from its making: each removes its own locks only.
+        """
         repository.checked(place)
-        return self.project(place.project_id, place.backup_id,
+        return self.project(place.project_id, place.backup_id + doing,
                             progress and progress.check)
 
     def check(self, create=False):
@@ -221,7 +226,14 @@ class ResticDriver(base.BackupDriver):
         if project_id in catalogue.projects():
             self.password(project_id)
             return
-        password, ref = self._passwords.make(project_id)
+        # Whoever was killed between the two has left a repository with it.
+        ref = catalogue.kept(project_id)
+        if ref:
+            password = self._passwords.find(project_id, lambda: ref)
+        else:
+            password, ref = self._passwords.make(project_id)
+            if ref:
+                catalogue.keep(project_id, ref)
         restic = self._restic(project_id, password)
         if not repository.exists(restic):
             repository.initialise(restic)
@@ -255,8 +267,9 @@ class ResticDriver(base.BackupDriver):
     def publish(self, place, attempt):
         project = self._at(place)
         prepared = self.prepared(place, attempt)
-        if any(each.kind == repository.PUBLISHED for each in
-               project.snapshots(place.backup_id)):
+        # Not so by a mark alone: that of a worker that was frozen comes after
+        # its content was removed.
+        if repository.published(project.snapshots(place.backup_id)):
             prepared.remove()
             return
         text = prepared.read()
@@ -269,11 +282,11 @@ class ResticDriver(base.BackupDriver):
 
     def restore(self, place, attempt, target, progress):
         return restore.Restore(
-            self, self._at(place, progress), place, attempt,
+            self, self._at(place, progress, '-restore'), place, attempt,
             progress).run(target)
 
     def delete(self, place, progress):
-        project = self._at(place, progress)
+        project = self._at(place, progress, '-delete')
         found = project.snapshots(place.backup_id)
         if not found:
             return

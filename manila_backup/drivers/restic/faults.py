@@ -28,6 +28,9 @@ _RETRIED = re.compile(
     r'retrying after [^:]*: (.*)')
 
 
+_A_LOCK = re.compile(r'\(<lock/').search
+
+
 def _doing(args):
     return next((each for each in args if not each.startswith('-')), '')
 
@@ -82,7 +85,14 @@ def missing(line, is_local):
 
 
 def gone(args, shown, text):
-    """The error for what was stopped because a file is gone."""
+    """The error for what was stopped because a file is gone.
+
+    A lock is when its owner is done, and does so while others look at all the
+    locks that there are.
+    """
+    if _A_LOCK(text):
+        return Locked(f'A lock of the repository "{shown}" went away while '
+                      f'restic {_doing(args)} looked at it: {_short(text)}')
     return base.DamagedBackup(
         f'restic {_doing(args)} did not find what should be in the '
         f'repository "{shown}": {_short(text)}')

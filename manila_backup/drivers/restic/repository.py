@@ -259,6 +259,7 @@ def initialise(restic):
     try:
         if path:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            _forget_half_made(path)
         restic.run('init', sink=True)
         if path:
             restic.slim(path)
@@ -270,6 +271,21 @@ def initialise(restic):
             if exists(restic):
                 return
         raise
+
+
+def _forget_half_made(path):
+    """Remove the key of a local repository whose making was cut short: with
+    another one beside it, nobody could tell which is that of the content.
+    There must be nothing yet that was written with it."""
+    with contextlib.suppress(FileNotFoundError):
+        for folder in os.listdir(path):
+            if folder not in ('keys', 'locks', 'tmp') and any(
+                    files for _, _, files in os.walk(os.path.join(
+                        path, folder))) or not os.path.isdir(
+                            os.path.join(path, folder)):
+                return
+        for name in os.listdir(os.path.join(path, 'keys')):
+            os.unlink(os.path.join(path, 'keys', name))
 
 
 # -- tags
@@ -340,9 +356,26 @@ class Catalogue:
                     refs.append(urllib_parse.unquote(tags_['key']))
         return found
 
+    def kept(self, project_id):
+        """The reference of the key of a project that is to be entered once
+        its repository is made, or None."""
+        for each in self.restic.json('snapshots', '--no-lock') or ():
+            tags_ = dict(tag.partition('=')[::2]
+                         for tag in each.get('tags') or ())
+            if tags_.get('making') == urllib_parse.quote(project_id, safe=''):
+                return urllib_parse.unquote(tags_['key'])
+        return None
+
+    def keep(self, project_id, ref):
+        """Have :meth:`kept` know it."""
+        self._enter(project_id, 'making', ref)
+
     def add(self, project_id, ref):
         """Enter a project."""
-        said = _tag('project', project_id)
+        self._enter(project_id, 'project', ref)
+
+    def _enter(self, project_id, kind, ref):
+        said = _tag(kind, project_id)
         if ref:
             said += ',' + _tag('key', ref)
         with tempfile.TemporaryFile() as file:

@@ -35,16 +35,28 @@ def slim(path, password):
         with open(os.path.join(keys, name), 'rb') as source:
             old = source.read()
         new = _rewritten(json.loads(old), password)
-        fresh = os.path.join(keys, hashlib.sha256(new).hexdigest())
-        with open(fresh, 'xb') as target:
-            os.fchmod(target.fileno(), 0o400)
+        # restic wants all that is in there to be whole.
+        fresh = os.path.join(path, 'key.new')
+        with open(fresh, 'wb') as target:
+            os.fchmod(target.fileno(), 0o600)
             target.write(new)
             target.flush()
             os.fsync(target.fileno())
+        os.chmod(fresh, 0o400)
+        os.rename(fresh, os.path.join(keys, hashlib.sha256(new).hexdigest()))
+        _sync(keys)
         os.unlink(os.path.join(keys, name))
         return True
     except (OSError, ValueError, KeyError, TypeError, Unfit):
         return False
+
+
+def _sync(directory):
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _rewritten(key, password):

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+from unittest import mock
 
 from manila_backup import conf
 from manila_backup.drivers import base
@@ -198,6 +199,77 @@ class ResticTest(ResticMixin, case.Case):
         self.assertEqual([('published', None)], self.states())
         self.assertStored(self.source)
 
+    def test_a_mark_of_before_does_not_publish(self):
+        trees.many(self.source, 1, 3)
+        place = case.place()
+        self.driver.backup(place, 1, self.source, {}, None,
+                           progress.Progress())
+        text = self.driver.prepared(place, 1).read()
+        # It removes what the first has stored; only then, that thaws.
+        self.driver.backup(place, 2, self.source, {}, None,
+                           progress.Progress())
+        self.driver.project('project').mark(place, 1, repository.PUBLISHED,
+                                            text)
+        self.driver.publish(place, 2)
+        self.driver.discard(place, 2)
+        self.assertEqual([('published', None)], self.states())
+        self.assertStored(self.source)
+
+    def test_discarding_leaves_a_restore_its_lock(self):
+        trees.write(os.path.join(self.source, 'large'), os.urandom(30 << 20))
+        self.backup()
+        self.driver.limits = (0, 10000)
+        locks = os.path.join(self.repository, 'project', 'locks')
+        process = case.Process(self.driver.restore, case.place(), 1,
+                               self.target)
+        self.eventually(lambda: os.listdir(locks))
+        before = os.listdir(locks)
+        self.driver.discard(case.place(), 1)
+        self.assertEqual(before, os.listdir(locks))
+        process.result()
+        self.assertSame(self.source, self.target)
+
+    def test_a_state_path_with_a_symbolic_link_in_it(self):
+        os.mkdir(os.path.join(self.scratch, 'elsewhere'))
+        os.symlink('elsewhere', os.path.join(self.scratch, 'linked'))
+        self.driver = self.make_driver(host='linked')
+        trees.many(self.source, 1, 1)
+        os.mkdir(os.path.join(self.source, *self.IGNORED))
+        trees.write(os.path.join(self.source, *self.IGNORED, 'file'), b'x')
+        self.backup()
+        self.assertStored(trees.snapshot(self.source, self.IGNORED))
+        said = self.bare('project', 'ls', 'latest', '--tag', 'content')
+        self.assertIn('/d0', said)
+        self.assertNotIn(self.IGNORED[0], said)
+
+    # -- what is made and not finished
+
+    def test_a_repository_that_has_but_a_key(self):
+        self.driver = self.make_driver('fresh')
+        self.driver.check(create=True)
+        project = os.path.join(self.repository, 'project')
+        subprocess.run(
+            ['restic', '--no-cache', '-r', project, 'init', '-q'],
+            check=True, env=dict(os.environ, RESTIC_PASSWORD=self.driver.
+                                 password('project')))
+        os.unlink(os.path.join(project, 'config'))
+        trees.many(self.source, 1, 1)
+        for number in (1, 2, 3):
+            self.backup(case.place(number))
+        self.assertEqual(1, len(os.listdir(os.path.join(project, 'keys'))))
+        self.assertStored(self.source)
+
+    def test_a_key_is_not_removed_from_beside_content(self):
+        trees.many(self.source, 1, 1)
+        self.backup()
+        project = os.path.join(self.repository, 'project')
+        os.unlink(os.path.join(project, 'config'))
+        before = os.listdir(os.path.join(project, 'keys'))
+        with contextlib.suppress(base.DriverError):
+            repository.initialise(self.driver.project('project').restic)
+        self.assertLessEqual(set(before), set(os.listdir(
+            os.path.join(project, 'keys'))))
+
     # -- keys
 
     def test_no_projects_key_opens_anothers(self):
@@ -250,6 +322,11 @@ class ResticTest(ResticMixin, case.Case):
             ['--config-file', config], 'test')) for _ in range(2)]
         self.driver, other = makers
         self.driver.check(create=True)
+        # Killed, in the middle of it.
+        with mock.patch.object(repository.Catalogue, 'add',
+                               side_effect=KeyboardInterrupt):
+            self.assertRaises(KeyboardInterrupt, self.driver.prepare,
+                              case.place(), contextlib.nullcontext, make=True)
         self.driver.prepare(case.place(), contextlib.nullcontext, make=True)
         # As it crosses into the process that copies.
         self.driver = pickle.loads(pickle.dumps(self.driver))

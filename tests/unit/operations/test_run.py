@@ -99,6 +99,38 @@ class ShareThatIsGone(TestCase):
         self.assertEqual('delete', self.claim().kind)
 
 
+class Failed(TestCase):
+
+    def _run(self, meanwhile):
+        def work():
+            meanwhile()
+            raise exception.WorkFailed('it could not be')
+
+        claimed = self.claimed('w1')
+        with mock.patch.object(claimed, '_work', work):
+            claimed.run()
+        return claimed._worker.drivers['first'].discard
+
+    def test_removes_what_there_is_of_it(self):
+        discard = self._run(lambda: None)
+        self.assertEqual('failed', self.operation().status)
+        discard.assert_called_once()
+
+    def test_removes_nothing_of_who_has_taken_over(self):
+        def taken_over():
+            self.lapse()
+            self.assertEqual(2, self.claimed('w2')._operation.attempt)
+
+        discard = self._run(taken_over)
+        self.assertEqual('running', self.operation().status)
+        discard.assert_not_called()
+
+    def test_removes_nothing_if_that_could_not_be_written(self):
+        with mock.patch.object(db_operations, 'finish',
+                               side_effect=OSError('no database')):
+            self._run(lambda: None).assert_not_called()
+
+
 class ShareSetAvailable(base.TestCase):
 
     def test_is_not_removed(self):

@@ -280,6 +280,14 @@ class FaultsTest(unittest.TestCase):
             found = faults.of(['forget'], 'place', 1, f'repository is {text}')
             self.assertEqual(expected, found.exclusive)
 
+    def test_a_lock_that_is_gone_is_no_damage(self):
+        line = 'Load(<{}/0a1b>, 0, 0) returned error, retrying after 1s: no'
+        found = faults.gone(['backup'], 'place', line.format('lock'))
+        self.assertIs(faults.Locked, type(found))
+        self.assertEqual((True, False), (found.retryable, found.exclusive))
+        self.assertIs(base.DamagedBackup, type(faults.gone(
+            ['backup'], 'place', line.format('data'))))
+
     def test_files_that_are_gone(self):
         line = ('Load(<data/69a92d>, 1, 0) returned error, retrying after '
                 '1.3s: {}')
