@@ -25,6 +25,10 @@ ROOT = b'.'
 # walked again from the top when it is needed.
 _HELD = 64
 
+# How deep below its top a tree is removed where it is. Paths of each level of
+# a deeper one would take memory, and their walks time, by the square of it.
+_DEEPEST = _HELD
+
 # Subdirectories looked at in one pass when a tree is removed: bounds memory.
 _PASS = 100
 
@@ -219,7 +223,8 @@ def _empty(root, shown, tick):
 
     The stack holds, per level, a path and a bounded list of its
     subdirectories still to be done; a level that proves not to be empty yet
-    is passed over again.
+    is passed over again. What is very deep is moved to the top first, where
+    it is found again.
     """
     descent = MakingDescent(root, replace=True)
     stack = [(ROOT, [])]
@@ -228,7 +233,10 @@ def _empty(root, shown, tick):
         while stack:
             path, below = stack[-1]
             if below:
-                stack.append((join(path, below.pop()), []))
+                name = below.pop()
+                if len(stack) <= _DEEPEST or not _lift(
+                        name, descent.enter(path), root):
+                    stack.append((join(path, name), []))
                 continue
             below.extend(_clear(descent.enter(path), tick))
             if below:
@@ -257,6 +265,22 @@ def _empty(root, shown, tick):
         raise
     finally:
         descent.close()
+
+
+def _lift(name, parent, top):
+    """Move something to another directory, under a name of its own.
+
+    :returns: bool, whether it is not there any more.
+    """
+    try:
+        os.rename(name, b'.%b' % os.urandom(8).hex().encode(),
+                  src_dir_fd=parent, dst_dir_fd=top)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        # Not allowed, or it is another filesystem's.
+        return False
+    return True
 
 
 def _clear(fd, tick):

@@ -346,9 +346,7 @@ class Catalogue:
         """dict of project id to the references of its keys, as list of str,
         the oldest first; empty where there is none."""
         found = {}
-        for each in self.restic.json('snapshots', '--no-lock') or ():
-            tags_ = dict(tag.partition('=')[::2]
-                         for tag in each.get('tags') or ())
+        for tags_ in self._entries():
             if 'project' in tags_:
                 refs = found.setdefault(
                     urllib_parse.unquote(tags_['project']), [])
@@ -359,12 +357,16 @@ class Catalogue:
     def kept(self, project_id):
         """The reference of the key of a project that is to be entered once
         its repository is made, or None."""
-        for each in self.restic.json('snapshots', '--no-lock') or ():
-            tags_ = dict(tag.partition('=')[::2]
-                         for tag in each.get('tags') or ())
+        for tags_ in self._entries():
             if tags_.get('making') == urllib_parse.quote(project_id, safe=''):
                 return urllib_parse.unquote(tags_['key'])
         return None
+
+    def _entries(self):
+        """The tags of each, as dict."""
+        for each in self.restic.json('snapshots', '--no-lock') or ():
+            yield dict(tag.partition('=')[::2]
+                       for tag in each.get('tags') or ())
 
     def keep(self, project_id, ref):
         """Have :meth:`kept` know it."""

@@ -3,6 +3,7 @@
 
 import os
 import tempfile
+from unittest import mock
 
 import testtools
 
@@ -78,6 +79,32 @@ class BeneathTest(testtools.TestCase):
         self.assertEqual(['b'], os.listdir(self.path('outside')))
         beneath.remove('a', self.root)
         self.assertTrue(ticks)
+
+    def _deep(self, levels):
+        fd = os.open('a', beneath.DIRECTORY, dir_fd=self.root)
+        for _ in range(levels):
+            for name in ('d', 'e'):
+                os.mkdir(name, dir_fd=fd)
+            os.symlink(self.path('outside'), 'link', dir_fd=fd)
+            below = os.open('d', beneath.DIRECTORY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        os.close(fd)
+
+    def test_removing_takes_steps_by_the_level(self):
+        levels = 1500
+        self._deep(levels)
+        with mock.patch.object(os, 'open', wraps=os.open) as opened:
+            beneath.remove('a', self.root)
+        self.assertEqual([], os.listdir(self.path('root')))
+        self.assertEqual(['b'], os.listdir(self.path('outside')))
+        self.assertLess(opened.call_count, 10 * levels)
+
+    def test_removing_what_can_not_be_moved(self):
+        self._deep(200)
+        with mock.patch.object(os, 'rename', side_effect=PermissionError):
+            beneath.remove('a', self.root)
+        self.assertEqual([], os.listdir(self.path('root')))
 
     def test_within(self):
         inner = os.open(self.path('root/a/b'), os.O_RDONLY)
