@@ -179,7 +179,7 @@ class Audit:
     def _repository_is_right(self, asked):
         repository = self._service.backups
         before = repository.contents()
-        for name in before.values():
+        for _, _, name in before:
             if name.startswith('.'):
                 self._tally.count('before the last sweep',
                                   name.split('.')[1])
@@ -187,7 +187,8 @@ class Audit:
             if each['done'] != 'removed':
                 self._tally.violation(f'the sweep says: {each}')
         found = repository.contents()
-        for place, name in found.items():
+        for place in found:
+            name = place[2]
             row = self._backups.get(name)
             if row is None:
                 self._tally.violation(f'{place} belongs to no backup')

@@ -36,8 +36,8 @@ class Repository(abc.ABC):
 
     @abc.abstractmethod
     def contents(self):
-        """What is in it, as dict of (project, share, name) to name: that is
-        a backup's id, or something that begins with ``.KIND.``."""
+        """What is in it, as set of (project, share, name): that is a
+        backup's id, or something that begins with ``.KIND.``."""
 
     @abc.abstractmethod
     def look(self, place, check):
@@ -60,7 +60,7 @@ processes = 1
 '''
 
     def contents(self):
-        found = {}
+        found = set()
         root = self._service.repository
         for project in os.listdir(root):
             folder = os.path.join(root, project)
@@ -68,7 +68,7 @@ processes = 1
                 continue
             for share in os.listdir(folder):
                 for name in os.listdir(os.path.join(folder, share)):
-                    found[project, share, name] = name
+                    found.add((project, share, name))
         return found
 
     def look(self, place, check):
@@ -93,15 +93,15 @@ lock_timeout = 20
     patience = 60.0
 
     def contents(self):
-        found = {}
+        found = set()
         for project in self._projects():
-            for place, kinds in self._snapshots(project).items():
-                name = place[2]
+            for (owner, share, name), kinds in (
+                    self._snapshots(project).items()):
                 if not (kinds.keys() == {'content', 'published'}
                         and kinds['content'] == kinds['published']
                         and len(kinds['content']) == 1):
                     name = '.{}.{}'.format('-'.join(sorted(kinds)), name)
-                found[(*place[:2], name)] = name
+                found.add((owner, share, name))
         return found
 
     def _projects(self):

@@ -289,12 +289,9 @@ class Manifest:
             self._count += 1
             if kind == b'L ':
                 self.bytes += len(unquote(text.split(b' ', 9)[8].rstrip()))
-            fields = text.rstrip(b'\n').split(b' ')
-            if (len(fields) > _FIXED.get(fields[0], 2)
-                    and fields[-1].startswith(b'lost=')
-                    and b'node' in fields[-1][5:].split(b',')):
+            if b' lost=' in text and _is_unstored(text):
                 self.stored_entries -= 1
-                self.unstored.add(self._below(fields[1]))
+                self.unstored.add(self._below(text.split(b' ', 2)[1]))
 
     def _is_full(self):
         """Whether a block is large enough, in work or in memory."""
@@ -310,6 +307,15 @@ class Manifest:
             self._section.append((self._start, offset - self._start))
         self._start = offset
         self._count = self._weight = 0
+
+
+def _is_unstored(text):
+    """Whether a line says that there is nothing in the backup but itself.
+    What its name or target looks like says nothing."""
+    fields = text.rstrip(b'\n').split(b' ')
+    return (len(fields) > _FIXED.get(fields[0], 2)
+            and fields[-1].startswith(b'lost=')
+            and b'node' in fields[-1][5:].split(b','))
 
 
 def _json(text, key):

@@ -199,7 +199,8 @@ class Storer:
             counted = 0
             try:
                 source = self._open_source(name)
-                if self._inode not in (None, os.fstat(source).st_ino):
+                if self._inode is not None and (
+                        os.fstat(source).st_ino != self._inode):
                     os.close(source)
                     raise _Replaced
                 if wait is None:

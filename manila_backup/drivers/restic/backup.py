@@ -187,7 +187,7 @@ class Backup:
         """What restic takes the share's path to be."""
         view = self._driver.settings.view
         if os.geteuid() == 0:
-            return os.path.realpath(view)
+            return view
         return os.readlink(f'/proc/self/fd/{root}')
 
     def _expect(self):

@@ -65,6 +65,10 @@ class Settings:
     compression: str = 'auto'
     environment_file: str | None = None
 
+    def __post_init__(self):
+        # It says, and wants to be told, paths without symbolic links.
+        object.__setattr__(self, 'view', os.path.realpath(self.view))
+
     def secrets(self):
         """All of the environment that it needs.
 

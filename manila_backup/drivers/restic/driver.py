@@ -81,7 +81,7 @@ class ResticDriver(base.BackupDriver):
             raise exception.ConfigurationError(
                 '[restic] repository must be an absolute path or a place as '
                 f'restic names one, not "{own.repository}".')
-        state = os.path.join(os.path.realpath(conf.state_path), 'restic')
+        state = os.path.join(os.path.abspath(conf.state_path), 'restic')
         secret = keys.Secret(own.password_file)
         return cls(
             own.repository,

@@ -28,9 +28,6 @@ _RETRIED = re.compile(
     r'retrying after [^:]*: (.*)')
 
 
-_A_LOCK = re.compile(r'\(<lock/').search
-
-
 def _doing(args):
     return next((each for each in args if not each.startswith('-')), '')
 
@@ -90,7 +87,7 @@ def gone(args, shown, text):
     A lock is when its owner is done, and does so while others look at all the
     locks that there are.
     """
-    if _A_LOCK(text):
+    if '(<lock/' in text:
         return Locked(f'A lock of the repository "{shown}" went away while '
                       f'restic {_doing(args)} looked at it: {_short(text)}')
     return base.DamagedBackup(

@@ -278,14 +278,19 @@ def _forget_half_made(path):
     another one beside it, nobody could tell which is that of the content.
     There must be nothing yet that was written with it."""
     with contextlib.suppress(FileNotFoundError):
-        for folder in os.listdir(path):
-            if folder not in ('keys', 'locks', 'tmp') and any(
-                    files for _, _, files in os.walk(os.path.join(
-                        path, folder))) or not os.path.isdir(
-                            os.path.join(path, folder)):
-                return
+        if any(_is_content(path, name) for name in os.listdir(path)):
+            return
         for name in os.listdir(os.path.join(path, 'keys')):
             os.unlink(os.path.join(path, 'keys', name))
+
+
+def _is_content(path, name):
+    """Whether something in a repository needs its key."""
+    folder = os.path.join(path, name)
+    if not os.path.isdir(folder):
+        return True
+    return name not in ('keys', 'locks', 'tmp') and any(
+        files for _, _, files in os.walk(folder))
 
 
 # -- tags

@@ -38,11 +38,10 @@ def slim(path, password):
         # restic wants all that is in there to be whole.
         fresh = os.path.join(path, 'key.new')
         with open(fresh, 'wb') as target:
-            os.fchmod(target.fileno(), 0o600)
+            os.fchmod(target.fileno(), 0o400)
             target.write(new)
             target.flush()
             os.fsync(target.fileno())
-        os.chmod(fresh, 0o400)
         os.rename(fresh, os.path.join(keys, hashlib.sha256(new).hexdigest()))
         _sync(keys)
         os.unlink(os.path.join(keys, name))

@@ -184,8 +184,7 @@ class ResticTest(ResticMixin, case.Case):
     def test_frozen_while_it_published(self):
         trees.many(self.source, 1, 3)
         place = case.place()
-        self.driver.backup(place, 1, self.source, {}, None,
-                           progress.Progress())
+        self.prepare(place, 1)
         text = self.driver.prepared(place, 1).read()
         trees.write(os.path.join(self.source, 'later'), b'')
         self.backup(attempt=2)
@@ -202,12 +201,10 @@ class ResticTest(ResticMixin, case.Case):
     def test_a_mark_of_before_does_not_publish(self):
         trees.many(self.source, 1, 3)
         place = case.place()
-        self.driver.backup(place, 1, self.source, {}, None,
-                           progress.Progress())
+        self.prepare(place, 1)
         text = self.driver.prepared(place, 1).read()
         # It removes what the first has stored; only then, that thaws.
-        self.driver.backup(place, 2, self.source, {}, None,
-                           progress.Progress())
+        self.prepare(place, 2)
         self.driver.project('project').mark(place, 1, repository.PUBLISHED,
                                             text)
         self.driver.publish(place, 2)
