@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``GET /healthcheck``: whether the database and the bus can be reached."""
+"""``GET /healthcheck``: whether the database and the bus can be reached.
 
-import logging
+The checks are made for all callers together, and in threads of their own: a
+server that does not answer must not take those that answer requests.
+"""
+
 import socket
 import types
 
@@ -9,9 +12,8 @@ from oslo_middleware import healthcheck
 from oslo_middleware.healthcheck import pluginbase
 import sqlalchemy as sa
 
+from manila_backup.api import probe
 from manila_backup.operations import rpc
-
-LOG = logging.getLogger(__name__)
 
 #: Seconds that one server of the bus has to take up a connection.
 BUS_TIMEOUT = 2.0
@@ -25,31 +27,37 @@ class Healthcheck(healthcheck.Healthcheck):
 
     :param conf: the configuration.
     :param checks: dict of name to a function that raises if the thing does
-        not work.
+        not work; see :class:`manila_backup.api.probe.Probe`.
     """
 
     def __init__(self, conf, checks):
         super().__init__(None, conf)
+        probes = {name: probe.Probe(name, check)
+                  for name, check in checks.items()}
+        self._probes = probes.values()
         self._backends = [*self._backends, *(
-            types.SimpleNamespace(obj=_Check(conf, name, check))
-            for name, check in checks.items())]
+            types.SimpleNamespace(obj=_Check(conf, name, each))
+            for name, each in probes.items())]
+
+    def __call__(self, environ, start_response):
+        # All at once: they are asked one after the other.
+        for each in self._probes:
+            each.begin()
+        return super().__call__(environ, start_response)
 
 
 class _Check(pluginbase.HealthcheckBaseExtension):
 
-    def __init__(self, conf, name, check):
+    def __init__(self, conf, name, probe_):
         super().__init__(conf, {})
         self._name = name
-        self._check = check
+        self._probe = probe_
 
     def healthcheck(self, server_port):
-        try:
-            self._check()
-        except Exception as exc:
-            LOG.warning('The %s can\'t be reached: %s', self._name, exc)
-            return pluginbase.HealthcheckResult(
-                False, f'{self._name}: can\'t be reached')
-        return pluginbase.HealthcheckResult(True, f'{self._name}: OK')
+        if self._probe.ask() is None:
+            return pluginbase.HealthcheckResult(True, f'{self._name}: OK')
+        return pluginbase.HealthcheckResult(
+            False, f'{self._name}: can\'t be reached')
 
 
 def database_check(database):

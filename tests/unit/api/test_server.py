@@ -5,12 +5,14 @@ import json
 import socket
 import threading
 import time
+from unittest import mock
 import urllib.error
 import urllib.request
 
 import fixtures
 from oslotest import base as test_base
 
+from manila_backup.api import health
 from manila_backup.api import server
 from manila_backup import exception
 from manila_backup.wsgi import config_files
@@ -102,6 +104,31 @@ class TestServer(test_base.BaseTestCase):
                               api__bind_host='0.0.0.0')
         self.assertRaises(exception.ConfigurationError, server.Server,
                           conf, self._app)
+
+
+class TestHealthcheck(test_base.BaseTestCase):
+
+    def test_bus_that_hangs_takes_no_thread(self):
+        go_on = threading.Event()
+        with mock.patch.object(health, 'bus_check',
+                               return_value=lambda: go_on.wait(60)):
+            api = self.useFixture(base.Api(api__bind_port=0,
+                                           api__threads=1))
+        found = server.Server(api.conf, api.app)
+        found.start()
+        self.addCleanup(found.stop)
+        # What is stopped first, so that a thread that waits can end.
+        self.addCleanup(go_on.set)
+        for _number in range(4):
+            error = self.assertRaises(urllib.error.HTTPError,
+                                      urllib.request.urlopen,
+                                      f'{found.url}/healthcheck', timeout=60)
+            with error:
+                self.assertEqual(503, error.code)
+                self.assertIn(b'database: OK', error.read())
+        with urllib.request.urlopen(f'{found.url}/v2/',
+                                    timeout=60) as answer:
+            self.assertEqual(200, answer.status)
 
 
 class TestConfigFiles(test_base.BaseTestCase):
