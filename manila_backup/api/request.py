@@ -9,6 +9,7 @@ from urllib import parse
 import webob
 
 from manila_backup.api import faults
+from manila_backup.db import texts
 
 _UUID = re.compile('[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
@@ -172,25 +173,7 @@ def _no_number(text):
 
 
 def _check_text(document):
-    todo = [document]
-    while todo:
-        value = todo.pop()
-        if isinstance(value, dict):
-            todo.extend(value.keys())
-            todo.extend(value.values())
-        elif isinstance(value, list):
-            todo.extend(value)
-        elif isinstance(value, str) and not _storable(value):
-            raise faults.bad_request(
-                'The body contains a NUL character, or half of a surrogate '
-                'pair.')
-
-
-def _storable(text):
-    if '\0' in text:
-        return False
-    try:
-        text.encode('utf-8')
-    except UnicodeEncodeError:
-        return False
-    return True
+    if not texts.all_storable(document):
+        raise faults.bad_request(
+            'The body contains a NUL character, or half of a surrogate '
+            'pair.')

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from manila_backup.db import sqltime
+from manila_backup.db import texts
 
 NAMING = {
     'ix': 'ix_%(table_name)s_%(column_0_N_name)s',
@@ -40,6 +41,11 @@ def _text(size=255, **kw):
     return sa.Column(sa.String(size), **kw)
 
 
+def _said(size=255, **kw):
+    """What others say, for people to read; None for a long text."""
+    return sa.Column(texts.Said(size), **kw)
+
+
 def _created_at():
     return sa.Column(sqltime.Timestamp, nullable=False,
                      default=sqltime.utcnow())
@@ -57,7 +63,7 @@ class ShareType(Base):
 
     id = _id()
     name = _text(nullable=False)
-    description = _text()
+    description = _said()
     is_public = sa.Column(sa.Boolean, nullable=False, default=True)
     extra_specs = sa.Column(sa.JSON, nullable=False, default=dict)
     created_at = _created_at()
@@ -82,15 +88,15 @@ class Share(Base):
     project_id = _text(nullable=False)
     user_id = _text()
     source = _text(32, nullable=False)
-    name = _text()
-    description = _text()
+    name = _said()
+    description = _said()
     size = sa.Column(sa.Integer, nullable=False)        # GiB
-    share_proto = _text(32, nullable=False)
+    share_proto = _said(32, nullable=False)
     status = _text(32, nullable=False)
     share_type_id = sa.Column(sa.ForeignKey('share_types.id'), index=True)
     source_snapshot_id = _text(36)
-    host = _text()
-    availability_zone = _text()
+    host = _said()
+    availability_zone = _said()
     is_public = sa.Column(sa.Boolean, nullable=False, default=False)
     properties = sa.Column(sa.JSON, nullable=False, default=dict)
     #: The directory of an adopted share; None where the source decides.
@@ -114,8 +120,8 @@ class Snapshot(Base):
     user_id = _text()
     share_id = sa.Column(sa.ForeignKey('shares.id'), nullable=False,
                          index=True)
-    name = _text()
-    description = _text()
+    name = _said()
+    description = _said()
     size = sa.Column(sa.Integer, nullable=False)        # GiB
     share_proto = _text(32, nullable=False)
     status = _text(32, nullable=False)
@@ -160,17 +166,17 @@ class ShareBackup(Base):
     project_id = _text(nullable=False)
     user_id = _text()
     share_id = sa.Column(sa.ForeignKey('shares.id'), nullable=False)
-    name = _text()
-    description = _text()
+    name = _said()
+    description = _said()
     status = _text(32, nullable=False)
     size = sa.Column(sa.Integer, nullable=False)        # GiB, of the share
-    availability_zone = _text()
-    host = _text()
+    availability_zone = _said()
+    host = _said()
     topic = _text()
     backup_type = _text(64, nullable=False)
     progress = sa.Column(sa.Integer, nullable=False, default=0)
     restore_progress = sa.Column(sa.Integer, nullable=False, default=0)
-    fail_reason = sa.Column(sa.Text)
+    fail_reason = _said(None)
     created_at = _created_at()
     updated_at = _updated_at()
 
@@ -201,7 +207,7 @@ class Operation(Base):
     live = sa.Column(sa.Boolean)
     project_id = _text(nullable=False)
     user_id = _text()
-    request_id = _text(64)
+    request_id = _said(64)
     share_id = _text(36)
     backup_id = _text(36)
     snapshot_id = _text(36)
@@ -218,7 +224,7 @@ class Operation(Base):
     files_done = sa.Column(sa.BigInteger, nullable=False, default=0)
     bytes_total = sa.Column(sa.BigInteger, nullable=False, default=0)
     bytes_done = sa.Column(sa.BigInteger, nullable=False, default=0)
-    error = sa.Column(sa.Text)
+    error = _said(None)
     #: True: something of it may be left with a foreign source's share.
     holds = sa.Column(sa.Boolean)
     created_at = _created_at()
@@ -234,12 +240,12 @@ class Service(Base):
 
     id = sa.Column(sa.Integer, primary_key=True)
     binary = _text(64, nullable=False)
-    host = _text(nullable=False)
+    host = _said(nullable=False)
     #: host:pid:random, one per process and life.
     identity = _text(nullable=False)
     topic = _text()
-    availability_zone = _text()
-    version = _text(32)
+    availability_zone = _said()
+    version = _said(32)
     rpc_version = _text(16)
     last_seen = sa.Column(sqltime.Timestamp, nullable=False,
                           default=sqltime.utcnow())

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from manila_backup.db import listing
 from manila_backup.db import models
 from manila_backup.db import rows
+from manila_backup.db import texts
 from manila_backup import states
 
 TABLE = models.shares
@@ -26,9 +27,10 @@ def remember(conn, described, source):
     :param described: a :class:`manila_backup.shares.base.Description`.
     :param source: str, the source's name.
     """
-    values = dict(project_id=described.project_id, name=described.name,
-                  size=described.size, share_proto=described.share_proto,
-                  availability_zone=described.availability_zone)
+    values = dict(project_id=described.project_id, size=described.size)
+    values.update(
+        (name, texts.as_stored(TABLE.c[name], getattr(described, name)))
+        for name in ('name', 'share_proto', 'availability_zone'))
     row = rows.get(conn, TABLE, described.id)
     if row is None:
         states.check(None, states.Share.AVAILABLE)

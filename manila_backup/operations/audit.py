@@ -6,6 +6,7 @@ import dataclasses
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
+from manila_backup.db import texts
 from manila_backup.drivers import base as drivers
 from manila_backup.drivers import progress
 from manila_backup import exception
@@ -204,11 +205,9 @@ def reason_of(damages):
 
     :param damages: list of str.
     """
-    more = len(damages) - _NAMED
-    return '\n'.join([
+    return texts.fit_list([
         'The backup is damaged: what the repository has of it is not what '
-        'was stored.', *damages[:_NAMED],
-        *([f'... and {more} more.'] if more > 0 else [])])
+        'was stored.', *damages[:_NAMED]], len(damages) + 1)
 
 
 def _target(row):

@@ -70,11 +70,11 @@ class Import:
                        name, result, share, reason)
 
     def _one(self, name, place, record):
+        if not records.is_possible(place):
+            raise exception.InvalidState('Its ids are not this service\'s.')
         known = self._database.read(db_backups.statuses, [place.backup_id])
         if known:
             return 'known', 'known'
-        if not records.is_possible(place):
-            raise exception.InvalidState('Its ids are not this service\'s.')
         said = self._drivers[name].describe(place)
         record = records.valid(record or said.record, place)
         if record and record['backup']['backup_type'] in self._drivers:

@@ -13,6 +13,7 @@ from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import texts
 from manila_backup.drivers import base as drivers
 from manila_backup import exception
 from manila_backup.operations import copying
@@ -401,6 +402,4 @@ def problems(report):
     """
     if not report.problem_count:
         return None
-    more = report.problem_count - len(report.problems)
-    return '\n'.join([*report.problems,
-                      *([f'... and {more} more.'] if more else [])])
+    return texts.fit_list(report.problems, report.problem_count)

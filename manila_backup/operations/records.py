@@ -4,12 +4,14 @@
 The record's form is part of the repository's: repository-format.rst.
 """
 
+import dataclasses
 import datetime
 
 import jsonschema
 from oslo_utils import uuidutils
 
 from manila_backup.db import models
+from manila_backup.db import texts
 
 VERSION = 1
 
@@ -48,6 +50,8 @@ def valid(record, place):
             moment(share['created_at'])
     except (jsonschema.ValidationError, ValueError):
         return None
+    if not texts.all_storable(record):
+        return None
     ids = backup['project_id'], backup['share_id'], backup['id']
     if ids != (place.project_id, place.share_id, place.backup_id) or (
             share and share['id'] != place.share_id):
@@ -70,6 +74,8 @@ def moment(text):
 
 def is_possible(place):
     """Whether the ids of a place can be those of rows."""
+    if not texts.all_storable(list(dataclasses.astuple(place))):
+        return False
     return (uuidutils.is_uuid_like(place.backup_id)
             and len(place.backup_id) <= 36 and len(place.share_id) <= 36
             and len(place.project_id) <= 255)

@@ -12,12 +12,14 @@ from concurrent import futures
 import socket
 import time
 
+from oslo_db import exception as db_exc
 from oslo_log import log
 
 from manila_backup import context
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import shares as db_shares
+from manila_backup.db import texts
 from manila_backup import exception
 from manila_backup.operations import kinds
 from manila_backup.operations import metrics
@@ -284,7 +286,7 @@ class Run:
         else:
             LOG.exception('Operation %s: attempt %d failed', operation.id,
                           operation.attempt)
-        reason = str(exc) or type(exc).__name__
+        reason = _reason(exc)
         again = not known or exc.retryable
         if again and operation.failures + 1 < self._conf.max_attempts:
             delay = self._conf.retry_delay * 2 ** operation.failures
@@ -341,6 +343,14 @@ class Run:
         except Exception as exc:
             LOG.warning('Operation %s: leftovers stay for the next sweep: '
                         '%s', self._operation.id, exc)
+
+
+def _reason(exc):
+    """Why an attempt failed, for the records: as long as those can be, and
+    nothing of a statement to the database."""
+    if isinstance(exc, db_exc.DBError):
+        return 'The database failed; the worker\'s log says how.'
+    return texts.fit(str(exc) or type(exc).__name__)
 
 
 def percentage(files_done, bytes_done, files_total, bytes_total):

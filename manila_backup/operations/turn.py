@@ -2,16 +2,15 @@
 """Doing what one process of the service at a time does."""
 
 import contextlib
-import os
 import socket
 import threading
 import time
-import uuid
 
 from oslo_log import log
 
 from manila_backup.db import turns as db_turns
 from manila_backup import exception
+from manila_backup.operations import identity
 from manila_backup.operations import process
 
 LOG = log.getLogger(__name__)
@@ -40,7 +39,7 @@ class Turn:
         self._name = name
         self._conf = conf
         self._database = database
-        self._holder = f'{conf.host}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
+        self._holder = identity.make(conf)
         self._ttl = ttl or conf.backup.lease_ttl
         self._renewed = None
         self._poke, self._poked = socket.socketpair()

@@ -2,9 +2,7 @@
 """A worker: claims operations, has them done, and writes what came of it."""
 
 import concurrent.futures
-import os
 import threading
-import uuid
 
 from oslo_db import exception as db_exc
 from oslo_log import log
@@ -13,6 +11,7 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import services as db_services
 from manila_backup import exception
+from manila_backup.operations import identity
 from manila_backup.operations import kinds
 from manila_backup.operations import metrics
 from manila_backup.operations import notifications
@@ -43,7 +42,7 @@ class Worker:
         self.conf = conf
         self.database = database
         self.host = conf.host
-        self.identity = f'{conf.host}:{os.getpid()}:{uuid.uuid4().hex[:8]}'
+        self.identity = identity.make(conf)
         self.drivers = plugins.drivers(conf)
         self.able = kinds.Abilities(self.drivers)
         self.source = plugins.share_source(conf)
@@ -217,9 +216,9 @@ class Worker:
                 return
 
 
-def beat(database, conf, binary, identity):
+def beat(database, conf, binary, name):
     """Write one sign of life of a process."""
     database.write(
-        db_services.beat, identity, binary=binary, host=conf.host,
+        db_services.beat, name, binary=binary, host=conf.host,
         availability_zone=conf.availability_zone, topic=rpc.TOPIC,
         version=version.string()[:32], rpc_version=rpc.VERSION)

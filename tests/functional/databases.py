@@ -24,7 +24,8 @@ SERVERS = {'mysql': MYSQL, 'postgresql': POSTGRESQL}
 class Schema(fixtures.Fixture):
     """A database of its own on a real server.
 
-    :param server: 'mysql' or 'postgresql'.
+    :param server: 'mysql', 'postgresql' or 'sqlite', which is a file and
+        never has tables from the first.
     :param made: bool, whether it is to have the service's tables and no row,
         rather than nothing. They are a copy of what the migrations make: to
         run those for each test takes much longer.
@@ -34,14 +35,17 @@ class Schema(fixtures.Fixture):
 
     def __init__(self, server, made=False):
         self.name = f'manila_backup_{uuid.uuid4().hex[:12]}'
-        self.url = f'{SERVERS[server]}/{self.name}'
+        self.url = f'{SERVERS.get(server)}/{self.name}'
         self._server = server
         self._made = made
         # Others are connected to it that the test has forgotten.
         self._force = ' WITH (FORCE)' if server == 'postgresql' else ''
 
     def _setUp(self):
-        if self._made and self._server == 'postgresql':
+        if self._server == 'sqlite':
+            folder = self.useFixture(fixtures.TempDir()).path
+            self.url = f'sqlite:///{folder}/{self.name}'
+        elif self._made and self._server == 'postgresql':
             self._create(f' TEMPLATE {_template(self._server)}')
         else:
             self._create()

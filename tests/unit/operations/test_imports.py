@@ -40,6 +40,17 @@ class Imports(repository.TestCase):
     def usage(self):
         return self.database.read(usage.of_project, 'p1')
 
+    def test_what_no_database_takes(self):
+        row = self.make_backup()
+        place = drivers.Place(row.project_id, row.share_id, row.id)
+        record = records.of_rows(row, self.get_share(row.share_id))
+        self.assertIsNotNone(records.valid(record, place))
+        record['share']['properties'] = {'key': 'a\0b'}
+        self.assertIsNone(records.valid(record, place))
+        for id_ in ('p\udcff', 'p\0'):
+            self.assertFalse(records.is_possible(
+                drivers.Place(id_, row.share_id, row.id)))
+
     def test_everything_is_as_it_was(self):
         share = self.make_share(size=3)
         for name in ('one', 'n\u00e4me \U0001f4be', None):

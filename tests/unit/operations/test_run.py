@@ -4,10 +4,14 @@ import threading
 import types
 from unittest import mock
 
+from oslo_db import exception as db_exc
+import sqlalchemy as sa
+
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import sqltime
+from manila_backup.db import texts
 from manila_backup.drivers import progress
 from manila_backup import exception
 from manila_backup.operations import metrics
@@ -129,6 +133,35 @@ class Failed(TestCase):
         with mock.patch.object(db_operations, 'finish',
                                side_effect=OSError('no database')):
             self._run(lambda: None).assert_not_called()
+
+
+class Reason(TestCase):
+    """What the record says of a failure."""
+
+    def failed(self, exc):
+        self.conf.set_override('max_attempts', 1, 'backup')
+        claimed = self.claimed('w1')
+        with mock.patch.object(claimed, '_work', side_effect=exc):
+            claimed.run()
+        self.assertEqual('failed', self.operation().status)
+        (_operation, _status, told), _ = (
+            claimed._worker.notifier.ended.call_args)
+        self.assertEqual(self.operation().error, told)
+        self.assertEqual(told, self.get_backup(self.backup.id).fail_reason)
+        return told
+
+    def test_as_much_as_every_database_holds(self):
+        told = self.failed(exception.WorkFailed('備' * 30_000))
+        self.assertEqual(texts.CUT, told[-1])
+        self.assertLessEqual(len(told.encode()), texts.MAX_BYTES)
+
+    def test_what_no_database_takes(self):
+        self.assertEqual('of \\xff and \\x00', self.failed(
+            exception.WorkFailed('of \udcff and \0')))
+
+    def test_nothing_of_a_statement(self):
+        self.assertNotIn('UPDATE', self.failed(db_exc.DBError(
+            sa.exc.DataError('UPDATE share_backups', {}, Exception()))))
 
 
 class ShareSetAvailable(base.TestCase):
