@@ -6,6 +6,9 @@ A process makes its configuration with :func:`load` and passes it on; there is
 no global one.
 """
 
+import os
+
+from oslo_concurrency import lockutils
 from oslo_config import cfg
 from oslo_db import options as db_options
 from oslo_log import log
@@ -68,10 +71,25 @@ def load(args, prog, cli_opts=(), default_config_files=None,
         conf(args, project=PROJECT, prog=prog, version=version.string(),
              default_config_files=default_config_files)
         check(conf)
+        _tell_libraries(conf, prog)
     except (cfg.Error, ValueError) as exc:
         raise exception.ConfigurationError(
             f'The configuration is not valid: {exc}') from exc
     return conf
+
+
+def _tell_libraries(conf, prog):
+    """Have oslo.config's global object read the same files.
+
+    This service has none of its own there, but libraries look some of their
+    options up in nothing else, whatever configuration they are given:
+    oslo.concurrency's ``lock_path``, which oslo.messaging's queue manager
+    needs, or ``rpc_ping_enabled``.
+    """
+    lockutils.set_defaults(os.path.join(conf.state_path, 'locks'))
+    cfg.CONF([], project=PROJECT, prog=prog, version=version.string(),
+             default_config_files=conf.config_file,
+             default_config_dirs=conf.config_dir)
 
 
 def check(conf):

@@ -17,6 +17,7 @@ from oslo_service import backend
 backend.init_backend(backend.BackendType.THREADING)
 
 import oslo_messaging as messaging  # noqa: E402
+from oslo_messaging._drivers import common as driver_common  # noqa: E402
 from oslo_messaging.rpc import dispatcher  # noqa: E402
 
 from manila_backup.operations import outbox  # noqa: E402
@@ -24,6 +25,9 @@ from manila_backup.operations import outbox  # noqa: E402
 LOG = log.getLogger(__name__)
 
 TOPIC = 'manila-backup-worker'
+
+#: Where RabbitMQ listens unless the URL says otherwise.
+PORT = 5672
 
 #: What this release's workers understand. A form of a message that is new
 #: raises the second number, one that is taken away the first.
@@ -44,7 +48,8 @@ FORMS = {
 
 
 def get_transport(conf):
-    """The bus that ``[DEFAULT] transport_url`` names."""
+    """The bus that ``[DEFAULT] transport_url`` names. Nothing is connected
+    yet."""
     for name in ('metrics', 'tracing'):
         # oslo.messaging reads these options from the transport's
         # configuration, but registers them on the global one alone.
@@ -56,6 +61,42 @@ def get_transport(conf):
         group = f'oslo_messaging_{name}'
         conf.register_opts(getattr(module, group), group=group)
     return messaging.get_rpc_transport(conf)
+
+
+def log_in(transport):
+    """Log in to the bus and out again, in the way in which a worker is about
+    to listen: so that one that is not there, or lets nobody in, is told at
+    once and in one line. Each of its servers is asked.
+
+    :param transport: an oslo.messaging transport; a bus that has no server
+        always works.
+    :raises Exception: whatever says why not; see
+        :func:`manila_backup.operations.bus_faults.reason`.
+    """
+    driver = transport._driver
+    pool = getattr(driver, '_connection_pool', None)
+    if pool is not None:
+        pool.create(driver_common.PURPOSE_LISTEN,
+                    max(len(driver._url.hosts) - 1, 0)).close()
+
+
+def servers(transport):
+    """The bus's servers, as text for the log.
+
+    :param transport: an oslo.messaging transport.
+    """
+    return ', '.join(f'{host.hostname}:{host.port or PORT}'
+                     for host in transport._driver._url.hosts)
+
+
+def names_queues(transport):
+    """Whether ``[oslo_messaging_rabbit] use_queue_manager`` says that queues
+    have names which last.
+
+    :param transport: an oslo.messaging transport.
+    """
+    group = getattr(transport._driver.conf, 'oslo_messaging_rabbit', None)
+    return group is not None and group.use_queue_manager
 
 
 class Caller:
@@ -131,15 +172,16 @@ class _Endpoint:
         self._worker.look_after(operation_id)
 
 
-def get_server(transport, worker, server):
+def get_server(transport, worker):
     """The worker's side: an oslo.messaging server, not started.
 
     :param worker: has ``wake()`` and ``look_after(operation_id)``, which
-        return at once, and ``able``, a
-        :class:`manila_backup.operations.kinds.Abilities`.
-    :param server: str, the worker's identity on the bus.
+        return at once, ``able``, a
+        :class:`manila_backup.operations.kinds.Abilities`, and ``host``.
     """
+    # There is a queue of this name that nobody sends to, and that stays when
+    # its last listener goes: one for each host, not for each process.
     return messaging.get_rpc_server(
-        transport, messaging.Target(topic=TOPIC, server=server),
+        transport, messaging.Target(topic=TOPIC, server=worker.host),
         [_Endpoint(worker)], executor='threading',
         access_policy=dispatcher.DefaultRPCAccessPolicy)

@@ -13,6 +13,7 @@ from manila_backup.db import services as db_services
 from manila_backup import exception
 from manila_backup.operations import identity
 from manila_backup.operations import kinds
+from manila_backup.operations import listener
 from manila_backup.operations import metrics
 from manila_backup.operations import notifications
 from manila_backup.operations import pin
@@ -47,7 +48,7 @@ class Worker:
         self.able = kinds.Abilities(self.drivers)
         self.source = plugins.share_source(conf)
         self.caller = rpc.Caller(transport, pin.Pin(conf, database))
-        self._server = rpc.get_server(transport, self, self.identity)
+        self._listener = listener.Listener(transport, self)
         self.notifier = notifications.Notifier(conf)
         self.metrics = metrics.Worker(conf.backup.concurrent_operations)
         self._changed = threading.Condition()
@@ -73,7 +74,7 @@ class Worker:
         LOG.info('Worker %s starts', self.identity)
         self._check_repositories()
         process.prepare([*self.drivers.values(), self.source])
-        self._server.start()
+        self._listener.start()
         for thread in self._threads:
             thread.start()
         self._sweeper.start()
@@ -116,8 +117,7 @@ class Worker:
         self._threads[0].join()
         self._pool.shutdown()
         self.caller.close()
-        self._server.stop()
-        self._server.wait()
+        self._listener.stop()
         self.notifier.close()
         self._ended.set()
         try:

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Telling why the bus can't be used: in one line, and once."""
+
+import logging
+import re
+import threading
+
+
+def reason(exc):
+    """Why the bus can't be used, in one line, without what oslo.messaging
+    says before it.
+
+    :param exc: what oslo.messaging raised.
+    """
+    said = ' '.join(str(exc).split()) or type(exc).__name__
+    said = re.sub('^Unable to connect to AMQP server on .*? tries: ', '',
+                  said)
+    if 'PRECONDITION_FAILED' in said:
+        said += (' (there is one of another kind than [oslo_messaging_rabbit]'
+                 ' says now: the administrator\'s guide has under "Upgrades"'
+                 ' how to replace it)')
+    return said
+
+
+class Silence(logging.Filter):
+    """Drops what oslo.messaging logs in this thread while the context lasts:
+    several lines an attempt, of what is told by whoever uses this, when it
+    changes."""
+
+    # oslo.log takes the underscore out, or did.
+    _LOGGERS = tuple(map(logging.getLogger, (
+        'oslo.messaging._drivers.impl_rabbit',
+        'oslo_messaging._drivers.impl_rabbit')))
+
+    def __enter__(self):
+        self._thread = threading.get_ident()
+        for each in self._LOGGERS:
+            each.addFilter(self)
+
+    def __exit__(self, *exc_info):
+        for each in self._LOGGERS:
+            each.removeFilter(self)
+
+    def filter(self, record):
+        return threading.get_ident() != self._thread
