@@ -3,6 +3,8 @@
 
 from oslo_context import context
 
+from manila_backup import logtext
+
 _KEPT = ('user_id', 'user_name', 'user_domain_id', 'project_id',
          'project_name', 'project_domain_id', 'roles', 'is_admin',
          'request_id', 'global_request_id')
@@ -23,6 +25,13 @@ class RequestContext(context.RequestContext):
         values = super().to_policy_values()
         values['is_admin'] = self.is_admin
         return values
+
+    def get_logging_values(self):
+        """What a log line can say of the caller. Names are what somebody
+        else let pass: Keystone's may have newlines in them."""
+        return {name: (logtext.one_line(value) if isinstance(value, str)
+                       else value)
+                for name, value in super().get_logging_values().items()}
 
     def to_dict(self):
         """The context as a dict that JSON can hold, without the token."""

@@ -160,8 +160,9 @@ class Dispatcher:
 
 
 def _wrap_cors(app, conf):
-    # Costs time at every request, so only where it is used.
-    wrapped = cors.CORS(app, conf)
+    # Costs time at every request, so only where it is used. What is refused
+    # has to come to it as an answer: a preflight has no credentials.
+    wrapped = cors.CORS(middleware.Faults(app), conf)
     return wrapped if conf.cors.allowed_origin else app
 
 

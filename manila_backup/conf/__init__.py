@@ -6,6 +6,7 @@ A process makes its configuration with :func:`load` and passes it on; there is
 no global one.
 """
 
+import logging
 import os
 
 from oslo_concurrency import lockutils
@@ -23,16 +24,18 @@ from manila_backup.conf import local_shares
 from manila_backup.conf import manila_shares
 from manila_backup.conf import metrics
 from manila_backup.conf import nfs
+from manila_backup.conf import noauth
 from manila_backup.conf import posix
 from manila_backup.conf import quota
 from manila_backup.conf import restic
 from manila_backup.conf import shares
 from manila_backup.conf import upgrade_levels
 from manila_backup import exception
+from manila_backup import logtext
 from manila_backup import version
 
-GROUPS = (base, api, auth, backup, posix, nfs, restic, shares, local_shares,
-          manila_shares, quota, metrics, upgrade_levels)
+GROUPS = (base, api, auth, noauth, backup, posix, nfs, restic, shares,
+          local_shares, manila_shares, quota, metrics, upgrade_levels)
 
 PROJECT = 'manila-backup'
 
@@ -45,6 +48,7 @@ def register(conf):
     log.register_options(conf)
     db_options.set_defaults(conf)
     policy_opts.set_defaults(conf, 'policy.yaml')
+    _set_cors_defaults()
     return conf
 
 
@@ -113,6 +117,7 @@ def setup_logging(conf):
     # What oslo.log calls an instance is what a log line is about.
     conf.set_default('instance_uuid_format', '[operation: %(uuid)s] ')
     log.setup(conf, PROJECT)
+    logtext.apply(logging.getLogger())
 
 
 def list_opts():
@@ -126,6 +131,18 @@ def set_generator_defaults():
     """For oslo-config-generator: the libraries' defaults as this service
     sets them."""
     policy_opts.set_defaults(cfg.CONF, 'policy.yaml')
-    cors.set_defaults(allow_headers=[
-        'X-Auth-Token', 'X-OpenStack-Manila-API-Version',
-        'X-OpenStack-Manila-API-Experimental', 'OpenStack-API-Version'])
+    _set_cors_defaults()
+
+
+def _set_cors_defaults():
+    # What a page of another origin needs to use the API.
+    cors.set_defaults(
+        allow_headers=[
+            'Authorization', 'X-Auth-Token', 'X-OpenStack-Request-ID',
+            'X-OpenStack-Manila-API-Version',
+            'X-OpenStack-Manila-API-Experimental', 'OpenStack-API-Version'],
+        expose_headers=[
+            'X-OpenStack-Request-ID', 'X-Compute-Request-ID',
+            'X-OpenStack-Manila-API-Version', 'OpenStack-API-Version',
+            'Retry-After'],
+        allow_methods=['GET', 'HEAD', 'POST', 'PUT', 'DELETE'])

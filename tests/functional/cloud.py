@@ -180,6 +180,7 @@ class Cloud(fixtures.Fixture):
             'state_path': self.state,
             'transport_url': RABBITMQ,
             'auth_strategy': 'noauth',
+            'noauth__allow_manage': True,
             'host': 'here',
             'database__connection': self.database.url,
             'api__bind_port': self.port,

@@ -23,6 +23,10 @@ state_path = {state}
 host = {host}
 auth_strategy = noauth
 
+# The share is adopted. Nothing outside the demo's own directory can be.
+[noauth]
+allow_manage = true
+
 [api]
 bind_host = 127.0.0.1
 bind_port = {port}
@@ -35,6 +39,7 @@ repository_path = {state}/repository
 
 [local_shares]
 path = {state}/shares
+adopt_below = {scratch}
 
 [quota]
 backups = -1
@@ -72,7 +77,8 @@ class Service:
     def start(self, timeout=60):
         self.state.mkdir()
         self.configuration.write_text(CONFIGURATION.format(
-            state=self.state, host=HOST, port=self.port))
+            state=self.state, scratch=self.state.parent, host=HOST,
+            port=self.port))
         name = 'manila-backup-all'
         beside = pathlib.Path(sys.executable).parent / name
         program = str(beside) if beside.exists() else shutil.which(name)

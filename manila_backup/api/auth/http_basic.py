@@ -2,28 +2,27 @@
 """``auth_strategy = http_basic``: users and bcrypt hashes from a file, as
 oslo.middleware reads it; their projects and roles from another beside it."""
 
-import hmac
 import logging
 import os
-import secrets
 import threading
-import time
+import typing
 
 from oslo_middleware import basic_auth
-from oslo_middleware import exceptions as middleware_exc
 import webob.exc
 import yaml
 
 from manila_backup.api.auth import base
+from manila_backup.api.auth import passwords
 from manila_backup.api import faults
 from manila_backup import exception
+from manila_backup import logtext
 
 LOG = logging.getLogger(__name__)
 
 REALM = 'Basic realm="manila-backup"'
 
-#: Verified passwords that are remembered at most.
-MAX_CACHED = 10000
+#: Seconds after which a caller may try again who was one too many.
+BUSY_RETRY_AFTER = 1
 
 
 def wrap(app, services):
@@ -37,6 +36,14 @@ def wrap(app, services):
     return http_basic
 
 
+class _Known(typing.NamedTuple):
+    """What the files say, and what was found out on the strength of it."""
+
+    stamp: tuple
+    roles: dict
+    passwords: passwords.Passwords
+
+
 class Users:
     """The users in the files.
 
@@ -48,20 +55,10 @@ class Users:
     def __init__(self, conf):
         self._settings = conf.http_basic
         self._lock = threading.Lock()
-        self._secret = secrets.token_bytes(32)
-        self._verified = {}
-        self._stamp = None
-        try:
-            basic_auth.validate_auth_file(self._settings.user_file)
-        except (middleware_exc.ConfigInvalid, UnicodeError) as exc:
-            raise exception.ConfigurationError(
-                f'[http_basic] user_file {self._settings.user_file} can\'t '
-                f'be read.') from exc
-        except webob.exc.HTTPError as exc:
-            raise exception.ConfigurationError(
-                f'[http_basic] user_file {self._settings.user_file}: '
-                f'{exc.detail}.') from exc
-        self._load()
+        # Half of the threads stay free of callers who are not known yet.
+        self._places = passwords.Places(self._settings.concurrent_hashes,
+                                        conf.api.threads // 2)
+        self._known = self._load()
 
     def identify(self, environ):
         """Who sent a request.
@@ -71,16 +68,28 @@ class Users:
         :returns: dict with ``user_id``, ``user_name``, ``project_id``,
             ``project_name`` and ``roles``.
         :raises manila_backup.api.faults.Fault: 401 if the password is not
-            right or the user has no role; 503 if a file can't be read.
+            right or the user has no role; 503 if a file can't be read, or
+            too many others are waiting to be identified.
         """
+        # What is logged from here on is not about this thread's last caller.
+        base.make_context(environ)
         try:
             username, password = basic_auth.parse_token(
                 basic_auth.parse_header(environ))
         except webob.exc.HTTPError as exc:
             raise _unauthorized() from exc
-        roles = self._current_roles()
-        self._verify(environ, username, password)
-        entry = roles.get(username)
+        if not logtext.is_plain(username):
+            LOG.info('A user\'s name has control characters in it')
+            raise _unauthorized()
+        known = self._current()
+        try:
+            right = known.passwords.check(username, password,
+                                          environ.get('REMOTE_ADDR'))
+        except passwords.Busy as exc:
+            raise _unavailable(BUSY_RETRY_AFTER) from exc
+        if not right:
+            raise _unauthorized()
+        entry = known.roles.get(username)
         if entry is None:
             LOG.info('User %s is not in the file of roles', username)
             raise _unauthorized()
@@ -89,56 +98,52 @@ class Users:
                 'project_name': entry['project'],
                 'roles': entry['roles']}
 
-    def _verify(self, environ, username, password):
-        key = hmac.digest(self._secret,
-                          username.encode() + b'\0' + password, 'sha256')
-        now = time.monotonic()
-        verified = self._verified
-        if verified.get(key, now) > now:
-            return
-        # What is logged from here on is not about this thread's last caller.
-        base.make_context(environ)
-        try:
-            basic_auth.authenticate(self._settings.user_file, username,
-                                    password)
-        except webob.exc.HTTPUnauthorized as exc:
-            raise _unauthorized() from exc
-        except webob.exc.HTTPBadRequest as exc:
-            LOG.error('The user file can\'t be used: %s', exc)
-            raise _unavailable() from exc
-        except ValueError as exc:
-            # A password that bcrypt does not take, or a malformed hash.
-            LOG.info('Password of %s can\'t be checked: %s', username, exc)
-            raise _unauthorized() from exc
-        if self._settings.cache_time:
-            if len(verified) >= MAX_CACHED:
-                verified.clear()
-            verified[key] = now + self._settings.cache_time
-
-    def _current_roles(self):
-        """The file of roles as it is now; whatever was remembered is
-        forgotten when either file has changed."""
-        if self._look() != self._stamp:
+    def _current(self):
+        """What the files say now; whatever was remembered is forgotten when
+        either has changed."""
+        if self._look() != self._known.stamp:
             with self._lock:
-                if self._look() != self._stamp:
+                if self._look() != self._known.stamp:
                     try:
-                        self._load()
+                        self._known = self._load()
                     except exception.ConfigurationError as exc:
                         LOG.error('%s', exc)
                         raise _unavailable() from exc
-        return self._roles
+        return self._known
 
     def _load(self):
         stamp = self._look()
-        self._roles = _read_roles(self._settings.role_file)
-        # A new one, not an emptied one: a password that is being checked
-        # against the old file right now must not get in here.
-        self._verified = {}
-        self._stamp = stamp
+        return _Known(
+            stamp, _read_roles(self._settings.role_file),
+            # A new one: a password that is being checked against the old
+            # file right now must not get in here.
+            passwords.Passwords(_read_hashes(self._settings.user_file),
+                                self._places, self._settings.cache_time,
+                                self._settings.failure_cache_time))
 
     def _look(self):
         return (_stamp(self._settings.user_file),
                 _stamp(self._settings.role_file))
+
+
+def _read_hashes(path):
+    """dict of user name to bcrypt hash (bytes), from lines as oslo.middleware
+    reads them."""
+    found = {}
+    try:
+        with open(path, encoding='utf-8') as file:
+            for line in file:
+                entry = line.strip()
+                if ':' in entry:
+                    name, hashed = basic_auth.parse_entry(entry)
+                    found.setdefault(name, hashed)
+    except (OSError, UnicodeError) as exc:
+        raise exception.ConfigurationError(
+            f'[http_basic] user_file {path} can\'t be read.') from exc
+    except webob.exc.HTTPError as exc:
+        raise exception.ConfigurationError(
+            f'[http_basic] user_file {path}: {exc.detail}.') from exc
+    return found
 
 
 def _read_roles(path):
@@ -182,6 +187,6 @@ def _unauthorized():
                         {'WWW-Authenticate': REALM})
 
 
-def _unavailable():
+def _unavailable(retry_after=faults.RETRY_AFTER):
     return faults.Fault(503, 'Users can\'t be authenticated right now.',
-                        {'Retry-After': str(faults.RETRY_AFTER)})
+                        {'Retry-After': str(retry_after)})

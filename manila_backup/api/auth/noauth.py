@@ -10,30 +10,49 @@ That is safe only as long as no one but the users of this machine can
 connect. ``manila-backup-api`` refuses to listen on any other address; under
 another WSGI server, which this service can't ask for its address, each
 request that does not come from this machine itself is refused instead.
+
+A web page that somebody on this machine looks at is not one of its users.
+What a browser sends for it is refused by its ``Origin``, and by its ``Host``
+where the page's own name was made to lead here (DNS rebinding).
 """
 
 import ipaddress
+import re
 
 from manila_backup.api.auth import base
 from manila_backup.api import faults
 from manila_backup import exception
+from manila_backup import logtext
 
 ADMIN = 'admin'
 
-# A request that a proxy passed on, or a web page made the browser send, does
-# not come from who is on the other end of the connection.
-_PASSED_ON = ('HTTP_X_FORWARDED_FOR', 'HTTP_X_FORWARDED_HOST',
-              'HTTP_FORWARDED', 'HTTP_ORIGIN')
+#: Headers, or beginnings of their names, by which a proxy says that it has
+#: passed a request on: it does not come from who is on the other end of the
+#: connection.
+_PASSED_ON = tuple(
+    'HTTP_' + name for name in (
+        'VIA', 'FORWARDED', 'X_FORWARDED', 'X_REAL_IP', 'X_ORIGINAL_',
+        'X_CLIENT_IP', 'X_CLUSTER_CLIENT_IP', 'X_PROXYUSER_IP', 'CLIENT_IP',
+        'TRUE_CLIENT_IP', 'CF_CONNECTING_IP', 'FASTLY_CLIENT_IP',
+        'PROXY_CONNECTION'))
+
+#: Names that lead to this host itself and nowhere else, beside addresses.
+_LOCAL_NAMES = frozenset(('localhost', 'localhost.localdomain', 'localhost4',
+                          'localhost6', 'ip6-localhost', 'ip6-loopback'))
+
+_HOST = re.compile(r'(\[[0-9A-Fa-f:.]+\]|[^][:/@\s]+)(?::[0-9]*)?')
 
 
 def wrap(app, services):
     """See :func:`manila_backup.api.auth.wrap`."""
     def noauth(environ, start_response):
-        if not comes_from_here(environ):
+        if not comes_from_here(environ,
+                               services.conf.cors.allowed_origin or ()):
             raise faults.Fault(
                 403, 'With auth_strategy = noauth, requests are answered '
                      'only if they come directly from a program on the same '
-                     'machine.')
+                     'machine, and are sent to a name or address that only '
+                     'leads to that, such as localhost.')
         user_id, project_id = identify(environ.get('HTTP_X_AUTH_TOKEN', ''))
         context = base.make_context(
             environ, user_id=user_id, user_name=user_id,
@@ -50,7 +69,7 @@ def identify(token):
     :param token: str, as the WSGI environment has it.
     :returns: (user id, project id).
     :raises manila_backup.api.faults.Fault: 401 if either is empty, too long
-        or not UTF-8.
+        or not UTF-8, or has control characters in it.
     """
     if ':' not in token:
         return ADMIN, ADMIN
@@ -60,7 +79,7 @@ def identify(token):
     except UnicodeError:
         user = project = ''
     if not (0 < len(user) <= 255 and 0 < len(project) <= 255
-            and '\0' not in token):
+            and logtext.is_plain(user + project)):
         raise faults.Fault(401, 'The token must be USER:PROJECT.')
     return user, project
 
@@ -74,15 +93,37 @@ def roles_of(user):
     return base.imply(['member'])
 
 
-def comes_from_here(environ):
+def comes_from_here(environ, origins=()):
     """Whether a request was sent by a program on this machine.
 
     An address that is missing or empty is that of a UNIX socket.
+
+    :param origins: web pages' origins that count as such a program.
     """
-    if any(name in environ for name in _PASSED_ON):
+    if any(name.startswith(_PASSED_ON) for name in environ):
+        return False
+    origin = environ.get('HTTP_ORIGIN')
+    # A wildcard is meant for those who authenticate, not for everybody.
+    if origin is not None and (origin == '*' or origin not in origins):
+        return False
+    if not is_local_host(environ.get('HTTP_HOST')):
         return False
     address = environ.get('REMOTE_ADDR')
     return not address or is_loopback(address)
+
+
+def is_local_host(host):
+    """Whether a ``Host`` header can only mean this machine.
+
+    :param host: str, or None: what is not a browser may send none.
+    """
+    if host is None:
+        return True
+    match = _HOST.fullmatch(host)
+    if not match:
+        return False
+    name = match[1].lower().removesuffix('.')
+    return name in _LOCAL_NAMES or is_loopback(name)
 
 
 def is_loopback(host):

@@ -54,6 +54,13 @@ def create(req, document):
 @operation.operation(policies.MANAGE, body=schemas.MANAGE)
 def manage(req, document):
     """Begin to adopt a directory as a share."""
+    conf = req.services.conf
+    if conf.auth_strategy == 'noauth' and not conf.noauth.allow_manage:
+        raise faults.Fault(
+            403, 'With auth_strategy = noauth no directory is adopted: every '
+                 'user of the host could have the service read and change it '
+                 'with its own privileges. If that is wanted, set [noauth] '
+                 'allow_manage = true.')
     asked = document[schemas.RESOURCE]
     values = _values(req, asked, asked['protocol'])
     path = asked['export_path']

@@ -60,6 +60,7 @@ def make_conf(folder, text='', **options):
     conf = config.load(['--config-file', path], 'manila-backup-api')
     values = {
         'state_path': folder, 'host': 'here', 'auth_strategy': 'noauth',
+        'noauth__allow_manage': True,
         'database__connection': f'sqlite:///{folder}/db.sqlite', **options}
     for name, value in values.items():
         group, separator, option = name.rpartition('__')

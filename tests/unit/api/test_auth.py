@@ -2,7 +2,9 @@
 """Who is let in, and as whom."""
 
 import base64
+import logging
 import os
+import threading
 import time
 from unittest import mock
 import uuid
@@ -35,7 +37,8 @@ class TestNoAuth(base.ApiTest):
                            ('\xc3\xa9:p', ('é', 'p'))):
             self.assertEqual(who, noauth.identify(token))
         for token in (':', 'u:', ':p', '\xff:p', 'u' * 256 + ':p',
-                      'u:' + 'p' * 256, 'u:\0'):
+                      'u:' + 'p' * 256, 'u:\0', 'u:a\nb', 'u\x1b[2K:p',
+                      'u\xe2\x80\xa8:p', 'u\xc2\x85:p'):
             error = self.assertRaises(faults.Fault, noauth.identify, token)
             self.assertEqual(401, error.code)
 
@@ -70,8 +73,40 @@ class TestNoAuth(base.ApiTest):
                 address)
 
     def test_nothing_passed_on(self):
-        for name in ('X-Forwarded-For', 'Forwarded', 'Origin'):
-            self.call('GET', PATH, headers={name: '127.0.0.1'}, code=403)
+        for name in ('X-Forwarded-For', 'X-Forwarded-Proto', 'Forwarded',
+                     'Via', 'X-Real-IP', 'X-Original-URL', 'True-Client-IP',
+                     'Origin'):
+            for value in ('127.0.0.1', ''):
+                self.call('GET', PATH, headers={name: value}, code=403)
+
+    def test_only_to_names_of_this_machine(self):
+        for host, code in (
+                ('localhost', 200), ('LocalHost.:8789', 200),
+                ('127.0.0.1:80', 200), ('127.9.8.7', 200), ('[::1]', 200),
+                ('[::1]:8789', 200), ('ip6-localhost', 200), (None, 200),
+                ('', 403), ('evil.example', 403), ('evil.example:8789', 403),
+                ('localhost.evil.example', 403), ('192.0.2.1', 403),
+                ('127.0.0.1.evil.example', 403), ('[2001:db8::1]', 403),
+                ('localhost, evil.example', 403), ('x@localhost', 403),
+                ('localhost:8789:1', 403), ('0.0.0.0', 403)):
+            request = webob.Request.blank(PATH, headers={
+                'X-OpenStack-Manila-API-Version': base.LATEST})
+            if host is None:
+                del request.environ['HTTP_HOST']
+            else:
+                request.environ['HTTP_HOST'] = host
+            self.assertEqual(
+                code, request.get_response(self.api.app).status_code, host)
+
+    def test_adopting_is_refused_unless_it_is_wanted(self):
+        body = {'share': {'protocol': 'NFS', 'export_path': '/srv/x'}}
+        self.api.conf.clear_override('allow_manage', group='noauth')
+        for token in (None, base.ADMIN):
+            self.assert_fault(
+                self.call('POST', '/v2/shares/manage', body, token), 403,
+                'forbidden', 'noauth', 'allow_manage')
+        self.api.conf.set_override('allow_manage', True, group='noauth')
+        self.call('POST', '/v2/shares/manage', body, base.ADMIN, code=200)
 
     def test_addresses_to_listen_on(self):
         for host in ('127.0.0.1', 'localhost', '::1', '[::1]', '127.1.2.3'):
@@ -90,6 +125,10 @@ class TestRoles(test_base.BaseTestCase):
         self.assertEqual(['other'], auth_base.imply(['other', 'other']))
         self.assertEqual(['manager', 'member', 'reader', 'x'],
                          auth_base.imply(iter(['x', 'manager'])))
+
+
+#: The class, which a test replaces to get at what is made of it.
+http_basic_users = http_basic.Users
 
 
 def _hash(password):
@@ -112,7 +151,13 @@ class TestHttpBasic(base.ApiTest):
         self.OPTIONS = {'auth_strategy': 'http_basic',
                         'http_basic__user_file': self.users,
                         'http_basic__role_file': self.roles}
-        super().setUp()
+        with mock.patch.object(http_basic, 'Users',
+                               side_effect=self._make_users):
+            super().setUp()
+
+    def _make_users(self, conf):
+        self.known = http_basic_users(conf)
+        return self.known
 
     def _write(self, path, text):
         with open(path, 'w', encoding='utf-8') as file:
@@ -139,7 +184,8 @@ class TestHttpBasic(base.ApiTest):
         for user, password in (('ann', b'x'), ('ann', b''), ('eve', b'x'),
                                ('', b''), ('norole', None),
                                ('ann', b'x' * 100), ('ann', b'a\0b'),
-                               ('ann', b'\xff'), ('#', b'x')):
+                               ('ann', b'\xff'), ('#', b'x'),
+                               ('ann\n', b'ann-pw')):
             response = self._get(user, password)
             self.assert_fault(response, 401, 'unauthorized')
             self.assertTrue(response.headers['WWW-Authenticate'].startswith(
@@ -158,8 +204,10 @@ class TestHttpBasic(base.ApiTest):
             for _number in range(3):
                 self._get('bob', code=200)
             self.assertEqual(1, check.call_count)
-            self._get('bob', b'wrong', code=401)
-            self._get('bob', b'wrong', code=401)
+            for _number in range(3):
+                self._get('bob', b'wrong', code=401)
+            self.assertEqual(2, check.call_count)
+            self._get('bob', b'other', code=401)
             self.assertEqual(3, check.call_count)
 
     def test_cache_ends(self):
@@ -172,12 +220,82 @@ class TestHttpBasic(base.ApiTest):
         self.assertEqual(1, check.call_count)
 
     def test_no_cache(self):
-        self.api.conf.set_override('cache_time', 0, group='http_basic')
+        for option in ('cache_time', 'failure_cache_time'):
+            self.api.conf.set_override(option, 0, group='http_basic')
+        # Looked at when the files are.
+        self._write(self.roles, 'bob: {project: p1, roles: [member]}\n')
         with mock.patch.object(bcrypt, 'checkpw',
                                side_effect=bcrypt.checkpw) as check:
             for _number in range(2):
                 self._get('bob', code=200)
-        self.assertEqual(2, check.call_count)
+                self._get('bob', b'wrong', code=401)
+        self.assertEqual(4, check.call_count)
+
+    def test_wrong_is_forgotten(self):
+        self._get('bob', b'wrong', code=401)
+        later = (time.monotonic() + 1
+                 + self.api.conf.http_basic.failure_cache_time)
+        with mock.patch.object(bcrypt, 'checkpw',
+                               side_effect=bcrypt.checkpw) as check, \
+                mock.patch('time.monotonic', return_value=later):
+            self._get('bob', b'wrong', code=401)
+        self.assertEqual(1, check.call_count)
+
+    def test_unknown_names_are_hashed_too(self):
+        with mock.patch.object(bcrypt, 'checkpw',
+                               side_effect=bcrypt.checkpw) as check:
+            self._get('eve', b'x', code=401)
+        (_password, against), = [each.args for each in check.call_args_list]
+        # As expensive as the hashes of those who are known.
+        self.assertEqual(b'04', against.split(b'$')[2])
+
+    def test_names_make_no_lines_of_a_log(self):
+        log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        for name in ('x\nforged', 'x\rforged', 'x\u2028forged', 'x\x1b[2K'):
+            self._get(name, b'x', code=401)
+        self.assertNotIn('forged', log.output)
+        self.assertNotIn('\x1b', log.output)
+
+    def test_too_many_at_once(self):
+        begun, go_on = threading.Semaphore(0), threading.Event()
+        self.addCleanup(go_on.set)
+        self._get('bob', code=200)
+
+        def slow(password, hashed):
+            begun.release()
+            go_on.wait(60)
+            return False
+
+        with mock.patch.object(bcrypt, 'checkpw', side_effect=slow):
+            others = [threading.Thread(target=self._get,
+                                       args=('ann', b'%d' % number))
+                      for number in range(4)]
+            others[0].start()
+            self.assertTrue(begun.acquire(timeout=60))
+            places = self._places()
+            for each in others[1:]:
+                each.start()
+            self._until(lambda: places.total() == 4)
+            # One is hashing, three wait, and that is half of the threads.
+            answer = self._get('eve', b'x', code=503)
+            self.assert_fault(answer, 503, 'serviceUnavailable')
+            self.assertEqual('1', answer.headers['Retry-After'])
+            # Who is known already needs none of that.
+            self._get('bob', code=200)
+            go_on.set()
+            for each in others:
+                each.join(60)
+        self.assertEqual(0, places.total())
+        self._get('eve', b'x', code=401)
+
+    def _places(self):
+        return self.known._places._taken
+
+    def _until(self, check):
+        end = time.monotonic() + 60
+        while not check():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
 
     def test_changed_password_counts_at_once(self):
         self._get('bob', code=200)
