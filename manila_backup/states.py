@@ -116,7 +116,8 @@ TRANSITIONS = {
         Share.BACKUP_CREATING: {Share.AVAILABLE},
         Share.BACKUP_RESTORING: {Share.AVAILABLE,
                                  Share.BACKUP_RESTORING_ERROR},
-        Share.BACKUP_RESTORING_ERROR: {Share.DELETING},
+        Share.BACKUP_RESTORING_ERROR: {Share.BACKUP_RESTORING,
+                                       Share.DELETING},
         Share.ERROR: {Share.DELETING},
         Share.MANAGE_ERROR: {Share.DELETING, None},
         Share.DELETING: {None, Share.ERROR_DELETING},
@@ -163,6 +164,16 @@ SHARE_CHANGING = frozenset({
 
 #: A share that nothing else may be done to right now.
 SHARE_BUSY = SHARE_CHANGING | {Share.BACKUP_CREATING, Share.BACKUP_RESTORING}
+
+
+def before_restore(status):
+    """What a share is again if a restore to it has changed nothing.
+
+    :param status: str, what it was before; None if nobody remembers, which
+        is so where it was available.
+    :returns: a :class:`Share`.
+    """
+    return Share(status or Share.AVAILABLE)
 
 
 def sources(target):

@@ -225,6 +225,11 @@ class Operation(Base):
     bytes_total = sa.Column(sa.BigInteger, nullable=False, default=0)
     bytes_done = sa.Column(sa.BigInteger, nullable=False, default=0)
     error = _said(None)
+    #: What its share's status was before, where that was not ``available``.
+    share_was = _text(32)
+    #: The number of the last attempt of which is known that neither it nor
+    #: any before has changed the share.
+    harmless_attempt = sa.Column(sa.Integer)
     #: True: something of it may be left with a foreign source's share.
     holds = sa.Column(sa.Boolean)
     created_at = _created_at()

@@ -229,16 +229,19 @@ def finish(conn, held, status, error=None):
         finished_at=sqltime.utcnow()), was)
 
 
-def release(conn, held, delay=0.0, failed=False, error=None):
+def release(conn, held, delay=0.0, failed=False, error=None, harmless=False):
     """Put an operation that we hold back into the queue.
 
     :param delay: float, seconds before it may be claimed again.
     :param failed: bool, whether the attempt counts as a failed one.
+    :param harmless: bool, whether it is known that it has not changed the
+        share, nor has any before it.
     :returns: bool, False when it is not ours any more or was called off.
     """
     return _held(conn, held, dict(
         status=str(_Status.QUEUED), lease_until=None, worker=None,
         failures=TABLE.c.failures + int(failed), error=error,
+        harmless_attempt=held.attempt if harmless else None,
         not_before=sqltime.utc_in(delay) if delay else None),
         _Status.RUNNING)
 

@@ -119,6 +119,12 @@ class BackupDriver(abc.ABC):
     #: can be told to look at another repository.
     LOCATION: tuple | None = None
 
+    #: Whether :meth:`restore` calls ``progress.changes()`` before it first
+    #: changes the target. A restore that failed before that leaves a share
+    #: as it was; one by a driver that does not say so counts as having
+    #: changed it.
+    TELLS_CHANGES: bool = False
+
     #: Seconds between two calls of :meth:`maintain`; 0 for none.
     maintain_interval: float = 0
 
@@ -197,7 +203,8 @@ class BackupDriver(abc.ABC):
         """Make a directory's content equal to a published backup.
 
         What the backup lacks is removed, what is equal is not rewritten.
-        Running it again after a kill at any point completes it.
+        Running it again after a kill at any point completes it. See
+        :attr:`TELLS_CHANGES`.
 
         :param attempt: int, the restoring operation's fencing token.
         :param target: str, the directory to write to. It is the share's

@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import time
 
-_DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _HEADER = range(4)
+_DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _CHANGES, _HEADER = range(5)
 
 # Files with holes can say that they are as large as that, several of them
 # that they are larger. Then what is said is at least not nonsense.
@@ -76,6 +76,16 @@ class Progress:
     def check(self):
         """Copier: end the process if the lease has run out."""
         self.advance(0, 0)
+
+    def changes(self):
+        """Copier: say that the share is about to be changed. A restore does
+        so before it first writes to it, or removes something."""
+        self.check()
+        self._cells[_CHANGES] = 1
+
+    def has_changed(self):
+        """Worker: whether the share may have been changed."""
+        return bool(self._cells[_CHANGES])
 
     def read(self):
         """(files done, bytes done, files total, bytes total) right now."""

@@ -224,12 +224,16 @@ class Admission(share_admission.ShareAdmission,
         share_id = target_share_id or backup.share_id
         if db_operations.get(conn, operation_id):
             return backup, share_id
-        share = db_shares.get(conn, share_id, backup.project_id)
+        # Locked: what its status is now it may have to be again.
+        share = rows.get(conn, db_shares.TABLE, share_id, backup.project_id,
+                         lock=True)
         if share is None:
             raise _unknown_target(share_id)
         _check_fits(backup, share)
         if backup.status != states.Backup.AVAILABLE:
             raise _wrong_backup(backup, states.Backup.RESTORING)
+        was = (None if share.status == states.Share.AVAILABLE
+               else share.status)
         share = self._claim_share_for_backup(conn, share,
                                              states.Share.BACKUP_RESTORING)
         # It may have been shrunk just then.
@@ -238,7 +242,7 @@ class Admission(share_admission.ShareAdmission,
                            restore_progress=0)
         self._queue(conn, context, operation_id,
                     states.Kind.BACKUP_RESTORE, share, backup_id=backup_id,
-                    driver=backup.backup_type,
+                    driver=backup.backup_type, share_was=was,
                     options={'source_share_id': backup.share_id})
         return backup, share_id
 
@@ -286,8 +290,9 @@ class Admission(share_admission.ShareAdmission,
             states.Kind.BACKUP_RESTORE: states.Share.BACKUP_RESTORING,
         }.get(operation.kind)
         if status:
+            before = states.before_restore(operation.share_was)
             rows.update(conn, db_shares.TABLE, operation.share_id,
-                        {'status': states.Share.AVAILABLE}, status=status)
+                        {'status': before}, status=status)
 
     # -- what they share -------------------------------------------------
 

@@ -31,4 +31,6 @@ def restore(driver, source, share, job, place, progress):
     :returns: the driver's report.
     """
     with source.use(share, job, progress) as view:
+        if not driver.TELLS_CHANGES:
+            progress.changes()
         return driver.restore(place, job.attempt, view.path, progress)

@@ -44,6 +44,9 @@ class Kind(abc.ABC):
     #: Whether it uses a share by way of :meth:`.ShareSource.use`.
     uses_share = False
 
+    #: Whether it is known that no attempt at it has changed the share.
+    harmless = False
+
     #: The progress that callers were shown before this attempt, 0 to 99.
     progress = 0
 
@@ -215,17 +218,20 @@ class BackupRestore(SharingKind):
             restore_progress=100, fail_reason=problems(result))
 
     def failed(self, conn, reason):
-        self._spoil_share(conn)
+        self._leave_share(conn)
         self._set_backup(conn, states.Backup.AVAILABLE,
                          states.Backup.RESTORING, fail_reason=reason)
 
     def cancelled(self, conn):
-        self._spoil_share(conn)
+        self._leave_share(conn)
 
-    def _spoil_share(self, conn):
-        # It may hold neither what it did nor what the backup does.
-        self._set_share(conn, states.Share.BACKUP_RESTORING_ERROR,
-                        states.Share.BACKUP_RESTORING)
+    def _leave_share(self, conn):
+        # It may hold neither what it did nor what the backup does, unless
+        # nothing was written.
+        status = states.Share.BACKUP_RESTORING_ERROR
+        if self.harmless:
+            status = states.before_restore(self.operation.share_was)
+        self._set_share(conn, status, states.Share.BACKUP_RESTORING)
 
 
 class BackupDelete(BackupKind):

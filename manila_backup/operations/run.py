@@ -60,6 +60,9 @@ class Run:
         # caller's progress never goes back.
         self._percent = kind.progress - 1
         self._counters = (0, 0, 0, 0)
+        # What an earlier attempt did is only known if it came to its end.
+        self._harmless = operation.attempt == 1 or (
+            operation.harmless_attempt == operation.attempt - 1)
         self._handing_over = False
         self._context = None
         self._counted = worker.metrics.attempt(operation.kind)
@@ -140,6 +143,7 @@ class Run:
             return
         except CalledOff:
             LOG.info('Operation %s: called off', operation.id)
+            self._kind.harmless = self._harmless
             self._discard()
             self._end(self._finish, states.Operation.CANCELLED,
                       self._kind.cancelled)
@@ -253,6 +257,7 @@ class Run:
 
     def _note(self, copier):
         self._counters = copier.progress.read()
+        self._harmless &= not copier.progress.has_changed()
         self._counted.reached(*self._counters[:2])
 
     def _renew(self, conn, percent):
@@ -280,18 +285,19 @@ class Run:
         """
         operation = self._operation
         known = isinstance(exc, exception.WorkFailed)
+        reason = _reason(exc)
         if known or isinstance(exc, process.CopierDied):
             LOG.error('Operation %s: attempt %d failed: %s', operation.id,
-                      operation.attempt, exc)
+                      operation.attempt, reason)
         else:
             LOG.exception('Operation %s: attempt %d failed', operation.id,
                           operation.attempt)
-        reason = _reason(exc)
         again = not known or exc.retryable
         if again and operation.failures + 1 < self._conf.max_attempts:
             delay = self._conf.retry_delay * 2 ** operation.failures
             self._end(self._release, delay, True, reason)
             return False
+        self._kind.harmless = self._harmless
         return self._end(self._finish, states.Operation.FAILED,
                          self._kind.failed, reason)
 
@@ -332,7 +338,7 @@ class Run:
 
     def _release(self, delay, failed, error):
         if not self._database.write(db_operations.release, self._operation,
-                                    delay, failed, error):
+                                    delay, failed, error, self._harmless):
             raise self._why_not_ours()
         self._counted.outcome = (metrics.RETRIED if failed
                                  else metrics.HANDED_OVER)

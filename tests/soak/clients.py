@@ -371,7 +371,7 @@ def check_content(share, status, service, tally):
 
     :param status: the share's.
     """
-    expected = model.resolve(share.content, service)
+    expected = model.resolve(share.content, service, status)
     if (expected is None) != (status == 'backup_restoring_error'):
         last = getattr(share.content, 'user', None)
         tally.violation(

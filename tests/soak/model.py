@@ -66,17 +66,21 @@ class Share:
         self.lock = threading.Lock()
 
 
-def resolve(content, service):
+def resolve(content, service, status='available'):
     """What a share's content has become, now that nothing is running on it.
 
+    :param status: the share's. It is available if each restore that was
+        called off or failed since the last that was done has changed nothing.
     :returns: a :class:`Known`; or None if it can be anything, because a
         restore was called off or failed in its middle.
     """
     while isinstance(content, Restored):
         row = service.operation(content.user)
         if row.status == 'done':
-            content = content.after
-        elif row.status == 'cancelled' and not row.attempt:
+            # A backup is made of what is available.
+            content, status = content.after, 'available'
+        elif status == 'available' or (
+                row.status == 'cancelled' and not row.attempt):
             content = content.before
         else:
             return None

@@ -197,9 +197,11 @@ class Case(unittest.TestCase):
                                   progress.Progress())
 
     def restore(self, of=None, attempt=1, target=None):
-        return self.driver.restore(of or place(), attempt,
-                                   target or self.target,
-                                   progress.Progress())
+        counted = progress.Progress()
+        report = self.driver.restore(of or place(), attempt,
+                                     target or self.target, counted)
+        self.assertIn(counted.has_changed(), (True, self.driver.TELLS_CHANGES))
+        return report
 
     def delete(self, what=None):
         self.driver.delete(what or place(), progress.Progress())

@@ -7,6 +7,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import limits
 from manila_backup.drivers.conformance import trees
+from manila_backup.drivers import progress
 
 
 class Content(case.Case):
@@ -35,6 +36,27 @@ class Content(case.Case):
         self.assertEqual((), report.problems)
         self.assertSame(before, self.source)
 
+    def test_restore_tells_before_it_changes_anything(self):
+        class Stop(Exception):
+            pass
+
+        class Progress(progress.Progress):
+
+            def changes(self):
+                raise Stop()
+
+        if not self.driver.TELLS_CHANGES:
+            return
+        trees.many(self.source, 3, 5)
+        self.backup()
+        other = self.make('other')
+        trees.many(other, 2, 2, seed=7)
+        for target in self.target, other:
+            before = self._inodes(target)
+            with self.assertRaises(Stop):
+                self.driver.restore(case.place(), 1, target, Progress())
+            self.assertEqual(before, self._inodes(target))
+
     def test_restore_of_what_is_equal_writes_nothing(self):
         self.everything()
         self.backup()
@@ -45,7 +67,7 @@ class Content(case.Case):
         self.assertEqual(before, self._inodes(self.target))
 
     def _inodes(self, root):
-        found = {}
+        found = {b'': os.lstat(root).st_ctime_ns}
         for where, directories, files in os.walk(os.fsencode(root)):
             for name in directories + files:
                 st = os.lstat(os.path.join(where, name))

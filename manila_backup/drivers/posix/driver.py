@@ -29,6 +29,8 @@ class PosixDriver(base.BackupDriver):
 
     LOCATION = 'posix', 'repository_path'
 
+    TELLS_CHANGES = True
+
     def __init__(self, path, processes=2, ignore=(), incremental=True):
         self.path = path
         self.processes = processes

@@ -85,6 +85,7 @@ class Restore:
         # Everything is read once to compare, and once more to be written.
         self.progress.expect(found.entries, 2 * found.bytes)
         todo = self._compare(found, data, root)
+        self.progress.changes()
         self._shape(found, data, root)
         written = self._write(todo, data, root)
         self._finish(found, root)

@@ -48,6 +48,8 @@ class ResticDriver(base.BackupDriver):
 
     LOCATION = 'restic', 'repository'
 
+    TELLS_CHANGES = True
+
     def __init__(self, url, settings, passwords, state, staging, ignore=(),
                  on_unreadable='error', hole_limit=16 << 30, limits=(0, 0),
                  pruning=None, verify_subset='100%'):

@@ -72,6 +72,7 @@ class Restore:
 
     def _directly(self, root):
         self._progress.expect(self._files, self._bytes)
+        self._progress.changes()
         # What is made in it must not inherit anything.
         with contextlib.suppress(OSError):
             os.removexattr(root, attributes.DEFAULT_ACL)
@@ -164,6 +165,7 @@ class Part:
         self.slots = progress.slots
         self.use_slot = progress.use_slot
         self.check = progress.check
+        self.changes = progress.changes
 
     def expect(self, files, size):
         pass

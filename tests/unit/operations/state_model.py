@@ -39,8 +39,8 @@ _MEANS = {'create': ('creating', 'backup_creating'),
           'delete': ('deleting', None)}
 
 REQUESTS = ('create', 'restore', 'delete', 'reset')
-WORK = ('claim', 'claim', 'renew', 'expire', 'finish', 'finish', 'fail',
-        'release')
+WORK = ('claim', 'claim', 'renew', 'write', 'write', 'expire', 'finish',
+        'finish', 'fail', 'release')
 
 #: (what, of which thing there is, how).
 ACTIONS = st.tuples(st.sampled_from(REQUESTS + WORK), st.integers(0, 5),
@@ -78,6 +78,8 @@ class Machine(stateful.RuleBasedStateMachine):
         self.side = self.sides[0]
         self.runs = []          # attempts that may believe they go on
         self.set_by_admin = set()
+        self.torn = set()       # shares that a restore has begun to change
+        self.doubtful = set()   # what became of them nobody can know
         self.side.database.write(self._begin)
         self._look()
         self.was = self._statuses()
@@ -163,7 +165,8 @@ class Machine(stateful.RuleBasedStateMachine):
         backup = self._backup(one)
         return backup is None or (
             backup.status == 'available'
-            and self.was[states.Share, f's{other % SHARES}'] == 'available')
+            and self.was[states.Share, f's{other % SHARES}'] in (
+                'available', 'backup_restoring_error'))
 
     def _delete(self, side, one, other):
         backup = self._backup(one)
@@ -199,14 +202,40 @@ class Machine(stateful.RuleBasedStateMachine):
     def _renew(self, side, one, other):
         self._attempt(one, lambda claimed: claimed._keep())
 
+    def _write(self, side, one, other):
+        """What is restored to is changed."""
+        def write(claimed):
+            claimed._keep()
+            if claimed._operation.kind == 'restore':
+                claimed._harmless = False
+                self.torn.add(claimed._operation.share_id)
+
+        self._attempt(one, write)
+
     def _finish(self, side, one, other):
-        self._attempt(one, lambda claimed: claimed._finish(
-            states.Operation.DONE, claimed._kind.succeeded,
-            drivers.Report()))
+        def finish(claimed):
+            claimed._finish(states.Operation.DONE, claimed._kind.succeeded,
+                            drivers.Report())
+            if claimed._operation.kind == 'restore' and self._done(claimed):
+                self.torn.discard(claimed._operation.share_id)
+                self.doubtful.discard(claimed._operation.share_id)
+
+        self._attempt(one, finish)
+
+    def _done(self, claimed):
+        """Whether this is the end of its operation, and not once more what
+        has ended it: something else may have come after that."""
+        first = not getattr(claimed, 'is_done', False)
+        claimed.is_done = True
+        return first
 
     def _fail(self, side, one, other):
-        self._attempt(one, lambda claimed: claimed._finish(
-            states.Operation.FAILED, claimed._kind.failed, 'because'))
+        def fail(claimed):
+            claimed._kind.harmless = claimed._harmless
+            claimed._finish(states.Operation.FAILED, claimed._kind.failed,
+                            'because')
+
+        self._attempt(one, fail)
 
     def _release(self, side, one, other):
         self._attempt(one, lambda claimed: claimed._release(
@@ -215,6 +244,8 @@ class Machine(stateful.RuleBasedStateMachine):
     def _expire(self, side, one, other):
         claimed = self._run(one)
         if claimed:
+            if claimed._operation.kind == 'restore':
+                self.doubtful.add(claimed._operation.share_id)
             side.database.write(rows.update, models.operations,
                                 claimed._operation.id,
                                 {'lease_until': sqltime.utc_in(-1)},
@@ -245,6 +276,7 @@ class Machine(stateful.RuleBasedStateMachine):
 
     @staticmethod
     def _call_off(claimed):
+        claimed._kind.harmless = claimed._harmless
         try:
             claimed._finish(states.Operation.CANCELLED,
                             claimed._kind.cancelled)
@@ -273,7 +305,7 @@ class Machine(stateful.RuleBasedStateMachine):
         elif (kind, old) == (states.Share, 'backup_restoring') and (
                 what == 'reset'):
             # Called off before a worker had it: nothing was written.
-            assert new == 'available', new
+            assert new in ('available', 'backup_restoring_error'), new
         else:
             states.check(old and kind(old), kind(new))
 
@@ -291,7 +323,15 @@ class Machine(stateful.RuleBasedStateMachine):
             assert expected or share.status in (
                 'available', 'backup_restoring_error'), (
                 share, self.operations)
+            self._check_content(share)
         self._check_quota()
+
+    def _check_content(self, share):
+        """A share is in error if its content is, and only if it may be."""
+        if share.status == 'available':
+            assert share.id not in self.torn, share
+        elif share.status == 'backup_restoring_error':
+            assert share.id in self.torn | self.doubtful, share
 
     def _check_operations(self):
         live = {}

@@ -231,7 +231,7 @@ class RestoreBackup(WithBackup):
 
     def test_by_status_of_the_share(self):
         for status in _Share:
-            if status == _Share.AVAILABLE:
+            if status in (_Share.AVAILABLE, _Share.BACKUP_RESTORING_ERROR):
                 continue
             self.set(_Backup.AVAILABLE, status)
             error = (exception.Conflict if status in states.SHARE_CHANGING
@@ -239,6 +239,19 @@ class RestoreBackup(WithBackup):
             self.assertRaises(error, self.admission.restore_backup,
                               base.MEMBER, self.backup.id)
             self.assertEqual(('available', status), self.statuses())
+
+    def test_where_a_restore_failed(self):
+        other = self.share(_Share.BACKUP_RESTORING_ERROR)
+        self.set(_Backup.AVAILABLE, _Share.BACKUP_RESTORING_ERROR)
+        for target in other.id, None:
+            self.admission.restore_backup(base.MEMBER, self.backup.id, target)
+            self.assertEqual('backup_restoring',
+                             self.get_share(target or self.row.id).status)
+            # Called off before any worker has it, it is what it was.
+            self.admission.reset_backup_status(base.ADMIN, self.backup.id,
+                                               'available')
+            self.assertEqual('backup_restoring_error',
+                             self.get_share(target or self.row.id).status)
 
     def test_to_another_share(self):
         other = self.share()

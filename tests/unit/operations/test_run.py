@@ -164,6 +164,92 @@ class Reason(TestCase):
             sa.exc.DataError('UPDATE share_backups', {}, Exception()))))
 
 
+class Restore(TestCase):
+    """What becomes of the share if a restore comes to nothing."""
+
+    def restoring(self, was='available'):
+        self.finish_all()
+        for table, id_, status in (
+                (models.share_backups, self.backup.id, 'available'),
+                (models.shares, self.backup.share_id, was)):
+            self.database.write(rows.update, table, id_, {'status': status})
+        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        return self.operation().id
+
+    def attempt(self, name, changes, ends):
+        """An attempt whose driver has changed the share or not.
+
+        :param ends: what it raises in the end; None if its worker dies.
+        """
+        claimed = self.claimed(name)
+        copier = types.SimpleNamespace(progress=progress.Progress())
+
+        def work():
+            if changes:
+                copier.progress.changes()
+            claimed._note(copier)
+            if isinstance(ends, run.CalledOff):
+                self.admission.reset_backup_status(
+                    base.ADMIN, self.backup.id, 'available')
+            raise ends
+
+        if ends is None:
+            self.lapse()
+        else:
+            with mock.patch.object(claimed, '_work', work):
+                claimed.run()
+
+    def status(self):
+        return self.get_share(self.backup.share_id).status
+
+    def test_that_has_changed_nothing(self):
+        for was in ('available', 'backup_restoring_error'):
+            self.restoring(was)
+            self.attempt('w1', False, exception.WorkFailed('no'))
+            self.assertEqual(was, self.status())
+            self.assertEqual('no', self.operation().error)
+
+    def test_that_has_changed_something(self):
+        for was in ('available', 'backup_restoring_error'):
+            self.restoring(was)
+            self.attempt('w1', True, exception.WorkFailed('no'))
+            self.assertEqual('backup_restoring_error', self.status())
+
+    def test_called_off(self):
+        for changes, was, status in (
+                (False, 'available', 'available'),
+                (False, 'backup_restoring_error', 'backup_restoring_error'),
+                (True, 'available', 'backup_restoring_error')):
+            id_ = self.restoring(was)
+            self.attempt('w1', changes, run.CalledOff())
+            self.assertEqual('cancelled', self.operation(id_).status)
+            self.assertEqual(status, self.status())
+
+    def test_over_several_attempts(self):
+        passing = exception.WorkFailed('no', True)
+        for attempts, status in (
+                ([(False, passing), (False, passing)], 'available'),
+                ([(True, passing), (False, passing)],
+                 'backup_restoring_error'),
+                # It may have, or not.
+                ([(False, None), (False, passing)],
+                 'backup_restoring_error'),
+                ([(False, passing), (False, run.HandedOver()),
+                  (False, passing)], 'available'),
+                ([(False, passing), (False, None), (False, passing)],
+                 'backup_restoring_error')):
+            self.conf.set_override('max_attempts', len(attempts) - sum(
+                isinstance(each, run.HandedOver) for _, each in attempts),
+                'backup')
+            self.conf.set_override('retry_delay', 0, 'backup')
+            self.restoring()
+            for number, each in enumerate(attempts):
+                self.assertEqual('backup_restoring', self.status())
+                self.attempt(f'w{number}', *each)
+            self.assertEqual('failed', self.operation().status)
+            self.assertEqual(status, self.status(), attempts)
+
+
 class ShareSetAvailable(base.TestCase):
 
     def test_is_not_removed(self):
