@@ -30,12 +30,13 @@ def spans(found):
         yield (BLOCKS, *span)
 
 
-def count(root, scratch, check):
+def count(root, scratch, check, finder=None):
     """How many entries there are below a directory.
 
     :param root: int, a descriptor.
     :param scratch: int, of a scratch file.
     :param check: called now and then.
+    :param finder: an :class:`~.alike.Finder`, to see all names.
     """
     queue = scan.Queue(scan.Spool(scratch))
     descent = beneath.Descent(root)
@@ -44,8 +45,12 @@ def count(root, scratch, check):
         with os.scandir(descent.enter(path)) as entries:
             for entry in entries:
                 total += 1
+                if finder is not None:
+                    finder.name(entry.name)
                 if entry.is_dir(follow_symlinks=False):
                     queue.put(beneath.join(path, os.fsencode(entry.name)))
+        if finder is not None:
+            finder.end(path)
         check()
         path = queue.get()
     descent.close()

@@ -6,12 +6,15 @@ compare (and check whatever of the backup will be needed), shape (remove what
 the backup lacks, make directories), write (what differs) and finish (the
 attributes of directories). Nothing is changed before the first is over.
 
-What is immutable in the share stays as it is, and is told.
+What is immutable in the share stays as it is, and is told. So are names that
+the share's file system takes for one another: the first is restored, and the
+others are passed over.
 """
 
 import os
 
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import alike
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import beneath
@@ -22,6 +25,7 @@ from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import spelling
 from manila_backup.drivers.posix import system
 from manila_backup.drivers.posix import write
 
@@ -69,10 +73,13 @@ class Restore:
             opened.append(share)
             root = backup.apart(share, writable=True)
             opened.append(root)
-            for _ in range(self.processes + 1):
+            for _ in range(self.processes + 2):
                 opened.append(beneath.scratch())
-            self._spools = [scan.Spool(fd)
-                            for fd in opened[-self.processes - 1:]]
+            *self._spools, spare = [
+                scan.Spool(fd) for fd in opened[-self.processes - 2:]]
+            self._finder = alike.Finder(scan.Queue(spare))
+            self._fallen = alike.Fallen()
+            self._respelt = []
             return self._run(found, data, root)
         except manifest.Malformed as exc:
             raise base.DamagedBackup('The manifest has a line that is not '
@@ -86,9 +93,11 @@ class Restore:
         self.progress.expect(found.entries, 2 * found.bytes)
         todo = self._compare(found, data, root)
         self.progress.changes()
+        self._pass_over(found, data, root)
         self._shape(found, data, root)
         written = self._write(todo, data, root)
         self._finish(found, root)
+        spelling.rename_directories(root, self._respelt, self.problems)
         try:
             system.syncfs(root)
         except OSError as exc:
@@ -110,7 +119,7 @@ class Restore:
             # While the others work: nothing may be there that the manifest
             # does not have, since what the share has of it would stay.
             number = check.count(data, self._spools[0].fd,
-                                 self.progress.check)
+                                 self.progress.check, self._finder)
             if number != found.stored_entries:
                 raise base.DamagedBackup(
                     f'The backup has {number} entries instead of '
@@ -123,22 +132,56 @@ class Restore:
             self.problems.merge(result['problems'], result['count'])
         return todo
 
+    def _pass_over(self, found, data, root):
+        """Find out which names have no place in the share beside others."""
+        unstored = _by_directory(found.unstored)
+        for path in unstored:
+            self._finder.queue.put(path)
+        stored = beneath.Descent(data)
+        target = beneath.MakingDescent(root, replace=True)
+        done = set()
+        while (path := self._finder.queue.get()) is not None:
+            if path in done or compare.ignored(path, self.ignore) or (
+                    self._fallen.covers(path)):
+                continue
+            if path in unstored:
+                done.add(path)
+            groups = alike.groups(
+                stored.enter(path), unstored.get(path, ()),
+                self.ignore if path == beneath.ROOT else ())
+            if not groups:
+                continue
+            try:
+                fallen = alike.fallen(target.enter(path), groups)
+            except OSError:
+                continue        # nor can anything else be made in it
+            for name, kept in fallen:
+                below = beneath.join(path, name)
+                self._fallen.add(below)
+                self.problems.add(
+                    f'"{errors.printable(below)}" was not restored: the '
+                    'share\'s file system takes its name for that of '
+                    f'"{errors.printable(kept)}", which was.')
+            self.progress.check()
+        stored.close()
+        target.close()
+
     def _shape(self, found, data, root):
         def work(inbox, _):
-            return _Shaper(found, data, root, self.ignore,
+            return _Shaper(found, data, root, self.ignore, self._fallen,
                            self.progress)(inbox)
 
-        for sentences, count in pool.run(
-                self.processes, work, _numbered(found.directories),
-                self.progress):
-            self.problems.merge(sentences, count)
+        for result in pool.run(self.processes, work,
+                               _numbered(found.directories), self.progress):
+            self.problems.merge(result['problems'], result['count'])
+            self._respelt.extend(result['respelt'])
 
     def _write(self, todo, data, root):
         if not todo:
             return 0
 
         def work(inbox, _):
-            return write.Writer(data, root, self._spools,
+            return write.Writer(data, root, self._spools, self._fallen,
                                 self.progress)(inbox)
 
         written = 0
@@ -153,8 +196,8 @@ class Restore:
         whole = not self.problems.count
 
         def work(inbox, _):
-            return _finish(found, root, inbox, self.ignore, self.progress,
-                           whole)
+            return _finish(found, root, inbox, self.ignore, self._fallen,
+                           self.progress, whole)
 
         # From the leaves up: without privileges, a directory may not be
         # entered any more once it is done; so then by one process.
@@ -170,15 +213,27 @@ def _numbered(spans):
         yield (0, *span)
 
 
+def _by_directory(paths):
+    """Paths as a dict of directory to set of the names in it."""
+    found = {}
+    for path in paths:
+        above, _, name = path.rpartition(b'/')
+        found.setdefault(above or beneath.ROOT, set()).add(name)
+    return found
+
+
 class _Shaper:
     """Makes the directories that are missing and removes what is too much;
     also what a killed restore left under temporary names."""
 
-    def __init__(self, found, data, root, ignore, progress):
+    def __init__(self, found, data, root, ignore, fallen, progress):
         self._found = found
+        self._unstored = _by_directory(found.unstored)
         self._stored = beneath.Descent(data)
         self._target = beneath.MakingDescent(root, replace=True)
         self._ignore = ignore
+        self._fallen = fallen
+        self._respeller = spelling.Respeller()
         self._progress = progress
         self._privileged = os.geteuid() == 0
         self._problems = errors.Problems()
@@ -188,13 +243,16 @@ class _Shaper:
         for _, offset, size in inbox:
             for text in manifest.lines(self._found.fd, (offset, size)):
                 path = manifest.checked_path(text.split(b' ', 2)[1])
-                if compare.ignored(path, self._ignore):
+                if compare.ignored(path, self._ignore) or (
+                        self._fallen.covers(path)):
                     continue
                 try:
                     self._directory(path)
                 except OSError as exc:
                     self._failed(path, exc)
-        return self._problems.sentences, self._problems.count
+        return {'problems': self._problems.sentences,
+                'count': self._problems.count,
+                'respelt': self._respeller.later}
 
     def _failed(self, path, exc):
         inner = exc.filename and os.fsencode(exc.filename)
@@ -212,36 +270,78 @@ class _Shaper:
         if not self._privileged and st.st_mode & 0o700 != 0o700 and (
                 st.st_uid == os.geteuid()):
             os.fchmod(fd, st.st_mode & 0o7777 | 0o700)
-        known = _names(stored)
+        wanted = self._wanted(path, stored, fd)
+        stays = set()
+        while self._clear(path, stored, fd, wanted, stays):
+            pass
+        self._progress.check()
+
+    def _wanted(self, path, stored, fd):
+        """The names that a directory should have; None if they are too many
+        to be kept and no spelling matters."""
+        wanted = _names(stored, _MANY)
+        if wanted is None:
+            if not alike.folds(fd):
+                return None
+            wanted = _names(stored)
+        wanted |= self._unstored.get(path, frozenset())
+        if self._fallen:
+            wanted = {name for name in wanted
+                      if not self._fallen.has(path, name)}
+        return wanted
+
+    def _clear(self, path, stored, fd, wanted, stays):
+        """Remove what a directory should not have, up to some number.
+
+        :param stays: set of the names that can't be removed; added to.
+        :returns: bool, whether there may be more of it.
+        """
+        extras, missing = [], set(wanted or ())
         with beneath.entries(fd) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
                 if path == beneath.ROOT and name in self._ignore:
                     continue
-                if (name in known if known is not None
-                        else check.look(stored, name) is not None):
+                if wanted is None:
+                    if self._is_known(path, stored, name):
+                        continue
+                elif name in wanted:
+                    missing.discard(name)
                     continue
-                if (not self._found.unstored or beneath.join(path, name)
-                        not in self._found.unstored):
-                    try:
-                        beneath.remove(name, fd, self._progress.check)
-                    except OSError as exc:
-                        self._failed(path, exc)
-        self._progress.check()
+                if len(extras) < _MANY and name not in stays:
+                    extras.append(name)
+        if not extras:
+            return False
+        self._respeller.enter(path, fd, missing)
+        for name in extras:
+            try:
+                if not self._respeller.take(name):
+                    beneath.remove(name, fd, self._progress.check)
+            except OSError as exc:
+                stays.add(name)
+                self._failed(path, exc)
+        return len(extras) >= _MANY
+
+    def _is_known(self, path, stored, name):
+        return (check.look(stored, name) is not None
+                or name in self._unstored.get(path, ()))
 
 
-def _names(directory):
-    """The names in a directory; None if they are too many to be kept."""
+def _names(directory, most=None):
+    """The names in a directory as a set; None if they are too many.
+
+    :param most: int, how many there may be.
+    """
     found = set()
     with beneath.entries(directory) as entries:
         for entry in entries:
-            if len(found) >= _MANY:
+            if most is not None and len(found) >= most:
                 return None
             found.add(os.fsencode(entry.name))
     return found
 
 
-def _finish(found, root, inbox, ignore, progress, whole):
+def _finish(found, root, inbox, ignore, fallen, progress, whole):
     """Give directories the attributes they should have.
 
     :param whole: bool, whether all of them should be there.
@@ -252,7 +352,8 @@ def _finish(found, root, inbox, ignore, progress, whole):
     for _, offset, size in inbox:
         for text in reversed(manifest.lines(found.fd, (offset, size))):
             entry = manifest.parse(text)
-            if compare.ignored(entry.name, ignore):
+            if compare.ignored(entry.name, ignore) or (
+                    fallen.covers(entry.name)):
                 continue
             lost = ()
             try:

@@ -31,10 +31,12 @@ class Writer:
     :param data: int, descriptor of the backup's tree.
     :param root: int, of the share.
     :param spools: list of :class:`~.scan.Spool`, by number.
+    :param fallen: :class:`~.alike.Fallen`, what is passed over.
     """
 
-    def __init__(self, data, root, spools, progress):
+    def __init__(self, data, root, spools, fallen, progress):
         self._spools = spools
+        self._fallen = fallen
         self._progress = progress
         self._stored = beneath.Descent(data)
         self._target = beneath.MakingDescent(root, replace=True)
@@ -52,6 +54,11 @@ class Writer:
             for path, flags, text, links in self._spools[number].get(offset,
                                                                      size):
                 entry = manifest.parse(text)
+                if self._fallen:
+                    path, flags, entry, links = self._left(path, flags,
+                                                           entry, links)
+                    if entry is None:
+                        continue
                 try:
                     self._one(path, flags, entry, links)
                 except OSError as exc:
@@ -71,6 +78,23 @@ class Writer:
             self._problems.add(str(errors.failed(
                 'link in the share', beneath.join(
                     where, manifest.link_name(text)[0]), exc)))
+
+    def _left(self, path, flags, entry, links):
+        """What there is to do without the names that are passed over; None
+        as entry if nothing is."""
+        left = [(where, text) for where, text in links
+                if not self._fallen.has(where, manifest.link_name(text)[0])]
+        self._progress.advance(len(links) - len(left), 0)
+        if not self._fallen.has(path, entry.name):
+            return path, flags, entry, left
+        self._progress.advance(1, 0)
+        if not left:
+            self._progress.advance(0, entry.size)
+            return path, flags, None, left
+        # The next name of it. What the share has there was not looked at.
+        (path, text), *left = left
+        return (path, flags | compare.CONTENT,
+                entry._replace(name=manifest.link_name(text)[0]), left)
 
     def _enter(self, path):
         fd = self._target.enter(path)

@@ -3,8 +3,9 @@
 
 restic restores into a share that is empty at once. One that is not is no
 place for it: it neither removes what the backup lacks, nor leaves what is
-equal as it is. Then it restores beside, and what the posix driver knows of
-making a share equal to a tree does the rest.
+equal as it is; and on a file system that ignores case it would write names
+that differ in nothing else over one another. Then it restores beside, and what
+the posix driver knows of making a share equal to a tree does the rest.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import os
 import secrets
 
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import alike
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
@@ -57,7 +59,7 @@ class Restore:
         self._files, self._bytes = about['files'], about['bytes']
         root = backup.open_share(target, self._project.restic)
         try:
-            if self._is_empty(root):
+            if self._is_empty(root) and not alike.folds(root):
                 return self._directly(root)
         finally:
             os.close(root)
@@ -203,10 +205,11 @@ class Staging:
         if free < self._size + _SPARE:
             self.__exit__()
             raise base.DriverError(
-                f'The share is not empty, so the backup has to be restored '
-                f'to [restic] staging_path "{self._base}" first, where '
-                f'there is not enough room: it needs {self._size} bytes, and '
-                f'{free} are free.')
+                'The share is not empty, or its file system ignores case in '
+                'names, so the backup has to be restored to [restic] '
+                f'staging_path "{self._base}" first, where there is not '
+                f'enough room: it needs {self._size} bytes, and {free} are '
+                'free.')
         return path
 
     def __exit__(self, *exc_info):

@@ -20,6 +20,7 @@ from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import system
 from manila_backup.drivers import progress
 from tests.functional.drivers import damage
+from tests.functional.drivers import folding
 from tests.functional.drivers import hostile
 
 
@@ -42,6 +43,14 @@ class PosixHostileTest(PosixMixin, hostile.Hostile):
 
 
 class PosixDamageTest(PosixMixin, damage.Damage):
+    pass
+
+
+class PosixFoldingTest(PosixMixin, folding.Folding):
+    pass
+
+
+class PosixStillFoldingTest(PosixMixin, folding.StillFolding):
     pass
 
 

@@ -27,6 +27,7 @@ from manila_backup.drivers.restic import driver
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
 from manila_backup.drivers.restic import repository
+from tests.functional.drivers import folding
 
 
 @functools.cache
@@ -140,6 +141,10 @@ class ResticConformanceTest(ResticMixin, suite.Conformance):
                 byte = file.read(1)
                 file.seek(-1, os.SEEK_CUR)
                 file.write(bytes((byte[0] ^ 1,)))
+
+
+class ResticFoldingTest(ResticMixin, folding.Together):
+    pass
 
 
 class ResticTest(ResticMixin, case.Case):

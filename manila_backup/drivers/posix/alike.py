@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names that a file system may take for one and the same: where case, Unicode
+normalisation or dots at the end don't count.
+
+Each file system has rules of its own for that. So the keys formed here only
+tell what *may* be the same, by all rules there are; what is so is found out by
+looking a name up that has not been made.
+"""
+
+import array
+import os
+import unicodedata
+
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import check
+from manila_backup.drivers.posix import nodes
+
+#: Of names that are there for a moment: a later restore removes them.
+TEMPORARY = b'.manila-backup-'
+
+# Keys compared in one go, which bounds the memory for it.
+_PART = 1 << 18
+
+
+def key(name):
+    """What names have in common that any file system takes for the same.
+
+    :param name: str, undecodable bytes as surrogates.
+    :returns: str.
+    """
+    if name.isascii():
+        return name.lower().rstrip('. ')
+    text = unicodedata.normalize('NFKD', name).casefold()
+    text = unicodedata.normalize('NFKD', text).replace('\u0131', 'i')
+    return ''.join(
+        char for char in text if unicodedata.category(char) != 'Cf'
+        and not '\ufe00' <= char <= '\ufe0f').rstrip('. ')
+
+
+def _plain(name):
+    """The same by the rules that most of them have."""
+    return unicodedata.normalize(
+        'NFC', unicodedata.normalize('NFC', os.fsdecode(name)).casefold())
+
+
+def _repeated(hashes):
+    """Those that are in an array more than once, as a set."""
+    parts = len(hashes) // _PART + 1
+    found = set()
+    for number in range(parts):
+        seen = set()
+        for each in hashes:
+            if each % parts == number:
+                if each in seen:
+                    found.add(each)
+                seen.add(each)
+    return found
+
+
+class Finder:
+    """Finds the directories with names in them that may be the same.
+
+    :param queue: a :class:`~.scan.Queue`, which gets their paths.
+    """
+
+    def __init__(self, queue):
+        self.queue = queue
+        self._hashes = array.array('q')
+
+    def name(self, name):
+        """Take notice of one more name of the directory at hand."""
+        self._hashes.append(hash(key(name)))
+
+    def end(self, path):
+        """That was all of a directory."""
+        if len(self._hashes) > 1 and _repeated(self._hashes):
+            self.queue.put(path)
+        del self._hashes[:]
+
+
+def groups(directory, more=(), ignore=frozenset()):
+    """The names in a directory that may be the same.
+
+    :param directory: int, a descriptor.
+    :param more: iterable of bytes, names that it should have besides.
+    :param ignore: names not to look at.
+    :returns: list of lists of bytes, each of two or more.
+    """
+    more = [os.fsdecode(name) for name in more]
+
+    def names():
+        with beneath.entries(directory) as entries:
+            for entry in entries:
+                if os.fsencode(entry.name) not in ignore:
+                    yield entry.name
+        yield from more
+
+    repeated = _repeated(array.array('q', (hash(key(name))
+                                           for name in names())))
+    found = {}
+    if repeated:
+        for name in names():
+            shared = key(name)
+            if hash(shared) in repeated:
+                found.setdefault(shared, set()).add(os.fsencode(name))
+    return [sorted(each) for each in found.values() if len(each) > 1]
+
+
+def folds(directory):
+    """Whether a directory takes some names for the same. Where that can't be
+    found out, it is assumed.
+
+    :param directory: int, descriptor of one that can be written to.
+    """
+    prefix = b'%b%b-' % (TEMPORARY, os.urandom(8).hex().encode())
+    for end, others in ((b'a\xc3\xa9', (b'A\xc3\xa9', b'a\xc3\x89',
+                                        b'ae\xcc\x81')),
+                        (b'a', (b'A',))):
+        try:
+            os.close(os.open(prefix + end, nodes.CREATE, 0o600,
+                             dir_fd=directory))
+        except OSError:
+            continue        # not every file system takes any name
+        try:
+            return any(check.look(directory, prefix + other) is not None
+                       for other in others)
+        finally:
+            beneath.unlink(prefix + end, directory)
+    return True
+
+
+def fallen(directory, found):
+    """What has no place in a directory beside another name, the first of
+    each kept.
+
+    :param directory: int, descriptor of one that can be written to.
+    :param found: what :func:`groups` returned.
+    :returns: list of (name, the one that is kept), as bytes.
+    """
+    if not found or not folds(directory):
+        return []
+    wanted = {name for names in found for name in names}
+    with beneath.entries(directory) as entries:
+        there = {os.fsencode(entry.name) for entry in entries
+                 if os.fsencode(entry.name) in wanted}
+    lost = []
+    for names in found:
+        made = []
+        try:
+            lost.extend(_fallen(directory, names, there, made))
+        finally:
+            for name in made:
+                beneath.unlink(name, directory)
+    return lost
+
+
+def _fallen(directory, names, there, made):
+    """The same of one group.
+
+    :param there: set of bytes, the names that listings show.
+    :param made: list, gets the names that were made to find out.
+    """
+    kept = {}       # by what it is, and by how it is spelt
+    for name in names:
+        st = check.look(directory, name)
+        if st is None and _make(directory, name):
+            made.append(name)
+            st = check.look(directory, name)
+        keys = [_plain(name)]
+        if st is not None:
+            keys.insert(0, (st.st_dev, st.st_ino))
+        real = name in there or name in made
+        had = None
+        for each in keys:
+            other = kept.get(each)
+            # Two that are listed are two, whatever they have in common.
+            if other and not (real and (other in there or other in made)):
+                had = other
+                break
+        if had:
+            yield name, had
+            continue
+        for each in keys:
+            kept.setdefault(each, name)
+
+
+def _make(directory, name):
+    """Whether something could be made of that name."""
+    try:
+        os.close(os.open(name, nodes.CREATE, 0o600, dir_fd=directory))
+        return True
+    except OSError:
+        return False
+
+
+class Aliases:
+    """Names that are found in a directory although no listing shows them.
+
+    :param directory: int, a descriptor.
+    :param missing: iterable of bytes, the names that aren't listed.
+    """
+
+    def __init__(self, directory, missing):
+        self._directory = directory
+        self._found = {}
+        for name in missing:
+            st = check.look(directory, name)
+            if st is not None:
+                for each in (st.st_dev, st.st_ino), key(os.fsdecode(name)):
+                    self._found.setdefault(each, []).append(name)
+
+    def of(self, name):
+        """The names that may be those of a listed one; list of bytes."""
+        if not self._found:
+            return []
+        st = check.look(self._directory, name)
+        if st is None:
+            return []
+        both = (self._found.get(key(os.fsdecode(name)), [])
+                + self._found.get((st.st_dev, st.st_ino), []))
+        return list(dict.fromkeys(both))
+
+    def forget(self, name):
+        """One has got its entry."""
+        for names in self._found.values():
+            if name in names:
+                names.remove(name)
+
+
+class Fallen:
+    """The paths that a restore passes over; false if there are none."""
+
+    def __init__(self):
+        self._paths = set()
+        self._asked = None, False
+
+    def __bool__(self):
+        return bool(self._paths)
+
+    def add(self, path):
+        self._paths.add(path)
+        self._asked = None, False
+
+    def covers(self, path):
+        """Whether a directory is one of them, or below one."""
+        if not self._paths or path == beneath.ROOT:
+            return False
+        if self._asked[0] != path:
+            at = len(path)
+            while at > 0 and path[:at] not in self._paths:
+                at = path.rfind(b'/', 0, at)
+            self._asked = path, at > 0
+        return self._asked[1]
+
+    def has(self, path, name):
+        """Whether a name in a directory is one of them, or below one."""
+        return bool(self._paths) and (
+            beneath.join(path, name) in self._paths or self.covers(path))

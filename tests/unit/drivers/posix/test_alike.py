@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import os
+import tempfile
+import unittest
+
+from manila_backup.drivers.posix import alike
+from manila_backup.drivers.posix import beneath
+
+
+class AlikeTest(unittest.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.path = place.name
+        self.fd = os.open(self.path, beneath.DIRECTORY)
+        self.addCleanup(os.close, self.fd)
+
+    def test_names_that_may_be_the_same(self):
+        for one, other in (('a', 'A'), ('a', 'a.'), ('a', 'a '),
+                           ('\u00e9', 'E\u0301'), ('\u0439', '\u0418\u0306'),
+                           ('stra\u00dfe', 'STRASSE'), ('I', '\u0131'),
+                           ('\u03c3', '\u03c2'), ('a\u200b', 'A'),
+                           ('\udcff', '\udcff')):
+            self.assertEqual(alike.key(one), alike.key(other), (one, other))
+        for one, other in (('a', 'b'), ('a', 'a1'), ('a', '.a'),
+                           ('\udcff', '\udcfe'), ('\u00e9', 'e')):
+            self.assertNotEqual(alike.key(one), alike.key(other))
+
+    def _make(self, *names):
+        for name in names:
+            open(os.path.join(self.path, name), 'w').close()
+
+    def test_groups(self):
+        self._make('a', 'A', 'b', 'c', 'caf\u00e9', 'x')
+        self.assertEqual(
+            [[b'A', b'a'], ['cafe\u0301'.encode(), 'caf\u00e9'.encode()]],
+            sorted(alike.groups(self.fd, ['cafe\u0301'.encode(), b'y'])))
+        self.assertEqual([], alike.groups(self.fd, ignore=[b'A']))
+
+    def test_none_falls_where_all_have_a_place(self):
+        self._make('a', 'A')
+        self.assertFalse(alike.folds(self.fd))
+        self.assertEqual([], alike.fallen(self.fd, alike.groups(
+            self.fd, [b'A.'])))
+        self.assertEqual(['A', 'a'], sorted(os.listdir(self.path)))
+
+    def test_many_hashes(self):
+        part, alike._PART = alike._PART, 10
+        self.addCleanup(setattr, alike, '_PART', part)
+        self.assertEqual({5, -7}, alike._repeated(
+            [*range(100), 5, -7, -7, -8]))
+
+    def test_what_is_passed_over(self):
+        fallen = alike.Fallen()
+        self.assertFalse(fallen)
+        self.assertFalse(fallen.has(b'.', b'a'))
+        fallen.add(b'a/b')
+        self.assertTrue(fallen)
+        for path, expected in ((b'.', False), (b'a', False), (b'a/b', True),
+                               (b'a/b/c/d', True), (b'a/bc', False),
+                               (b'b', False)):
+            self.assertIs(expected, fallen.covers(path), path)
+        self.assertTrue(fallen.has(b'a', b'b'))
+        self.assertTrue(fallen.has(b'a/b', b'x'))
+        self.assertFalse(fallen.has(b'a', b'x'))
