@@ -8,9 +8,11 @@ one for each project; which of its keys that is stands in the catalogue.
 
 import hashlib
 import hmac
+import importlib.util
 import os
 
 from manila_backup.drivers import base
+from manila_backup import exception
 
 _SHORTEST = 32
 
@@ -135,9 +137,14 @@ class Kept(Derived):
 
     :param conf: the configuration. What crosses into another process is
         which files it was read from.
+    :raises ConfigurationError: castellan is not installed.
     """
 
     def __init__(self, secret, conf):
+        if importlib.util.find_spec('castellan') is None:
+            raise exception.ConfigurationError(
+                '[restic] key_manager is castellan, which is not installed: '
+                'pip install manila-backup[castellan] brings it.')
         super().__init__(secret)
         self._conf = conf
         self._args = [arg for option, values in (

@@ -5,6 +5,7 @@ import os
 import pickle
 import tempfile
 import unittest
+from unittest import mock
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf import hkdf as kdf_hkdf
@@ -87,6 +88,14 @@ class ConfigurationTest(unittest.TestCase):
                 environment='AWS_SECRET_ACCESS_KEY:geheim')))
             self.assertEqual('/a', made.url)
             self.assertNotIn('geheim', repr(made.settings))
+
+    def test_castellan_is_not_installed(self):
+        with mock.patch('importlib.util.find_spec', return_value=None):
+            self.of(repository='/a')
+            with self.assertRaisesRegex(
+                    exception.ConfigurationError,
+                    r'pip install manila-backup\[castellan\]'):
+                self.of(repository='/a', key_manager='castellan')
 
     def test_an_environment_in_a_file(self):
         with tempfile.NamedTemporaryFile('w') as file:

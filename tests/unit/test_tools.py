@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tools that checks and environments stand on."""
+
+import importlib.util
+import os
+
+import fixtures
+import testtools
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+
+def load(name):
+    """A module of ``tools``, which is no package."""
+    spec = importlib.util.spec_from_file_location(
+        name, os.path.join(ROOT, 'tools', f'{name}.py'))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class TestImports(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.tool = load('check_imports')
+        self.root = self.useFixture(fixtures.TempDir()).path
+        for names in self.tool.PARTS.values():
+            for name in names:
+                if name.endswith('.txt'):
+                    self.write(name, '')
+        self.write('setup.cfg', '[extras]\n' + ''.join(
+            f'{extra} =\n    of-{extra}>=1\n' for extra in self.tool.EXTRAS))
+
+    def write(self, path, text):
+        path = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as file:
+            file.write(text)
+
+    def assertFaults(self, *expected):
+        found = self.tool.check(self.root)
+        self.assertEqual(len(expected), len(found), found)
+        for words, line in zip(expected, found):
+            for word in words:
+                self.assertIn(word, line)
+
+    def test_what_is_declared(self):
+        self.write('requirements.txt',
+                   'oslo.config>=1 # Apache-2.0\nPyYAML>=6\n'
+                   'bcrypt # not imported: others do\n')
+        self.write('manila_backup/other.py', '')
+        self.write('manila_backup/module.py',
+                   'import os\nimport yaml\nfrom oslo_config import cfg\n'
+                   'from manila_backup import other\nimport other\n')
+        self.assertFaults()
+
+    def test_what_is_not_declared(self):
+        self.write('manila_backup/module.py', 'import os\nimport yaml.x\n')
+        self.write('tests/test_module.py', 'def f():\n    import kombu\n')
+        self.assertFaults(
+            ('manila_backup/module.py:2: pyyaml', 'requirements.txt'),
+            ('tests/test_module.py:2: kombu', 'test-requirements.txt'))
+
+    def test_the_tests_declarations_are_not_the_services(self):
+        self.write('test-requirements.txt', 'kombu>=5\n')
+        self.write('tests/test_module.py', 'import kombu\n')
+        self.write('manila_backup/module.py', 'import kombu\n')
+        self.assertFaults(('manila_backup/module.py:1: kombu',))
+
+    def test_an_extra_is_for_functions_and_for_its_part(self):
+        self.write('manila_backup/module.py',
+                   'def f():\n    import of_castellan\nimport of_manila\n')
+        self.write('manila_backup/shares/manila/module.py',
+                   'import of_manila\nimport of_castellan\n')
+        self.assertFaults(
+            ('manila_backup/module.py:3: of-manila',),
+            ('manila_backup/shares/manila/module.py:2: of-castellan',))
+
+    def test_what_nobody_imports(self):
+        self.write('requirements.txt', 'kombu>=5\n')
+        self.write('tests/test_module.py', 'import kombu\n')
+        self.assertFaults(('requirements.txt: kombu', 'not imported'))

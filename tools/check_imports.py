@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare what the code imports with what is declared to be installed.
+
+usage: check_imports.py [DIRECTORY]
+
+Each import of a distribution must be declared where its environment comes
+from: requirements.txt for the service, for a part that can be left out an
+extra of setup.cfg, test-requirements.txt for tests, and so on. That another
+dependency happens to bring it is not enough. A declared distribution must be
+imported, unless its line says "not imported:" and why it is there.
+
+What an extra brings may be imported inside functions, and in the modules that
+nobody loads without it (``PARTS``).
+
+Prints a line for each fault; the exit code is 0 if there is none.
+"""
+
+import ast
+import configparser
+import os
+import re
+import sys
+
+#: Top-level module to distribution, where the names differ by more than
+#: case, dots and underscores.
+DISTRIBUTIONS = {'manilaclient': 'python-manilaclient',
+                 'subunit': 'python-subunit', 'yaml': 'pyyaml'}
+
+SERVICE = ('requirements.txt',)
+EXTRAS = ('mysql', 'postgresql', 'clients', 'manila', 'castellan')
+TESTS = (*SERVICE, 'test-requirements.txt', *EXTRAS)
+
+#: Where code is, to the files and extras that declare what it may import at
+#: all times. The longest that fits counts.
+PARTS = {
+    'manila_backup/': SERVICE,
+    'manila_backup/shares/manila/': (*SERVICE, 'manila'),
+    'tests/': TESTS,
+    'tests/functional/serve_keystone.py': (
+        'tools/keystone-requirements.txt',),
+    'tests/manila/serve_api.py': ('tools/manila-requirements.txt',),
+    'tests/manila/backend/': ('tools/manila-requirements.txt',),
+    'benchmarks/': SERVICE,
+    'doc/': (*SERVICE, 'doc/requirements.txt'),
+    'tools/': ('tools/requirements.txt',),
+}
+
+#: Those where each declared distribution must be imported by one of these.
+NEEDED = {'requirements.txt': ('manila_backup/',),
+          'test-requirements.txt': ('tests/',)}
+
+#: Where scripts look for modules beside their own directory.
+BESIDE = {'tools/api_samples.py': 'tools/demo'}
+
+#: What another environment's declarations bring along, and is meant to.
+BROUGHT = {'tests/manila/backend/': {'oslo-config'}}
+
+
+def normalised(name):
+    """A distribution's name as indexes compare it."""
+    return re.sub(r'[-_.]+', '-', name).lower()
+
+
+def declared(lines):
+    """The distributions of lines of requirements.
+
+    :returns: dict of normalised name to the line.
+    """
+    found = {}
+    for line in lines:
+        name = re.match(r'[A-Za-z0-9][A-Za-z0-9._-]*', line.strip())
+        if name:
+            found[normalised(name.group())] = line.strip()
+    return found
+
+
+def declarations(root):
+    """What is declared: dict of a file's path or an extra's name to what
+    :func:`declared` finds there."""
+    found = {}
+    for name in sorted({each for names in PARTS.values() for each in names}
+                       - set(EXTRAS)):
+        with open(os.path.join(root, name)) as file:
+            found[name] = declared(file)
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(os.path.join(root, 'setup.cfg'))
+    for extra, text in parser['extras'].items():
+        found[extra] = declared(text.splitlines())
+    return found
+
+
+def imports(tree):
+    """The top-level modules that a module imports.
+
+    :param tree: ast.Module.
+    :yields: (name, line, bool: whether only when a function is called).
+    """
+    def walk(node, inside):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                for each in child.names:
+                    yield each.name.split('.')[0], child.lineno, inside
+            elif isinstance(child, ast.ImportFrom) and not child.level:
+                yield child.module.split('.')[0], child.lineno, inside
+            else:
+                yield from walk(child, inside or isinstance(
+                    child, ast.FunctionDef | ast.AsyncFunctionDef))
+
+    return walk(tree, False)
+
+
+def sources(root):
+    """The paths, below ``root``, of all modules that :data:`PARTS` names."""
+    for top in sorted({part.split('/')[0] for part in PARTS}):
+        for folder, _, names in os.walk(os.path.join(root, top)):
+            for name in sorted(names):
+                if name.endswith('.py'):
+                    yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def is_ours(root, path, name):
+    """Whether a module is the project's own: found from its root or beside
+    the module that imports it."""
+    return any(os.path.exists(os.path.join(root, folder, name + end))
+               for folder in ('', os.path.dirname(path),
+                              BESIDE.get(path, ''))
+               for end in ('.py', '/'))
+
+
+def check(root):
+    """What is wrong: list of str."""
+    known = declarations(root)
+    wrong, used = [], {}
+    for path in sources(root):
+        part = max((each for each in PARTS if path.startswith(each)), key=len)
+        always = {name for each in PARTS[part] for name in known[each]}
+        always |= BROUGHT.get(part, set())
+        sometimes = {name for each in EXTRAS for name in known[each]}
+        with open(os.path.join(root, path)) as file:
+            tree = ast.parse(file.read())
+        for module, line, inside in imports(tree):
+            name = normalised(DISTRIBUTIONS.get(module, module))
+            # A folder of ours may be called like a distribution: the
+            # declaration goes first.
+            if module in sys.stdlib_module_names:
+                continue
+            if name in always or inside and name in sometimes:
+                used.setdefault(part.split('/')[0] + '/', set()).add(name)
+            elif not is_ours(root, path, module):
+                wrong.append(f'{path}:{line}: {name} is imported and not '
+                             f'declared in {" or ".join(PARTS[part])}')
+    for declaring, parts in NEEDED.items():
+        seen = {name for part in parts for name in used.get(part, ())}
+        for name, line in known[declaring].items():
+            if name not in seen and 'not imported:' not in line:
+                wrong.append(f'{declaring}: {name} is declared and not '
+                             'imported')
+    return wrong
+
+
+def main(root='.'):
+    wrong = check(root)
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
