@@ -7,20 +7,22 @@ import sys
 
 import testtools
 
+from tests import ending
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                     *[os.pardir] * 2)
 
 
 class EndingTestCase(testtools.TestCase):
 
-    def end(self, *statements):
+    def end(self, *statements, patience=ending.PATIENCE):
         """Run a process until nobody holds its output; what it complained
         of."""
         done = subprocess.run(
             [sys.executable, '-c', '\n'.join((
                 'import multiprocessing, subprocess, threading, time',
                 'from tests import ending',
-                'ending.PATIENCE = 0.2',
+                f'ending.PATIENCE = {patience}',
                 'ending.begin()', *statements))],
             cwd=ROOT, capture_output=True, text=True)
         self.assertEqual(0, done.returncode, done.stderr)
@@ -37,10 +39,10 @@ class EndingTestCase(testtools.TestCase):
     def test_a_child(self):
         self.assertIn('Left by tests', self.end(
             "multiprocessing.get_context('fork').Process("
-            'target=time.sleep, args=(1000,)).start()'))
+            'target=time.sleep, args=(1000,)).start()', patience=0.2))
 
     def test_a_thread(self):
         said = self.end('threading.Thread(target=time.sleep, '
-                        'args=(1000,)).start()')
+                        'args=(1000,)).start()', patience=0.2)
         self.assertIn('does not end', said)
         self.assertIn('_shutdown', said)
