@@ -5,14 +5,13 @@
 import logging
 import operator
 import os
-import re
 import threading
 import time
 
 from oslo_policy import policy
 
 from manila_backup import exception
-from manila_backup import policies
+from manila_backup.policies import files
 
 LOG = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class Enforcer:
 
     :param conf: the configuration; its group ``[oslo_policy]`` is used.
     :raises manila_backup.exception.ConfigurationError: the policy file
-        exists and makes no sense.
+        makes no sense, or is not there though it is named.
     """
 
     def __init__(self, conf):
@@ -57,11 +56,7 @@ class Enforcer:
         self._found = ()
         self._searched = None
         self._stamp = self._look()
-        try:
-            self._rules = _Rules(_load(self._conf))
-        except Exception as exc:
-            raise exception.ConfigurationError(
-                f'The policy file can\'t be used: {exc}') from exc
+        self._rules = self._load()
 
     def allows(self, rule, context, target):
         """Whether ``context`` may do what ``rule`` is about to ``target``.
@@ -81,13 +76,17 @@ class Enforcer:
             if stamp == self._stamp:
                 return
             try:
-                self._rules = _Rules(_load(self._conf))
-                LOG.info('The policy file has changed: its rules are in '
-                         'force.')
-            except Exception:
-                LOG.exception('The policy file has changed and can\'t be '
-                              'used. The rules from before stay in force.')
+                self._rules = self._load()
+            except exception.ConfigurationError as exc:
+                LOG.error('%s The rules from before stay in force.', exc)
             self._stamp = stamp
+
+    def _load(self):
+        rules, source = files.load(self._conf)
+        LOG.info('The policy\'s rules are %s.', source)
+        for each in files.doubts(rules, source):
+            LOG.warning('%s', each)
+        return _Rules(rules)
 
     def _look(self):
         """What the rules were made of, as something to compare."""
@@ -102,40 +101,13 @@ class Enforcer:
 
 
 def problems(conf):
-    """What in the policy file does not do what it seems to.
+    """What in the policy file hardly does what it seems to.
 
     :returns: list of str, sentences.
     :raises manila_backup.exception.ConfigurationError: as for
         :class:`Enforcer`.
     """
-    try:
-        rules = _load(conf)
-    except Exception as exc:
-        raise exception.ConfigurationError(
-            f'The policy file can\'t be used: {exc}') from exc
-    found = []
-    if not rules.check_rules():
-        found.append('A rule refers to one that does not exist, or to '
-                     'itself.')
-    # A rule may have been made up for others of the file to refer to.
-    unknown = sorted(
-        name for name in set(rules.file_rules) - set(rules.registered_rules)
-        if not any(f'rule:{name}' in re.findall(r'rule:[^\s()]+', str(check))
-                   for check in rules.rules.values()))
-    if unknown:
-        found.append(f'This release has no rules called '
-                     f'{", ".join(unknown)}: they have no effect.')
-    return found
-
-
-def _load(conf):
-    rules = policy.Enforcer(conf)
-    rules.suppress_deprecation_warnings = True
-    rules.register_defaults(policies.list_rules())
-    rules.load_rules(force_reload=True)
-    # From here on it is never changed again.
-    rules.use_conf = False
-    return rules
+    return files.doubts(*files.load(conf))
 
 
 def _folders(conf):

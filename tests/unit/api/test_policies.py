@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules, and edits of the policy file while the service runs."""
 
+import logging
 import os
 import time
 from unittest import mock
@@ -16,6 +17,35 @@ from manila_backup.policies import enforcer
 from tests.unit.api import base
 
 PATH = '/v2/share-backups'
+
+
+#: What a policy file may not hold, and words of what is said of it.
+BROKEN = (
+    ('{', ('YAML',)),
+    ('[]', ('mapping',)),
+    ('x', ('mapping',)),
+    ('"share_backup:get_all":\n', ('share_backup:get_all', 'empty')),
+    ('"share_backup:get_all": ""\n', ('share_backup:get_all', 'empty')),
+    ('"share_backup:get_all": "  "\n', ('share_backup:get_all', 'empty')),
+    ('"share_backup:get_all": []\n', ('share_backup:get_all', 'empty')),
+    ('"share_backup:get_all": {}\n', ('share_backup:get_all', 'empty')),
+    ('"share_backup:get_all": 7\n', ('share_backup:get_all', 'text')),
+    ('"share_backup:get_all": true\n', ('share_backup:get_all', 'text')),
+    ('7: "@"\n', ('7', 'name')),
+    ('"share_backup:get_al": "!"\n', ('share_backup:get_al"', 'no rule')),
+    ('"a": "rule:b"\n"b": "role:x"\n', ('"a"', '"b"')),
+    ('"share_backup:get_all": "rule:share_backup:get_all"\n',
+     ('share_backup:get_all', 'itself')),
+    ('"share_backup:get_all": "not rule:x"\n"x": "rule:y"\n'
+     '"y": "role:a or rule:x"\n', ('"x"', '"y"', 'itself')),
+    ('"context_is_admin": "rule:admin_or_project_member"\n',
+     ('context_is_admin', 'itself')),
+    ('"share_backup:get_all": "not rule:missing"\n', ('"missing"',)),
+    ('"share_backup:get_all": "role:a or whoever"\n', ('whoever',)),
+    ('"share_backup:get_all": "role:a or"\n', ('understood',)),
+    ('"share_backup:get_all": "!"\n"share_backup:get_all": "@"\n',
+     ('twice',)),
+)
 
 
 class TestRules(test_base.BaseTestCase):
@@ -60,16 +90,17 @@ class TestEdits(base.ApiTest):
         os.unlink(self.path)
         self.call('GET', PATH, code=200)
 
-    def test_new_file_elsewhere(self):
+    def test_file_elsewhere(self):
         folder = self.useFixture(fixtures.TempDir()).path
-        path = os.path.join(folder, 'elsewhere.yaml')
-        self.api.conf.set_override('policy_file', path, group='oslo_policy')
+        self.path = os.path.join(folder, 'elsewhere.yaml')
+        self.api.conf.set_override('policy_file', self.path,
+                                   group='oslo_policy')
+        self._write('')
         rules = enforcer.Enforcer(self.api.conf)
         caller = context.RequestContext(roles=['member'], project_id='p')
         ask = 'share_backup:create', caller, {'project_id': 'p'}
         self.assertTrue(rules.allows(*ask))
-        with open(path, 'w') as file:
-            file.write('"share_backup:create": "!"\n')
+        self._write('"share_backup:create": "!"\n')
         later = time.monotonic() + enforcer.SEARCH_INTERVAL + 1
         with mock.patch('time.monotonic', return_value=later):
             self.assertFalse(rules.allows(*ask))
@@ -132,9 +163,106 @@ class TestEdits(base.ApiTest):
         self.call('GET', PATH, code=403)
 
     def test_broken_at_start(self):
-        self._write('{')
-        self.assertRaises(exception.ConfigurationError, enforcer.Enforcer,
-                          self.api.conf)
+        for text, words in BROKEN:
+            self._write(text)
+            error = str(self.assertRaises(
+                exception.ConfigurationError, enforcer.Enforcer,
+                self.api.conf))
+            for each in (self.path, *words):
+                self.assertIn(each, error)
+            self.assertNotIn('\n', error)
+
+    def test_broken_by_an_edit(self):
+        self._write('"share_backup:get_all": "!"\n')
+        self.call('GET', PATH, code=403)
+        for text, words in BROKEN:
+            log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+            self._write(text)
+            for _number in range(3):
+                self.call('GET', PATH, code=403)
+            line, = [each for each in log.output.splitlines()
+                     if 'The rules from before stay in force.' in each]
+            for each in (self.path, *words):
+                self.assertIn(each, line)
+        log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        self._write('"share_backup:get_all": "role:reader"\n')
+        self.call('GET', PATH, code=200)
+        self.assertIn(f'{self.path}, which set share_backup:get_all',
+                      log.output)
+
+    def test_rules_for_others_of_the_file(self):
+        self._write('"staff": "role:x or rule:boss"\n"boss": "role:y"\n'
+                    '"share_backup:get_all": "not rule:staff"\n'
+                    '"default": "!"\n')
+        self.call('GET', PATH, code=200)
+        self.assertEqual([], enforcer.problems(self.api.conf))
+
+    def test_everybody_and_nobody_can_be_meant(self):
+        self._write('"share_backup:get_all": "@"\n'
+                    '"share_backup:get": ["role:x", ["role:y", "@"]]\n'
+                    '"share_backup:delete": "(not ! and @) or !"\n')
+        self.assertEqual([], enforcer.problems(self.api.conf))
+        enforcer.Enforcer(self.api.conf)
+
+    def test_doubts(self):
+        self._write('"share_backup:get_all": "not rol:admin"\n'
+                    '"share_backup:get": "project_id:%(tenant)s"\n'
+                    '"share_backup:delete": "\'x\':%(user_id)s"\n')
+        log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        enforcer.Enforcer(self.api.conf)
+        found = enforcer.problems(self.api.conf)
+        self.assertEqual(2, len(found))
+        for word in ('"rol"', '"%(tenant)s"'):
+            self.assertIn(word, ' '.join(found))
+            self.assertIn(word, log.output)
+
+    def test_named_and_not_there(self):
+        for text, named in (
+                ('policy_file = no-such.yaml', True),
+                # The default's name, but by somebody who counts on it.
+                ('policy_file = policy.yaml', True),
+                ('policy_file = /no/such.yaml', True),
+                ('policy_dirs = no-such.d', True),
+                ('enforce_scope = true', False)):
+            conf = base.make_conf(self.useFixture(fixtures.TempDir()).path,
+                                  f'[oslo_policy]\n{text}\n')
+            if not named:
+                enforcer.Enforcer(conf)
+                continue
+            error = self.assertRaises(exception.ConfigurationError,
+                                      enforcer.Enforcer, conf)
+            for word in text.split(' = '):
+                self.assertIn(word, str(error))
+
+    def test_named_file_goes_away(self):
+        self._write('"share_backup:get_all": "!"\n')
+        self.api.conf.set_override('policy_file', self.path,
+                                   group='oslo_policy')
+        rules = enforcer.Enforcer(self.api.conf)
+        caller = context.RequestContext(roles=['member'], project_id='p')
+        ask = 'share_backup:get_all', caller, {'project_id': 'p'}
+        self.assertFalse(rules.allows(*ask))
+        os.unlink(self.path)
+        self.assertFalse(rules.allows(*ask))
+
+    def test_broken_in_a_directory(self):
+        folder = os.path.join(self.api.folder, 'policy.d')
+        os.mkdir(folder)
+        self.path = os.path.join(folder, 'a.yaml')
+        self._write('"share_backup:get_all":\n')
+        error = self.assertRaises(exception.ConfigurationError,
+                                  enforcer.Enforcer, self.api.conf)
+        self.assertIn(self.path, str(error))
+        os.rename(self.path, os.path.join(folder, '.a.yaml'))
+        enforcer.Enforcer(self.api.conf)
+
+    def test_a_directory_can_use_rules_of_the_file(self):
+        folder = os.path.join(self.api.folder, 'policy.d')
+        os.mkdir(folder)
+        self._write('"staff": "role:x"\n')
+        self.path = os.path.join(folder, 'a.yaml')
+        self._write('"share_backup:get_all": "rule:staff"\n')
+        self.call('GET', PATH, code=403)
 
     def test_scope(self):
         rules = enforcer.Enforcer(self.api.conf)

@@ -166,10 +166,16 @@ class UpgradeCheck(base.TestCase):
                 ('"share_backup:get": "role:reader"\n', SUCCESS),
                 ('"ours": "role:x"\n"share_backup:get": "rule:ours"\n',
                  SUCCESS),
-                ('"share_backup:grt": "role:reader"\n', WARNING,
-                 'no rules called share_backup:grt'),
-                ('"share_backup:get": "rule:missing"\n', WARNING,
-                 'does not exist'),
+                ('"share_backup:grt": "role:reader"\n', FAILURE,
+                 'no rule "share_backup:grt"'),
+                ('"share_backup:get": "rule:missing"\n', FAILURE,
+                 'which there is not'),
+                ('"share_backup:get": "rule:share_backup:get"\n', FAILURE,
+                 'itself'),
+                ('"share_backup:get":\n"share_backup:delete": ""\n',
+                 FAILURE, 'rule "share_backup:get" is empty',
+                 'rule "share_backup:delete" is empty'),
+                ('"share_backup:get": "not rol:reader"\n', WARNING, '"rol"'),
                 ('no: [mapping\n', FAILURE, 'can\'t be used')):
             with open(path, 'w') as file:
                 file.write(text)
@@ -177,3 +183,5 @@ class UpgradeCheck(base.TestCase):
             self.assertEqual(code, found, (text, details))
             for each in said:
                 self.assertIn(each, details)
+        os.unlink(path)
+        self.assert_says(FAILURE, 'Policy rules', path, 'not there')
