@@ -5,6 +5,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext import compiler
 from sqlalchemy.sql import functions
 
+from manila_backup.db import texts
+
 
 class occurs(functions.FunctionElement):
     """Whether a text (second) occurs in another (first), character by
@@ -26,6 +28,58 @@ def _occurs_postgresql(element, compiler_, **kw):
     return f'(strpos({compiler_.process(element.clauses, **kw)}) > 0)'
 
 
+class same(functions.FunctionElement):
+    """Whether a text (second) is another (first), character by character:
+    to MariaDB's ``=``, spaces at the end are nothing."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = 'same'
+
+
+@compiler.compiles(same)
+def _same(element, compiler_, **kw):
+    one, other = (compiler_.process(each, **kw) for each in element.clauses)
+    return f'({one} = {other})'
+
+
+@compiler.compiles(same, 'mysql')
+@compiler.compiles(same, 'mariadb')
+def _same_mysql(element, compiler_, **kw):
+    one, other = (compiler_.process(each, **kw) for each in element.clauses)
+    # The first is what an index can be asked for.
+    return (f'({one} = {other}'
+            f' AND CHAR_LENGTH({one}) = CHAR_LENGTH({other}))')
+
+
+class by_code(functions.FunctionElement):
+    """A text as something to sort by: by the numbers of its characters, and
+    not as a locale has it that one database knows and another does not."""
+
+    type = sa.String()
+    inherit_cache = True
+    name = 'by_code'
+
+
+@compiler.compiles(by_code)
+def _by_code(element, compiler_, **kw):
+    return compiler_.process(element.clauses, **kw)
+
+
+@compiler.compiles(by_code, 'postgresql')
+def _by_code_postgresql(element, compiler_, **kw):
+    return f'{compiler_.process(element.clauses, **kw)} COLLATE "C"'
+
+
+def is_text(column, value):
+    """A condition: a column, or what was got out of one, is this text and
+    no other, as upper and lower case, accents and spaces make others.
+
+    :param value: str.
+    """
+    return same(column, sa.bindparam(None, value, type_=sa.String))
+
+
 def conditions(table, filters):
     """WHERE conditions of filters.
 
@@ -36,6 +90,8 @@ def conditions(table, filters):
         if name.endswith('~'):
             yield occurs(table.c[name[:-1]],
                          sa.bindparam(None, value, type_=sa.String))
+        elif isinstance(value, str):
+            yield is_text(table.c[name], value)
         else:
             yield table.c[name] == value
 
@@ -61,6 +117,9 @@ def page(query, table, sort_key='created_at', descending=True, limit=None,
     """
     column = table.c[sort_key]
     order = [column, table.c.id] if sort_key != 'id' else [column]
+    if isinstance(column.type, (sa.String, texts.Said)) and sort_key != 'id':
+        # Ids are sorted alike everywhere, and by way of an index.
+        order[0] = by_code(column)
     if descending:
         order = [each.desc() for each in order]
     if column.nullable:

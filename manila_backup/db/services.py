@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queries about the service's processes and their heartbeats."""
 
+import dataclasses
+import datetime
+
 import sqlalchemy as sa
 
 from manila_backup.db import models
@@ -9,16 +12,25 @@ from manila_backup.db import sqltime
 TABLE = models.services
 
 
-def beat(conn, identity, **values):
-    """Say that a process is alive.
+def beat(conn, identity, up_within, *, binary, host, **values):
+    """Say that a process is alive, and forget those of its kind on its host
+    that are not.
 
     :param identity: str, host:pid:random.
+    :param up_within: float, seconds since the last beat that count as up.
     :param values: the other columns, used where the row is made.
     """
     found = conn.execute(sa.update(TABLE).where(
         TABLE.c.identity == identity).values(last_seen=sqltime.utcnow()))
     if not found.rowcount:
-        conn.execute(sa.insert(TABLE).values(identity=identity, **values))
+        conn.execute(sa.insert(TABLE).values(
+            identity=identity, binary=binary, host=host, **values))
+    # Looked for first, as that locks nothing: mostly there is none.
+    silent = TABLE.c.last_seen < sqltime.utc_in(-up_within)
+    dead = conn.execute(sa.select(TABLE.c.id).where(
+        TABLE.c.binary == binary, TABLE.c.host == host, silent)).scalars()
+    for id_ in sorted(dead):
+        conn.execute(sa.delete(TABLE).where(TABLE.c.id == id_, silent))
 
 
 def remove(conn, identity):
@@ -35,6 +47,45 @@ def list_all(conn, up_within):
     up = (TABLE.c.last_seen > sqltime.utc_in(-up_within)).label('up')
     return conn.execute(sa.select(TABLE, up).order_by(
         TABLE.c.binary, TABLE.c.host, TABLE.c.id)).all()
+
+
+def list_hosts(conn, up_within):
+    """What there is of each kind of process on each host, as clients of
+    Manila know a service: a host's workers are one, which is up if any of
+    them is.
+
+    :param up_within: float, seconds since the last beat that count as up.
+    :returns: list of :class:`Service`.
+    """
+    found = {}
+    for row in list_all(conn, up_within):
+        one = Service(row.id, row.binary, row.host, row.availability_zone,
+                      row.last_seen, bool(row.up))
+        key = row.binary, row.host
+        found[key] = found[key].with_(one) if key in found else one
+    return list(found.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """Processes of one kind on one host.
+
+    :ivar id: int, that of the oldest row.
+    :ivar availability_zone: what the last one that was heard of says.
+    """
+
+    id: int
+    binary: str
+    host: str
+    availability_zone: str
+    last_seen: datetime.datetime
+    up: bool
+
+    def with_(self, other):
+        """The same with another of its processes."""
+        last = max(self, other, key=lambda each: each.last_seen)
+        return dataclasses.replace(last, id=min(self.id, other.id),
+                                   up=self.up or other.up)
 
 
 def living_rpc_versions(conn, topic, up_within):

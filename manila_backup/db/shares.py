@@ -44,8 +44,9 @@ def get_type(conn, id_or_name):
     """A share type by its id or its name, or None."""
     table = models.share_types
     return conn.execute(
-        sa.select(table).where(sa.or_(table.c.id == id_or_name,
-                                      table.c.name == id_or_name))).first()
+        sa.select(table).where(sa.or_(
+            table.c.id == id_or_name,
+            listing.is_text(table.c.name, id_or_name)))).first()
 
 
 def count_snapshots(conn, share_id, status=None):
@@ -137,4 +138,4 @@ def _conditions(project_id, public, filters, properties):
         yield _visible(project_id, public)
     yield from listing.conditions(TABLE, filters or {})
     for name, value in (properties or {}).items():
-        yield TABLE.c.properties[name].as_string() == value
+        yield listing.is_text(TABLE.c.properties[name].as_string(), value)

@@ -219,6 +219,7 @@ class Worker:
 def beat(database, conf, binary, name):
     """Write one sign of life of a process."""
     database.write(
-        db_services.beat, name, binary=binary, host=conf.host,
-        availability_zone=conf.availability_zone, topic=rpc.TOPIC,
-        version=version.string()[:32], rpc_version=rpc.VERSION)
+        db_services.beat, name, conf.service_down_time, binary=binary,
+        host=conf.host, availability_zone=conf.availability_zone,
+        topic=rpc.TOPIC, version=version.string()[:32],
+        rpc_version=rpc.VERSION)

@@ -23,9 +23,9 @@ def availability_zones(req):
 
 @operation.operation(policies.SERVICES, query=schemas.LIST_SERVICES)
 def list_services(req, params):
-    """The service's processes, and whether they are alive."""
+    """The hosts that workers are on, and whether any of those is alive."""
     rows = req.services.database.read(
-        services.list_all, req.services.conf.service_down_time)
+        services.list_hosts, req.services.conf.service_down_time)
     found = [views.service(req, row) for row in rows]
     return 200, {'services': [
         service for service in found

@@ -37,8 +37,10 @@ def availability_zone(name):
 
 
 def service(req, row):
-    """A process of the service, of a row of
-    :func:`manila_backup.db.services.list_all`."""
+    """The processes of a kind on a host.
+
+    :param row: a :class:`manila_backup.db.services.Service`.
+    """
     found = {
         'id': row.id,
         'binary': row.binary,

@@ -45,7 +45,8 @@ class UpgradeCheck(base.TestCase):
     def worker(self, name, rpc_version=rpc.VERSION,
                release=RELEASE, host='here'):
         self.database.write(
-            db_services.beat, name, binary='x', host=host, topic=rpc.TOPIC,
+            db_services.beat, name, 60.0, binary='x', host=host,
+            topic=rpc.TOPIC,
             version=release, rpc_version=rpc_version)
 
     def kill(self, name):

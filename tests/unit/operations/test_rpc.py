@@ -32,7 +32,8 @@ class Workers(base.TestCase):
 
     def worker(self, name, rpc_version, topic=rpc.TOPIC):
         self.database.write(
-            db_services.beat, name, binary='x', host='here', topic=topic,
+            db_services.beat, name, 60.0, binary='x', host='here',
+            topic=topic,
             version='1', rpc_version=rpc_version)
 
 
