@@ -19,6 +19,7 @@ import select
 import subprocess
 
 from manila_backup.drivers import base
+from manila_backup import private
 
 _ABOUT = 'about'
 _PUBLISHED, _PARTIAL, _TRASH = base.StoredState
@@ -64,7 +65,7 @@ class FolderDriver(base.BackupDriver):
 
     def check(self, create=False):
         if create:
-            os.makedirs(self.path, 0o700, exist_ok=True)
+            private.make_directories(self.path)
         if not os.access(self.path, os.W_OK):
             raise base.RepositoryUnavailable(f'{self.path} is not there.')
 

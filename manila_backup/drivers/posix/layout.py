@@ -18,6 +18,7 @@ from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
+from manila_backup import private
 
 MARKER = 'manila-backup-repository'
 FORMAT = 1
@@ -421,7 +422,7 @@ def initialise(path, at=None):
     :raises RepositoryUnavailable: it isn't, and is not empty either.
     """
     try:
-        os.makedirs(at or path, 0o700, exist_ok=True)
+        private.make_directories(at or path)
         fd = os.open(at or path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
     except OSError as exc:
         raise _unavailable(path, exc) from exc

@@ -21,6 +21,7 @@ from manila_backup.drivers.posix import system
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import survey
+from manila_backup import private
 
 # restic's exit status when it could not read something.
 _UNREADABLE = 3
@@ -305,7 +306,7 @@ class Prepared:
         """
         temporary = f'{self._path}.{os.urandom(4).hex()}'
         try:
-            os.makedirs(self._directory, 0o700, exist_ok=True)
+            private.make_directories(self._directory)
             with open(temporary, 'w', encoding='utf-8', opener=_private) as (
                     target):
                 json.dump(about, target)

@@ -16,6 +16,7 @@ from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import restore
 from manila_backup.drivers.restic import verify
 from manila_backup import exception
+from manila_backup import private
 
 OLDEST = (0, 14)
 
@@ -155,7 +156,7 @@ class ResticDriver(base.BackupDriver):
         try:
             for path in (self._state, self.settings.view,
                          self.settings.cache):
-                os.makedirs(path, 0o700, exist_ok=True)
+                private.make_directories(path)
         except OSError as exc:
             raise base.RepositoryUnavailable(
                 f'"{path}" can\'t be made: {exc.strerror}.') from exc

@@ -13,6 +13,7 @@ import os
 
 from manila_backup.drivers import base
 from manila_backup import exception
+from manila_backup import private
 
 _SHORTEST = 32
 
@@ -78,7 +79,7 @@ class Secret:
         :returns: bool, whether it is ours.
         """
         try:
-            os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
+            private.make_directories(os.path.dirname(self.path))
             name = f'{self.path}.{os.urandom(4).hex()}'
             fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL
                          | os.O_CLOEXEC, 0o600)

@@ -19,6 +19,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import faults
+from manila_backup import private
 
 CATALOGUE = '.catalogue'
 
@@ -258,7 +259,7 @@ def initialise(restic):
     path = command.local_path(restic.url)
     try:
         if path:
-            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            private.make_directories(os.path.dirname(path))
             _forget_half_made(path)
         restic.run('init', sink=True)
         if path:

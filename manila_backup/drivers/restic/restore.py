@@ -25,6 +25,7 @@ from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras
 from manila_backup.drivers.restic import index
 from manila_backup.drivers.restic import repository
+from manila_backup import private
 
 # Beside what a backup holds, for what it takes to keep that.
 _SPARE = 64 << 20
@@ -190,7 +191,7 @@ class Staging:
 
     def __enter__(self):
         try:
-            os.makedirs(self._base, 0o700, exist_ok=True)
+            private.make_directories(self._base)
             self._tidy()
             self._name = secrets.token_hex(8)
             path = os.path.join(self._base, self._name)
