@@ -111,7 +111,10 @@ class SnapshotAdmission:
         # An administrator may have set its status.
         live = db_operations.live_of_snapshot(conn, snapshot.share_id,
                                               snapshot_id)
-        if live and not db_operations.cancel(conn, live):
+        if live and not db_operations.cancel(conn, live) or any(
+                each.status not in states.OVER for each in
+                db_operations.of_snapshot(conn, snapshot.share_id,
+                                          snapshot_id)):
             raise exception.Conflict(
                 f'Something is still being done to share snapshot '
                 f'{snapshot_id}.')
@@ -121,15 +124,30 @@ class SnapshotAdmission:
                     snapshot_id=snapshot_id)
 
     def reset_snapshot_status(self, context, snapshot_id, status):
-        """Set a snapshot's status.
+        """Set a snapshot's status, calling off its being made.
 
         :param status: str, any status of a snapshot.
         """
         if status not in [str(each) for each in _Snapshot]:
             raise exception.InvalidInput(
                 f'status can be one of {", ".join(map(str, _Snapshot))}.')
-        self._database.write(self._update_snapshot, context, snapshot_id,
-                             {'status': status})
+        cancelled = self._database.write(self._reset_snapshot_status,
+                                         context, snapshot_id, status)
+        if cancelled:
+            self._caller.cancelled(context, cancelled)
+
+    def _reset_snapshot_status(self, conn, context, snapshot_id, status):
+        """The id of an operation that a worker has to be told about, or
+        None."""
+        snapshot = self._get_snapshot(conn, context, snapshot_id)
+        live = db_operations.live_of_snapshot(conn, snapshot.share_id,
+                                              snapshot_id)
+        told = None
+        if live and live.kind == states.Kind.SNAPSHOT_CREATE and (
+                not db_operations.cancel(conn, live)):
+            told = live.id
+        rows.update(conn, models.snapshots, snapshot_id, {'status': status})
+        return told
 
     def _get_snapshot(self, conn, context, snapshot_id):
         snapshot = rows.get(conn, models.snapshots, snapshot_id,

@@ -471,8 +471,8 @@ class Snapshots(base.TestCase):
         self.admission.reset_snapshot_status(base.ADMIN, row.id, 'available')
         self.assertRaises(exception.Conflict, self.admission.delete_snapshot,
                           base.MEMBER, row.id)
-        self.database.write(db_operations.release, self.operation(made))
         # It may have been begun: what is left of it goes first.
+        self.assertEqual('cancelling', self.operation(made).status)
         self.assertRaises(exception.Conflict, self.admission.delete_snapshot,
                           base.MEMBER, row.id)
 

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A copy of a tree beside it, for snapshots of shares: as a backup is made,
+but with no more than the tree itself in the end, and with files that share
+their blocks with what they are copies of, where the filesystem can do that.
+"""
+
+import contextlib
+import errno
+import os
+import time
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import backup
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import parts
+from manila_backup.drivers.posix import pool
+from manila_backup.drivers.posix import reading
+from manila_backup.drivers.posix import reflink
+from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import store
+from manila_backup.drivers.posix import system
+
+#: Where the copy is.
+DATA = layout.DATA
+
+# Not here; and not of this file, such as one for swapping.
+_NO_CLONES = frozenset((errno.EXDEV, errno.EOPNOTSUPP, errno.ENOTTY,
+                        errno.ENOSYS))
+_NO_CLONE = frozenset((errno.EINVAL, errno.EPERM, errno.ETXTBSY))
+
+# In place of a digest, which nobody asks for.
+_NONE = b'-'
+
+
+def duplicate(source, directory, processes, progress):
+    """Copy a tree.
+
+    :param source: int, descriptor of its directory.
+    :param directory: int, of one that is empty, private and outside of it;
+        has :data:`DATA` in the end, synced to the disk, and whatever it has
+        if that could not be made.
+    :param processes: int, how many copy.
+    :returns: a :class:`~manila_backup.drivers.base.Report`.
+    :raises DriverError: it can't be done.
+    """
+    try:
+        root = backup.apart(source)
+        try:
+            return _Duplicate(root, source, directory, progress).run(
+                processes)
+        finally:
+            os.close(root)
+    except OSError as exc:
+        raise errors.failed('copy the tree to', DATA, exc) from exc
+
+
+class _Duplicate:
+    def __init__(self, root, aside, directory, progress):
+        self._root = root
+        self._aside = aside
+        self._directory = directory
+        self._progress = progress
+        self._surely = reading.surely_from(time.time_ns())
+
+    def run(self, processes):
+        # As for a backup: what is mapped into memory shows from here on.
+        with contextlib.suppress(OSError):
+            system.syncfs(self._root)
+        for name in (layout.DATA, layout.PARTS):
+            os.mkdir(name, 0o700, dir_fd=self._directory)
+        self._spool = scan.Spool(beneath.scratch(self._directory))
+        try:
+            results = self._copy(processes)
+        finally:
+            os.close(self._spool.fd)
+        problems = errors.Problems()
+        for each in results:
+            problems.merge(each['problems'], each['count'])
+        beneath.remove(layout.PARTS, self._directory, self._progress.check)
+        self._progress.check()
+        system.syncfs(self._directory)
+        files, size, stored = (
+            sum(each[key] for each in results)
+            for key in ('files', 'bytes', 'stored_bytes'))
+        return base.Report(files, size, stored, tuple(problems.sentences),
+                           problems.count)
+
+    def _copy(self, processes):
+        there = os.fstat(self._directory)
+        found = scan.Scan(self._root, frozenset(), self._spool,
+                          (there.st_dev, there.st_ino))
+
+        def work(inbox, _):
+            return _Cloner(self._root, self._aside, self._directory,
+                           self._spool, (), None, self._surely,
+                           self._progress)(inbox)
+
+        def describe(inbox, _):
+            return parts.set_directories(inbox, self._spool, self._directory,
+                                         self._progress)
+
+        def batches():
+            yield from found.batches()
+            self._progress.expect(found.files, found.bytes)
+
+        copied = pool.run(processes, work, batches(), self._progress)
+        return copied + pool.run(processes, describe, found.directories,
+                                 self._progress)
+
+
+class _Cloner(store.Storer):
+    """Clones files where that is possible, of one instant each, and copies
+    them where it is not."""
+
+    _clones = True
+
+    def _copy_once(self, source, name):
+        if self._clones:
+            try:
+                return self._clone(source, name)
+            except _Impossible:
+                pass
+        return super()._copy_once(source, name)
+
+    def _clone(self, source, name):
+        try:
+            st = reading.settle(source)
+            fixed = attributes.is_fixed(source)
+            xattrs = attributes.read_xattrs(source)
+        except OSError as exc:
+            raise self._unreadable(name, exc) from exc
+        target = self._create(name, st)
+        try:
+            try:
+                reflink.clone(source, target)
+            except OSError as exc:
+                beneath.unlink(name, self._dfd)
+                self._clones = exc.errno not in _NO_CLONES
+                if exc.errno in _NO_CLONES | _NO_CLONE:
+                    raise _Impossible from exc
+                raise errors.failed('clone', self._shown(name), exc) from exc
+            if not content.same(os.fstat(source), st):
+                raise content.Changed
+            text = self._finish(target, name, st, _NONE, xattrs, fixed)
+        finally:
+            os.close(target)
+        return text, 0, st.st_size
+
+
+class _Impossible(Exception):
+    """A file can't share its blocks with another."""

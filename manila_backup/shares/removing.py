@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removing what is in open directories."""
+
+import os
+
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errors
+from manila_backup.shares import base
+
+
+def remove(name, directory, progress=None):
+    """Remove an entry with all that is in it; not being there is no error.
+
+    :param name: str.
+    :param directory: has ``fd``, a descriptor of what it is in, and
+        ``path``, what that is called.
+    :param progress: a :class:`~manila_backup.drivers.progress.Progress`, or
+        None.
+    :raises ShareError: something stays.
+    """
+    try:
+        beneath.remove(name, directory.fd,
+                       progress and (lambda: progress.advance(1, 0)))
+    except OSError as exc:
+        where = os.path.join(os.fsencode(directory.path),
+                             os.fsencode(exc.filename or name))
+        raise base.ShareError(
+            f'{errors.printable(where)} could not be removed: '
+            f'{exc.strerror}.') from exc
+
+
+def empty(directory, progress=None):
+    """Remove all that is in a directory, of which everything that can be:
+    what comes meanwhile, too, unless it comes all the time.
+
+    :param directory: as for :func:`remove`.
+    :raises ShareError: something stays; the first that did.
+    """
+    failed = None
+    with beneath.entries(directory.fd) as entries:
+        names = [entry.name for entry in entries]
+    for name in names:
+        try:
+            remove(name, directory, progress)
+        except base.ShareError as exc:
+            failed = failed or exc
+    if failed:
+        raise failed
