@@ -20,10 +20,6 @@ LOG = logging.getLogger(__name__)
 #: Connections that may be open at once.
 CONNECTIONS = 1000
 
-#: Threads beyond ``[api] threads``, for what needs no other server: see
-#: :mod:`manila_backup.api.bound`.
-SPARE = 1
-
 #: Seconds that requests which are being worked on get when it stops.
 GRACE = 5.0
 
@@ -49,7 +45,7 @@ class Server:
         try:
             self._server = waitress_server.create_server(
                 app, map=self._map, host=host, port=port,
-                threads=conf.api.threads + SPARE, ident='manila-backup',
+                threads=conf.api.threads, ident='manila-backup',
                 connection_limit=CONNECTIONS,
                 max_request_body_size=conf.api.max_request_body_size,
                 # It is for http_proxy_to_wsgi and for noauth to judge them.
@@ -76,9 +72,7 @@ class Server:
             self._finish()
 
     def start(self):
-        """Serve in a thread of its own, unless one does already."""
-        if self._thread:
-            return
+        """Serve in a thread of its own."""
         self._thread = threading.Thread(target=self.run, name='api',
                                         daemon=True)
         self._thread.start()

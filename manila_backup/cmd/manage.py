@@ -79,6 +79,20 @@ def _share_reset(conf):
             f'{states.Share.BACKUP_RESTORING_ERROR}.')
 
 
+def _share_trust(conf):
+    from manila_backup.db import places
+
+    database = common.connect(conf)
+    wanted = conf.command.share
+    if wanted == places.ROOT:
+        if not database.write(places.forget, wanted):
+            raise exception.ConfigurationError(
+                'Nothing is noted of the directory of the shares.')
+    elif not database.write(places.forget_share,
+                            None if wanted == 'all' else wanted):
+        raise exception.ConfigurationError(f'There is no share {wanted}.')
+
+
 def _add_parsers(subparsers):
     db = common.category(subparsers, 'db',
                          'The database\'s schema and rows.')
@@ -104,6 +118,12 @@ def _add_parsers(subparsers):
                            'Have a share available again whose restore '
                            'failed.')
     reset.add_argument('share', help='its id')
+    trust = common.command(share, 'trust', _share_trust,
+                           'Have the directory that is there accepted for a '
+                           'share when it is used next, as after its content '
+                           'was moved to another file system.')
+    trust.add_argument('share', help='its id; "all"; or "local_shares", for '
+                                     'the directory that holds the shares')
 
     operation = common.category(subparsers, 'operation',
                                 'What workers do, did or are to do.')

@@ -16,6 +16,7 @@ from manila_backup.db import schema
 from manila_backup.db import services as db_services
 from manila_backup.drivers import base
 from manila_backup import exception
+from manila_backup.operations import exposure
 from manila_backup.operations import kinds
 from manila_backup.operations import pin
 from manila_backup.operations import plugins
@@ -60,6 +61,7 @@ class Checks(upgradecheck.UpgradeCommands):
             ('Database schema', Checks._schema),
             ('Drivers and share source', Checks._plugins),
             ('Repositories', Checks._repositories),
+            ('Directories', Checks._directories),
             ('Workers', Checks._workers),
             ('Version of messages', Checks._pin),
             ('Operations', Checks._operations),
@@ -118,6 +120,14 @@ class Checks(upgradecheck.UpgradeCommands):
                 [*warnings, 'If workers run here, their operations will '
                  'fail.']))
         return _success()
+
+    @_reads_database
+    def _directories(self, database):
+        """Whether others can get at them or replace them."""
+        found = exposure.reachable(self._conf)
+        if self._conf.shares.source == 'local':
+            found += database.read(exposure.replaceable)
+        return _warning(' '.join(found)) if found else _success()
 
     @_reads_database
     def _workers(self, database):

@@ -103,6 +103,9 @@ class Share(Base):
     path = _text(MAX_PATH)
     #: SHA-256 of ``path`` in hex: no directory is two shares.
     path_digest = _text(64)
+    #: What its directory was when it became a share, as
+    #: :func:`manila_backup.shares.identity.of` has it; null: not noted yet.
+    identity = sa.Column(sa.JSON(none_as_null=True))
     created_at = _created_at()
     updated_at = _updated_at()
 
@@ -302,6 +305,18 @@ class Turn(Base):
     ended_at = sa.Column(sqltime.Timestamp, nullable=False)
 
 
+class Place(Base):
+    """A directory of the service's own, and what it was when that was
+    noted, as :func:`manila_backup.shares.identity.of` has it."""
+
+    __tablename__ = 'places'
+    __table_args__ = (MYSQL,)
+
+    name = sa.Column(sa.String(64), primary_key=True)
+    identity = sa.Column(sa.JSON, nullable=False)
+    created_at = _created_at()
+
+
 share_types = ShareType.__table__
 shares = Share.__table__
 snapshots = Snapshot.__table__
@@ -313,3 +328,4 @@ quotas = Quota.__table__
 default_quotas = DefaultQuota.__table__
 project_locks = ProjectLock.__table__
 turns = Turn.__table__
+places = Place.__table__

@@ -68,6 +68,14 @@ def path_taken(conn, path_digest):
     return rows.count(conn, TABLE, TABLE.c.path_digest == path_digest) > 0
 
 
+def adopted(conn):
+    """The shares that were adopted, as a list of rows with ``id`` and
+    ``path``."""
+    return conn.execute(sa.select(TABLE.c.id, TABLE.c.path).where(
+        TABLE.c.source == 'local', TABLE.c.path.is_not(None)
+    ).order_by(TABLE.c.created_at, TABLE.c.id)).all()
+
+
 _TYPES = models.share_types
 _WITH_TYPE = sa.select(
     TABLE, _TYPES.c.name.label('share_type_name'),

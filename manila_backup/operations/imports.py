@@ -124,14 +124,18 @@ class Import:
         return None
 
     def _status(self, share):
-        """Available if the share's content is where it should be."""
+        """Available if the share's content is where it should be, which is
+        noted in the values. A path in a record proves nothing: what is there
+        must be what could be adopted.
+        """
         ref = shares.ShareRef(share['id'], share['project_id'],
                               share.get('path'))
         if self._source.FOREIGN:
             # It is asked for whenever that matters.
             return states.Share.AVAILABLE
         try:
-            self._source.attach(ref)
+            share['identity'] = (self._source.adopt if ref.path
+                                 else self._source.identify)(ref)
         except shares.ShareError:
             return states.Share.ERROR
         return states.Share.AVAILABLE

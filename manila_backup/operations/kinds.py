@@ -11,12 +11,14 @@ import abc
 from manila_backup.db import backups as db_backups
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
+from manila_backup.db import places as db_places
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import texts
 from manila_backup.drivers import base as drivers
 from manila_backup import exception
 from manila_backup.operations import copying
+from manila_backup.operations import identities
 from manila_backup.operations import records
 from manila_backup.shares import base as shares
 from manila_backup import states
@@ -59,6 +61,11 @@ class Kind(abc.ABC):
     @abc.abstractmethod
     def work(self):
         """What to run: (function, args). Raises WorkFailed if it can't."""
+
+    def unknown(self):
+        """What has to be found out by a copier before :meth:`work`, as
+        iterator of (function, args, what to call with the result)."""
+        return ()
 
     def publish(self):
         """Make the result visible; called while the lease is held."""
@@ -123,7 +130,7 @@ class BackupKind(Kind):
         return driver
 
 
-class SharingKind(BackupKind):
+class SharingKind(identities.Identifying, BackupKind):
     """An operation on a backup and a share."""
 
     uses_share = True
@@ -152,7 +159,7 @@ class BackupCreate(SharingKind):
     def work(self):
         return copying.backup, (
             self._prepared(make=True), self.tools.source,
-            shares.ShareRef.of(self.share), self.job, self.place,
+            self.ref, self.job, self.place,
             dict(self.operation.options or {}),
             records.of_rows(self.backup, self.share))
 
@@ -203,7 +210,7 @@ class BackupRestore(SharingKind):
     def work(self):
         return copying.restore, (
             self._prepared(), self.tools.source,
-            shares.ShareRef.of(self.share), self.job, self.place)
+            self.ref, self.job, self.place)
 
     def note_progress(self, conn, percent):
         rows.update(conn, db_backups.TABLE, self.backup.id,
@@ -250,16 +257,16 @@ class BackupDelete(BackupKind):
                          states.Backup.DELETING, fail_reason=reason)
 
 
-class ShareKind(Kind):
-    """An operation on a share that this service keeps itself."""
+class ShareKind(identities.Identifying, Kind):
+    """An operation on a share that this service keeps itself.
 
-    copies = False
+    Even what moves no data is for a copier, which can be killed: a directory
+    of a server that is gone may never answer.
+    """
+
+    identifies = False
     begun = None
     error = None
-
-    @property
-    def ref(self):
-        return shares.ShareRef.of(self.share)
 
     def failed(self, conn, reason):
         self._set_share(conn, self.error, self.begun)
@@ -274,6 +281,8 @@ class ShareCreate(ShareKind):
         return self.tools.source.create, (self.ref,)
 
     def succeeded(self, conn, result):
+        # Two attempts may both have got to making it: the first counts.
+        db_places.note_share(conn, self.share.id, result)
         self._set_share(conn, states.Share.AVAILABLE, self.begun)
 
 
@@ -288,7 +297,9 @@ class ShareManage(ShareCreate):
 
 class ShareDelete(ShareKind):
 
-    copies = True
+    #: ``keep``: the directory never became a share.
+    options = frozenset(('keep',))
+
     begun = states.Share.DELETING
     error = states.Share.ERROR_DELETING
 
@@ -297,6 +308,8 @@ class ShareDelete(ShareKind):
             raise exception.WorkFailed(
                 f'Share {self.share.id} is {self.share.status}: it is not '
                 f'to be removed any more.')
+        if (self.operation.options or {}).get('keep'):
+            return self.tools.source.leave, (self.ref,)
         return self.tools.source.remove, (self.ref,)
 
     def succeeded(self, conn, result):
@@ -304,7 +317,7 @@ class ShareDelete(ShareKind):
                     status=states.removable(states.Share))
 
 
-class SnapshotKind(Kind):
+class SnapshotKind(identities.Identifying, Kind):
     """An operation on a snapshot of a share that this service keeps."""
 
     begun = None
@@ -315,7 +328,7 @@ class SnapshotKind(Kind):
         return self.operation.snapshot_id
 
     def _args(self):
-        return shares.ShareRef.of(self.share), self.snapshot_id
+        return self.ref, self.snapshot_id
 
     def _set_snapshot(self, conn, status):
         states.check(self.begun, status)
@@ -335,12 +348,24 @@ class SnapshotCreate(SnapshotKind):
         return self.tools.source.create_snapshot, (
             *self._args(), self.operation.attempt)
 
+    def discard(self):
+        # Of an attempt that was called off, or failed.
+        if self.share is not None:
+            self.tools.source.discard_snapshot(
+                self.ref, self.snapshot_id, attempt=self.operation.attempt)
+
     def succeeded(self, conn, result):
         self._set_snapshot(conn, states.Snapshot.AVAILABLE)
+        # Snapshots have no record of their own: this is where operators
+        # look.
+        rows.update(conn, db_operations.TABLE, self.operation.id,
+                    {'error': problems(result)})
 
 
 class SnapshotDelete(SnapshotKind):
 
+    # What is in the share has nothing to do with it.
+    identifies = False
     begun = states.Snapshot.DELETING
     error = states.Snapshot.ERROR_DELETING
 

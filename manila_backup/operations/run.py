@@ -165,6 +165,8 @@ class Run:
         if self._kind.needs_share and self._kind.share is None:
             raise exception.WorkFailed(
                 f'Share {self._operation.share_id} is gone.')
+        for function, args, note in self._kind.unknown():
+            note(self._copy(function, args))
         function, args = self._meanwhile(self._kind.work)
         if not self._kind.copies:
             return function(*args)

@@ -14,6 +14,7 @@ from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
 from manila_backup import exception
+from manila_backup.shares import directories
 from manila_backup import states
 
 _Share = states.Share
@@ -68,6 +69,12 @@ class ShareAdmission:
             raise exception.InvalidInput(
                 f'The export path must be a plain absolute path of at most '
                 f'{models.MAX_PATH} characters, not {path!r}.')
+        if not directories.is_below(path,
+                                    self._conf.local_shares.adopt_below):
+            raise exception.InvalidInput(
+                f'{path} can\'t be adopted: [local_shares] adopt_below names '
+                f'the directories that shares may be adopted in, and it is '
+                f'in none of them.')
         values = dict(values, path_digest=db_shares.path_digest(path))
         values.setdefault('size', 1)
         return self._admit_share(context, values, states.Kind.SHARE_MANAGE,
@@ -127,6 +134,10 @@ class ShareAdmission:
         if db_operations.get(conn, operation_id):
             return
         share = self._get_share(conn, context, share_id)
+        # What could not be adopted is no share's directory: it is not ours to
+        # empty.
+        options = ({'keep': True} if share.status == _Share.MANAGE_ERROR
+                   else {})
         if force and share.status not in states.SHARE_BUSY:
             rows.update(conn, db_shares.TABLE, share.id,
                         {'status': _Share.ERROR}, status=share.status)
@@ -135,7 +146,7 @@ class ShareAdmission:
                           Forbidden)
         self._check_no_dependants(conn, share, 'deleted')
         self._queue(conn, context, operation_id,
-                    states.Kind.SHARE_DELETE, share)
+                    states.Kind.SHARE_DELETE, share, options=options)
 
     def unmanage_share(self, context, share_id):
         """Forget a share; its directory stays as it is."""

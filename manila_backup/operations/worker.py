@@ -11,6 +11,7 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import services as db_services
 from manila_backup import exception
+from manila_backup.operations import exposure
 from manila_backup.operations import identity
 from manila_backup.operations import kinds
 from manila_backup.operations import listener
@@ -72,6 +73,8 @@ class Worker:
             not there.
         """
         LOG.info('Worker %s starts', self.identity)
+        for each in exposure.reachable(self.conf):
+            LOG.warning('%s', each)
         self._check_repositories()
         process.prepare([*self.drivers.values(), self.source])
         self._listener.start()

@@ -17,16 +17,23 @@ class ShareRef:
 
     :ivar path: str, the export path that an adopted share was adopted with;
         None for one that the source made.
+    :ivar identity: dict, what its directory was when it became a share, as
+        :func:`manila_backup.shares.identity.of` has it; None if that is not
+        known.
+    :ivar root: dict, the same of the directory that holds the shares that
+        the source made.
     """
 
     id: str
     project_id: str
     path: str | None = None
+    identity: dict | None = None
+    root: dict | None = None
 
     @classmethod
-    def of(cls, row):
+    def of(cls, row, root=None):
         """Of a row of the table ``shares``."""
-        return cls(row.id, row.project_id, row.path)
+        return cls(row.id, row.project_id, row.path, row.identity, root)
 
 
 LIVE, SNAPSHOT = 'live', 'snapshot'
@@ -34,9 +41,12 @@ LIVE, SNAPSHOT = 'live', 'snapshot'
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """What a backup is copied from.
+    """What a backup is copied from, or restored to.
 
-    :ivar path: str, an absolute path of a directory.
+    :ivar path: str, an absolute path of a directory. It may be one below
+        ``/proc`` that leads to an open descriptor, so that it is that
+        directory whatever has its name by now: it is to be opened once, as
+        it is, and with following it.
     :ivar kind: SNAPSHOT, if it holds one instant; LIVE, if it is the share
         itself, which may be changing.
     :ivar reason: str, a sentence: why there is no snapshot where there

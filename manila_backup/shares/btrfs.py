@@ -4,7 +4,6 @@
 import errno
 import fcntl
 import os
-import stat
 import struct
 
 from manila_backup.drivers.posix import beneath
@@ -15,6 +14,8 @@ TOP = 256
 _VOLUME_ARGS = struct.Struct('<q4088s')
 _VOLUME_ARGS_V2 = struct.Struct('<qQQ32x4040s')
 _LOOKUP_ARGS = struct.Struct('<QQ4080s')
+_INFO_SIZE = 1024
+_INFO = struct.Struct('=16x16s')
 _REFERENCE = struct.Struct('<QQ')
 _REFERENCES = 255
 _REFERENCES_SIZE = 4096
@@ -33,6 +34,7 @@ _INO_LOOKUP = _request(18, _LOOKUP_ARGS.size, _READ | _WRITE)
 _SNAP_CREATE_V2 = _request(23, _VOLUME_ARGS_V2.size, _WRITE)
 _SUBVOL_CREATE_V2 = _request(24, _VOLUME_ARGS_V2.size, _WRITE)
 _SUBVOL_SETFLAGS = _request(26, 8, _WRITE)
+_FS_INFO = _request(31, _INFO_SIZE, _READ)
 _GET_SUBVOL_ROOTREF = _request(61, _REFERENCES_SIZE, _READ | _WRITE)
 
 
@@ -105,6 +107,20 @@ def children(top):
         least = found[-1][0] + 1
 
 
+def uuid_of(fd):
+    """bytes, the UUID of the filesystem that an open directory is on."""
+    args = bytearray(_INFO_SIZE)
+    fcntl.ioctl(fd, _FS_INFO, args)
+    return _INFO.unpack_from(args)[0]
+
+
+def number_of(fd):
+    """int, the number of the subvolume that an open directory is in."""
+    args = bytearray(_LOOKUP_ARGS.pack(0, TOP, b''))
+    fcntl.ioctl(fd, _INO_LOOKUP, args)
+    return _LOOKUP_ARGS.unpack(args)[0]
+
+
 def path_of(top, inode):
     """Where in a subvolume a directory is; needs privileges.
 
@@ -116,8 +132,8 @@ def path_of(top, inode):
 
 
 def make_directory(name, parent):
-    """Make a directory: a subvolume where that can be, for snapshots of its
-    own. Others can't write to it, whatever the umask.
+    """Make a directory, for its owner only: a subvolume where that can be,
+    for snapshots of its own.
 
     :raises FileExistsError: it is there.
     """
@@ -126,11 +142,11 @@ def make_directory(name, parent):
     except FileExistsError:
         raise
     except OSError:
-        os.mkdir(name, 0o755, dir_fd=parent)
+        os.mkdir(name, 0o700, dir_fd=parent)
         return
     fd = os.open(name, beneath.DIRECTORY, dir_fd=parent)
     try:
-        os.fchmod(fd, stat.S_IMODE(os.fstat(fd).st_mode) & ~0o022)
+        os.fchmod(fd, 0o700)
     finally:
         os.close(fd)
 

@@ -24,13 +24,19 @@ import re
 import stat
 
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import system
+from manila_backup import private
 from manila_backup.shares import base
 from manila_backup.shares import btrfs
+from manila_backup.shares import directories
+from manila_backup.shares import mounts
 
 HELD = '.held'
 BESIDE = '.manila-backup-held'
 
 _NO_BTRFS = 'it is not on btrfs'
+_MOVED = 'it was moved just then'
 
 _NAME = re.compile(r'([^.].*)\.(\d+)')
 _RETRIES = 20
@@ -55,31 +61,38 @@ class Instants:
         self._path = path
         self._mode = mode
 
-    def hold(self, share_id, directory, backup_id, attempt, progress):
+    def hold(self, share_id, directory, backup_id, attempt, progress, stack,
+             unless=None):
         """Give what a backup is copied from.
 
+        :param directory: the share's :class:`.directories.Directory`.
+        :param stack: a ``contextlib.ExitStack``; what is open for the view
+            is closed with it.
+        :param unless: str, why there can be none, if that is known.
         :returns: a :class:`.base.View`.
         """
         with contextlib.suppress(base.ShareError):
             # What stays is there for the end of the operation, or a sweep.
             self.release(share_id, backup_id, attempt - 1, progress)
         if self._mode == base.LIVE:
-            return base.View(directory)
+            return base.View(directory.view)
         try:
-            return base.View(
-                self._snapshot(share_id, directory,
-                               f'{backup_id}.{attempt}', progress),
-                base.SNAPSHOT)
+            if unless:
+                raise _Impossible(unless)
+            found = self._snapshot(share_id, directory.fd,
+                                   f'{backup_id}.{attempt}', progress)
+            stack.callback(os.close, found)
+            return base.View(directories.view_of(found), base.SNAPSHOT)
         except _Impossible as exc:
             why = str(exc)
         except OSError as exc:
             why = exc.strerror
         with contextlib.suppress(base.ShareError):
             self.release(share_id, backup_id, attempt, progress)
-        reason = f'No snapshot could be made of {directory}: {why}.'
+        reason = f'No snapshot could be made of {directory.path}: {why}.'
         if self._mode == base.SNAPSHOT:
             raise base.ShareError(reason)
-        return base.View(directory, base.LIVE,
+        return base.View(directory.view, base.LIVE,
                          None if why == _NO_BTRFS else reason)
 
     def release(self, share_id, backup_id, attempt, progress=None):
@@ -107,25 +120,34 @@ class Instants:
                 if match:
                     yield share_id, match[1], int(match[2])
 
-    def _snapshot(self, share_id, directory, name, progress):
+    def _snapshot(self, share_id, share, name, progress):
         """Make a snapshot; whatever is raised, it may be there.
 
-        :returns: str, where the share's content is in it.
+        :param share: int, descriptor of the share's directory.
+        :returns: int, descriptor of the share's directory in it.
         """
-        real = os.path.realpath(directory)
-        inode = os.stat(real).st_ino
-        top, below = _subvolume(real)
-        _check_mounts(real)
-        folder = os.path.join(self._path, HELD, share_id)
-        with _opened(top) as source:
+        inode = os.fstat(share).st_ino
+        with contextlib.ExitStack() as stack:
+            top, below = _subvolume(share, stack)
+            _check_mounts(_path_of(share))
+            folder = os.path.join(self._path, HELD, share_id)
             progress.check()
-            where = (_make_in(folder, name, source)
-                     or _make_beside(real, folder, name, source))
-            _check_subvolumes(source, below)
-        found = os.path.join(where, below) if below else where
-        if os.stat(found, follow_symlinks=False).st_ino != inode:
-            raise _Impossible('it was moved just then')
-        return found
+            made = _make_in(folder, name, top)
+            if made is None:
+                made = _make_beside(share, folder, name, top)
+            stack.callback(os.close, made)
+            _check_subvolumes(top, below)
+            descent = beneath.Descent(made)
+            stack.callback(descent.close)
+            try:
+                found = descent.enter(below or beneath.ROOT)
+            except OSError as exc:
+                if exc.errno not in errors.GONE:
+                    raise
+                raise _Impossible(_MOVED) from exc
+            if os.fstat(found).st_ino != inode:
+                raise _Impossible(_MOVED)
+            return os.dup(found)
 
 
 def names(folder):
@@ -144,45 +166,50 @@ def names(folder):
 
 # -- whether there can be one -------------------------------------------------
 
-def _subvolume(path):
+def _path_of(fd):
+    """str, where an open directory is right now."""
+    return os.readlink(f'/proc/self/fd/{fd}')
+
+
+def _subvolume(share, stack):
     """The subvolume that a directory is in.
 
-    :returns: (str, its top; str, the way from there, which may be empty).
+    :param share: int, its descriptor.
+    :param stack: a ``contextlib.ExitStack`` that closes what is opened.
+    :returns: (int, descriptor of its top; bytes, the way from there, which
+        may be empty: just what it is called, and not to be relied on).
     """
-    with _opened(path) as fd:
-        try:
-            next(btrfs.children(fd), None)
-        except OSError as exc:
-            if exc.errno in _ELSEWHERE:
-                raise _Impossible(_NO_BTRFS) from exc
-            raise
-        device = os.fstat(fd).st_dev
-    top = path
+    try:
+        next(btrfs.children(share), None)
+    except OSError as exc:
+        if exc.errno in _ELSEWHERE:
+            raise _Impossible(_NO_BTRFS) from exc
+        raise
+    device = os.fstat(share).st_dev
+    top, depth = share, 0
+    names = os.fsencode(_path_of(share)).split(b'/')
     while True:
-        found = os.stat(top)
-        if found.st_dev == device and found.st_ino == btrfs.TOP:
-            return top, '' if top == path else os.path.relpath(path, top)
-        if found.st_dev != device or top == '/':
+        found = os.fstat(top)
+        if found.st_dev != device or depth >= len(names):
             raise _Impossible('the top of the subvolume that it is in can\'t '
                               'be reached')
-        top = os.path.dirname(top)
+        if found.st_ino == btrfs.TOP:
+            return top, b'/'.join(names[len(names) - depth:])
+        top = os.open('..', beneath.DIRECTORY, dir_fd=top)
+        stack.callback(os.close, top)
+        depth += 1
 
 
 def _check_mounts(path):
     """A snapshot would hold an empty directory for what is mounted below."""
-    inside = os.fsencode(path).rstrip(b'/') + b'/'
-    with open('/proc/self/mountinfo', 'rb') as mounts:
-        for line in mounts:
-            point = re.sub(rb'\\([0-7]{3})',
-                           lambda octal: bytes([int(octal[1], 8)]),
-                           line.split()[4])
-            if point.startswith(inside):
-                raise _Impossible('something is mounted in it')
+    inside = path.rstrip('/') + '/'
+    if any(each.path.startswith(inside) for each in mounts.mounted()):
+        raise _Impossible('something is mounted in it')
 
 
 def _check_subvolumes(top, below):
     """The same for the subvolumes in it."""
-    inside = os.fsencode(below) + b'/' if below else b''
+    inside = below + b'/' if below else b''
     for _, directory in btrfs.children(top):
         try:
             path = btrfs.path_of(top, directory) if below else b''
@@ -200,44 +227,51 @@ def _check_subvolumes(top, below):
 def _make_in(folder, name, source):
     """Make it below the directory of all shares.
 
-    :returns: str, its path; None if that is on another filesystem.
+    :returns: int, its descriptor; None if that is on another filesystem.
     """
     try:
-        _in_private(folder,
-                    lambda parent: btrfs.snapshot(source, name, parent))
+        return _in_private(folder, lambda parent: _make(source, name,
+                                                        parent))
     except OSError as exc:
         if exc.errno in _ELSEWHERE:
             return None
         raise
-    return os.path.join(folder, name)
+
+
+def _make(source, name, parent):
+    btrfs.snapshot(source, name, parent)
+    return os.open(name, beneath.DIRECTORY, dir_fd=parent)
 
 
 def _make_beside(share, folder, name, source):
     """Make it beside the share, and leave a note of it before.
 
-    :returns: str, its path.
+    :param share: int, descriptor of its directory.
+    :returns: int, its descriptor.
     """
-    above = os.path.dirname(share)
-    found = os.stat(above)
-    if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
-        raise _Impossible(f'others can write to {above}, where it would be '
-                          f'kept')
-    target = os.path.join(above, BESIDE)
+    with contextlib.ExitStack() as stack:
+        above = os.open('..', beneath.DIRECTORY, dir_fd=share)
+        stack.callback(os.close, above)
+        path = _path_of(above)
+        found = os.fstat(above)
+        if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+            raise _Impossible(f'others can write to {path}, where it would '
+                              f'be kept')
+        target = os.path.join(path, BESIDE, name)
 
-    def note(parent):
-        os.symlink(os.path.join(target, name), name, dir_fd=parent)
-        os.fsync(parent)
+        def note(parent):
+            os.symlink(target, name, dir_fd=parent)
+            os.fsync(parent)
 
-    _in_private(folder, note)
-    try:
-        _in_private(target,
-                    lambda parent: btrfs.snapshot(source, name, parent))
-    except OSError as exc:
-        if exc.errno in _ELSEWHERE:
-            raise _Impossible(f'{above}, where it would be kept, is on '
-                              f'another filesystem') from exc
-        raise
-    return os.path.join(target, name)
+        _in_private(folder, note)
+        try:
+            return _in_private(BESIDE, lambda parent: _make(source, name,
+                                                            parent), above)
+        except OSError as exc:
+            if exc.errno in _ELSEWHERE:
+                raise _Impossible(f'{path}, where it would be kept, is on '
+                                  f'another filesystem') from exc
+            raise
 
 
 def _remove(folder, name, tick):
@@ -250,37 +284,60 @@ def _remove(folder, name, tick):
                 return
             target = os.path.dirname(os.readlink(name, dir_fd=parent))
             if os.path.basename(target) == BESIDE:
-                with contextlib.suppress(FileNotFoundError):
-                    with _opened(target) as beside:
-                        _check_ours(beside, target)
-                        btrfs.remove(name, beside, tick)
-                _tidy(target)
+                _remove_beside(os.path.dirname(target), name, tick)
             beneath.unlink(name, parent)
     except FileNotFoundError:
         pass    # someone else was quicker
 
 
+def _remove_beside(path, name, tick):
+    """Remove one that is beside a share.
+
+    :param path: str, of the directory that both are in.
+    :raises OSError: that can't be reached now, or is no btrfs, as it isn't
+        while that is not mounted: what was made may be there all the same.
+    """
+    try:
+        above = system.open_plain(path, beneath.DIRECTORY)
+    except FileNotFoundError as exc:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), path) from exc
+    try:
+        next(btrfs.children(above), None)
+        with contextlib.suppress(FileNotFoundError):
+            with _opened(BESIDE, above) as beside:
+                _check_ours(beside, path)
+                btrfs.remove(name, beside, tick)
+        _tidy(BESIDE, above)
+    finally:
+        os.close(above)
+
+
 @contextlib.contextmanager
-def _opened(path):
-    fd = os.open(path, beneath.DIRECTORY)
+def _opened(path, parent=None):
+    fd = os.open(path, beneath.DIRECTORY, dir_fd=parent)
     try:
         yield fd
     finally:
         os.close(fd)
 
 
-def _in_private(path, function):
+def _in_private(path, function, parent=None):
     """Call ``function(descriptor)`` for a directory that only we can look
-    into, made if need be. Others may be removing it as empty meanwhile."""
+    into, made if need be. Others may be removing it as empty meanwhile.
+
+    :param parent: int, descriptor that the path is relative to; it is a
+        single name then.
+    :returns: what that returns.
+    """
     for _ in range(_RETRIES):
         try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if parent is None:
+                private.make_directories(os.path.dirname(path))
             with contextlib.suppress(FileExistsError):
-                os.mkdir(path, 0o700)
-            with _opened(path) as fd:
+                os.mkdir(path, private.DIRECTORY, dir_fd=parent)
+            with _opened(path, parent) as fd:
                 _check_ours(fd, path)
-                function(fd)
-                return
+                return function(fd)
         except FileNotFoundError:
             pass
     raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), path)
@@ -292,7 +349,7 @@ def _check_ours(fd, path):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM), path)
 
 
-def _tidy(folder):
+def _tidy(folder, parent=None):
     """Remove a directory if it is empty."""
     with contextlib.suppress(OSError):
-        os.rmdir(folder)
+        os.rmdir(folder, dir_fd=parent)

@@ -3,13 +3,21 @@
 
 import contextlib
 import os
-import stat
-import subprocess
 
 from manila_backup.drivers.posix import beneath
+from manila_backup import private
 from manila_backup.shares import base
 from manila_backup.shares import btrfs
+from manila_backup.shares import directories
 from manila_backup.shares import instants
+from manila_backup.shares import removing
+from manila_backup.shares import snapshots
+
+# What "share trust" calls the directory that holds the shares.
+_ROOT = 'local_shares'
+
+# The modes of what has to be reached by others.
+_PASSABLE, _REACHABLE = 0o711, 0o755
 
 
 class LocalShares(base.ShareSource):
@@ -17,118 +25,221 @@ class LocalShares(base.ShareSource):
 
     :param path: str, the directory that holds the shares.
     :param point_in_time: str, as in ``[local_shares] point_in_time``.
+    :param adopt_below: list of str, as in ``[local_shares] adopt_below``.
+    :param exported: bool, as in ``[local_shares] exported``.
     """
 
-    def __init__(self, path, point_in_time='auto'):
+    def __init__(self, path, point_in_time='auto', adopt_below=('/',),
+                 exported=False):
         self.path = path
         self.point_in_time = point_in_time
+        self.adopt_below = tuple(adopt_below)
+        self.exported = exported
         self._instants = instants.Instants(path, point_in_time)
+        self._snapshots = snapshots.Snapshots(path)
 
     @classmethod
     def from_conf(cls, conf):
-        return cls(conf.local_shares.path, conf.local_shares.point_in_time)
+        group = conf.local_shares
+        return cls(group.path, group.point_in_time, group.adopt_below,
+                   group.exported)
 
     def directory(self, share):
-        """The share's directory: its own if it was adopted with one."""
+        """The path of a share's directory: its own if it was adopted with
+        one. Only to be shown: what is there is for :meth:`opened`."""
         return share.path or os.path.join(self.path, share.id)
 
-    def attach(self, share):
-        """Make sure that the share's directory is there.
+    @contextlib.contextmanager
+    def opened(self, share):
+        """A share's directory, made sure to be the one that was noted.
 
-        :returns: str, its path.
+        :param share: a :class:`.base.ShareRef`.
+        :returns: context manager of a :class:`.directories.Directory`.
+        :raises ShareError: it can't be opened, or is another one.
         """
-        path = self.directory(share)
+        with self._opened(share) as directory:
+            directory.check(share.identity, share.id)
+            yield directory
+
+    def _opened(self, share):
+        if share.path:
+            return directories.open_adopted(share.path)
+        with self._root(share) as root:
+            return directories.open_own(root, share.id)
+
+    @contextlib.contextmanager
+    def _root(self, share):
+        """The directory that holds the shares, checked alike."""
         try:
-            mode = os.lstat(path).st_mode
+            root = directories.open_root(self.path)
+        except FileNotFoundError as exc:
+            raise base.ShareError(
+                f'The directory of the shares {self.path} is not there.',
+                retryable=True) from exc
+        with root:
+            root.check(share.root, _ROOT)
+            yield root
+
+    # -- what is noted of them ---------------------------------------------
+
+    def identify(self, share, progress=None):
+        """The identity of a share's directory as it is now.
+
+        :returns: dict, as of :func:`.identity.of`.
+        """
+        if share.path:
+            directories.check_mounted(share.path)
+        with self._opened(share) as directory:
+            return directory.identity
+
+    def identify_root(self, known, progress=None):
+        """The identity of the directory that holds the shares. It is made if
+        it is not there, unless it should hold something.
+
+        :param known: list of str, ids of shares that should be in it.
+        """
+        directories.check_mounted(self.path)
+        try:
+            if not known:
+                self._make_root()
+            root = directories.open_root(self.path)
         except OSError as exc:
             raise base.ShareError(
-                f'The share\'s directory {path} can\'t be reached: '
-                f'{exc.strerror}.', retryable=True) from exc
-        if not stat.S_ISDIR(mode):
-            raise base.ShareError(f'The share\'s path {path} is not a '
-                                  f'directory.')
-        return path
+                f'The directory of the shares {self.path} is not there, or '
+                f'can\'t be made: {exc.strerror}.', retryable=True) from exc
+        with root:
+            if known and not any(_is_in(root, name) for name in known):
+                raise base.ShareError(
+                    f'{self.path} has none of the shares that should be in '
+                    f'it: its file system is probably not mounted.',
+                    retryable=True)
+            return root.identity
 
-    def create(self, share):
+    def _make_root(self):
+        private.make_directories(
+            self.path, _PASSABLE if self.exported else private.DIRECTORY)
+
+    # -- making and removing ------------------------------------------------
+
+    def create(self, share, progress=None):
         """Make the share's directory. One that is there already (made by an
-        attempt that then died) is no error."""
+        attempt that then died) is no error.
+
+        :returns: dict, its identity.
+        """
         try:
-            os.makedirs(self.path, exist_ok=True)
-            self._make(share.id)
-        except FileExistsError:
-            pass
+            if share.root is None:
+                self._make_root()
+            with self._root(share) as root:
+                self._make(share.id, root.fd)
+                with directories.open_own(root, share.id) as made:
+                    return made.identity
         except OSError as exc:
             raise base.ShareError(
                 f'The directory {self.directory(share)} can\'t be made: '
                 f'{exc.strerror}.') from exc
 
-    def _make(self, name):
-        parent = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+    def _make(self, name, parent):
         try:
             if self.point_in_time == base.LIVE:
-                os.mkdir(name, 0o755, dir_fd=parent)
+                os.mkdir(name, private.DIRECTORY, dir_fd=parent)
             else:
                 btrfs.make_directory(name, parent)
-        finally:
-            os.close(parent)
+        except FileExistsError:
+            return
+        if self.exported:
+            os.chmod(name, _REACHABLE, dir_fd=parent)
 
-    def adopt(self, share):
+    def adopt(self, share, progress=None):
         """Check that an existing directory can be a share.
 
-        :raises ShareError: it is not there, not a directory, or would put
-            one share inside another or around all of them.
+        :returns: dict, its identity.
+        :raises ShareError: it is not there, not a directory, not below one
+            that shares may be adopted in, or others could replace it; or it
+            would put one share inside another or around all of them.
         """
         path = share.path
         real = os.path.realpath(path)
         if real != os.path.normpath(path):
             raise base.ShareError(f'{path} leads through a symbolic link: '
                                   f'adopt {real} instead.')
-        self.attach(share)
-        shares = os.path.realpath(self.path)
-        if os.path.commonpath([shares, real]) in (shares, real):
+        if not directories.is_below(path, self.adopt_below):
             raise base.ShareError(
-                f'{path} and the directory of this service\'s own shares '
-                f'{shares} can\'t lie in one another.')
-        try:
-            with os.scandir(path):
-                pass
-        except OSError as exc:
-            raise base.ShareError(f'{path} can\'t be read: '
-                                  f'{exc.strerror}.') from exc
+                f'{path} can\'t be adopted: [local_shares] adopt_below '
+                f'names the directories that shares may be adopted in, and '
+                f'it is in none of them.')
+        directories.check_mounted(path)
+        with directories.open_adopted(path) as directory:
+            directories.check_above(path)
+            shares = os.path.realpath(self.path)
+            if os.path.commonpath([shares, real]) in (shares, real):
+                raise base.ShareError(
+                    f'{path} and the directory of this service\'s own shares '
+                    f'{shares} can\'t lie in one another.')
+            try:
+                with beneath.entries(directory.fd):
+                    pass
+            except OSError as exc:
+                raise base.ShareError(f'{path} can\'t be read: '
+                                      f'{exc.strerror}.') from exc
+            return directory.identity
 
     def remove(self, share, progress):
         """Remove the share's directory with all it holds. An adopted
         directory is emptied but stays: this service did not make it."""
-        path = self.directory(share)
-        if not share.path:
-            _remove(path, progress)
+        if share.path:
+            if share.identity is None:
+                # Nobody has seen yet what is there.
+                self.adopt(share)
+            with self.opened(share) as directory:
+                removing.empty(directory, progress)
             return
-        try:
-            names = os.listdir(path)
-        except FileNotFoundError:
-            return
-        for name in names:
-            _remove(os.path.join(path, name), progress)
+        with self._root(share) as root:
+            if not _is_in(root, share.id):
+                return      # by an attempt that then died
+            with self.opened(share):
+                removing.remove(share.id, root, progress)
+
+    def leave(self, share, progress=None):
+        """Leave an adopted share's directory alone: it never became one."""
 
     # -- what backups are copied from -------------------------------------
 
     @contextlib.contextmanager
     def use(self, share, job, progress):
-        if not job.read_only:
-            yield base.View(self.attach(share))
-            return
-        view = self.hold(share, job, progress)
-        try:
-            yield view
-        finally:
-            # What stays is tried again, and told, at the operation's end.
-            with contextlib.suppress(base.ShareError):
-                self.release(share, job, progress)
+        with self.opened(share) as directory:
+            if not job.read_only:
+                yield base.View(directory.view)
+                directory.check_still()
+                return
+            try:
+                with contextlib.ExitStack() as stack:
+                    view = self.hold(share, directory, job, progress, stack)
+                    yield view
+                    if view.kind == base.LIVE:
+                        directory.check_still()
+            finally:
+                # What stays is tried again, and told, at the operation's
+                # end.
+                with contextlib.suppress(base.ShareError):
+                    self.release(share, job, progress)
 
-    def hold(self, share, job, progress):
-        """What a backup is copied from: the first half of :meth:`use`."""
-        return self._instants.hold(share.id, self.attach(share),
-                                   job.backup_id, job.attempt, progress)
+    def hold(self, share, directory, job, progress, stack):
+        """What a backup is copied from: the first half of :meth:`use`.
+
+        :param directory: the share's, open.
+        :param stack: a ``contextlib.ExitStack`` to close in the end.
+        """
+        why = None
+        if share.root is not None:
+            # Of an adopted share it is no more than where the snapshot is.
+            try:
+                with self._root(share):
+                    pass
+            except base.ShareError as exc:
+                why = str(exc).rstrip('.')
+        return self._instants.hold(share.id, directory, job.backup_id,
+                                   job.attempt, progress, stack, why)
 
     def release(self, share, job, progress=None):
         self._instants.release(share.id, job.backup_id, job.attempt,
@@ -141,66 +252,39 @@ class LocalShares(base.ShareSource):
 
     def snapshot_directory(self, share, snapshot_id):
         """Where a snapshot's content is."""
-        return os.path.join(self.path, '.snapshots', share.id, snapshot_id)
+        return self._snapshots.path(share.id, snapshot_id)
 
     def create_snapshot(self, share, snapshot_id, attempt, progress):
         """Copy the share, sharing the blocks with it where the filesystem
-        can. Complete or not there: it is renamed into place."""
-        path = self.snapshot_directory(share, snapshot_id)
-        if os.path.isdir(path):
-            return
-        making = f'{path}.{attempt}'
-        try:
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            subprocess.run(
-                ['cp', '-a', '--reflink=auto', '--',
-                 self.attach(share), making],
-                check=True, capture_output=True, text=True,
-                stdin=subprocess.DEVNULL)
-            progress.check()
-            os.rename(making, path)
-        except subprocess.CalledProcessError as exc:
-            _remove(making, progress)
-            raise base.ShareError(
-                f'The share could not be copied for a snapshot: '
-                f'{exc.stderr.strip().splitlines()[-1]}') from exc
-        except OSError as exc:
-            raise base.ShareError(
-                f'The snapshot {path} could not be made: '
-                f'{exc.strerror}.') from exc
+        can. Complete or not there: it is renamed into place.
+
+        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        """
+        with self._root(share), self.opened(share) as directory:
+            return self._snapshots.create(directory, share.id, snapshot_id,
+                                          attempt, progress)
 
     def remove_snapshot(self, share, snapshot_id, progress):
         """Remove a snapshot, and what unfinished attempts left of it."""
         self.discard_snapshot(share, snapshot_id, progress)
-        _remove(self.snapshot_directory(share, snapshot_id), progress)
+        with self._root(share):
+            self._snapshots.remove(share.id, snapshot_id, progress)
 
-    def discard_snapshot(self, share, snapshot_id, progress):
-        """Remove what unfinished attempts left of a snapshot."""
-        folder = os.path.dirname(self.snapshot_directory(share, snapshot_id))
-        for name in instants.names(folder):
-            if name.startswith(f'{snapshot_id}.'):
-                _remove(os.path.join(folder, name), progress)
+    def discard_snapshot(self, share, snapshot_id, progress=None,
+                         attempt=None):
+        """Remove what unfinished attempts left of a snapshot.
+
+        :param attempt: int, the last of them; None for all.
+        """
+        self._snapshots.discard(share.id, snapshot_id, progress, attempt)
 
     def snapshots(self):
-        folder = os.path.join(self.path, '.snapshots')
-        for share_id in instants.names(folder):
-            for name in instants.names(os.path.join(folder, share_id)):
-                snapshot_id, dot, _attempt = name.partition('.')
-                yield share_id, snapshot_id, bool(dot)
+        return self._snapshots.all()
 
 
-def _remove(path, progress):
-    folder, name = os.path.split(path)
+def _is_in(root, name):
     try:
-        parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        os.stat(name, dir_fd=root.fd, follow_symlinks=False)
     except FileNotFoundError:
-        return
-    try:
-        beneath.remove(name, parent, lambda: progress.advance(1, 0))
-    except OSError as exc:
-        where = os.fsencode(exc.filename or name)
-        raise base.ShareError(
-            f'{where.decode(errors="backslashreplace")} could not be '
-            f'removed: {exc.strerror}.') from exc
-    finally:
-        os.close(parent)
+        return False
+    return True

@@ -2,6 +2,7 @@
 """What the local share source gives backups to be copied from, on a real
 btrfs."""
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -27,6 +28,8 @@ class TestInstants(testtools.TestCase):
         self.own = base.ShareRef('own', 'p1')
         self.source.create(self.own)
         self.progress = progress.Progress()
+        self.stack = contextlib.ExitStack()
+        self.addCleanup(self.stack.close)
 
     def make_source(self, path=None, mode='auto'):
         return local.LocalShares(
@@ -44,7 +47,13 @@ class TestInstants(testtools.TestCase):
 
     def hold(self, share, attempt=1, source=None):
         source = source or self.source
-        return source.hold(share, job(attempt), self.progress)
+        directory = self.stack.enter_context(source.opened(share))
+        return source.hold(share, directory, job(attempt), self.progress,
+                           self.stack)
+
+    def assertShown(self, path, view):
+        """That a view leads to what is at a path."""
+        self.assertEqual(path, os.readlink(view.path))
 
     def assertHolds(self, text, view):
         self.assertEqual((base.SNAPSHOT, None), (view.kind, view.reason))
@@ -53,9 +62,8 @@ class TestInstants(testtools.TestCase):
 
     def assertLive(self, share, reason, **kwargs):
         view = self.hold(share, **kwargs)
-        self.assertEqual((base.LIVE, share.path or
-                          self.source.directory(share)),
-                         (view.kind, view.path))
+        self.assertEqual(base.LIVE, view.kind)
+        self.assertShown(share.path or self.source.directory(share), view)
         self.assertIn(reason, view.reason)
         self.assertNothingHeld()
 
@@ -76,7 +84,7 @@ class TestInstants(testtools.TestCase):
     def test_a_share_of_its_own(self):
         self.write(self.own, 'then')
         path = self.source.directory(self.own)
-        self.assertEqual(0o755, stat.S_IMODE(os.stat(path).st_mode))
+        self.assertEqual(0o700, stat.S_IMODE(os.stat(path).st_mode))
         view = self.hold(self.own)
         self.write(self.own, 'now')
         self.assertHolds('then', view)
@@ -93,7 +101,7 @@ class TestInstants(testtools.TestCase):
                  other.st_size))
         self.assertEqual([('own', 'b', 2)], list(self.source.held()))
         # Nobody finds it who may not look into the share.
-        above = os.path.dirname(again.path)
+        above = os.path.dirname(os.readlink(again.path))
         self.assertEqual(0o700, stat.S_IMODE(os.stat(above).st_mode))
         self.source.release(self.own, job(1))
         self.source.release(self.own, job(9, 'another'))
@@ -176,7 +184,9 @@ class TestInstants(testtools.TestCase):
             share = base.ShareRef('s', 'p1')
             source.create(share)
             path = source.directory(share)
-            self.assertEqual(base.View(path), self.hold(share, 1, source))
+            view = self.hold(share, 1, source)
+            self.assertEqual((base.LIVE, None), (view.kind, view.reason))
+            self.assertShown(path, view)
         self.assertNothingHeld()
 
     def test_beside_a_share_where_others_can_write(self):

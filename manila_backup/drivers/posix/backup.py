@@ -243,6 +243,8 @@ def open_root(path, repository, shown):
     except OSError as exc:
         raise errors.failed('open the share\'s directory', path,
                             exc) from exc
+    # It may have been named by a descriptor.
+    path = os.readlink(f'/proc/self/fd/{root}')
     if repository is not None and (
             beneath.is_within(root, os.fstat(repository))
             or beneath.is_within(repository, os.fstat(root))):

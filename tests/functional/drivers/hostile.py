@@ -104,16 +104,19 @@ class Hostile(case.Case):
                                st.st_ctime_ns)
         return found
 
-    def under_attack(self, root, run):
+    def under_attack(self, root, run, how=None):
         """Have something run again and again while somebody changes a
-        tree; it must not have gone astray."""
+        tree; it must not have gone astray.
+
+        :param how: what to do to it, as :func:`attack`, the default.
+        """
         opened = Watch()
         self.addCleanup(os.close, opened.fd)
         opened.add_tree(self.devices)
         for each in opened, self.watch:
             each.events()
         attacker = case.FORK.Process(
-            target=attack, args=(root, self.canary, self.devices))
+            target=how or attack, args=(root, self.canary, self.devices))
         attacker.start()
         try:
             end = time.monotonic() + self.seconds

@@ -3,6 +3,7 @@
 
 import json
 import os
+from unittest import mock
 
 from oslo_upgradecheck import upgradecheck
 
@@ -13,6 +14,7 @@ from manila_backup.db import services as db_services
 from manila_backup.db import sqltime
 from manila_backup.operations import plugins
 from manila_backup.operations import rpc
+from manila_backup import private
 from manila_backup import version
 from tests.unit.operations import base
 
@@ -41,6 +43,36 @@ class UpgradeCheck(base.TestCase):
         self.assertEqual(code, found, details)
         for text in texts:
             self.assertIn(text, details)
+
+    def test_directories(self):
+        self.assert_says(SUCCESS, 'Directories')
+        # Each is in a directory that nobody else gets into.
+        path = os.path.join(self.root, 'state')
+        shares = os.path.join(path, 'shares')
+        os.makedirs(shares)
+        self.conf.set_override('state_path', path)
+        self.assert_says(SUCCESS, 'Directories')
+        with mock.patch.object(private.os.path, 'dirname',
+                               lambda path: '/'):
+            self.assert_says(WARNING, 'Directories', f'state_path {path}',
+                             f'path {shares}')
+            self.conf.set_override('exported', True, 'local_shares')
+            _, said = self.check('Directories')
+            self.assertNotIn(shares, said)
+            os.chmod(path, 0o700)
+            self.assert_says(SUCCESS, 'Directories')
+
+    def test_adopted_shares_that_can_be_replaced(self):
+        for name, mode in (('a', 0o755), ('b', 0o775)):
+            path = os.path.join(self.root, name, 'data')
+            os.makedirs(path)
+            os.chmod(os.path.dirname(path), mode)
+            self.share(path=path)
+        self.share(path='/not/there')
+        self.assert_says(WARNING, 'Directories', f'{self.root}/b is above')
+        _, said = self.check('Directories')
+        self.assertNotIn(f'{self.root}/a', said)
+        self.assertNotIn('/not/there', said)
 
     def worker(self, name, rpc_version=rpc.VERSION,
                release=RELEASE, host='here'):

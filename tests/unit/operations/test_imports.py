@@ -11,6 +11,7 @@ from manila_backup.drivers import base as drivers
 from manila_backup.operations import audit
 from manila_backup.operations import imports
 from manila_backup.operations import records
+from manila_backup.shares import base as shares
 from tests.unit.operations import base
 from tests.unit.operations import repository
 
@@ -61,6 +62,8 @@ class Imports(repository.TestCase):
         before, used = self.everything(), self.usage()
         for each in before['shares']:
             each['share_type_id'] = self.default_type()
+            each['identity'] = self.tools.source.identify(
+                shares.ShareRef(each['id'], 'p1'))
         self.forget()
         self.assertEqual(0, self.usage()['backups'])
         dry = self.run_import(dry_run=True)

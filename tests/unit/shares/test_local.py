@@ -30,7 +30,7 @@ class LocalShares(base.BaseTestCase):
     def test_create_and_remove(self):
         self.source.create(self.made)
         self.source.create(self.made)
-        path = self.source.attach(self.made)
+        path = self.source.directory(self.made)
         outside = self.adopted().path
         os.symlink(outside, os.path.join(path, 'link'))
         os.makedirs(os.path.join(path, *['deep'] * 50))
@@ -41,8 +41,8 @@ class LocalShares(base.BaseTestCase):
 
     def test_adopted_directory_is_emptied_but_stays(self):
         share = self.adopted()
-        self.source.adopt(share)
-        self.assertEqual(share.path, self.source.attach(share))
+        self.assertEqual(self.source.adopt(share),
+                         self.source.identify(share))
         self.source.remove(share, self.progress)
         self.assertEqual([], os.listdir(share.path))
 
@@ -59,17 +59,17 @@ class LocalShares(base.BaseTestCase):
             self.assertRaises(shares.ShareError, self.source.adopt,
                               shares.ShareRef('x', 'p1', path))
 
-    def test_attach_of_what_is_gone_or_replaced_by_a_link(self):
-        error = self.assertRaises(shares.ShareError, self.source.attach,
+    def test_what_is_gone_or_replaced_by_a_link(self):
+        error = self.assertRaises(shares.ShareError, self.source.identify,
                                   self.made)
         self.assertTrue(error.retryable)
         os.mkdir(self.source.path)
         os.symlink('/etc', os.path.join(self.source.path, 'a-share'))
-        self.assertRaises(shares.ShareError, self.source.attach, self.made)
+        self.assertRaises(shares.ShareError, self.source.identify, self.made)
 
     def test_snapshot_holds_what_the_share_held(self):
         self.source.create(self.made)
-        path = os.path.join(self.source.attach(self.made), 'f')
+        path = os.path.join(self.source.directory(self.made), 'f')
         with open(path, 'w') as file:
             file.write('then')
         # What an attempt that was killed left is in nobody's way.

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What others on this host could get at, or put something else in the place
+of: told at a worker's start and by ``upgrade check``. What there is already is
+never closed by itself, as somebody may rely on it."""
+
+import os
+
+from manila_backup.db import shares as db_shares
+from manila_backup import private
+from manila_backup.shares import base
+from manila_backup.shares import directories
+
+
+def reachable(conf):
+    """Directories of this service that others can get at.
+
+    :returns: list of str, sentences.
+    """
+    found = []
+    if private.is_reachable(os.path.abspath(conf.state_path)):
+        found.append(
+            f'Other users of this host can look into state_path '
+            f'{conf.state_path}: take that from them (chmod 700), unless '
+            f'something else than this service is in it that they need.')
+    path = conf.local_shares.path
+    if (conf.shares.source == 'local' and not conf.local_shares.exported
+            and private.is_reachable(os.path.abspath(path))):
+        found.append(
+            f'Other users of this host can get at the shares in [local_'
+            f'shares] path {path}, and run what is setuid there: take that '
+            f'from them (chmod 700 {path}), or, if a file server needs it, '
+            f'set [local_shares] exported and mount the file system with '
+            f'nosuid and nodev.')
+    return found
+
+
+def replaceable(conn):
+    """Adopted shares that others could put something else in the place of,
+    as it is seen from this host. Those that are not there are passed over.
+
+    :returns: list of str, sentences.
+    """
+    found = []
+    for row in db_shares.adopted(conn):
+        if not os.path.isdir(row.path):
+            continue
+        try:
+            directories.check_above(row.path)
+        except base.ShareError as exc:
+            found.append(f'Share {row.id}: {exc}')
+    return found

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is mounted, and what should be."""
+
+import dataclasses
+import re
+
+_FSTAB = '/etc/fstab'
+
+
+@dataclasses.dataclass(frozen=True)
+class Mount:
+    """One mount that this process can see.
+
+    :ivar number: int, its number while it is there.
+    :ivar path: str, where it is.
+    :ivar kind: str, the type of its file system.
+    :ivar source: str, what is mounted.
+    """
+
+    number: int
+    path: str
+    kind: str
+    source: str
+
+
+def mounted():
+    """Iterate over all mounts."""
+    with _opened('/proc/self/mountinfo') as lines:
+        for line in lines:
+            before, _, after = line.partition(' - ')
+            fields = before.split(' ')
+            kind, source = after.split(' ')[:2]
+            yield Mount(int(fields[0]), _plain(fields[4]), kind,
+                        _plain(source))
+
+
+def to_be_mounted():
+    """list of str, the mount points that /etc/fstab names."""
+    try:
+        with _opened(_FSTAB) as lines:
+            fields = [line.split() for line in lines
+                      if not line.lstrip().startswith('#')]
+    except OSError:
+        return []
+    return [_plain(each[1]) for each in fields
+            if len(each) > 2 and each[1].startswith('/')]
+
+
+def _opened(path):
+    return open(path, encoding='utf-8', errors='surrogateescape')
+
+
+def _plain(text):
+    """A field without the escapes for what it can't hold."""
+    return re.sub(r'\\([0-7]{3})', lambda octal: chr(int(octal[1], 8)), text)

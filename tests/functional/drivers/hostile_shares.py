@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What :mod:`.hostile` is for drivers, for shares: somebody changes the way to
+one, or what is in one, while it is used.
+
+In short with every run of the functional tests, and at length by
+``make fidelity``.
+"""
+
+import os
+import time
+from unittest import mock
+
+from manila_backup.drivers import base as drivers
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import trees
+from manila_backup.drivers.posix import driver as posix
+from manila_backup.drivers.posix import scan
+from manila_backup.drivers import progress
+from manila_backup.operations import copying
+from manila_backup.shares import base as shares
+from manila_backup.shares import local
+from tests.functional.drivers import hostile
+
+
+class Taker:
+    """Takes snapshots of shares, and looks like a driver to a test."""
+
+    def __init__(self, path):
+        self.shares = local.LocalShares(path)
+
+    def check(self, create):
+        self.shares.identify_root([])
+
+    def prepare(self, *args, **kwargs):
+        pass
+
+    publish = prepare
+
+    def backup(self, place, attempt, source, options, record, counted):
+        return self.shares.create_snapshot(
+            shares.ShareRef('share', 'p', source), place.backup_id, attempt,
+            counted)
+
+    def verify(self, place, counted):
+        return []
+
+    def delete(self, place, counted):
+        self.shares.remove_snapshot(shares.ShareRef('share', 'p'),
+                                    place.backup_id, counted)
+
+
+class HostileSnapshots(hostile.Hostile):
+    """A share that somebody changes while a snapshot of it is made."""
+
+    # Nothing is restored from one.
+    test_a_target_that_changes_all_the_time = None
+    test_a_device_in_the_place_of_a_file = None
+
+    def make_driver(self):
+        return Taker(os.path.join(self.scratch, 'shares'))
+
+    def data(self, place):
+        return self.driver.shares.snapshot_directory(
+            shares.ShareRef('share', 'p'), place.backup_id)
+
+    def planted(self, name, plant):
+        """Make a snapshot while something is put in the place of a file
+        or directory just after that was seen."""
+        put = scan.Spool.put
+        path = os.path.join(self.source, name)
+
+        def put_and_plant(spool, thing):
+            if os.path.exists(path) and not os.path.exists(path + '.away'):
+                os.rename(path, path + '.away')
+                plant(path)
+            return put(spool, thing)
+
+        self.watch.events()
+        with mock.patch.object(scan.Spool, 'put', put_and_plant):
+            # As a worker does, which could end it.
+            running = case.Process(self.driver.backup, case.place(), 1,
+                                   self.source, {}, None)
+            running.result()
+        self.assertEqual(set(), self.watch.events())
+        self.assertEqual(self.outside, self.facts())
+        return os.path.join(self.data(case.place()), name)
+
+    def test_a_fifo_in_the_place_of_a_file(self):
+        trees.write(os.path.join(self.source, 'f'), b'x')
+        found = self.planted('f', os.mkfifo)
+        self.assertTrue(os.path.exists(found))
+        self.assertFalse(os.path.isfile(found))
+
+    def test_a_link_in_the_place_of_a_directory(self):
+        os.mkdir(os.path.join(self.source, 'd0'))
+        trees.write(os.path.join(self.source, 'd0', 'f0'), b'x')
+        found = self.planted('d0', lambda path: os.symlink(
+            os.path.join(self.canary, 'd0'), path))
+        self.assertFalse(os.path.islink(found))
+        if os.path.exists(os.path.join(found, 'f0')):
+            with open(os.path.join(found, 'f0'), 'rb') as file:
+                self.assertEqual(b'x', file.read())
+
+
+class HostileWays(hostile.Hostile):
+    """Somebody swaps the directories above an adopted share, and the share,
+    for links to where only root may go."""
+
+    test_a_share_that_changes_all_the_time = None
+    test_a_target_that_changes_all_the_time = None
+    test_a_device_in_the_place_of_a_file = None
+
+    def make_driver(self):
+        return posix.PosixDriver(os.path.join(self.scratch, 'repository'), 2)
+
+    def test_ways_that_change_all_the_time(self):
+        path = os.path.join(self.source, 'above', 'd0')
+        os.makedirs(path)
+        trees.write(os.path.join(path, 'f0'), b'the share\'s')
+        source = local.LocalShares(os.path.join(self.scratch, 'shares'))
+        source.identify_root([])
+        share = shares.ShareRef('share', 'p', path)
+        share = shares.ShareRef('share', 'p', path, source.adopt(share))
+        done = dict.fromkeys(('backup', 'restore', 'snapshot', 'remove'), 0)
+
+        def attempt(name, function, *args):
+            try:
+                function(*args)
+                done[name] += 1
+            except shares.ShareError:
+                pass
+
+        def backup(place):
+            copying.backup(self.driver, source, share,
+                           shares.Job('op', place.backup_id, 1), place, {},
+                           {}, progress.Progress())
+            self.driver.publish(place, 1)
+
+        def restore():
+            copying.restore(self.driver, source, share,
+                            shares.Job('op', 'r', 1, False), first,
+                            progress.Progress())
+
+        first = case.place(0)
+        backup(first)
+
+        def run(number):
+            place = drivers.Place('p', 'share-1', f'b-{number}')
+            attempt('backup', backup, place)
+            attempt('restore', restore)
+            attempt('snapshot', source.create_snapshot, share,
+                    f's-{number}', 1, progress.Progress())
+            attempt('remove', source.remove, share, progress.Progress())
+            self.driver.delete(place, progress.Progress())
+
+        self.under_attack(self.source, run, swap_ways)
+        # The attacker was stopped in the middle.
+        _put_back(self.source)
+        for number in range(3):
+            run(number + 1_000_000)
+        self.assertTrue(all(done.values()), done)
+
+
+def swap_ways(root, canary, devices):
+    """Swap what is above a share, and the share, until killed."""
+    os.chdir(root)
+    while True:
+        try:
+            for name, target in (('above', canary),
+                                 ('above/d0', os.path.join(canary, 'd0'))):
+                os.rename(name, name + '.away')
+                os.symlink(target, name)
+                time.sleep(0.001)
+                os.unlink(name)
+                os.rename(name + '.away', name)
+                time.sleep(0.001)
+        except OSError:
+            pass
+
+
+def _put_back(root):
+    for name in 'above', 'above/d0':
+        path = os.path.join(root, name)
+        if os.path.lexists(path + '.away'):
+            if os.path.lexists(path):
+                os.unlink(path)
+            os.rename(path + '.away', path)
