@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HTTP server of ``manila-backup-api`` and ``manila-backup-all``."""
 
+import functools
 import logging
 import threading
 import time
 
 from oslo_context import context
-from waitress import channel as waitress_channel
 from waitress import server as waitress_server
 from waitress import task as waitress_task
 from waitress import wasyncore
 
 from manila_backup.api.auth import noauth
+from manila_backup.api import connections
 from manila_backup.api import faults
 from manila_backup import exception
 
 LOG = logging.getLogger(__name__)
 
-#: Connections that may be open at once.
-CONNECTIONS = 1000
+#: Connections that are taken up in one turn of the loop, so that they do not
+#: queue behind one another while there are many.
+ACCEPTS = 50
 
 #: Seconds that requests which are being worked on get when it stops.
 GRACE = 5.0
@@ -40,13 +42,15 @@ class Server:
         host, port = conf.api.bind_host, conf.api.bind_port
         noauth.check_address(conf, host)
         self._map = {}
+        self._limits = connections.Limits(conf.api)
         self._stopping = threading.Event()
         self._thread = None
         try:
             self._server = waitress_server.create_server(
                 app, map=self._map, host=host, port=port,
                 threads=conf.api.threads, ident='manila-backup',
-                connection_limit=CONNECTIONS,
+                # It would take up no more; see Limits.
+                connection_limit=2 * conf.api.max_connections + 100,
                 max_request_body_size=conf.api.max_request_body_size,
                 # It is for http_proxy_to_wsgi and for noauth to judge them.
                 clear_untrusted_proxy_headers=False)
@@ -55,7 +59,10 @@ class Server:
                 f'Can\'t listen on {host} port {port}: {exc}') from exc
         listeners = self._listeners()
         for listener in listeners:
-            listener.channel_class = _Channel
+            listener.channel_class = functools.partial(_Channel,
+                                                       self._limits)
+            listener.handle_accept = functools.partial(
+                _accept, listener.handle_accept, self._limits)
         #: The port that is listened on: a free one if port 0 was asked for.
         self.port = int(listeners[0].effective_port)
         name = f'[{host}]' if ':' in host else host
@@ -87,6 +94,7 @@ class Server:
     def _turn(self, timeout):
         wasyncore.loop(timeout=timeout, use_poll=True, map=self._map,
                        count=1)
+        self._limits.look()
 
     def _listeners(self):
         return [each for each in list(self._map.values())
@@ -126,5 +134,17 @@ class _ErrorTask(waitress_task.ErrorTask):
         self.write(body)
 
 
-class _Channel(waitress_channel.HTTPChannel):
+class _Channel(connections.Channel):
     error_task_class = _ErrorTask
+
+
+def _accept(accept, limits):
+    """Take up the connections that there are.
+
+    :param accept: waitress's method, which takes up one.
+    """
+    for _number in range(ACCEPTS):
+        before = limits.taken
+        accept()
+        if limits.taken == before:
+            return

@@ -31,6 +31,30 @@ OPTS = [
         'max_request_body_size',
         default=114688, min=1,
         help='Size in bytes above which a request body is refused with 413.'),
+    cfg.FloatOpt(
+        'request_timeout',
+        default=60.0, min=1.0,
+        help='Seconds within which manila-backup-api must have received a '
+             'request as a whole, from the first byte (of a new connection: '
+             'from its beginning) to the last, and within which its answer '
+             'must have been taken. A connection that takes longer is '
+             'closed. How long the request takes to be worked on does not '
+             'count. Not used under uWSGI, gunicorn or mod_wsgi.'),
+    cfg.IntOpt(
+        'max_connections',
+        default=1000, min=10,
+        help='The most connections that manila-backup-api keeps open; less '
+             'where the process may not have as many files open (ulimit '
+             '-n). For one more, another is closed that waits for its '
+             'client: one without a request so far if there is one, and of '
+             'these the one that has been waiting longest. Not used under '
+             'uWSGI, gunicorn or mod_wsgi.'),
+    cfg.IntOpt(
+        'max_connections_per_address',
+        default=500, min=0,
+        help='The most of them from one address (of IPv6: from one /64). '
+             'Behind a proxy all are from that. 0: no limit but '
+             'max_connections.'),
     cfg.StrOpt(
         'public_url',
         help='The URL under which clients reach this service, for the links '
