@@ -94,6 +94,9 @@ function configure_manila_backup {
     iniset "$MANILA_BACKUP_CONF" DEFAULT auth_strategy keystone
     configure_keystone_authtoken_middleware "$MANILA_BACKUP_CONF" \
         manila-backup
+    # What access rules of application credentials call share backups' service.
+    iniset "$MANILA_BACKUP_CONF" keystone_authtoken service_type \
+        shared-file-system
     # Apache says by which URL a request came.
     iniset "$MANILA_BACKUP_CONF" oslo_middleware \
         enable_proxy_headers_parsing True

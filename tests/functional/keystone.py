@@ -196,6 +196,28 @@ class Keystone(fixtures.Fixture):
             {})
         return headers['X-Subject-Token']
 
+    def application_credential(self, user, token, name, rules):
+        """Make a user's application credential, confined by access rules,
+        and sign in with it.
+
+        :param token: str, the user's, for the project that it is to be for.
+        :param rules: list of (method, path) of share backups' service.
+        :returns: str, a token.
+        """
+        made = self._request(
+            'POST', f'{self.url}/users/{self._users[user]}'
+                    f'/application_credentials',
+            {'application_credential': {'name': name, 'access_rules': [
+                {'service': 'shared-file-system', 'method': method,
+                 'path': path} for method, path in rules]}},
+            {'X-Auth-Token': token})[1]['application_credential']
+        headers, _ = self._request('POST', f'{self.url}/auth/tokens', {
+            'auth': {'identity': {
+                'methods': ['application_credential'],
+                'application_credential': {'id': made['id'],
+                                           'secret': made['secret']}}}}, {})
+        return headers['X-Subject-Token']
+
     def revoke(self, token):
         """Declare a token invalid."""
         self._request('DELETE', f'{self.url}/auth/tokens', None, {
@@ -253,6 +275,7 @@ class Keystone(fixtures.Fixture):
         return {f'keystone_authtoken__{name}': value for name, value in {
             **self.sign_in_options(),
             'www_authenticate_uri': self.url,
+            'service_type': 'shared-file-system',
         }.items()} | {'auth_strategy': 'keystone'}
 
     def credentials(self, user, project):

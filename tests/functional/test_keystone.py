@@ -160,6 +160,33 @@ class Keystone(test_clients.ClientTestCase):
         for token in ('', 'no such token', revoked, revoked[:-9]):
             self._refused(self._get(token))
 
+    def test_application_credentials_with_access_rules(self):
+        alice = self.token('alice')
+        share = self.cloud.create_share(token=alice)
+        path = '/v2/share-backups'
+        confined = self.keystone.application_credential(
+            'alice', alice, 'looks and creates', [
+                ('GET', path), ('GET', f'{path}/*'), ('POST', path)])
+        ask = self.cloud.ask
+        backup = ask(202, 'POST', '/share-backups', {
+            'share_backup': {'share_id': share['id']}},
+            token=confined)['share_backup']
+        self.cloud.wait_backup(backup['id'], 'available', token=confined)
+        self.assertIn(backup['id'], self._listed(confined))
+        path = f'/share-backups/{backup["id"]}'
+        # What its rules do not have, though its user may do that.
+        for method, other, body in (
+                ('DELETE', path, None),
+                ('POST', f'{path}/action', {'restore': None}),
+                ('GET', '/share-backups/x/y', None),
+                ('GET', f'/shares/{share["id"]}', None)):
+            answer = self.cloud.request(method, other, body, token=confined)
+            self._refused(answer)
+        nothing = self.keystone.application_credential(
+            'alice', alice, 'nothing', [('GET', '/v2/shares')])
+        self._refused(self._get(nothing))
+        ask(202, 'DELETE', path, token=alice)
+
     def test_token_revoked_after_use(self):
         # As the administrator's guide says of token_cache_time.
         asking = os.path.join(self.cloud.root, 'asking.conf')

@@ -97,6 +97,10 @@ class Deployments(PluginTestCase):
             (conf.shares.source, conf.backup.enabled_drivers,
              conf.auth_strategy))
         self.assertEqual([], checks.unknown_options(path))
+        self.assertEqual(
+            'shared-file-system',
+            self.ini('etc', 'manila-backup', 'manila-backup.conf')[
+                'keystone_authtoken']['service_type'])
         self.assertEqual(0o600, os.stat(path).st_mode & 0o777)
         self.assertEqual(
             {f'devstack@manila-backup-{name}.service'
