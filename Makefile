@@ -6,6 +6,7 @@
 # make venv              .venv/ with the service and the command line clients
 # make unit              unit tests only: no server needed
 # make test-manila       the tests beside a real Manila
+# make test-servers      the functional tests and those, beside each other
 # make test-restic       the restic driver's tests with Debian stable's restic,
 #                        if this machine's is older
 # make tempest           manila-tempest-plugin's tests of share backups
@@ -18,6 +19,9 @@
 # make fidelity          generated, large and hostile shares on ext4, xfs and
 #                        btrfs; EXAMPLES=300, SECONDS=60
 # make keystone, manila  what the tests run as Keystone and Manila
+# make environments      what the tests run in; with -j, side by side
+# make constraints       the newest versions of what gets installed, into
+#                        constraints.txt
 # make lint              style and static checks
 # make docs, api-ref     the documentation as HTML
 # make api-samples       the API reference's samples, from a running service
@@ -25,7 +29,8 @@
 # make clean             remove what the other targets made
 #
 # PYTHON=... names the interpreter (3.10 or newer); without it the newest
-# suitable one on the machine is taken.
+# suitable one on the machine is taken. CONSTRAINTS=file names the versions to
+# install (constraints.txt); CONSTRAINTS= takes the newest ones.
 
 SHELL = /bin/sh
 PYTHON ?=
@@ -41,6 +46,10 @@ ifeq ($(strip $(PBR_VERSION)),)
 unexport PBR_VERSION
 endif
 
+# Empty: the newest versions that requirements.txt and its like allow.
+CONSTRAINTS = constraints.txt
+export CONSTRAINTS
+
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_PYTHON_VERSION_WARNING = 1
 
@@ -48,41 +57,67 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 	bench clean \
 	services keystone manila test-manila test-restic tempest client-functional \
 	devstack-harness soak \
-	fidelity
+	fidelity test-servers environments constraints FORCE
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
 
 venv: $(VENV)/.stamp
 
-# The stamp is newer than whatever decides what gets installed; the code
-# itself is installed in place and needs no second installation.
-$(VENV)/.stamp: setup.cfg setup.py pyproject.toml requirements.txt \
-		tools/make-venv
-	tools/make-venv $(VENV) '.[mysql,postgresql,clients,manila]' "$(PYTHON)"
-	@touch $@
+# Which versions the environments were made with: a change of CONSTRAINTS makes
+# them anew.
+CONSTRAINED = .tox/.constraints
 
-$(TOOLS)/.stamp: tools/make-venv tools/requirements.txt
+$(CONSTRAINED): FORCE
+	@mkdir -p $(@D)
+	@echo '$(CONSTRAINTS)' | cmp -s - $@ || echo '$(CONSTRAINTS)' >$@
+
+FORCE:
+
+# Each stamp is newer than whatever decides what gets installed; the code
+# itself is installed in place and needs no second installation.
+MADE_BY = tools/make-venv tools/install tools/uv tools/pip_settings.py \
+	$(CONSTRAINTS) $(CONSTRAINED)
+
+# With uv, which makes all others.
+$(TOOLS)/.stamp: tools/requirements.txt $(MADE_BY)
 	tools/make-venv $(TOOLS) tools/requirements.txt "$(PYTHON)"
 	@touch $@
 
-# Below the tools' environment: gone when that is made anew.
-$(TOOLS)/keystone/.stamp: tools/make-venv tools/keystone-requirements.txt \
-		| $(TOOLS)/.stamp
+$(VENV)/.stamp: setup.cfg setup.py pyproject.toml requirements.txt \
+		$(MADE_BY) | $(TOOLS)/.stamp
+	tools/make-venv $(VENV) '.[mysql,postgresql,clients,manila]' "$(PYTHON)"
+	@touch $@
+
+# Below the tools' environment, and gone when that is made anew.
+$(TOOLS)/keystone/.stamp: tools/keystone-requirements.txt $(TOOLS)/.stamp
 	tools/make-venv $(TOOLS)/keystone tools/keystone-requirements.txt \
 		"$(PYTHON)"
 	@touch $@
 
-$(TOOLS)/manila/.stamp: tools/make-venv tools/manila-requirements.txt \
-		| $(TOOLS)/.stamp
+$(TOOLS)/manila/.stamp: tools/manila-requirements.txt $(TOOLS)/.stamp
 	tools/make-venv $(TOOLS)/manila tools/manila-requirements.txt \
 		"$(PYTHON)"
 	@touch $@
 
-$(TOOLS)/suites/.stamp: tools/make-venv tools/make-suites \
-		tools/suites-requirements.txt | $(TOOLS)/.stamp
+$(TOOLS)/suites/.stamp: tools/make-suites tools/suites-requirements.txt \
+		$(TOOLS)/.stamp
 	tools/make-suites $(TOOLS)/suites "$(PYTHON)"
 	@touch $@
+
+# What tox would make by itself, but not for other versions than those that it
+# has found before.
+.tox/.made-%: tox.ini setup.cfg setup.py pyproject.toml requirements.txt \
+		test-requirements.txt $(TOOLS)/.stamp
+	@echo "Making .tox/$* ..."
+	@$(TOOLS)/bin/tox run -qq -r -e $* --notest
+	@touch $@
+
+# With "make -j", beside each other.
+environments: .tox/.made-functional .tox/.made-pep8 keystone manila
+
+constraints: $(TOOLS)/.stamp
+	tools/make-constraints constraints.txt
 
 demo: $(VENV)/.stamp
 	@$(VENV)/bin/python -B tools/demo $(if $(DATA),--data "$(DATA)")
@@ -94,16 +129,20 @@ keystone: $(TOOLS)/keystone/.stamp
 
 manila: $(TOOLS)/manila/.stamp
 
-test: $(TOOLS)/.stamp keystone services
+test: .tox/.made-functional keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) unit functional
 
-unit: $(TOOLS)/.stamp
+unit: .tox/.made-functional
 	tools/run-tests $(TOOLS) $(RESULTS) unit
 
-functional: $(TOOLS)/.stamp keystone services
+functional: .tox/.made-functional keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) functional
 
-test-manila: $(TOOLS)/.stamp keystone manila services
+# Both of them wait most of the time, and beside each other take as long as one.
+test-servers: .tox/.made-functional keystone manila services
+	tools/run-tests $(TOOLS) $(RESULTS) functional+manila
+
+test-manila: .tox/.made-functional keystone manila services
 	tools/run-tests $(TOOLS) $(RESULTS) manila
 
 $(TOOLS)/restic/restic: tools/make-restic | $(TOOLS)/.stamp
@@ -132,7 +171,7 @@ fidelity: $(TOOLS)/.stamp services
 	MANILA_BACKUP_TEST_SECONDS=$(or $(SECONDS),60) \
 		$(TOOLS)/bin/tox run -qq -e fidelity
 
-lint: $(TOOLS)/.stamp
+lint: .tox/.made-pep8
 	$(TOOLS)/bin/tox run -q -e pep8
 
 docs: $(TOOLS)/.stamp

@@ -82,3 +82,25 @@ class TestImports(testtools.TestCase):
         self.write('requirements.txt', 'kombu>=5\n')
         self.write('tests/test_module.py', 'import kombu\n')
         self.assertFaults(('requirements.txt: kombu', 'not imported'))
+
+
+class TestPipSettings(testtools.TestCase):
+
+    def test_files_and_variables(self):
+        tool = load('pip_settings')
+        found = tool.settings(
+            ":env:.find-links='/wheels'\n"
+            "global.find-links='/others'\n"
+            "global.extra-index-url='\\nfile:///a\\nfile:///b'\n"
+            "global.index-url='file:///c'\n"
+            "global.timeout='60'\n"
+            "freeze.constraint='c.txt'\n")
+        self.assertEqual(
+            ['UV_INDEX_STRATEGY=unsafe-best-match',
+             'UV_INDEX=file:///a file:///b', 'UV_FIND_LINKS=/wheels'],
+            tool.variables(found, {'UV_DEFAULT_INDEX': 'mine'}))
+
+    def test_nothing(self):
+        tool = load('pip_settings')
+        self.assertEqual([tool.LIKE_PIP],
+                         tool.variables(tool.settings(''), {}))
