@@ -34,7 +34,8 @@ class Services:
     policy: enforcer.Enforcer
 
 
-def build(conf, database, admission, registry=None):
+def build(conf, database, admission, registry=None, gate=None,
+          places=None):
     """Make the application.
 
     :param conf: the configuration.
@@ -42,6 +43,9 @@ def build(conf, database, admission, registry=None):
     :param admission: a :class:`manila_backup.operations.admission.
         Admission`.
     :param registry: metrics of a worker in the same process.
+    :param gate: a :class:`manila_backup.api.gate.Gate`, where the database
+        may not be there yet.
+    :param places: a :class:`manila_backup.api.bound.Bound`.
     :returns: a WSGI application.
     :raises manila_backup.exception.ConfigurationError: it can't be used as
         configured.
@@ -50,6 +54,10 @@ def build(conf, database, admission, registry=None):
     table = handlers.routes(conf)
     app = Dispatcher(services, table)
     app = auth.wrap(app, services)
+    if gate:
+        app = gate.wrap(app)
+    if places:
+        app = places.wrap(app)
     healthcheck = health.Healthcheck(conf, {
         'database': health.database_check(database),
         'bus': health.bus_check(conf)})

@@ -22,6 +22,10 @@ LOG = logging.getLogger(__name__)
 #: queue behind one another while there are many.
 ACCEPTS = 50
 
+#: Threads beyond ``[api] threads``, for what needs no other server: see
+#: :mod:`manila_backup.api.bound`.
+SPARE = 1
+
 #: Seconds that requests which are being worked on get when it stops.
 GRACE = 5.0
 
@@ -48,7 +52,7 @@ class Server:
         try:
             self._server = waitress_server.create_server(
                 app, map=self._map, host=host, port=port,
-                threads=conf.api.threads, ident='manila-backup',
+                threads=conf.api.threads + SPARE, ident='manila-backup',
                 # It would take up no more; see Limits.
                 connection_limit=2 * conf.api.max_connections + 100,
                 max_request_body_size=conf.api.max_request_body_size,
@@ -79,7 +83,9 @@ class Server:
             self._finish()
 
     def start(self):
-        """Serve in a thread of its own."""
+        """Serve in a thread of its own, unless one does already."""
+        if self._thread:
+            return
         self._thread = threading.Thread(target=self.run, name='api',
                                         daemon=True)
         self._thread.start()

@@ -40,6 +40,8 @@ def _register(conf):
 
 def _main(args):
     from manila_backup.api import app
+    from manila_backup.api import bound
+    from manila_backup.api import gate
     from manila_backup.api import server
     from manila_backup import conf as config
     from manila_backup.db import engine
@@ -52,7 +54,7 @@ def _main(args):
 
     conf = config.load(args, 'manila-backup-all', configure=_register)
     config.setup_logging(conf)
-    signals = common.Signals(conf.mutate_config_files)
+    signals = common.Signals.of_service(conf)
     try:
         private.make_directories(conf.state_path)
     except OSError as exc:
@@ -60,12 +62,19 @@ def _main(args):
             f'state_path {conf.state_path} can\'t be made: '
             f'{exc.strerror}') from exc
     database = engine.Database(conf)
-    schema.sync(database, conf)
+    at_hand = gate.Gate(lambda: schema.sync(database, conf))
     transport = rpc.get_transport(conf)
     requests = admission.Admission.from_conf(conf, database, transport)
     running = worker.Worker(conf, database, transport)
     http = server.Server(conf, app.build(conf, database, requests,
-                                         running.metrics.registry))
+                                         running.metrics.registry, at_hand,
+                                         bound.Bound(conf.api.threads)))
+    if not at_hand.look():
+        # Whoever asks is told so meanwhile.
+        http.start()
+        if not common.patiently(conf, at_hand.check, signals):
+            http.stop()
+            return
     running.start()
     try:
         http.start()

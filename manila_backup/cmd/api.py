@@ -6,18 +6,28 @@ from manila_backup.cmd import common
 
 def _main(args):
     from manila_backup.api import app
+    from manila_backup.api import bound
+    from manila_backup.api import gate
     from manila_backup.api import server
     from manila_backup import conf as config
+    from manila_backup.db import engine
+    from manila_backup.db import schema
     from manila_backup.operations import admission
 
     conf = config.load(args, 'manila-backup-api')
     config.setup_logging(conf)
-    signals = common.Signals(conf.mutate_config_files)
-    database = common.connect(conf)
+    signals = common.Signals.of_service(conf)
+    database = engine.Database(conf)
     requests = admission.Admission.from_conf(conf, database)
-    http = server.Server(conf, app.build(conf, database, requests))
+    at_hand = gate.Gate(lambda: schema.check(database))
+    http = server.Server(conf, app.build(conf, database, requests,
+                                         gate=at_hand,
+                                         places=bound.Bound(conf.api.threads)))
+    # With a database that is there, it is so from the first request on.
+    at_hand.look()
     http.start()
-    signals.wait()
+    if common.patiently(conf, at_hand.check, signals):
+        signals.wait()
     http.stop()
     requests.close()
 

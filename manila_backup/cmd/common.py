@@ -2,11 +2,17 @@
 """What the commands have in common. Imports little: see :func:`run`."""
 
 import json
+import logging
+import os
 import signal
 import socket
 import sys
+import threading
+import time
 
 from manila_backup import exception
+
+LOG = logging.getLogger(__name__)
 
 
 def run(main):
@@ -27,60 +33,146 @@ def run(main):
         sys.exit(130)
 
 
+#: Seconds beyond ``[backup] shutdown_grace`` in which a service's process has
+#: ended after SIGTERM, whatever it waits for.
+LEAVE = 15.0
+
+
 class Signals:
-    """Waits for what a service's process is told by signals.
+    """Listens for what a service's process is told by signals.
 
     To be made in the main thread before others are started. SIGTERM and
     SIGINT end the wait; SIGHUP calls ``reload``.
 
     The system may deliver a signal to any thread, and one that is asleep
-    learns nothing of what another was told. So the wait is for what the
+    learns nothing of what another was told. So a thread waits for what the
     interpreter writes in whichever it was.
+
+    :param reload: a function without arguments.
+    :param limit: function that says how many seconds after the signal the
+        process has to be gone; without it, there is no limit.
     """
 
-    def __init__(self, reload):
+    def __init__(self, reload, limit=None):
         self._reload = reload
+        self._limit = limit
+        self._ended = threading.Event()
         self._told, self._tell = socket.socketpair()
         self._tell.setblocking(False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._pass)
         signal.set_wakeup_fd(self._tell.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._listen, name='signals',
+                         daemon=True).start()
+
+    @classmethod
+    def of_service(cls, conf):
+        """Those of a process of the service."""
+        return cls(conf.mutate_config_files,
+                   lambda: conf.backup.shutdown_grace + LEAVE)
 
     @staticmethod
     def _pass(number, frame):
         """Nothing: but without a handler there would be no writing."""
 
-    def wait(self):
-        """Return when the process is to end."""
+    def wait(self, timeout=None):
+        """Wait until the process is to end.
+
+        :param timeout: float, seconds to wait at the most.
+        :returns: bool, whether it is to end.
+        """
+        return self._ended.wait(timeout)
+
+    def _listen(self):
         while True:
             told = self._told.recv(4096)
-            if signal.SIGTERM in told or signal.SIGINT in told:
-                return
+            if ((signal.SIGTERM in told or signal.SIGINT in told)
+                    and not self._ended.is_set()):
+                self._ended.set()
+                if self._limit:
+                    threading.Thread(target=self._end, name='end',
+                                     daemon=True).start()
             if signal.SIGHUP in told:
-                self._reload()
+                try:
+                    self._reload()
+                except Exception:
+                    LOG.exception('The configuration could not be read '
+                                  'again')
+
+    def _end(self):
+        """End the process if it doesn't end by itself. Everything bears
+        that: it is what a power cut would do."""
+        limit = self._limit()
+        time.sleep(limit)
+        # Should the log block, too, this still comes to its end.
+        telling = threading.Thread(target=LOG.warning, daemon=True, args=(
+            'Not ended within %g s: these are left as they are: %s', limit,
+            ', '.join(sorted(each.name for each in threading.enumerate()
+                             if each is not threading.current_thread()))))
+        telling.start()
+        telling.join(1)
+        os._exit(0)
 
 
-def connect(conf):
+# -- the database at the start -------------------------------------------
+
+def connect(conf, signals=None):
     """The database, made sure to be at this release's schema.
 
+    :param signals: a :class:`Signals` that ends the wait for a database
+        which is away.
+    :returns: a :class:`manila_backup.db.engine.Database`; None if the
+        process is to end.
     :raises manila_backup.exception.ConfigurationError: it is not, or
         can't be reached.
     """
-    from oslo_db import exception as db_exc
-    from sqlalchemy import exc as sa_exc
-
     from manila_backup.db import engine
     from manila_backup.db import schema
 
     database = engine.Database(conf)
-    try:
-        schema.check(database)
+    if patiently(conf, lambda: schema.check(database), signals):
+        return database
+    return None
+
+
+def patiently(conf, function, signals=None):
+    """Do something with the database that may not be there yet, as often as
+    ``[database] max_retries`` and ``retry_interval`` say.
+
+    :param function: called without arguments, until it succeeds.
+    :param signals: a :class:`Signals` that ends this.
+    :returns: bool, False if the process is to end.
+    :raises manila_backup.exception.ConfigurationError: it was too often, or
+        the database is not as it should be.
+    """
+    left, told = conf.database.max_retries, None
+    while not (signals and signals.wait(0)):
+        try:
+            function()
+            return True
+        except _away() as exc:
+            problem = str(exc).splitlines()[0]
+        left -= 1
+        if left == 0 or conf.database.max_retries == 0:
+            raise exception.ConfigurationError(
+                f'The database can\'t be used: {problem}')
+        if problem != told:
+            LOG.warning('The database can\'t be used and is tried again '
+                        'every %g s: %s', conf.database.retry_interval,
+                        problem)
+        told = problem
+        (signals.wait if signals else time.sleep)(
+            conf.database.retry_interval)
+    return False
+
+
+def _away():
+    """What says that the database is not there."""
+    from oslo_db import exception as db_exc
+    from sqlalchemy import exc as sa_exc
+
     # oslo.db leaves a refusal of connections by PostgreSQL as it is.
-    except (db_exc.DBError, sa_exc.OperationalError) as exc:
-        raise exception.ConfigurationError(
-            f'The database can\'t be used: {str(exc).splitlines()[0]}'
-        ) from exc
-    return database
+    return db_exc.DBError, sa_exc.OperationalError
 
 
 # -- commands of several levels ------------------------------------------

@@ -12,8 +12,10 @@ def _main(args):
 
     conf = config.load(args, 'manila-backup-worker')
     config.setup_logging(conf)
-    signals = common.Signals(conf.mutate_config_files)
-    database = common.connect(conf)
+    signals = common.Signals.of_service(conf)
+    database = common.connect(conf, signals)
+    if database is None:
+        return
     running = worker.Worker(conf, database, rpc.get_transport(conf))
     endpoint = (metrics.Endpoint(conf, running.metrics.registry)
                 if conf.metrics.enabled else None)

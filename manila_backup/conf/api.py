@@ -20,8 +20,12 @@ OPTS = [
         'threads',
         default=8, min=1,
         help='Threads of manila-backup-api, that is how many requests it '
-             'works on at once. Keep [database] max_pool_size + max_overflow '
-             'at least as high.'),
+             'works on at once; there is one more, for / and /healthcheck, '
+             'which answer while all others wait for a server that does '
+             'not. Under gunicorn or mod_wsgi, too, so many requests are '
+             'worked on at once in a process: give it more threads than '
+             'these. Under uWSGI its own number less one counts. Keep '
+             '[database] max_pool_size + max_overflow at least as high.'),
     cfg.IntOpt(
         'max_limit',
         default=1000, min=1,

@@ -10,6 +10,7 @@ from oslo_db.sqlalchemy import enginefacade
 from oslo_db.sqlalchemy import exc_filters
 import sqlalchemy as sa
 
+from manila_backup.db import limits
 from manila_backup import exception
 from manila_backup import private
 
@@ -47,6 +48,7 @@ class Database:
                     if name not in skip}
         if settings.get('slave_connection') is None:
             settings.pop('slave_connection', None)
+        settings.update(_connections(conf.database))
         self._facade.configure(sqlite_fk=True, thread_checkin=False,
                                **settings)
         self._facade.append_on_engine_create(_prepare)
@@ -148,12 +150,12 @@ def _reading_engine(settings):
     :param settings: the configuration's group ``[database]``.
     """
     try:
-        url = sa.make_url(settings.slave_connection or settings.connection)
+        url = limits.limited(settings.slave_connection or settings.connection,
+                             settings.connection_parameters)
         if url.get_backend_name() == 'sqlite':
             return None
         engine = sa.create_engine(
-            url.update_query_string(settings.connection_parameters or '',
-                                    append=True),
+            url,
             isolation_level='AUTOCOMMIT', skip_autocommit_rollback=True,
             pool_reset_on_return=None,
             pool_recycle=settings.connection_recycle_time,
@@ -190,15 +192,39 @@ def _keep_private(connection):
             private.close_file(path + suffix)
 
 
+def _connections(settings):
+    """What oslo.db is told of ``[database]`` in place of what it says.
+
+    :param settings: the configuration's group ``[database]``.
+    """
+    try:
+        found = {name: limits.limited(settings[name],
+                                      settings.connection_parameters)
+                 for name in ('connection', 'slave_connection')
+                 if settings[name]}
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError,
+            ImportError) as exc:
+        raise exception.ConfigurationError(
+            f'[database] connection can\'t be used: {exc}') from exc
+    return {**{name: url.render_as_string(hide_password=False)
+               for name, url in found.items()},
+            'connection_parameters': '',
+            # Who needs the database at the start waits for it, and can be
+            # told to end meanwhile.
+            'max_retries': 0}
+
+
 def _prepare(engine):
     _listen(engine)
-    # oslo.db has connected already, to see whether it can: without these
-    # ways, and the pool would keep that connection.
+    # oslo.db may have connected already: without these ways, and the pool
+    # would keep that connection.
     engine.dispose()
 
 
 def _listen(engine):
     """Set up each new connection's ways."""
+    sa.event.listen(engine, 'connect', lambda connection, record:
+                    limits.made(engine, connection))
     if engine.dialect.name in ('mysql', 'mariadb'):
         # As PostgreSQL's default: a count made after waiting for a lock
         # must see what the lock's last holder committed.

@@ -11,8 +11,11 @@ import gc
 import os
 
 from manila_backup.api import app
-from manila_backup.cmd import common
+from manila_backup.api import bound
+from manila_backup.api import gate
 from manila_backup import conf as config
+from manila_backup.db import engine
+from manila_backup.db import schema
 from manila_backup.operations import admission
 from manila_backup.wsgi import config_files
 
@@ -28,9 +31,12 @@ def make(environ):
                        default_config_files=config_files.from_environ(
                            environ))
     config.setup_logging(conf)
-    database = common.connect(conf)
+    database = engine.Database(conf)
+    at_hand = gate.Gate(lambda: schema.check(database))
+    at_hand.look()
     made = app.build(conf, database,
-                     admission.Admission.from_conf(conf, database))
+                     admission.Admission.from_conf(conf, database),
+                     gate=at_hand, places=bound.of_wsgi_server(conf))
     # Connections don't survive a fork, and the server may fork now.
     database.dispose()
     # What is there now stays. Collectors that leave it alone leave the pages

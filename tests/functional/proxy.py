@@ -15,11 +15,15 @@ class Proxy(fixtures.Fixture):
 
     :param host: str.
     :param port: int: where the server is.
+    :param tls: an ``ssl.SSLContext`` to speak TLS with whoever connects.
     :ivar port: where this listens, on 127.0.0.1.
     """
 
-    def __init__(self, host, port):
+    def __init__(self, host, port, tls=None):
         self._server = host, port
+        self._tls = tls
+        self._moving = threading.Event()
+        self._moving.set()
         self._lock = threading.Lock()
         self._pairs = set()
         self._listener = None
@@ -29,7 +33,17 @@ class Proxy(fixtures.Fixture):
             found.bind(('127.0.0.1', 0))
             self.port = found.getsockname()[1]
         self.restore()
+        self.addCleanup(self.thaw)
         self.addCleanup(self.cut)
+
+    def freeze(self):
+        """Take connections, and pass nothing on from now on: what a server
+        is like that hangs."""
+        self._moving.clear()
+
+    def thaw(self):
+        """Pass on again, also what came meanwhile."""
+        self._moving.set()
 
     def restore(self):
         """Take connections again."""
@@ -65,7 +79,20 @@ class Proxy(fixtures.Fixture):
                              daemon=True).start()
 
     def _pass(self, near):
-        with near, socket.create_connection(self._server) as far:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(near)
+            self._moving.wait()
+            if self._tls:
+                try:
+                    near = stack.enter_context(
+                        self._tls.wrap_socket(near, server_side=True))
+                except OSError:
+                    return
+            try:
+                far = stack.enter_context(
+                    socket.create_connection(self._server))
+            except OSError:
+                return
             pair = near, far
             with self._lock:
                 self._pairs.add(pair)
@@ -75,15 +102,19 @@ class Proxy(fixtures.Fixture):
                 with self._lock:
                     self._pairs.discard(pair)
 
-    @staticmethod
-    def _copy(near, far):
+    def _copy(self, near, far):
         with selectors.DefaultSelector() as ready:
             ready.register(near, selectors.EVENT_READ, far)
             ready.register(far, selectors.EVENT_READ, near)
             while True:
                 for key, _ in ready.select():
+                    self._moving.wait()
                     try:
                         data = key.fileobj.recv(65536)
+                        # What TLS has read already is no event.
+                        while self._tls and key.fileobj is near and (
+                                near.pending()):
+                            data += near.recv(65536)
                         if not data:
                             return
                         key.data.sendall(data)

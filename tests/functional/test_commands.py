@@ -46,7 +46,9 @@ class BadConfiguration(testtools.TestCase):
 
     def test_no_database(self):
         for url in ('postgresql+psycopg2', 'mysql+pymysql'):
-            text = (f'[database]\nmax_retries = 1\nretry_interval = 0\n'
+            text = (f'[DEFAULT]\nauth_strategy = noauth\n'
+                    f'[api]\nbind_port = 0\n'
+                    f'[database]\nmax_retries = 1\nretry_interval = 0\n'
                     f'connection = {url}://nobody@127.0.0.1:'
                     f'{cloud.free_port()}/none\n')
             for command in ('api', 'worker'):

@@ -17,6 +17,7 @@ import fixtures
 from tests.functional import cloud
 from tests.functional import databases
 from tests.functional import keystone
+from tests.functional import rabbit
 from tests.manila import processes
 from tests.manila import proxy
 
@@ -73,7 +74,7 @@ class Manila(fixtures.Fixture):
 
     def _configure(self):
         database = self.useFixture(databases.Schema('mysql')).url
-        self.bus = self.useFixture(processes.VirtualHost()).url
+        self.bus = self.useFixture(rabbit.VirtualHost()).url
         state = os.path.join(self.root, 'manila')
         os.mkdir(state)
         path = os.path.join(self.root, 'manila.conf')

@@ -4,10 +4,10 @@
 import os
 
 from tests.functional import cloud as functional
+from tests.functional import rabbit
 from tests.manila import base
 from tests.manila import cloud
 from tests.manila import meddler
-from tests.manila import processes
 
 CHANGES = ('POST', 'PUT', 'DELETE')
 
@@ -40,7 +40,7 @@ class TestCase(base.TestCase):
     @classmethod
     def _bus(cls):
         # Wake-up calls go to the workers of all tests on one bus.
-        found = processes.VirtualHost()
+        found = rabbit.VirtualHost()
         found.setUp()
         cls.addClassCleanup(found.cleanUp)
         return found.url

@@ -6,8 +6,6 @@ import os
 import pwd
 import signal
 import subprocess
-import urllib.parse
-import uuid
 
 import fixtures
 from testtools import content
@@ -20,30 +18,6 @@ VENV = os.environ.get('MANILA_BACKUP_TEST_MANILA',
                       os.path.join(keystone.ROOT, '.tools', 'manila'))
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-class VirtualHost(fixtures.Fixture):
-    """A virtual host of its own on RabbitMQ, whose queues have fixed names.
-
-    :ivar url: str, for ``transport_url``.
-    """
-
-    def _setUp(self):
-        name = f'manila-{uuid.uuid4().hex[:12]}'
-        server = urllib.parse.urlsplit(cloud.RABBITMQ)
-        self.url = server._replace(path=f'/{name}').geturl()
-        self._control('add_vhost', name)
-        self.addCleanup(self._control, 'delete_vhost', name)
-        self._control('set_permissions', '-p', name, server.username,
-                      '.*', '.*', '.*')
-
-    @staticmethod
-    def _control(*args):
-        done = subprocess.run(['rabbitmqctl', '-q', *args],
-                              capture_output=True, text=True)
-        if done.returncode:
-            raise AssertionError(f'rabbitmqctl {args[0]}: '
-                                 f'{done.stdout}{done.stderr}')
 
 
 class Services(fixtures.Fixture):

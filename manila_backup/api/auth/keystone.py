@@ -14,6 +14,12 @@ from manila_backup import exception
 LOG = logging.getLogger(__name__)
 
 
+#: Seconds that Keystone has for one answer, and how often it is asked again,
+#: unless ``[keystone_authtoken]`` says otherwise. keystonemiddleware itself
+#: would wait for ever.
+TIMEOUT, RETRIES = 10, 1
+
+
 def wrap(app, services):
     """See :func:`manila_backup.api.auth.wrap`."""
     def identified(environ, start_response):
@@ -23,6 +29,7 @@ def wrap(app, services):
                    services)
         return app(environ, start_response)
 
+    _limit(services.conf)
     protocol = auth_token.AuthProtocol(
         identified, {'oslo_config_config': services.conf,
                      'delay_auth_decision': False})
@@ -45,3 +52,11 @@ def wrap(app, services):
                 {'Retry-After': str(faults.RETRY_AFTER)}) from exc
 
     return identify
+
+
+def _limit(conf):
+    for group, opts in auth_token.list_opts():
+        conf.register_opts(opts, group)
+    for name, value in (('http_connect_timeout', TIMEOUT),
+                        ('http_request_max_retries', RETRIES)):
+        conf.set_default(name, value, 'keystone_authtoken')

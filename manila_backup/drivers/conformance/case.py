@@ -88,9 +88,16 @@ class Process:
 
     def wait_for_files(self, count, seconds=20):
         """Wait until so many files are done, or it has ended."""
+        self._wait_for(0, count, seconds)
+
+    def wait_for_bytes(self, count, seconds=20):
+        """The same of bytes."""
+        self._wait_for(1, count, seconds)
+
+    def _wait_for(self, which, count, seconds):
         end = time.monotonic() + seconds
-        while (self.progress.read()[0] < count and self._process.is_alive()
-               and time.monotonic() < end):
+        while (self.progress.read()[which] < count
+               and self._process.is_alive() and time.monotonic() < end):
             time.sleep(0.0005)
 
     def left(self):

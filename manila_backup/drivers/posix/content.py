@@ -68,8 +68,8 @@ def write_like(source, target, data):
     :raises WriteFailed: it could not be.
     """
     for start, end in segments(source, len(data)):
-        _pwrite(target, data[start:end], start)
-    _truncate(target, len(data))
+        pwrite(target, data[start:end], start)
+    truncate(target, len(data))
 
 
 def read_small(fd, size):
@@ -176,7 +176,7 @@ def _copy_sparse(source, target, size, tick, st=None):
             base = position // _BLOCK * _BLOCK
             if base != current:
                 current = base
-                block = _pread(source, min(_BLOCK, size - base), base)
+                block = pread(source, min(_BLOCK, size - base), base)
                 if block != _ZEROS[:len(block)]:
                     digested.update(struct.pack('>Q', base))
                     digested.update(block)
@@ -184,14 +184,14 @@ def _copy_sparse(source, target, size, tick, st=None):
                     raise Changed
             stop = min(end, base + len(block))
             if target is not None:
-                _pwrite(target, block[position - base:stop - base], position)
+                pwrite(target, block[position - base:stop - base], position)
                 written += stop - position
             tick(stop - position)
             position = stop
     tick(size - position)
     digested.update(struct.pack('>Q', size))
     if target is not None:
-        _truncate(target, size)
+        truncate(target, size)
     return _HOLES + digested.hexdigest().encode(), written
 
 
@@ -218,7 +218,11 @@ def segments(fd, size):
         position = end
 
 
-def _pread(fd, size, offset):
+def pread(fd, size, offset):
+    """Read all of a range.
+
+    :raises Changed: the file ends before.
+    """
     data = os.pread(fd, size, offset)
     while len(data) < size:
         more = os.pread(fd, size - len(data), offset + len(data))
@@ -228,7 +232,11 @@ def _pread(fd, size, offset):
     return data
 
 
-def _pwrite(fd, data, offset):
+def pwrite(fd, data, offset):
+    """Write all of something at an offset.
+
+    :raises WriteFailed: it could not be.
+    """
     try:
         while data:
             done = os.pwrite(fd, data, offset)
@@ -237,7 +245,11 @@ def _pwrite(fd, data, offset):
         raise WriteFailed(exc.errno, exc.strerror) from exc
 
 
-def _truncate(fd, size):
+def truncate(fd, size):
+    """Set the size of a file.
+
+    :raises WriteFailed: it could not be.
+    """
     try:
         os.ftruncate(fd, size)
     except OSError as exc:
@@ -265,7 +277,7 @@ def clone(source, target, size, tick):
             written += done
             tick(done)
     tick(size - position)
-    _truncate(target, size)
+    truncate(target, size)
     return written
 
 
@@ -278,5 +290,5 @@ def _copy_range(source, target, size, offset):
                              errno.EINVAL, errno.EPERM):
             raise WriteFailed(exc.errno, exc.strerror) from exc
     data = os.pread(source, min(size, _CHUNK), offset)
-    _pwrite(target, data, offset)
+    pwrite(target, data, offset)
     return len(data)

@@ -16,6 +16,9 @@ _PASSING = frozenset((
 # What a disk or a filesystem says of what it has lost.
 _BROKEN = frozenset((errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EILSEQ))
 
+# What is said for want of room, of a quota or of inodes.
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
 _LONGEST = 400
 
 #: What open() says when a name is gone or has become something else.
@@ -87,6 +90,11 @@ def is_fixed(exc):
     """Whether a call failed because something is immutable: nothing else
     is forbidden to us, if we have all privileges."""
     return exc.errno == errno.EPERM and os.geteuid() == 0
+
+
+def is_full(exc):
+    """Whether a call failed for want of room: there may be some later on."""
+    return exc.errno in _FULL
 
 
 class Problems:

@@ -80,6 +80,7 @@ class Restore:
             self._finder = alike.Finder(scan.Queue(spare))
             self._fallen = alike.Fallen()
             self._respelt = []
+            self._short = []        # (how many, a sentence about one)
             return self._run(found, data, root)
         except manifest.Malformed as exc:
             raise base.DamagedBackup('The manifest has a line that is not '
@@ -103,6 +104,11 @@ class Restore:
         except OSError as exc:
             raise errors.failed('write to the disk of the share',
                                 beneath.ROOT, exc) from exc
+        if self._short:
+            count = sum(number for number, _ in self._short)
+            raise base.DriverError(
+                f'{self._short[0][1]} All else is restored; there is no '
+                f'room for {count} of {found.entries} entries.')
         return base.Report(found.entries, found.bytes, written,
                            tuple(self.problems.sentences),
                            self.problems.count)
@@ -171,29 +177,55 @@ class Restore:
             return _Shaper(found, data, root, self.ignore, self._fallen,
                            self.progress)(inbox)
 
-        for result in pool.run(self.processes, work,
-                               _numbered(found.directories), self.progress):
-            self.problems.merge(result['problems'], result['count'])
-            self._respelt.extend(result['respelt'])
+        todo, last = _numbered(found.directories), False
+        while todo:
+            results = pool.run(1 if last else self.processes, work, todo,
+                               self.progress)
+            todo = []
+            for result in results:
+                self.problems.merge(result['problems'], result['count'])
+                self._respelt.extend(result['respelt'])
+                if last:
+                    self._add_short(result['short'])
+                else:
+                    # There was no room for some before all others were
+                    # done, which may have removed a lot.
+                    todo.extend(result['later'])
+            last = True
 
     def _write(self, todo, data, root):
-        if not todo:
-            return 0
-
-        def work(inbox, _):
-            return write.Writer(data, root, self._spools, self._fallen,
-                                self.progress)(inbox)
+        def work(inbox, number):
+            return write.Writer(data, root, self._spools, number,
+                                self._fallen, self.progress)(inbox)
 
         written = 0
-        for result in pool.run(self.processes, work, iter(todo),
-                               self.progress):
-            written += result['written']
-            self.problems.merge(result['problems'], result['count'])
+        processes, left = self.processes, None
+        while todo:
+            results = pool.run(processes, work, iter(todo), self.progress)
+            todo = []
+            shorts = []
+            for result in results:
+                written += result['written']
+                self.problems.merge(result['problems'], result['count'])
+                todo.extend(result['later'])
+                shorts.append(result['short'])
+            # There was no room for some. What was written since may have
+            # made some, and so may what is tried alone.
+            count = sum(short[0] for short in shorts)
+            if count == left:
+                for short in shorts:
+                    self._add_short(short)
+                break
+            processes, left = 1, count
         return written
+
+    def _add_short(self, short):
+        if short[0]:
+            self._short.append(short)
 
     def _finish(self, found, root):
         # Where something could not be made, it was told already.
-        whole = not self.problems.count
+        whole = not (self.problems.count or self._short)
 
         def work(inbox, _):
             return _finish(found, root, inbox, self.ignore, self._fallen,
@@ -234,6 +266,8 @@ class _Shaper:
         self._ignore = ignore
         self._fallen = fallen
         self._respeller = spelling.Respeller()
+        self._later = []
+        self._short = (0, None)
         self._progress = progress
         self._privileged = os.geteuid() == 0
         self._problems = errors.Problems()
@@ -241,7 +275,10 @@ class _Shaper:
     def __call__(self, inbox):
         os.umask(0)
         for _, offset, size in inbox:
+            at = offset
             for text in manifest.lines(self._found.fd, (offset, size)):
+                line = 0, at, len(text) + 1
+                at += len(text) + 1
                 path = manifest.checked_path(text.split(b' ', 2)[1])
                 if compare.ignored(path, self._ignore) or (
                         self._fallen.covers(path)):
@@ -249,10 +286,20 @@ class _Shaper:
                 try:
                     self._directory(path)
                 except OSError as exc:
-                    self._failed(path, exc)
+                    if errors.is_full(exc):
+                        self._postpone(path, line, exc)
+                    else:
+                        self._failed(path, exc)
         return {'problems': self._problems.sentences,
-                'count': self._problems.count,
-                'respelt': self._respeller.later}
+                'count': self._problems.count, 'later': self._later,
+                'short': self._short, 'respelt': self._respeller.later}
+
+    def _postpone(self, path, line, exc):
+        """There was no room to make a directory."""
+        count, sentence = self._short
+        self._short = count + 1, sentence or str(errors.failed(
+            'make in the share the directory', path, exc))
+        self._later.append(line)
 
     def _failed(self, path, exc):
         inner = exc.filename and os.fsencode(exc.filename)

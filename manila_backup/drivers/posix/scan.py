@@ -37,6 +37,10 @@ class Spool:
         self.fd = fd
         self._end = 0
 
+    def resume(self):
+        """Go on at the end of what another process has put into it."""
+        self._end = os.fstat(self.fd).st_size
+
     def put(self, thing):
         """Append something that ``marshal`` can hold.
 

@@ -8,6 +8,7 @@ import signal
 
 _PR_SET_PDEATHSIG = 1
 _SYNC_FILE_RANGE_WRITE = 2
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
 
 # The same on every architecture that this may run on.
 _SYS_OPEN_TREE, _SYS_OPENAT2, _SYS_MOUNT_SETATTR = 428, 437, 442
@@ -20,6 +21,8 @@ _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS = 0x2, 0x4
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syncfs.argtypes = [ctypes.c_int]
+_libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64,
+                            ctypes.c_int64]
 _libc.sync_file_range.argtypes = [ctypes.c_int, ctypes.c_int64,
                                   ctypes.c_int64, ctypes.c_uint]
 
@@ -130,6 +133,20 @@ def start_writing(fd, offset, size):
     """Have the kernel begin to write a range of a file to its disk. No
     promise is made, and errors show at the next sync."""
     _libc.sync_file_range(fd, offset, size, _SYNC_FILE_RANGE_WRITE)
+
+
+def punch(fd, offset, size):
+    """Make a hole in a file.
+
+    :raises OSError: among others if its filesystem knows no holes.
+    """
+    _fallocate(fd, _KEEP_SIZE | _PUNCH_HOLE, offset, size)
+
+
+def _fallocate(fd, mode, offset, size):
+    if _libc.fallocate(fd, mode, offset, size):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def boot_id():

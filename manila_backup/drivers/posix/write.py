@@ -6,11 +6,17 @@ old, so that whoever looks, or a kill, finds the one or the other. The names
 are random, and are among what a later run removes as not being in the backup.
 A file where there is nothing yet is written under its own name at once: a part
 of it, after a kill, is something that differs, for a later run to replace.
+
+Where there is no room for both, what differs is written into a clone of the
+old file, or into the old file itself, or the old file is removed first; in
+this order. After a kill, what was not done yet differs, too. What has no room
+at all is left for when everything else is done.
 """
 
 import errno
 import hashlib
 import os
+import stat
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import attributes
@@ -21,6 +27,13 @@ from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
+from manila_backup.drivers.posix import patch
+from manila_backup.drivers.posix import reflink
+
+_UPDATE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MAKE = nodes.CREATE & ~os.O_WRONLY | os.O_RDWR
+
+_BATCH = 128
 
 _OCCUPIED = frozenset((errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST))
 
@@ -31,12 +44,17 @@ class Writer:
     :param data: int, descriptor of the backup's tree.
     :param root: int, of the share.
     :param spools: list of :class:`~.scan.Spool`, by number.
+    :param number: int, of the one that is this process's own.
     :param fallen: :class:`~.alike.Fallen`, what is passed over.
     """
 
-    def __init__(self, data, root, spools, fallen, progress):
+    def __init__(self, data, root, spools, number, fallen, progress):
         self._spools = spools
+        self._number = number
         self._fallen = fallen
+        self._pending = []
+        self._later = []
+        self._short = (0, None)
         self._progress = progress
         self._stored = beneath.Descent(data)
         self._target = beneath.MakingDescent(root, replace=True)
@@ -49,7 +67,14 @@ class Writer:
         self._inherits = self._fixed = False
 
     def __call__(self, inbox):
+        """Work until there is nothing more.
+
+        :returns: dict of ``written`` (bytes), ``problems`` and ``count``;
+            ``later`` is what there was no room for, as batches, and
+            ``short`` the number of those entries and a sentence about one.
+        """
         os.umask(0)
+        self._spools[self._number].resume()
         for number, offset, size in inbox:
             for path, flags, text, links in self._spools[number].get(offset,
                                                                      size):
@@ -62,10 +87,31 @@ class Writer:
                 try:
                     self._one(path, flags, entry, links)
                 except OSError as exc:
+                    if errors.is_full(exc):
+                        self._postpone(path, flags, entry, links, exc)
+                        continue
                     self._failed(beneath.join(path, entry.name), links, exc)
-        return {'written': self._written,
-                'problems': self._problems.sentences,
+        self._flush()
+        return {'written': self._written, 'later': self._later,
+                'short': self._short, 'problems': self._problems.sentences,
                 'count': self._problems.count}
+
+    def _postpone(self, path, flags, entry, links, exc):
+        """Have an entry written when the rest is done."""
+        count, sentence = self._short
+        self._short = count + 1, sentence or str(errors.failed(
+            'restore in the share', beneath.join(path, entry.name), exc))
+        # It may have a part of its content by now.
+        self._pending.append((path, flags | compare.CONTENT,
+                              manifest.line(entry)[:-1], links))
+        if len(self._pending) >= _BATCH:
+            self._flush()
+
+    def _flush(self):
+        if self._pending:
+            self._later.append((self._number, *self._spools[
+                self._number].put(self._pending)))
+            self._pending = []
 
     def _failed(self, path, links, exc):
         """Go on, if something is immutable; all that is not as it should
@@ -123,7 +169,7 @@ class Writer:
             st = check.look(self._enter(path), entry.name)
         if st is None or (flags & compare.LINKS
                           and self._is_shared(st, links)):
-            counted = self._new(path, entry)
+            counted = self._new(path, entry, links)
         elif flags & compare.ATTRIBUTES:
             self._adjust(path, entry, st)
         if links:
@@ -139,24 +185,38 @@ class Writer:
             names += there is not None and os.path.samestat(st, there)
         return st.st_nlink != names
 
-    def _new(self, path, entry):
+    def _new(self, path, entry, links):
         """Create an entry anew.
 
         :returns: int, bytes that were counted as progress already.
         """
         fd = self._enter_to_make(path)
         if entry.kind == b'F':
-            name, lost, counted = self._file(fd, path, entry)
+            name, lost, counted = self._file(fd, path, entry, links)
         else:
-            name = self._temporary()
-            lost = nodes.make(fd, entry, self._setter, name,
-                              self._inherits)
+            name, lost = self._node(fd, entry)
             counted = 0
         if lost:
             self._problems.lost(beneath.join(path, entry.name), lost)
         if b'node' not in lost and name != entry.name:
-            self._over(fd, name, entry.name)
+            # Others may have been entered since.
+            self._over(self._enter_to_make(path), name, entry.name)
         return counted
+
+    def _node(self, fd, entry):
+        """Anything but a regular file: (name, lost)."""
+        name = self._temporary()
+        try:
+            return name, nodes.make(fd, entry, self._setter, name,
+                                    self._inherits)
+        except OSError as exc:
+            self._drop(fd, name)
+            if not errors.is_full(exc):
+                raise
+        # Not even for that. What has its name would go anyway.
+        beneath.remove(entry.name, fd, self._progress.check)
+        return entry.name, nodes.make(fd, entry, self._setter,
+                                      inherits=self._inherits)
 
     def _over(self, fd, name, final):
         """Rename over whatever is there."""
@@ -179,27 +239,117 @@ class Writer:
         except OSError:
             pass    # the error that is on its way says more
 
-    def _file(self, fd, path, entry):
+    def _file(self, fd, path, entry, links):
         """A regular file, under a temporary name if there is something of
         its own: (name, lost, bytes counted)."""
         source = os.open(entry.name, nodes.READ,
                          dir_fd=self._stored.enter(path))
         try:
-            name, target = self._create(fd, entry)
             try:
-                counted = self._fill(source, target, path, entry)
-                st = os.fstat(target)
-                had = (attributes.read_xattrs(target) if self._inherits
-                       else ())
-                return name, self._setter.apply(target, entry, st,
-                                                had=had), counted
-            except BaseException:
-                self._drop(fd, name)
-                raise
-            finally:
-                os.close(target)
+                return self._whole(fd, path, entry, source)
+            except OSError as exc:
+                if not errors.is_full(exc):
+                    raise
+                old = check.look(fd, entry.name)
+                if old is None or not stat.S_ISREG(old.st_mode):
+                    raise
+            return (self._cloned(fd, path, entry, source)
+                    or self._in_place(fd, path, entry, source, links)
+                    or self._instead(fd, path, entry, source, old))
         finally:
             os.close(source)
+
+    def _whole(self, fd, path, entry, source):
+        """All of it into a new file."""
+        name, target = self._create(fd, entry)
+        return self._complete(fd, name, target, path, entry, self._fill,
+                              source)
+
+    def _complete(self, fd, name, target, path, entry, fill, source):
+        """Fill a file that was made, and close it; it is removed if that
+        fails.
+
+        :param fill: called with source, target, path and entry.
+        :returns: (name, lost, bytes counted).
+        """
+        try:
+            try:
+                counted = fill(source, target, path, entry)
+                had = (attributes.read_xattrs(target) if self._inherits
+                       else ())
+                lost = self._setter.apply(target, entry, os.fstat(target),
+                                          had=had)
+            finally:
+                # Of some file systems, this is where room is missing.
+                os.close(target)
+        except BaseException:
+            self._drop(fd, name)
+            raise
+        return name, lost, counted
+
+    def _cloned(self, fd, path, entry, source):
+        """What differs, into a clone of what is there; None where that can't
+        be."""
+        try:
+            old = os.open(entry.name, nodes.READ, dir_fd=fd)
+        except OSError:
+            return None
+        try:
+            name = self._temporary()
+            target = os.open(name, _MAKE, 0o600, dir_fd=fd)
+            try:
+                reflink.clone(old, target)
+            except OSError:
+                os.close(target)
+                self._drop(fd, name)
+                return None
+            return self._complete(fd, name, target, path, entry,
+                                  self._patch, source)
+        except OSError as exc:
+            if errors.is_full(exc):
+                return None
+            raise
+        finally:
+            os.close(old)
+
+    def _in_place(self, fd, path, entry, source, links):
+        """What differs, into the file that is there, if nobody else has it;
+        None where that can't be.
+
+        What gives privileges is never made of a file that somebody else may
+        have open.
+        """
+        if attributes.gives_privileges(entry):
+            return None
+        try:
+            target = os.open(entry.name, _UPDATE, dir_fd=fd)
+        except OSError:
+            return None         # a program that runs, for one
+        try:
+            st = os.fstat(target)
+            if not stat.S_ISREG(st.st_mode) or self._is_shared(st, links):
+                return None
+            os.fchmod(target, 0o600)
+            counted = self._patch(source, target, path, entry)
+            return entry.name, self._setter.apply(
+                target, entry, os.fstat(target),
+                had=attributes.read_xattrs(target)), counted
+        finally:
+            os.close(target)
+
+    def _instead(self, fd, path, entry, source, old):
+        """All of it, once what is there is removed.
+
+        :param old: os.stat_result of that.
+        """
+        fd = self._enter_to_make(path)
+        there = os.fstatvfs(fd)
+        if (there.f_bavail * there.f_frsize + old.st_blocks * 512
+                < os.fstat(source).st_blocks * 512):
+            # It would not help.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        beneath.unlink(entry.name, fd)
+        return self._whole(fd, path, entry, source)
 
     def _create(self, fd, entry):
         mode = entry.mode & 0o777 | 0o200
@@ -211,6 +361,26 @@ class Writer:
             return name, os.open(name, nodes.CREATE, mode, dir_fd=fd)
 
     def _fill(self, source, target, path, entry):
+        if entry.size > content.SMALL:
+            return self._counting(content.clone, source, target, path, entry)
+        data = os.pread(source, entry.size + 1, 0)
+        if hashlib.sha256(data).hexdigest().encode() != entry.extra:
+            raise _damaged(path, entry)
+        if content.holed(os.fstat(source)):
+            content.write_like(source, target, data)
+        elif data:
+            content.write_all(target, data)
+        self._written += len(data)
+        return 0
+
+    def _patch(self, source, target, path, entry):
+        return self._counting(patch.apply, source, target, path, entry)
+
+    def _counting(self, function, source, target, path, entry):
+        """Have content copied that was found to be good.
+
+        :returns: int, bytes counted as progress.
+        """
         counted = 0
 
         def tick(count):
@@ -219,24 +389,13 @@ class Writer:
             self._progress.advance(0, count)
 
         try:
-            if entry.size > content.SMALL:
-                self._written += content.clone(source, target, entry.size,
-                                               tick)
-                return counted
-            data = content.read_small(source, entry.size)
-            if hashlib.sha256(data).hexdigest().encode() != entry.extra:
-                raise content.Changed
+            self._written += function(source, target, entry.size, tick)
         except content.Changed:
-            raise base.DamagedBackup(
-                'The backup was damaged while it was restored: '
-                f'"{errors.printable(beneath.join(path, entry.name))}".'
-            ) from None
-        if content.holed(os.fstat(source)):
-            content.write_like(source, target, data)
-        elif data:
-            content.write_all(target, data)
-        self._written += len(data)
-        return 0
+            raise _damaged(path, entry) from None
+        except OSError:
+            self._progress.advance(0, -counted)
+            raise
+        return counted
 
     def _adjust(self, path, entry, st):
         """Only the attributes."""
@@ -277,3 +436,9 @@ class Writer:
                 self._over(fd, temporary, name)
         finally:
             os.close(first)
+
+
+def _damaged(path, entry):
+    return base.DamagedBackup(
+        'The backup was damaged while it was restored: '
+        f'"{errors.printable(beneath.join(path, entry.name))}".')

@@ -2,7 +2,7 @@
 """Putting back what restic does not keep, or not as it was."""
 
 import base64
-import ctypes
+import contextlib
 import os
 import stat
 
@@ -12,15 +12,10 @@ from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
+from manila_backup.drivers.posix import system
 
-# Of a file system that has no holes to punch.
-_KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _READ = 1 << 20
 _BLOCK = 4096
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64,
-                            ctypes.c_int64]
 
 
 class Extras:
@@ -125,7 +120,9 @@ class Extras:
             if not read or read.count(0) != len(read):
                 return
             length = -(-len(read) // _BLOCK) * _BLOCK
-            _libc.fallocate(fd, _KEEP_SIZE | _PUNCH_HOLE, at, length)
+            with contextlib.suppress(OSError):
+                # A file system may have no holes.
+                system.punch(fd, at, length)
             at += len(read)
 
     def _attributes(self, path, xattrs):

@@ -28,7 +28,7 @@ class SignalsTestCase(testtools.TestCase):
         self.addCleanup(self.process.wait)
         self.addCleanup(self.process.kill)
         self.threads = [int(self.process.stdout.readline())
-                        for _ in range(2)]
+                        for _ in range(3)]
         # It may or may not wait by now: neither makes a difference.
 
     def assertStops(self, number, thread):

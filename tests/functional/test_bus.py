@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RabbitMQ in all the ways in which clouds have it: kinds of queues, TLS,
+names that last; not there, or not willing; and what is left behind in it."""
+
+import os
+import ssl
+import subprocess
+
+from manila_backup.operations import rpc
+from tests.functional import base
+from tests.functional import cloud
+from tests.functional import proxy
+from tests.functional import rabbit
+
+#: What the log says of a bus that is lost in a test.
+LOST = (r'oslo[._]messaging|The bus \(127|No sign of life'
+        r'|Unexpected error')
+
+
+class BusCloud(cloud.Cloud):
+    """A service on a virtual host of its own.
+
+    :cvar RABBIT: options of ``[oslo_messaging_rabbit]``.
+    :ivar vhost: the :class:`tests.functional.rabbit.VirtualHost`.
+    :ivar bus: the way to it.
+    """
+
+    def __init__(self, server, rabbit_options=(), tls=False, **options):
+        super().__init__(server, **options)
+        self._rabbit = dict(rabbit_options)
+        self._tls = tls
+        self.tolerate = LOST
+
+    def _configure(self):
+        self.vhost = self.useFixture(rabbit.VirtualHost())
+        self.bus = self.useFixture(proxy.Proxy(
+            *rabbit.ADDRESS, self._make_tls() if self._tls else None))
+        options = {f'oslo_messaging_rabbit__{name}': value
+                   for name, value in self._rabbit.items()}
+        self._options = {'transport_url': self.vhost.through(self.bus),
+                         **options, **self._options}
+        super()._configure()
+
+    def _make_tls(self):
+        certificate, key = (os.path.join(self.root, name)
+                            for name in ('cert.pem', 'key.pem'))
+        subprocess.run(
+            ['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes',
+             '-days', '2', '-subj', '/CN=127.0.0.1', '-addext',
+             'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out',
+             certificate], check=True, capture_output=True)
+        self._rabbit = {'ssl': True, 'ssl_ca_file': certificate,
+                        **self._rabbit}
+        found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        found.load_cert_chain(certificate, key)
+        return found
+
+
+class BusTestCase(base.TestCase):
+
+    rabbit_options = {}
+    tls = False
+
+    def setUp(self):
+        super(base.TestCase, self).setUp()
+        self.cloud = self.useFixture(BusCloud(
+            self.server, self.rabbit_options, self.tls, **self.options))
+
+    def asked_for(self):
+        """A share that is to be made; its id."""
+        return self.cloud.ask(200, 'POST', '/shares', {'share': {
+            'share_proto': 'NFS', 'size': 1}})['share']['id']
+
+    def done(self, share_id):
+        """Whether it has been made."""
+        (status,), = self.cloud.rows(
+            'SELECT status FROM shares WHERE id = :id', id=share_id)
+        return status == 'available'
+
+
+class Classic(BusTestCase):
+    """Nothing is found in the database by itself here, but at the start:
+    what gets done, a message has arrived for."""
+
+    options = {'backup__scan_interval': 3600}
+
+    #: Seconds for which a queue without listeners stays.
+    TTL = 2
+
+    def setUp(self):
+        self.rabbit_options = {'rabbit_transient_queues_ttl': self.TTL,
+                               **self.rabbit_options}
+        super().setUp()
+
+    def _wait_joined(self):
+        def joined():
+            consumers = {name: count for name, count
+                         in self.cloud.vhost.queues().items()
+                         if '_fanout' in name}
+            return any(consumers.values())
+
+        self._eventually('a listener on the bus', joined)
+
+    def _eventually(self, what, check):
+        """Wait for something about queues: to ask for them costs RabbitMQ's
+        command a second or more."""
+        cloud.eventually(what, check, patience=240, pause=2)
+
+    def _wake_up_calls_arrive(self):
+        """Ask, and ask again: messages may be lost where the bus just was."""
+        def arrived():
+            share_id = self.asked_for()
+            try:
+                return cloud.eventually(
+                    'a share', lambda: self.done(share_id), patience=5)
+            except AssertionError:
+                return False
+
+        cloud.eventually('a wake-up call', arrived, patience=120)
+
+    def test_wake_up_calls_and_what_restarts_leave(self):
+        worker = self.cloud.start()
+        self._wait_joined()
+        share = self.cloud.create_share()
+        self.fill(self.cloud.share_path(share['id']), 3, 100)
+        backup = self.cloud.create_backup(share['id'])
+        self.cloud.wait_backup(backup['id'], 'available')
+
+        self.cloud.bus.cut()
+        self.asked_for()
+        self.cloud.bus.restore()
+        self._wait_joined()
+        self._wake_up_calls_arrive()
+
+        for end in (worker.kill, None, None):
+            end() if end else worker.stop()
+            worker = self.cloud.start_worker()
+        worker.kill()
+        self.cloud.start_worker()
+        self._wait_joined()
+        self._wake_up_calls_arrive()
+        self._eventually('no queue but those listened on', self._is_clean)
+
+    def _is_clean(self):
+        queues = self.cloud.vhost.queues()
+        return (all(queues.values()) and len(queues) == 3
+                and {rpc.TOPIC, f'{rpc.TOPIC}.here'} < set(queues))
+
+
+class Durable(Classic):
+    rabbit_options = {'amqp_durable_queues': True}
+
+
+class Quorum(Classic):
+    rabbit_options = {'rabbit_quorum_queue': True,
+                      'rabbit_transient_quorum_queue': True}
+
+
+class QueueManager(Classic):
+    rabbit_options = {'use_queue_manager': True}
+
+    def test_two_workers_of_one_host(self):
+        """Each hears every message: neither takes the other's away."""
+        for _ in range(2):
+            self.cloud.start_worker()
+        self._eventually('a queue for each', lambda: len(
+            [name for name, count in self.cloud.vhost.queues().items()
+             if '_fanout_' in name and count == 1]) == 2)
+
+
+class Streams(Classic):
+    """As kolla-ansible has it."""
+    rabbit_options = {'use_queue_manager': True,
+                      'rabbit_quorum_queue': True,
+                      'rabbit_transient_quorum_queue': True,
+                      'rabbit_stream_fanout': True,
+                      'rabbit_qos_prefetch_count': 1}
+
+
+class Tls(Classic):
+    tls = True
+
+
+class Unwilling(BusTestCase):
+    """A bus that is not there, or lets nobody in: all is done as well, and
+    the log says so once, until it changes."""
+
+    options = {'backup__scan_interval': 0.5}
+
+    def _started(self, problem):
+        """Start a service that can't join its bus, and use it.
+
+        :param problem: str, what its log says.
+        :returns: the worker.
+        """
+        worker = self.cloud.start()
+        for _ in range(3):
+            share = self.cloud.create_share()
+        backup = self.cloud.create_backup(share['id'])
+        self.cloud.wait_backup(backup['id'], 'available')
+        cloud.eventually('a line about it', lambda: 'The bus (' in
+                         worker.said())
+        self.assertIn(problem, worker.said())
+        return worker
+
+    def _ends(self, worker):
+        """It joins when it can, and has told once that it could not."""
+        cloud.eventually('its joining', lambda: 'The bus is joined' in
+                         worker.said(), patience=240, pause=0.2)
+        for process in self.cloud.processes:
+            self.assertEqual(0, process.stop())
+            self.assertNotIn('Traceback', process.said())
+        self.assertEqual(1, worker.said().count(' ERROR '), worker.said())
+        api = self.cloud.processes[1].said()
+        self.assertEqual(1, api.count('Not sent, and nothing more'), api)
+
+    def test_absent(self):
+        self.cloud.bus.cut()
+        worker = self._started('Connection refused')
+        self.cloud.bus.restore()
+        self._ends(worker)
+
+    def test_ends_while_it_is_absent(self):
+        self.cloud.bus.cut()
+        self.assertEqual(0, self._started('Connection refused').stop())
+
+    def test_missing_virtual_host(self):
+        vhost = self.cloud.vhost
+        vhost.remove()
+        worker = self._started(f'vhost {vhost.name} not found')
+        vhost.make()
+        self._ends(worker)
+
+    def test_queue_of_another_kind(self):
+        # As an earlier configuration, or release, has left it.
+        with rabbit.channel(self.cloud.vhost.url) as channel:
+            channel.queue_declare(rpc.TOPIC, durable=True,
+                                  auto_delete=False)
+        self._use({'oslo_messaging_rabbit__rabbit_quorum_queue': True})
+        worker = self._started('inequivalent arg \'x-queue-type\'')
+        self.assertIn('under "Upgrades" how to replace it', worker.said())
+        with rabbit.channel(self.cloud.vhost.url) as channel:
+            channel.queue_delete(rpc.TOPIC)
+        cloud.eventually('its joining', lambda: 'The bus is joined' in
+                         worker.said(), patience=240, pause=0.2)
+        self.assertNotIn('Traceback', worker.said())
+
+    def test_tls_where_there_is_none(self):
+        self._use({'oslo_messaging_rabbit__ssl': True})
+        worker = self._started('SSL')
+        self.assertEqual(0, worker.stop())
+        self.assertEqual(1, worker.said().count(' ERROR '), worker.said())
+
+    def test_wrong_password(self):
+        user = self.useFixture(rabbit.User(self.cloud.vhost))
+        self._use({'DEFAULT__transport_url': user.url})
+        user.set_password('wrong')
+        worker = self._started('ACCESS_REFUSED')
+        user.set_password('right')
+        self._ends(worker)
+
+    def _use(self, options):
+        """Add to the configuration, which nobody has read yet."""
+        with open(self.cloud.config, 'a') as file:
+            for name, value in options.items():
+                group, _, option = name.partition('__')
+                file.write(f'[{group}]\n{option} = {value}\n')
