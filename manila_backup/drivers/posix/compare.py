@@ -13,8 +13,10 @@ from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
+from manila_backup.drivers.posix import patch
 
-CONTENT, ATTRIBUTES, LINKS = 1, 2, 4
+#: What differs; LAYOUT is which part of equal content is in holes.
+CONTENT, ATTRIBUTES, LINKS, LAYOUT = 1, 2, 4, 8
 
 _NO_NAMES = frozenset((b'', b'.', b'..'))
 
@@ -135,7 +137,8 @@ class Comparer:
                 return None
             kept = os.stat(name, dir_fd=stored, follow_symlinks=False)
             if (kept.st_size != st.st_size
-                    or not stat.S_ISREG(kept.st_mode)):
+                    or not stat.S_ISREG(kept.st_mode)
+                    or _may_differ(kept, st)):
                 return None
             fd = os.open(name, nodes.READ, dir_fd=here)
             data = os.read(fd, st.st_size + 1)
@@ -176,7 +179,7 @@ class Comparer:
         fd = self._examiner.enter(path)
         if fd is None:
             damage = 'missing'
-        elif flags & (CONTENT | LINKS) and entry.kind == b'F':
+        elif flags & (CONTENT | LINKS | LAYOUT) and entry.kind == b'F':
             # Nothing but the right file has the right digest.
             damage = self._examiner.content(fd, entry)
         else:
@@ -212,7 +215,7 @@ class Comparer:
                           != manifest.TYPES[entry.kind]):
             return CONTENT
         if entry.kind == b'F':
-            flags = self._file(fd, entry, st)
+            flags = self._file(fd, path, entry, st)
         else:
             flags = self._other(fd, entry, st)
         if st.st_nlink != 1 + len(links) or not all(
@@ -220,7 +223,7 @@ class Comparer:
             flags |= LINKS
         return flags
 
-    def _file(self, directory, entry, st):
+    def _file(self, directory, path, entry, st):
         if st.st_size != entry.size:
             return CONTENT
         try:
@@ -233,15 +236,36 @@ class Comparer:
                 return CONTENT
             st = os.fstat(fd)
             xattrs = attributes.read_xattrs(fd)
+            layout = self._layout(fd, path, entry, st)
         except content.Changed:
             return CONTENT
         finally:
             os.close(fd)
         if not attributes.differ(entry, st, xattrs):
-            return 0
+            return layout if not attributes.gives_privileges(entry) else (
+                layout and CONTENT)
         # What gives privileges is given them by the one who wrote it, and
         # not once somebody may have put something else in its place.
-        return CONTENT if attributes.gives_privileges(entry) else ATTRIBUTES
+        return CONTENT if attributes.gives_privileges(entry) else (
+            ATTRIBUTES | layout)
+
+    def _layout(self, fd, path, entry, st):
+        """LAYOUT if an open file has its holes elsewhere than the backup's;
+        else 0."""
+        directory = self._examiner.enter(path)
+        try:
+            if directory is None or not _may_differ(os.stat(
+                    entry.name, dir_fd=directory, follow_symlinks=False),
+                    st):
+                return 0
+            kept = os.open(entry.name, nodes.READ, dir_fd=directory)
+        except OSError:
+            return 0        # damage, which is looked for later
+        try:
+            return 0 if patch.is_laid_out_like(fd, kept, entry.size) else (
+                LAYOUT)
+        finally:
+            os.close(kept)
 
     def _other(self, directory, entry, st):
         if entry.kind == b'L':
@@ -260,6 +284,14 @@ class Comparer:
         other = None if fd is None else check.look(
             fd, manifest.link_name(line)[0])
         return other is not None and os.path.samestat(st, other)
+
+
+def _may_differ(one, other):
+    """Whether two files of one size may have their holes in other places, by
+    what their os.stat_result tell."""
+    return ((content.holed(one) or content.holed(other))
+            and (one.st_blocks != other.st_blocks
+                 or one.st_size > content.SMALL))
 
 
 def _damaged(path, damage):

@@ -97,6 +97,18 @@ def is_full(exc):
     return exc.errno in _FULL
 
 
+def parted(path, first, where):
+    """A sentence about a hard link that could not be one.
+
+    :param path: bytes, its path.
+    :param first: bytes, that of the file it was one of.
+    :param where: str, such as ``backup``.
+    """
+    return (f'"{printable(path)}" is a copy in the {where} and no hard link '
+            f'of "{printable(first)}": the file system allows no more names '
+            'of one file.')
+
+
 class Problems:
     """What could not be carried over, as sentences; bounded."""
 
@@ -136,5 +148,6 @@ def _said(item):
     return {b'owner': 'owner and group', b'mode': 'mode',
             b'time': 'exact modification time',
             b'flags': 'immutable or append-only flag',
+            b'layout': 'holes, or the room that is allocated to it',
             b'node': 'node (it is recorded in the manifest only)',
             }[item]

@@ -9,6 +9,9 @@ import os
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import system
 
+# Holes that are smaller than these, or than a block, don't count.
+_SMALLEST, _LARGEST = 4096, 1 << 16
+
 _CHUNK = 1 << 20
 _PIECE = 1 << 16
 _ZEROS = bytes(_PIECE)
@@ -33,7 +36,7 @@ def apply(source, target, size, tick):
     # What gives room back comes first.
     position = 0
     for start, end in (*content.segments(source, size), (size, size)):
-        _clear(target, position, start)
+        _clear(target, position, start, size)
         tick(start - position)
         position = end
     written = 0
@@ -43,7 +46,7 @@ def apply(source, target, size, tick):
     return written
 
 
-def _clear(target, start, end):
+def _clear(target, start, end, size):
     """Make a hole where there is data."""
     while start < end:
         try:
@@ -55,8 +58,10 @@ def _clear(target, start, end):
             stop = end      # no way to ask
         if start >= end:
             return
+        # All of the last block, which a file may end in the middle of.
+        beyond = _LARGEST if stop == size else 0
         try:
-            system.punch(target, start, stop - start)
+            system.punch(target, start, stop - start + beyond)
         except OSError as exc:
             if exc.errno not in _NO_HOLES:
                 raise content.WriteFailed(exc.errno, exc.strerror) from exc
@@ -99,3 +104,35 @@ def _has_hole(fd, start, end):
         return os.lseek(fd, start, os.SEEK_HOLE) < end
     except OSError:
         return False        # no way to ask, or it ends before
+
+
+def is_laid_out_like(one, other, size):
+    """Whether two open files with equal content have the same holes, as far
+    as both file systems can have them.
+
+    :param size: int, of each.
+    """
+    block = max(_SMALLEST, *(min(os.fstat(fd).st_blksize, _LARGEST)
+                             for fd in (one, other)))
+    return all(_is_hole(other, *hole) for hole in _holes(one, size, block)
+               ) and all(_is_hole(one, *hole)
+                         for hole in _holes(other, size, block))
+
+
+def _holes(fd, size, block):
+    """The holes of a file, less what is no whole block of them."""
+    position = 0
+    for start, end in (*content.segments(fd, size), (size, size)):
+        first = -(-position // block) * block
+        last = start if start == size else start // block * block
+        if first < last:
+            yield first, last
+        position = end
+
+
+def _is_hole(fd, start, end):
+    try:
+        return os.lseek(fd, start, os.SEEK_DATA) >= end
+    except OSError as exc:
+        # Nothing more; else, that there is no way to ask.
+        return exc.errno == errno.ENXIO

@@ -391,7 +391,7 @@ class Storer:
 
     def _group(self, records):
         """All names of one inode: the first is copied, the rest linked."""
-        first = entered = None
+        first = entered = parted = None
         inode = records[0][1]
         self._names = len(records)
         strangers = []
@@ -404,7 +404,11 @@ class Storer:
                 strangers.append((path, name))
             elif first and self._join(name, st, first, entered):
                 entered = path
+                self._tell_parted(parted, name)
             else:
+                if first:
+                    # As many as there can be: another one begins.
+                    parted = parted or first
                 self._inode = inode
                 try:
                     text = self._head(path, name, st)
@@ -416,6 +420,7 @@ class Storer:
                 if text is not None:
                     first = (path, name, _is_stored(text))
                     entered = path
+                    self._tell_parted(parted, name)
         self._names = 1
         for path, name in strangers:
             st = self._look(path, name)
@@ -423,6 +428,15 @@ class Storer:
                 self.progress.advance(1, 0)
             else:
                 self._head(path, name, st)
+
+    def _tell_parted(self, parted, name):
+        """Tell of a name that could not be one of its group's first file.
+
+        :param parted: (path, name, ...) of that; None if it could.
+        """
+        if parted:
+            self.problems.add(errors.parted(
+                self._shown(name), beneath.join(*parted[:2]), 'backup'))
 
     def _look(self, path, name):
         """The state of a name now, or None; goes to its directory."""

@@ -170,6 +170,8 @@ class Writer:
         if st is None or (flags & compare.LINKS
                           and self._is_shared(st, links)):
             counted = self._new(path, entry, links)
+        elif flags & compare.LAYOUT:
+            self._lay_out(path, entry)
         elif flags & compare.ATTRIBUTES:
             self._adjust(path, entry, st)
         if links:
@@ -397,6 +399,41 @@ class Writer:
             raise
         return counted
 
+    def _lay_out(self, path, entry):
+        """Make and fill holes in a file whose content is as it should be;
+        and its attributes."""
+        source = os.open(entry.name, nodes.READ,
+                         dir_fd=self._stored.enter(path))
+        try:
+            target = os.open(entry.name, _UPDATE,
+                             dir_fd=self._enter_to_make(path))
+        except OSError as exc:
+            os.close(source)
+            if exc.errno != errno.ETXTBSY:
+                raise
+            self._problems.lost(beneath.join(path, entry.name), [b'layout'])
+            self._adjust(path, entry, None)
+            return
+        try:
+            if not stat.S_ISREG(os.fstat(target).st_mode):
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            lost = []
+            try:
+                self._progress.advance(0, -self._patch(source, target, path,
+                                                       entry))
+            except OSError as exc:
+                if not errors.is_full(exc):
+                    raise
+                lost.append(b'layout')      # nothing else is missing
+            lost += self._setter.apply(
+                target, entry, os.fstat(target),
+                had=attributes.read_xattrs(target))
+        finally:
+            os.close(source)
+            os.close(target)
+        if lost:
+            self._problems.lost(beneath.join(path, entry.name), lost)
+
     def _adjust(self, path, entry, st):
         """Only the attributes."""
         fd = self._enter(path)
@@ -418,6 +455,8 @@ class Writer:
 
     def _link(self, path, entry, links):
         """Make all names of a group names of one file."""
+        origin = beneath.join(path, entry.name)
+        parted = False
         first = os.dup(self._enter(path))
         try:
             st = check.look(first, entry.name)
@@ -427,15 +466,35 @@ class Writer:
                 name, _ = manifest.link_name(text)
                 fd = self._enter(where)
                 there = check.look(fd, name)
-                if there is not None and os.path.samestat(st, there):
-                    continue
-                fd = self._enter_to_make(where)
-                temporary = self._temporary()
-                os.link(entry.name, temporary, src_dir_fd=first,
-                        dst_dir_fd=fd, follow_symlinks=False)
-                self._over(fd, temporary, name)
+                if there is None or not os.path.samestat(st, there):
+                    try:
+                        self._join(first, entry.name, where, name)
+                    except OSError as exc:
+                        if exc.errno != errno.EMLINK:
+                            raise
+                        # As many as there can be: another one begins.
+                        parted = True
+                        entry = entry._replace(name=name)
+                        self._progress.advance(0, -self._new(where, entry,
+                                                             ()))
+                        os.close(first)
+                        first = os.dup(self._enter(where))
+                        st = check.look(first, name)
+                        if st is None:
+                            return
+                if parted:
+                    self._problems.add(errors.parted(
+                        beneath.join(where, name), origin, 'share'))
         finally:
             os.close(first)
+
+    def _join(self, first, name, where, other):
+        """Make another name of a file."""
+        fd = self._enter_to_make(where)
+        temporary = self._temporary()
+        os.link(name, temporary, src_dir_fd=first, dst_dir_fd=fd,
+                follow_symlinks=False)
+        self._over(fd, temporary, other)
 
 
 def _damaged(path, entry):

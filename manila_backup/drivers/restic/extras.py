@@ -3,10 +3,12 @@
 
 import base64
 import contextlib
+import errno
 import os
 import stat
 
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import alike
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
@@ -180,14 +182,29 @@ class Extras:
                         where == beneath.ROOT and other in self._ignore):
                     continue
                 with _Unchanged(self._descent.enter(where)) as directory:
-                    beneath.remove(other, directory, self._tick)
-                    os.link(name, other, src_dir_fd=first,
-                            dst_dir_fd=directory, follow_symlinks=False)
+                    self._join(first, name, path, directory, where, other)
             if names and stat.S_ISLNK(there.st_mode):
                 os.utime(name, ns=(there.st_atime_ns, there.st_mtime_ns),
                          dir_fd=first, follow_symlinks=False)
         finally:
             os.close(first)
+
+    def _join(self, first, name, path, directory, where, other):
+        """Make another name; what restic made of it stays if that can't
+        be."""
+        aside = b'%b%b' % (alike.TEMPORARY, os.urandom(8).hex().encode())
+        try:
+            os.link(name, aside, src_dir_fd=first, dst_dir_fd=directory,
+                    follow_symlinks=False)
+        except OSError as exc:
+            if exc.errno != errno.EMLINK:
+                raise
+            self._problems.add(errors.parted(
+                beneath.join(where, other), beneath.join(path, name),
+                'share'))
+            return
+        beneath.remove(other, directory, self._tick)
+        os.rename(aside, other, src_dir_fd=directory, dst_dir_fd=directory)
 
     def _set_root(self, entry):
         try:

@@ -331,6 +331,26 @@ class Large(OnDisk):
                 trees.write(path, b'%d' % number)
         self._there_and_back()
 
+    def test_more_links_than_a_file_system_has(self):
+        # Of those that are tested, tmpfs alone has no limit.
+        path = self.make('memory')
+        subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', path], check=True)
+        self.addCleanup(subprocess.run, ['umount', path], check=True)
+        first = os.path.join(path, 'first')
+        trees.write(first, b'shared')
+        for number in range(66_000):
+            os.link(first, os.path.join(path, f'{number}'))
+        report = self.backup(source=path)
+        self.assertEqual([], self.verify())
+        if self.filesystem == 'xfs':
+            self.assertEqual((), report.problems)
+            return
+        self.assertIn('no hard link of', report.problems[0])
+        self.assertEqual((), self.restore(target=self.share).problems)
+        numbers = {os.stat(entry).st_ino for entry in os.scandir(self.share)}
+        self.assertEqual(2, len(numbers))
+        self.assertEqual(66_001, len(os.listdir(self.share)))
+
     def test_depth_of_a_thousand_of_the_longest_names(self):
         trees.deep(self.share, 1000, 'n' * 255)
         self._there_and_back()
