@@ -104,3 +104,24 @@ class TestPipSettings(testtools.TestCase):
         tool = load('pip_settings')
         self.assertEqual([tool.LIKE_PIP],
                          tool.variables(tool.settings(''), {}))
+
+
+class TestMessage(testtools.TestCase):
+
+    def test_what_passes(self):
+        faults = load('check_message').faults
+        for text in ('Do it\n\nSince it was not done.\n',
+                     'x' * 72 + '\n\nReason\n# a comment\n',
+                     'Do it\n\nReason\n# ---- >8 ----\ndiff --git\n',
+                     "Merge branch 'x'\n", 'fixup! ' + 'x' * 80):
+            self.assertEqual([], faults(text), text)
+
+    def test_what_does_not(self):
+        faults = load('check_message').faults
+        for text, words in (('', 'empty'),
+                            ('x' * 73 + '\n\nReason', '73 characters'),
+                            ('Do it\nReason', 'line after'),
+                            ('Do it', 'no body'),
+                            ('Do it\n\nChange-Id: I1234', 'no body'),
+                            ('Do it\n\n# a comment', 'no body')):
+            self.assertIn(words, ' '.join(faults(text)), text)
