@@ -74,16 +74,17 @@ def count_by_type(conn):
 
 
 #: Columns of lists: reading no more than is shown is worth it.
-BRIEF = (TABLE.c.id, TABLE.c.share_id, TABLE.c.status)
+BRIEF = (TABLE.c.id, TABLE.c.name, TABLE.c.share_id, TABLE.c.status)
 ADMINISTRATIVE = (TABLE.c.host, TABLE.c.topic, TABLE.c.fail_reason)
 SHOWN = BRIEF + (
-    TABLE.c.size, TABLE.c.availability_zone, TABLE.c.name,
-    TABLE.c.description, TABLE.c.created_at, TABLE.c.updated_at,
+    TABLE.c.size, TABLE.c.availability_zone, TABLE.c.description,
+    TABLE.c.created_at, TABLE.c.updated_at,
     TABLE.c.progress, TABLE.c.restore_progress, TABLE.c.backup_type)
 
 
 def list_page(conn, project_id=None, filters=None, columns=SHOWN,
-              sort_key='created_at', descending=True, limit=None, offset=0):
+              sort_key='created_at', descending=True, limit=None, offset=0,
+              marker=None):
     """A page of backups.
 
     :param project_id: str, or None for those of all projects.
@@ -92,12 +93,13 @@ def list_page(conn, project_id=None, filters=None, columns=SHOWN,
     :param sort_key: str, a column's name.
     :param limit: int, the most rows to return, or None for all.
     :param offset: int, how many rows to skip.
+    :param marker: str, the id of the row before the first.
     :returns: list of rows.
     """
     query = sa.select(*columns).where(
         *listing.owned(TABLE, project_id, filters))
     return conn.execute(listing.page(query, TABLE, sort_key, descending,
-                                     limit, offset)).all()
+                                     limit, offset, marker)).all()
 
 
 def count_all(conn, project_id=None, filters=None):

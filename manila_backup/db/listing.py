@@ -108,18 +108,23 @@ def owned(table, project_id, filters):
 
 
 def page(query, table, sort_key='created_at', descending=True, limit=None,
-         offset=0):
+         offset=0, marker=None):
     """Put a query's rows into a definite order and cut a page out of them.
 
     Rows without a value come before all others, as if it were the least.
 
     :param sort_key: str, a column's name. The id decides among equals.
+    :param marker: str, the id of a row: only what follows it, of what the
+        offset then leaves out some.
     """
     column = table.c[sort_key]
     order = [column, table.c.id] if sort_key != 'id' else [column]
     if isinstance(column.type, (sa.String, texts.Said)) and sort_key != 'id':
         # Ids are sorted alike everywhere, and by way of an index.
         order[0] = by_code(column)
+    if marker is not None:
+        query = query.where(_follows(table, column, order[0], descending,
+                                     marker))
     if descending:
         order = [each.desc() for each in order]
     if column.nullable:
@@ -133,3 +138,24 @@ def page(query, table, sort_key='created_at', descending=True, limit=None,
     ids = (query.with_only_columns(table.c.id).order_by(*order)
            .limit(limit).offset(offset).subquery())
     return query.join(ids, ids.c.id == table.c.id).order_by(*order)
+
+
+def _follows(table, column, key, descending, marker):
+    """A condition: a row comes after another in the order of :func:`page`.
+
+    :param column: the one to sort by; ``key``: what is sorted by of it.
+    :param marker: str, the id of the other.
+    """
+    other = table.alias()
+    its = (sa.select(other.c[column.name]).where(other.c.id == marker)
+           .scalar_subquery())
+    later = table.c.id < marker if descending else table.c.id > marker
+    if column.name == 'id':
+        return later
+    beyond = key < its if descending else key > its
+    both_none = sa.and_(column.is_(None), its.is_(None))
+    # Rows without a value are the least.
+    none = (sa.and_(column.is_(None), its.is_not(None)) if descending
+            else sa.and_(column.is_not(None), its.is_(None)))
+    return sa.or_(beyond, none, sa.and_(later, sa.or_(key == its,
+                                                      both_none)))

@@ -99,7 +99,7 @@ def get_with_type(conn, share_id, project_id=None):
 
 def list_page(conn, project_id=None, public=False, filters=None,
               properties=None, sort_key='created_at', descending=True,
-              limit=None, offset=0):
+              limit=None, offset=0, marker=None):
     """A page of the shares of the local source.
 
     :param project_id: str, or None for those of all projects.
@@ -109,12 +109,13 @@ def list_page(conn, project_id=None, public=False, filters=None,
         properties.
     :param limit: int, the most rows to return, or None for all.
     :param offset: int, how many rows to skip.
+    :param marker: str, the id of the row before the first.
     :returns: list of rows as of :func:`get_with_type`.
     """
     query = _WITH_TYPE.where(
         *_conditions(project_id, public, filters, properties))
     return conn.execute(listing.page(query, TABLE, sort_key, descending,
-                                     limit, offset)).all()
+                                     limit, offset, marker)).all()
 
 
 def count_all(conn, project_id=None, public=False, filters=None,

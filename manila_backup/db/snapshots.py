@@ -16,7 +16,7 @@ def get(conn, snapshot_id, project_id=None):
 
 
 def list_page(conn, project_id=None, filters=None, sort_key='created_at',
-              descending=True, limit=None, offset=0):
+              descending=True, limit=None, offset=0, marker=None):
     """A page of snapshots.
 
     :param project_id: str, or None for those of all projects.
@@ -25,7 +25,7 @@ def list_page(conn, project_id=None, filters=None, sort_key='created_at',
     """
     query = sa.select(TABLE).where(*listing.owned(TABLE, project_id, filters))
     return conn.execute(listing.page(query, TABLE, sort_key, descending,
-                                     limit, offset)).all()
+                                     limit, offset, marker)).all()
 
 
 def count_all(conn, project_id=None, filters=None):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the handlers have in common: finding things, and paging lists."""
 
+from manila_backup.api import faults
 from manila_backup.api import request
 from manila_backup.api.views import common as views
 from manila_backup import exception
@@ -90,13 +91,15 @@ def list_scope(req, params, all_rule):
     return project_id
 
 
-def listed(req, path, params, key, sort_keys, view, list_page, count_all):
+def listed(req, path, params, key, sort_keys, view, get, list_page,
+           count_all):
     """The body of a list.
 
     :param params: dict; what cuts and orders the list is taken out of it.
     :param key: str, what the list is called in the body.
     :param sort_keys: dict of sort key to column name.
     :param view: makes a list of dicts of a list of rows.
+    :param get: the query module's ``get``.
     :param list_page: called with a connection and the arguments of
         :func:`page`.
     :param count_all: called with a connection, if the count is asked for.
@@ -106,6 +109,9 @@ def listed(req, path, params, key, sort_keys, view, list_page, count_all):
     with_count = params.pop('with_count', False)
 
     def query(conn):
+        if cut['marker'] and not get(conn, cut['marker'], req.scope):
+            raise faults.bad_request(
+                f'marker: there is no {cut["marker"]} to go on from.')
         return (list_page(conn, **cut),
                 count_all(conn) if with_count else None)
 
@@ -132,9 +138,13 @@ def page(req, params):
     """
     most = req.services.conf.api.max_limit
     limit = min(params.pop('limit', most), most)
+    marker = params.pop('marker', None)
+    offset = params.pop('offset', 0)
     return {
         'limit': limit + 1 if limit else 0,
-        'offset': params.pop('offset', 0),
+        # Clients that go on from a marker still send the last link's.
+        'offset': 0 if marker else offset,
+        'marker': marker,
         'sort_key': params.pop('sort_key', 'created_at'),
         'descending': params.pop('sort_dir', 'desc') == 'desc',
     }
@@ -144,7 +154,7 @@ def paged(req, path, name, cut, rows, view):
     """A page as an answer.
 
     :param path: str, the list's path after the prefix.
-    :param name: str, what it is a list of; the link's name follows from it.
+    :param name: str, what it is a list of; the links' names follow from it.
     :param cut: what :func:`page` returned.
     :param rows: what the query returned for it.
     :param view: function of rows to a list of dicts.
@@ -152,6 +162,7 @@ def paged(req, path, name, cut, rows, view):
     size = max(cut['limit'] - 1, 0)
     body = {name: view(rows[:size])}
     if len(rows) > size:
-        body[f'{name[:-1]}_links'] = views.next_link(
-            req, path, size, cut['offset'] + size)
+        where = ({'marker': rows[size - 1].id} if cut['marker'] and size
+                 else {'offset': cut['offset'] + size})
+        body.update(views.next_links(req, path, name, size, **where))
     return body

@@ -108,6 +108,7 @@ def _list(req, path, params, view, columns):
     common.for_administrators(req, params, schemas.FOR_ADMINISTRATORS)
     return common.listed(
         req, path, params, 'share_backups', schemas.SORT_KEYS, view,
+        backups.get,
         lambda conn, **cut: backups.list_page(conn, project_id, params,
                                               columns, **cut),
         lambda conn: backups.count_all(conn, project_id, params))

@@ -117,7 +117,7 @@ def _list(req, path, params, view):
     scope = (project_id, public, params, properties)
     return common.listed(
         req, path, params, 'shares', schemas.SORT_KEYS,
-        lambda rows: view(req, rows),
+        lambda rows: view(req, rows), db_shares.get_with_type,
         lambda conn, **cut: ([] if never else
                              db_shares.list_page(conn, *scope, **cut)),
         lambda conn: 0 if never else db_shares.count_all(conn, *scope))

@@ -90,7 +90,7 @@ def _list(req, path, params, view):
     project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
     return common.listed(
         req, path, params, 'snapshots', schemas.SORT_KEYS,
-        lambda rows: view(req, rows),
+        lambda rows: view(req, rows), db_snapshots.get,
         lambda conn, **cut: db_snapshots.list_page(conn, project_id, params,
                                                    **cut),
         lambda conn: db_snapshots.count_all(conn, project_id, params))

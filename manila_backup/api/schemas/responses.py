@@ -10,6 +10,7 @@ from manila_backup.api import faults
 from manila_backup.api import microversions
 from manila_backup.api.schemas import types
 from manila_backup.api.views import cloud as cloud_views
+from manila_backup.api.views import common as views
 from manila_backup import states
 
 _TEXT = {'type': 'string'}
@@ -57,7 +58,8 @@ def _one(key, name):
 def _page(key, name):
     """A list that may go on, and be counted."""
     return _obj({key: _array(_ref(name))},
-                {f'{key[:-1]}_links': _ref('NextLink'), 'count': _COUNT})
+                {**dict.fromkeys(views.link_names(key), _ref('NextLink')),
+                 'count': _COUNT})
 
 
 def _status(of):
@@ -79,7 +81,8 @@ def fault_name(code):
 
 
 _BACKUP_BRIEF = {
-    'id': _UUID, 'share_id': _UUID, 'status': _status(states.Backup)}
+    'id': _UUID, 'name': _TEXT_OR_NULL, 'share_id': _UUID,
+    'status': _status(states.Backup)}
 
 _NAMES = {'name': _TEXT_OR_NULL, 'description': _TEXT_OR_NULL}
 
@@ -140,8 +143,7 @@ COMPONENTS = {
                           'href': _URL})),
     'ShareBackupBrief': _obj(_BACKUP_BRIEF),
     'ShareBackup': _obj({
-        **_BACKUP_BRIEF,
-        **_NAMES,
+        **_BACKUP_BRIEF, **_NAMES,
         'size': _COUNT,
         'availability_zone': _TEXT_OR_NULL,
         'created_at': _TIME,

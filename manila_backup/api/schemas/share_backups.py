@@ -59,6 +59,7 @@ LIST = {
     'backup_type': types.text,
     'limit': types.count,
     'offset': types.count,
+    'marker': types.uuid,
     'sort_key': types.one_of(*SORT_KEYS),
     'sort_dir': types.one_of('asc', 'desc'),
     'with_count': types.boolean,

@@ -188,6 +188,7 @@ LIST = {
     'export_location_path': types.text,
     'limit': types.count,
     'offset': types.count,
+    'marker': types.uuid,
     'sort_key': types.one_of(*SORT_KEYS),
     'sort_dir': types.one_of('asc', 'desc'),
     'with_count': types.boolean,

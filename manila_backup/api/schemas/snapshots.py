@@ -47,6 +47,7 @@ LIST = {
     'status': types.one_of(*states.Snapshot),
     'limit': types.count,
     'offset': types.count,
+    'marker': types.uuid,
     'sort_key': types.one_of(*SORT_KEYS),
     'sort_dir': types.one_of('asc', 'desc'),
     'with_count': types.boolean,

@@ -23,13 +23,36 @@ def links(req, path):
             {'rel': 'bookmark', 'href': f'{req.base_url}{project}{path}'}]
 
 
-def next_link(req, path, limit, offset):
-    """The link to the next page of a list: the same question from another
-    offset on.
+#: What the links of a list are called that goes on: as Manila has it, and as
+#: openstacksdk derives it from the list's own name.
+_LINKS = {
+    'share_backups': ('share_backup_links', 'share_backups_links'),
+    'shares': ('shares_links',),
+    'snapshots': ('share_snapshots_links', 'snapshots_links'),
+}
 
-    :param limit: int, how many this page has.
-    :param offset: int, where the next page begins.
+
+def link_names(name):
+    """The keys of the links of a list, as a tuple of str.
+
+    :param name: str, what the list is called in the body.
     """
-    query = {**req.params, 'limit': limit, 'offset': offset}
-    return [{'rel': 'next',
+    return _LINKS[name]
+
+
+def next_links(req, path, name, limit, **where):
+    """The link to the next page of a list: the same question about what
+    follows, under each of its names.
+
+    :param name: str, what the list is called in the body.
+    :param limit: int, how many this page has.
+    :param where: ``offset``, how many to leave out; or ``marker``, the id of
+        the last one that was told.
+    :returns: dict.
+    """
+    query = {key: value for key, value in req.params.items()
+             if key not in ('limit', 'offset', 'marker')}
+    query.update(limit=limit, **where)
+    link = [{'rel': 'next',
              'href': f'{req.link(path)}?{parse.urlencode(query)}'}]
+    return dict.fromkeys(link_names(name), link)

@@ -7,8 +7,8 @@ from manila_backup.api.views import common
 
 def brief(rows):
     """Rows as the plain list shows them."""
-    return [{'id': row.id, 'share_id': row.share_id, 'status': row.status}
-            for row in rows]
+    return [{'id': row.id, 'name': row.name, 'share_id': row.share_id,
+             'status': row.status} for row in rows]
 
 
 def detail(req, row):

@@ -116,7 +116,7 @@ class TestSnapshots(base.ApiTest):
                                      answer['snapshots']], query)
         answer = self.call('GET', f'{self.PATH}?limit=1&with_count=1').json
         self.assertEqual(2, answer['count'])
-        self.assertIn('snapshot_links', answer)
+        self.assertIn('share_snapshots_links', answer)
         self.call('GET', f'{self.PATH}?status=x', code=400)
 
     def test_keys_by_version(self):

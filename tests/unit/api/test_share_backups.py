@@ -231,7 +231,8 @@ class TestLists(base.ApiTest):
         self.assertEqual(list(reversed(self.ids.values())),
                          [each['id'] for each in answer['share_backups']])
         for backup in answer['share_backups']:
-            self.assertEqual({'id', 'share_id', 'status'}, set(backup))
+            self.assertEqual({'id', 'name', 'share_id', 'status'},
+                             set(backup))
 
     def test_only_ones_own(self):
         self.assertEqual([], self.names(token=base.OTHER))
@@ -340,6 +341,45 @@ class TestLists(base.ApiTest):
         self.assertEqual([None, '100%', 'Beta', 'a_c', 'abc', 'alpha'],
                          found)
         self.assertEqual(2, pages)
+
+    def test_links_have_the_names_that_clients_look_for(self):
+        answer = self.list('?limit=4').json
+        self.assertEqual({'share_backups', 'share_backup_links',
+                          'share_backups_links'}, set(answer))
+        self.assertEqual(answer['share_backup_links'],
+                         answer['share_backups_links'])
+
+    def ids_in_order(self, query):
+        return [each['id'] for each in self.list(query).json[
+            'share_backups']]
+
+    def test_markers(self):
+        for key in ('id', 'name', 'size', 'host', 'created_at',
+                    'updated_at'):
+            for direction in ('asc', 'desc'):
+                query = f'?sort_key={key}&sort_dir={direction}'
+                everything = self.ids_in_order(query)
+                self.assertEqual(6, len(everything))
+                for number, id_ in enumerate(everything):
+                    # As openstacksdk has it, which goes on from the last
+                    # link's offset where no link follows.
+                    self.assertEqual(
+                        everything[number + 1:][:2], self.ids_in_order(
+                            f'{query}&limit=2&offset=4&marker={id_}'))
+
+    def test_links_after_a_marker(self):
+        first, *others = self.ids_in_order('')
+        query, found = f'?limit=2&marker={first}', []
+        while query:
+            answer = self.list(query).json
+            found += [each['id'] for each in answer['share_backups']]
+            links = answer.get('share_backups_links')
+            query = links and '?' + parse.urlsplit(links[0]['href']).query
+        self.assertEqual(others, found)
+
+    def test_markers_that_are_none(self):
+        for marker in ('x', '11111111-1111-4111-8111-111111111111'):
+            self.list(f'?marker={marker}', code=400)
 
     def test_page_that_is_just_full(self):
         self.assertEqual(['share_backups'], list(self.list('?limit=6').json))

@@ -156,10 +156,10 @@ class TestShares(base.ApiTest):
             self.make_share()
         answer = self.call('GET', f'{PATH}?limit=2&with_count=True').json
         self.assertEqual(3, answer['count'])
-        link = answer['share_links'][0]['href']
+        link = answer['shares_links'][0]['href']
         rest = self.call('GET', link).json
         self.assertEqual(1, len(rest['shares']))
-        self.assertNotIn('share_links', rest)
+        self.assertNotIn('shares_links', rest)
 
     def test_list_by_properties(self):
         self.make_share(metadata={'a': 'b'})

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients walk through lists of several pages, and see each item once."""
+
+import openstack
+from openstack import resource
+from openstack.shared_file_system.v2 import share as sdk_share
+from openstack.shared_file_system.v2 import share_snapshot as sdk_snapshot
+
+from manilaclient import client as manila
+from tests.functional import base
+from tests.functional import cloud
+
+OWNER = 'admin:admin'
+
+#: Five of each, on pages of two at the most.
+COUNT, PAGE = 5, 2
+
+
+class ShareBackup(resource.Resource):
+    """As openstacksdk would have one."""
+
+    resource_key = 'share_backup'
+    resources_key = 'share_backups'
+    base_path = '/share-backups/detail'
+    allow_list = True
+    _max_microversion = '2.91'
+
+
+class WalkingLists(base.TestCase):
+
+    options = {'api__max_limit': PAGE}
+
+    def setUp(self):
+        super().setUp()
+        self.cloud.start()
+        self.url = f'http://127.0.0.1:{self.cloud.port}/v2'
+        ask = self.cloud.ask
+        self.shares = [ask(200, 'POST', '/shares', {'share': {
+            'share_proto': 'NFS', 'size': 1, 'name': f'share {number}'}},
+            token=OWNER)['share']['id'] for number in range(COUNT)]
+        for each in self.shares:
+            self.cloud.wait_share(each, 'available', OWNER)
+        self.backups = [self.cloud.create_backup(each, OWNER)['id']
+                        for each in self.shares]
+        for each in self.backups:
+            self.cloud.wait_backup(each, 'available', OWNER)
+        self.snapshots = [ask(202, 'POST', '/snapshots', {'snapshot': {
+            'share_id': each}}, token=OWNER)['snapshot']['id']
+            for each in self.shares]
+        cloud.eventually('the snapshots', lambda: len(self.cloud.rows(
+            "SELECT id FROM snapshots WHERE status = 'available'")) == COUNT)
+
+    def assert_once_each(self, expected, found):
+        self.assertEqual(sorted(expected), sorted(each.id for each in found))
+
+    def test_openstacksdk(self):
+        connection = openstack.connect(
+            auth_type='none', endpoint=self.url,
+            shared_file_system_endpoint_override=self.url,
+            shared_file_system_default_microversion='2.91')
+        proxy = connection.shared_file_system
+        lists = ((ShareBackup, None, self.backups),
+                 (sdk_share.Share, '/shares', self.shares),
+                 (sdk_share.Share, '/shares/detail', self.shares),
+                 (sdk_snapshot.ShareSnapshot, '/snapshots', self.snapshots),
+                 (sdk_snapshot.ShareSnapshot, '/snapshots/detail',
+                  self.snapshots))
+        for kind, path, expected in lists:
+            for query in ({}, {'limit': 1}, {'limit': 2}, {'limit': COUNT}):
+                self.assert_once_each(expected, kind.list(
+                    proxy, base_path=path, **query))
+        self.assert_once_each(self.shares, proxy.shares())
+        self.assert_once_each(self.snapshots, proxy.share_snapshots())
+
+    def test_python_manilaclient(self):
+        client = manila.Client(
+            '2', api_version='2.91', service_catalog_url=self.url,
+            input_auth_token=OWNER)
+        for manager, expected in (
+                (client.share_backups, self.backups),
+                (client.shares, self.shares),
+                (client.share_snapshots, self.snapshots)):
+            for detailed in True, False:
+                found = []
+                # It follows no links; whoever uses it, and gophercloud, asks
+                # from the next offset on until there is nothing.
+                while True:
+                    page = manager.list(
+                        detailed=detailed,
+                        search_opts={'offset': len(found), 'limit': PAGE})
+                    if not page:
+                        break
+                    found += page
+                self.assert_once_each(expected, found)
+
+
+class WalkingListsPostgreSQL(WalkingLists):
+
+    server = 'postgresql'
