@@ -51,7 +51,8 @@ class Database:
         settings.update(_connections(conf.database))
         self._facade.configure(sqlite_fk=True, thread_checkin=False,
                                **settings)
-        self._facade.append_on_engine_create(_prepare)
+        self._facade.append_on_engine_create(
+            lambda engine: _prepare(engine, conf.database))
         _keep_private(conf.database.connection)
         self._reading = _reading_engine(conf.database)
 
@@ -167,7 +168,7 @@ def _reading_engine(settings):
         raise exception.ConfigurationError(
             f'[database] connection can\'t be used: {exc}') from exc
     exc_filters.register_engine(engine)
-    _listen(engine)
+    _listen(engine, settings)
     return engine
 
 
@@ -214,21 +215,26 @@ def _connections(settings):
             'max_retries': 0}
 
 
-def _prepare(engine):
-    _listen(engine)
+def _prepare(engine, settings):
+    _listen(engine, settings)
     # oslo.db may have connected already: without these ways, and the pool
     # would keep that connection.
     engine.dispose()
 
 
-def _listen(engine):
-    """Set up each new connection's ways."""
+def _listen(engine, settings):
+    """Set up each new connection's ways: the same for what is read and for
+    what is written through.
+
+    :param settings: the configuration's group ``[database]``.
+    """
     sa.event.listen(engine, 'connect', lambda connection, record:
                     limits.made(engine, connection))
     if engine.dialect.name in ('mysql', 'mariadb'):
         # As PostgreSQL's default: a count made after waiting for a lock
         # must see what the lock's last holder committed.
         sa.event.listen(engine, 'connect', _mysql_connect)
+        sa.event.listen(engine, 'connect', _mysql_variables(settings))
     elif engine.dialect.name == 'sqlite':
         sa.event.listen(engine, 'connect', _sqlite_connect)
         sa.event.listen(engine, 'begin', _sqlite_begin)
@@ -241,6 +247,20 @@ def _mysql_connect(connection, record):
         # Whatever the URL or the server's default says: names may hold any
         # Unicode, and the client side speaks UTF-8 anyway.
         cursor.execute('SET NAMES utf8mb4')
+
+
+def _mysql_variables(settings):
+    """A listener that sets what oslo.db has options for; by itself it does
+    so for its own engine alone."""
+    wanted = {'sql_mode': settings.mysql_sql_mode,
+              'wsrep_sync_wait': settings.mysql_wsrep_sync_wait}
+
+    def connect(connection, record):
+        with contextlib.closing(connection.cursor()) as cursor:
+            for name, value in wanted.items():
+                if value is not None:
+                    cursor.execute(f'SET SESSION {name} = %s', [value])
+    return connect
 
 
 def _sqlite_connect(connection, record):
