@@ -8,6 +8,7 @@ from oslo_config import cfg
 from oslo_policy import opts
 from oslo_policy import policy
 
+from manila_backup.policies import absent
 from manila_backup.policies import base
 from manila_backup.policies import cloud
 from manila_backup.policies import share_backups
@@ -15,7 +16,8 @@ from manila_backup.policies import share_types
 from manila_backup.policies import shares
 from manila_backup.policies import snapshots
 
-MODULES = (base, share_backups, shares, share_types, snapshots, cloud)
+MODULES = (base, share_backups, shares, share_types, snapshots, cloud,
+           absent)
 
 
 def list_rules():

@@ -97,3 +97,21 @@ class WalkingLists(base.TestCase):
 class WalkingListsPostgreSQL(WalkingLists):
 
     server = 'postgresql'
+
+
+class NothingToWalk(base.TestCase):
+    """What clients ask for and there is none of."""
+
+    def test_python_manilaclient(self):
+        self.cloud.start_api()
+        client = manila.Client(
+            '2', api_version='2.91', input_auth_token=OWNER,
+            service_catalog_url=f'http://127.0.0.1:{self.cloud.port}/v2')
+        for manager in (client.resource_locks, client.pools,
+                        client.share_groups, client.share_group_snapshots,
+                        client.share_group_types, client.share_networks,
+                        client.security_services, client.share_servers,
+                        client.share_instances, client.transfers,
+                        client.messages, client.share_snapshot_instances,
+                        client.share_replicas):
+            self.assertEqual([], list(manager.list()), manager)

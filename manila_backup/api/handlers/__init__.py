@@ -5,6 +5,7 @@ Each module declares its paths below ``/v2`` as ``ROUTES``: a dict of path to
 dict of method to :class:`~manila_backup.api.operation.Operation`.
 """
 
+from manila_backup.api.handlers import absent
 from manila_backup.api.handlers import access_rules
 from manila_backup.api.handlers import cloud
 from manila_backup.api.handlers import share_actions
@@ -17,7 +18,7 @@ from manila_backup.api.handlers import snapshots
 #: Where this service keeps the shares; with another source they are Manila's
 #: to show.
 LOCAL = (shares, share_actions, share_details, share_types, access_rules,
-         snapshots, cloud)
+         snapshots, cloud, absent)
 
 
 def routes(conf):

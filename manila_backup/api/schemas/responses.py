@@ -11,6 +11,7 @@ from manila_backup.api import microversions
 from manila_backup.api.schemas import types
 from manila_backup.api.views import cloud as cloud_views
 from manila_backup.api.views import common as views
+from manila_backup.policies import absent
 from manila_backup import states
 
 _TEXT = {'type': 'string'}
@@ -53,6 +54,11 @@ def _obj(required, optional=()):
 
 def _one(key, name):
     return _obj({key: _ref(name)})
+
+
+def _none(key):
+    """What a list that is always empty answers."""
+    return 200, _obj({key: {'type': 'array', 'maxItems': 0}})
 
 
 def _page(key, name):
@@ -230,7 +236,7 @@ _ACCESS = 200, _one('access', 'AccessRule')
 _ACCESS_LIST = 200, _obj({'access_list': _array(_ref('AccessRule'))})
 _METADATA = 200, _obj({'metadata': _STRINGS})
 _EXTRA_SPECS = 200, _obj({'extra_specs': _STRINGS})
-_REPLICAS = 200, _obj({'share_replicas': {'type': 'array', 'maxItems': 0}})
+_REPLICAS = _none('share_replicas')
 _QUOTAS = 200, _quota_set(_LIMIT)
 _QUOTA_CLASS = 200, _quota_set(_LIMIT, 'quota_class_set')
 _ONE_STRING = {**_STRINGS, 'minProperties': 1, 'maxProperties': 1}
@@ -279,6 +285,10 @@ ANSWERS = {
     'share_details.delete_property': (200, None),
     'share_details.replicas': _REPLICAS,
     'share_details.replicas_detail': _REPLICAS,
+
+    **{f'absent.{each.name}{suffix}': _none(each.key)
+       for each in absent.RESOURCES
+       for suffix in ('', *(('_detail',) if each.detail else ()))},
 
     'share_types.index': (200, _obj(dict.fromkeys(
         ('share_types', 'volume_types'), _array(_ref('ShareType'))))),
