@@ -129,7 +129,7 @@ class Instants:
         inode = os.fstat(share).st_ino
         with contextlib.ExitStack() as stack:
             top, below = _subvolume(share, stack)
-            _check_mounts(_path_of(share))
+            _check_mounts(share)
             folder = os.path.join(self._path, HELD, share_id)
             progress.check()
             made = _make_in(folder, name, top)
@@ -200,10 +200,9 @@ def _subvolume(share, stack):
         depth += 1
 
 
-def _check_mounts(path):
+def _check_mounts(share):
     """A snapshot would hold an empty directory for what is mounted below."""
-    inside = path.rstrip('/') + '/'
-    if any(each.path.startswith(inside) for each in mounts.mounted()):
+    if mounts.below(share):
         raise _Impossible('something is mounted in it')
 
 

@@ -10,6 +10,7 @@ from manila_backup.shares import base
 from manila_backup.shares import btrfs
 from manila_backup.shares import directories
 from manila_backup.shares import instants
+from manila_backup.shares import mounts
 from manila_backup.shares import removing
 from manila_backup.shares import snapshots
 
@@ -192,12 +193,14 @@ class LocalShares(base.ShareSource):
                 # Nobody has seen yet what is there.
                 self.adopt(share)
             with self.opened(share) as directory:
+                _check_no_mounts(directory)
                 removing.empty(directory, progress)
             return
         with self._root(share) as root:
             if not _is_in(root, share.id):
                 return      # by an attempt that then died
-            with self.opened(share):
+            with self.opened(share) as directory:
+                _check_no_mounts(directory)
                 removing.remove(share.id, root, progress)
 
     def leave(self, share, progress=None):
@@ -280,6 +283,15 @@ class LocalShares(base.ShareSource):
 
     def snapshots(self):
         return self._snapshots.all()
+
+
+def _check_no_mounts(directory):
+    """What is mounted in a share is not the share's, nor to be emptied."""
+    found = mounts.below(directory.fd)
+    if found:
+        raise base.ShareError(
+            f'Something is mounted at {found[0]}, in the share: unmount it '
+            f'first. Nothing was removed.')
 
 
 def _is_in(root, name):

@@ -2,6 +2,7 @@
 """What is mounted, and what should be."""
 
 import dataclasses
+import os
 import re
 
 _FSTAB = '/etc/fstab'
@@ -32,6 +33,15 @@ def mounted():
             kind, source = after.split(' ')[:2]
             yield Mount(int(fields[0]), _plain(fields[4]), kind,
                         _plain(source))
+
+
+def below(fd):
+    """The mounts below an open directory.
+
+    :returns: list of str, paths.
+    """
+    inside = os.path.join(os.readlink(f'/proc/self/fd/{fd}'), '')
+    return [each.path for each in mounted() if each.path.startswith(inside)]
 
 
 def to_be_mounted():

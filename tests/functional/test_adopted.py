@@ -170,6 +170,26 @@ class TestMountPoints(TestCase):
             self.assertIn('another directory', str(error))
         self.assertEqual([], os.listdir(path))
 
+    def test_what_is_mounted_in_it_is_not_removed(self):
+        path = os.path.join(self.top, 'data')
+        os.mkdir(path)
+        share = self.adopted(path)
+        own = base.ShareRef('own', 'p')
+        self.source.create(own)
+        for each in share, own:
+            inside = os.path.join(self.source.directory(each), 'd', 'in')
+            os.makedirs(inside)
+            self.mount_tmpfs(inside)
+            with open(os.path.join(inside, 'kept'), 'w'):
+                pass
+            error = self.assertRaises(base.ShareError, self.source.remove,
+                                      each, progress.Progress())
+            self.assertIn(f'mounted at {inside}', str(error))
+            self.assertEqual(['kept'], os.listdir(inside))
+            _run('umount', inside)
+            self.source.remove(each, progress.Progress())
+        self.assertEqual([], os.listdir(path))
+
     def test_subvolumes_are_told_apart(self):
         top = self.useFixture(disks.Disk(120 * disks.MIB, 'btrfs')).path
         for name in 'ab':

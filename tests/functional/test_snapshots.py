@@ -9,6 +9,7 @@ from manila_backup.drivers import progress
 from manila_backup.shares import base as shares
 from manila_backup.shares import local
 from tests.functional.drivers import hostile_shares
+from tests.functional.drivers import test_restic
 
 MIB = 1 << 20
 
@@ -18,6 +19,11 @@ class HostileSnapshotsTest(hostile_shares.HostileSnapshots):
 
 
 class HostileWaysTest(hostile_shares.HostileWays):
+    pass
+
+
+class ResticHostileWaysTest(test_restic.ResticMixin,
+                            hostile_shares.HostileWays):
     pass
 
 
