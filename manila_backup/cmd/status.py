@@ -65,6 +65,7 @@ class Checks(upgradecheck.UpgradeCommands):
             ('Workers', Checks._workers),
             ('Version of messages', Checks._pin),
             ('Operations', Checks._operations),
+            ('Python', Checks._python),
             ('Policy file format',
              (common_checks.check_policy_json, {'conf': conf})),
             ('Policy rules', Checks._policy),
@@ -216,6 +217,14 @@ class Checks(upgradecheck.UpgradeCommands):
                             for name, count in sorted(stored.items()))
                 + '.')
         return _warning(' '.join(said)) if said else _success()
+
+    def _python(self):
+        # Few need what this imports.
+        from manila_backup.operations import process
+
+        if process.is_vulnerable():
+            return _warning(process.VULNERABLE)
+        return _success()
 
     def _policy(self):
         try:

@@ -10,7 +10,9 @@ worker's end of its pipe closes, however the worker died.
 import multiprocessing
 from multiprocessing import connection
 from multiprocessing import forkserver
+from multiprocessing import util
 import signal
+import sys
 
 from oslo_log import log
 
@@ -19,7 +21,29 @@ from manila_backup.operations import copier
 
 LOG = log.getLogger(__name__)
 
+#: What is to be said where :func:`is_vulnerable`.
+VULNERABLE = (
+    f'Python {sys.version.split()[0]} lets every user of the host run code as '
+    f'whoever uses its fork server (CVE-2022-42919). This service keeps to a '
+    f'socket that others can\'t reach; other programs on this Python do not. '
+    f'Use 3.10.9, 3.11.1 or newer.')
+
 _CONTEXT = multiprocessing.get_context('forkserver')
+
+
+# CPython 3.10.0 to 3.10.8 and 3.11.0 have the server listen on an abstract
+# socket, which has no permissions: every user of the host can have it unpickle
+# whatever they like (CVE-2022-42919). This makes it one in a directory that is
+# this user's own. It changes nothing where that is so anyway.
+util.abstract_sockets_supported = False
+
+
+def is_vulnerable(version=sys.version_info):
+    """Whether Python itself, as it was released, lets others in here.
+
+    :param version: (major, minor, micro, ...).
+    """
+    return (3, 10, 0) <= version[:3] <= (3, 10, 8) or version[:3] == (3, 11, 0)
 
 
 def prepare(plugins):
@@ -28,6 +52,8 @@ def prepare(plugins):
     :param plugins: the drivers and the share source: their modules are
         loaded once there, rather than in every copier.
     """
+    if is_vulnerable():
+        LOG.warning('%s', VULNERABLE)
     _CONTEXT.set_forkserver_preload([
         'manila_backup.operations.copier',
         'manila_backup.operations.copying',

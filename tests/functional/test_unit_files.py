@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The systemd units: what they take away is not needed."""
+
+import configparser
+import os
+import stat
+
+from tests.functional import base
+from tests.functional import cloud
+
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))), 'etc', 'manila-backup')
+
+#: What the API has and a worker can't; the unit says why.
+NOT_FOR_WORKERS = {'PrivateDevices', 'ProtectClock', 'RestrictSUIDSGID'}
+
+
+def service(name):
+    """The section [Service] of a unit, as a dict."""
+    found = configparser.RawConfigParser(strict=False)
+    found.optionxform = str
+    if not found.read(os.path.join(FOLDER, name)):
+        raise AssertionError(f'{name} is not there')
+    return dict(found['Service'])
+
+
+class Confined:
+    """Starts commands with no more privileges than a unit leaves."""
+
+    surroundings = {}
+
+    def __init__(self, name):
+        names = service(name)['CapabilityBoundingSet'].lower().split()
+        self._set = ','.join(['-all', *('+' + each.removeprefix('cap_')
+                                        for each in names)])
+
+    def argv(self, command):
+        return ['setpriv', '--no-new-privs', f'--bounding-set={self._set}',
+                '--inh-caps=-all', '--', os.path.join(cloud.BIN, command)]
+
+
+class UnitFiles(base.TestCase):
+
+    def test_workers_are_hardened_as_the_api_is(self):
+        api, worker = (service(f'manila-backup-{each}.service')
+                       for each in ('api', 'worker@'))
+        hard = {name for name in api
+                if name.startswith(('Protect', 'Private', 'Restrict', 'Lock',
+                                    'NoNew', 'SystemCall', 'Capability',
+                                    'UMask'))
+                and name != 'Restart'} - {'RestartSec'}
+        self.assertEqual(NOT_FOR_WORKERS, hard - set(worker))
+
+    def test_a_worker_keeps_and_restores_everything(self):
+        self.cloud.release = Confined('manila-backup-worker@.service')
+        self.cloud.start_worker()
+        self.cloud.release = None
+        self.cloud.start_api()
+        share = self.cloud.create_share()
+        path = self.cloud.share_path(share['id'])
+        made = self._make(path)
+        backup = self.cloud.create_backup(share['id'])
+        self.cloud.wait_backup(backup['id'], 'available')
+        self.cloud.wait_share(share['id'], 'available')
+        for name in os.listdir(path):
+            os.unlink(os.path.join(path, name))
+        self.cloud.ask(202, 'POST', f'/share-backups/{backup["id"]}/action',
+                       {'restore': None})
+        self.cloud.wait_share(share['id'], 'available')
+        self.assertEqual(made, self._look(path))
+        reasons = self.cloud.rows(
+            'SELECT fail_reason FROM share_backups WHERE id = :id',
+            id=backup['id'])
+        self.assertEqual([(None,)], [tuple(each) for each in reasons])
+
+    def _make(self, path):
+        for name, kind in (('disk', stat.S_IFBLK), ('tty', stat.S_IFCHR),
+                           ('fifo', stat.S_IFIFO), ('socket', stat.S_IFSOCK)):
+            os.mknod(os.path.join(path, name), 0o640 | kind,
+                     os.makedev(7, 200))
+        for name, mode, owner in (('setuid', 0o4755, 0),
+                                  ('setgid', 0o2711, 12345),
+                                  ('unreadable', 0, 54321)):
+            full = os.path.join(path, name)
+            with open(full, 'w') as file:
+                file.write(name)
+            os.chown(full, owner, owner)
+            os.chmod(full, mode)
+        os.setxattr(os.path.join(path, 'setuid'), 'trusted.test', b'x')
+        os.setxattr(os.path.join(path, 'setgid'), 'security.capability',
+                    bytes.fromhex('0100000202000000000000000000000000000000'))
+        return self._look(path)
+
+    @staticmethod
+    def _look(path):
+        found = {}
+        for name in sorted(os.listdir(path)):
+            full = os.path.join(path, name)
+            info = os.lstat(full)
+            found[name] = (
+                info.st_mode, info.st_uid, info.st_gid, info.st_rdev,
+                info.st_size, info.st_mtime_ns,
+                {each: os.getxattr(full, each) for each in os.listxattr(full)})
+        return found
