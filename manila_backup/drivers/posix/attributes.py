@@ -2,11 +2,10 @@
 """Owners, modes, times and extended attributes, read and set."""
 
 import errno
-import fcntl
 import os
 import stat
-import sys
 
+from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
 
 # What a filesystem or the lack of a privilege says. ENOSPC and the sizes:
@@ -26,9 +25,6 @@ UNREADABLE = '*'
 
 # What any filesystem with nanoseconds can hold; beyond, some can't.
 _EXACT_FROM, _EXACT_TO = -(1 << 31) * 10 ** 9, (1 << 31) * 10 ** 9
-
-_GETFLAGS = 0x80086601 if sys.maxsize > 1 << 32 else 0x80046601
-_FIXED = 0x10 | 0x20    # immutable, append only
 
 
 def special(directory, name):
@@ -69,6 +65,14 @@ def read_xattrs(target, follow=True):
     return tuple(found)
 
 
+def read_like(fd, entry):
+    """The same of an open file or directory, and what else an entry has
+    among its own: see :mod:`.inode`."""
+    found = read_xattrs(fd)
+    more = entry.xattrs and inode.current(fd, entry.xattrs)
+    return tuple(sorted(found + more)) if more else found
+
+
 def gives_privileges(entry):
     """Whether a file runs with more rights than who starts it has."""
     return bool(entry.mode & (stat.S_ISUID | stat.S_ISGID)) or any(
@@ -83,11 +87,7 @@ def inherited(directory):
 
 def is_fixed(fd):
     """Whether an open file or directory is immutable or append only."""
-    try:
-        flags = fcntl.ioctl(fd, _GETFLAGS, bytes(8))
-    except OSError:
-        return False    # a filesystem without such flags
-    return bool(int.from_bytes(flags[:4], sys.byteorder) & _FIXED)
+    return inode.read(fd, None)[0]
 
 
 def differ(entry, st, xattrs):
@@ -100,12 +100,14 @@ def differ(entry, st, xattrs):
 class Setter:
     """Sets attributes, and tells which could not be set.
 
-    :param readable: without privileges, add the bits that its owner needs
-        to read it back.
+    :param readable: what they are set on is stored: without privileges, add
+        the bits that its owner needs to read it back; and leave out what is
+        kept in the manifest only.
     """
 
     def __init__(self, readable=False):
         self.privileged = os.geteuid() == 0
+        self._stored = readable
         self.readable = readable and not self.privileged
         self._exact = False
 
@@ -191,7 +193,12 @@ class Setter:
                 continue
             if have.pop(name, None) == value:
                 continue
-            if not _set_xattr(target, name, value, follow, mode):
+            if name in inode.NAMES:
+                if self._stored:
+                    lost.append(b'x:' + os.fsencode(name))
+                elif not inode.put(target, name, value):
+                    lost.append(os.fsencode(name))
+            elif not _set_xattr(target, name, value, follow, mode):
                 lost.append(b'x:' + os.fsencode(name))
         for name in have:
             if name.startswith('user.') != early or name in dict(wanted):

@@ -78,6 +78,7 @@ class Backup:
             'options': self.options,
             'record': self.record,
             'earlier': None,
+            'has_flags': True,
         }
         aside = open_root(source, self.repository.fd, self.repository.path)
         root = apart(aside)

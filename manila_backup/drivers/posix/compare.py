@@ -235,7 +235,7 @@ class Comparer:
                               self._tick) != entry.extra:
                 return CONTENT
             st = os.fstat(fd)
-            xattrs = attributes.read_xattrs(fd)
+            xattrs = attributes.read_like(fd, entry)
             layout = self._layout(fd, path, entry, st)
         except content.Changed:
             return CONTENT

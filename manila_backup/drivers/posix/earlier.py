@@ -79,7 +79,8 @@ def _open(share, place, name):
         if (about['project_id'], about['share_id'], about['backup_id']) == (
                 place.project_id, place.share_id, name):
             return Earlier(name, directory, text, _time(
-                about.get('read_since') or about['created_at']))
+                about.get('read_since') or about['created_at']),
+                bool(about.get('has_flags')))
     except (OSError, manifest.Malformed, KeyError, TypeError, ValueError):
         pass    # it is damaged, or being deleted: there may be another one
     for fd in (directory, text):
@@ -98,10 +99,12 @@ class Earlier:
     :param directory: int, descriptor of the backup; kept.
     :param text: int, of its manifest; kept.
     :param since: datetime; nothing in it was read earlier.
+    :param has_flags: bool, whether it has inode flags and project ids.
     """
 
-    def __init__(self, name, directory, text, since):
+    def __init__(self, name, directory, text, since, has_flags=False):
         self.name = name
+        self.has_flags = has_flags
         self._index = former.Index(text)
         self._data = os.open(layout.DATA, beneath.DIRECTORY,
                              dir_fd=directory)

@@ -19,6 +19,9 @@ _BROKEN = frozenset((errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EILSEQ))
 # What is said for want of room, of a quota or of inodes.
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
+# What is kept in the manifest, and never set on what is stored.
+_IN_MANIFEST = frozenset((b'x:*flags', b'x:*project'))
+
 _LONGEST = 400
 
 #: What open() says when a name is gone or has become something else.
@@ -127,7 +130,8 @@ class Problems:
         :param path: bytes.
         :param lost: list of bytes, as in the manifest's ``lost=``.
         """
-        if list(lost) == [b'mode']:
+        lost = [item for item in lost if item not in _IN_MANIFEST]
+        if not lost or lost == [b'mode']:
             # Only more rights to its owner in the repository; a restore
             # gives it the mode that it had.
             return
@@ -148,6 +152,7 @@ def _said(item):
     return {b'owner': 'owner and group', b'mode': 'mode',
             b'time': 'exact modification time',
             b'flags': 'immutable or append-only flag',
+            b'*flags': 'inode flags', b'*project': 'project id',
             b'layout': 'holes, or the room that is allocated to it',
             b'node': 'node (it is recorded in the manifest only)',
             }[item]

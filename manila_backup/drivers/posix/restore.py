@@ -406,7 +406,7 @@ def _finish(found, root, inbox, ignore, fallen, progress, whole):
             try:
                 fd = target.enter(entry.name)
                 st = os.fstat(fd)
-                had = attributes.read_xattrs(fd)
+                had = attributes.read_like(fd, entry)
                 if attributes.differ(entry, st, had):
                     lost = setter.apply(fd, entry, st, had=had)
             except OSError as exc:

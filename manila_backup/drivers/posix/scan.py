@@ -16,6 +16,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
 
 # Longer than any tree needs (depth 1,000 of the longest names), and short
@@ -122,6 +123,7 @@ class Scan:
         self.forbidden = forbidden
         self.files = self.bytes = 0
         self.directories = []
+        self._project = inode.project(root)
         self._number = 0
         self._groups = []
         self._count = self._weight = 0
@@ -211,10 +213,11 @@ class Scan:
         if (st.st_dev, st.st_ino) == self.forbidden:
             raise base.DriverError('The repository lies inside the share, at '
                                    f'"{errors.printable(path)}".')
+        fixed, more = inode.read(fd, self._project)
         self._lines.append(manifest.line(
-            manifest.of_stat(b'D', path, st,
-                             xattrs=attributes.read_xattrs(fd)),
-            (b'flags',) if attributes.is_fixed(fd) else ()))
+            manifest.of_stat(b'D', path, st, xattrs=tuple(sorted(
+                more + attributes.read_xattrs(fd)))),
+            (b'flags',) if fixed else ()))
         self._length += len(self._lines[-1])
         if (len(self._lines) >= manifest.BLOCK_ENTRIES
                 or self._length >= manifest.BLOCK_BYTES):

@@ -6,6 +6,7 @@ import os
 import stat
 
 from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import reflink
 
@@ -43,10 +44,13 @@ def _make_like(clone, source):
     if not stat.S_ISREG(st.st_mode):
         return False
     reflink.clone(source, clone)
-    entry = manifest.of_stat(b'F', b'', st, None,
-                             attributes.read_xattrs(source))
-    lost = attributes.Setter().apply(clone, entry, os.fstat(clone),
-                                     had=attributes.read_xattrs(clone))
+    # Project ids, too, only if there are any.
+    _, more = inode.read(source, inode.project(clone))
+    entry = manifest.of_stat(b'F', b'', st, None, tuple(sorted(
+        more + attributes.read_xattrs(source))))
+    lost = attributes.Setter().apply(
+        clone, entry, os.fstat(clone),
+        had=attributes.read_like(clone, entry))
     now = os.fstat(source)
     return not lost and (st.st_mode, st.st_uid, st.st_gid) == (
         now.st_mode, now.st_uid, now.st_gid)

@@ -17,6 +17,7 @@ from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
@@ -55,6 +56,10 @@ class Storer:
         self.files = self.bytes = self.stored = self.kept = 0
         self.spans = []
         self._source = beneath.Descent(source)
+        self._project = inode.project(source)
+        # Where flags may not have been noted.
+        self._untold = bool(formers) or not getattr(earlier, 'has_flags',
+                                                    True)
         data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
         self._data = beneath.MakingDescent(data)
         self._born = _born(data)
@@ -159,6 +164,9 @@ class Storer:
 
     def _had(self, file):
         """Take over a file that was stored before; its line, or None."""
+        if self._untold and self._sfd is not None and inode.has_any(
+                self._sfd, file[0], self._project):
+            return None
         for former in self.formers:
             text = self._take(former, file)
             if text:
@@ -255,9 +263,9 @@ class Storer:
 
         try:
             st = reading.settle(source)
-            fixed = attributes.is_fixed(source)
+            fixed, more = inode.read(source, self._project)
             text = (self.earlier and not fixed
-                    and self._same_content(source, name, st))
+                    and self._same_content(source, name, st, more))
             if text:
                 return text, 0, st.st_size
             target = self._create(name, st)
@@ -274,7 +282,8 @@ class Storer:
                     digest, written = content.copy(source, target, st, tick)
                 if st.st_ctime_ns > self.surely:
                     reading.again(source, st, digest, self._check)
-                xattrs = attributes.read_xattrs(source)
+                xattrs = tuple(sorted(more
+                                      + attributes.read_xattrs(source)))
                 # After the attributes too, since they are part of it.
                 if not content.same(os.fstat(source), st):
                     raise content.Changed
@@ -292,14 +301,14 @@ class Storer:
         self.stored += written
         return text, counted, st.st_size
 
-    def _same_content(self, source, name, st):
+    def _same_content(self, source, name, st, more):
         """Store a file without its data if the earlier backup has the same;
         its line, or None."""
         had = self.earlier.like(self._path, name, st)
         if had is None:
             return None
         digest = content.digest(source, st.st_size, had.extra, self._check)
-        xattrs = attributes.read_xattrs(source)
+        xattrs = tuple(sorted(more + attributes.read_xattrs(source)))
         if not content.same(os.fstat(source), st):
             raise content.Changed
         os.lseek(source, 0, os.SEEK_SET)

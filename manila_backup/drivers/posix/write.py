@@ -25,6 +25,7 @@ from manila_backup.drivers.posix import check
 from manila_backup.drivers.posix import compare
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import patch
@@ -264,6 +265,8 @@ class Writer:
     def _whole(self, fd, path, entry, source):
         """All of it into a new file."""
         name, target = self._create(fd, entry)
+        if entry.xattrs:
+            inode.prepare(target, entry.xattrs)
         return self._complete(fd, name, target, path, entry, self._fill,
                               source)
 
@@ -277,8 +280,8 @@ class Writer:
         try:
             try:
                 counted = fill(source, target, path, entry)
-                had = (attributes.read_xattrs(target) if self._inherits
-                       else ())
+                had = (attributes.read_like(target, entry)
+                       if self._inherits else ())
                 lost = self._setter.apply(target, entry, os.fstat(target),
                                           had=had)
             finally:
@@ -335,7 +338,7 @@ class Writer:
             counted = self._patch(source, target, path, entry)
             return entry.name, self._setter.apply(
                 target, entry, os.fstat(target),
-                had=attributes.read_xattrs(target)), counted
+                had=attributes.read_like(target, entry)), counted
         finally:
             os.close(target)
 
@@ -427,7 +430,7 @@ class Writer:
                 lost.append(b'layout')      # nothing else is missing
             lost += self._setter.apply(
                 target, entry, os.fstat(target),
-                had=attributes.read_xattrs(target))
+                had=attributes.read_like(target, entry))
         finally:
             os.close(source)
             os.close(target)
@@ -447,7 +450,7 @@ class Writer:
             try:
                 lost = self._setter.apply(
                     target, entry, os.fstat(target),
-                    had=attributes.read_xattrs(target))
+                    had=attributes.read_like(target, entry))
             finally:
                 os.close(target)
         if lost:
