@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``GET /healthcheck``: whether the database and the bus can be reached.
+"""``GET /healthcheck``: whether the database and the bus can be used.
 
 The checks are made for all callers together, and in threads of their own: a
 server that does not answer must not take those that answer requests.
 """
 
-import socket
 import types
 
 from oslo_middleware import healthcheck
@@ -13,12 +12,13 @@ from oslo_middleware.healthcheck import pluginbase
 import sqlalchemy as sa
 
 from manila_backup.api import probe
-from manila_backup.operations import rpc
+from manila_backup.db import models
+from manila_backup.operations import greeting
 
-#: Seconds that one server of the bus has to take up a connection.
+#: Seconds that one server of the bus has to take us.
 BUS_TIMEOUT = 2.0
 
-BUS_PORT = 5672
+_TABLE = models.project_locks
 
 
 class Healthcheck(healthcheck.Healthcheck):
@@ -57,32 +57,28 @@ class _Check(pluginbase.HealthcheckBaseExtension):
         if self._probe.ask() is None:
             return pluginbase.HealthcheckResult(True, f'{self._name}: OK')
         return pluginbase.HealthcheckResult(
-            False, f'{self._name}: can\'t be reached')
+            False, f'{self._name}: can\'t be used')
 
 
 def database_check(database):
-    """A check that the database answers."""
+    """A check that this process can read and write in the database: it fails
+    where that is away, only to be read, or a server of a Galera cluster that
+    has lost the others.
+    """
     def check():
         with database.reader() as conn:
-            conn.execute(sa.select(sa.literal(1))).one()
+            conn.execute(sa.select(_TABLE).limit(1)).all()
+        with database.writer() as conn:
+            # There is none with this name, and a server that would not let
+            # one be removed does not let anything be.
+            conn.execute(sa.delete(_TABLE).where(_TABLE.c.project_id == ''))
     return check
 
 
 def bus_check(conf):
-    """A check that one of the bus's servers takes connections; a bus that
-    has none (``fake://``) always works.
+    """A check that one of the bus's servers takes us; see
+    :mod:`manila_backup.operations.greeting`.
 
     :param conf: the configuration, for its ``transport_url``.
     """
-    def check():
-        problem = None
-        for host in rpc.messaging.TransportURL.parse(conf).hosts:
-            address = host.hostname, int(host.port or BUS_PORT)
-            try:
-                socket.create_connection(address, BUS_TIMEOUT).close()
-                return
-            except OSError as exc:
-                problem = exc
-        if problem:
-            raise problem
-    return check
+    return lambda: greeting.greet(conf, BUS_TIMEOUT)
