@@ -2,8 +2,10 @@
 """Sphinx configuration of the documentation."""
 
 import pathlib
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'doc' / 'source' / '_ext'))
 
 extensions = [
     'openstackdocstheme',
@@ -11,6 +13,7 @@ extensions = [
     'oslo_config.sphinxext',
     'oslo_policy.sphinxpolicygen',
     'oslo_policy.sphinxext',
+    'service',
 ]
 
 project = 'manila-backup'

@@ -93,7 +93,8 @@ def _share_trust(conf):
         raise exception.ConfigurationError(f'There is no share {wanted}.')
 
 
-def _add_parsers(subparsers):
+def add_parsers(subparsers):
+    """Add this tool's commands to those of a parser."""
     db = common.category(subparsers, 'db',
                          'The database\'s schema and rows.')
     sync = common.command(db, 'sync', _db_sync,
@@ -145,7 +146,7 @@ def _main(args):
     from manila_backup import conf as config
 
     command = cfg.SubCommandOpt(
-        'command', title='commands', handler=_add_parsers,
+        'command', title='commands', handler=add_parsers,
         help='COMMAND --help tells more.')
     conf = config.load(args, 'manila-backup-manage', cli_opts=[command])
     config.setup_logging(conf)
