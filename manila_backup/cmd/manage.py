@@ -30,12 +30,14 @@ def _db_version(conf):
 
 def _db_purge(conf):
     from manila_backup.db import operations
+    from manila_backup.db import receipts
     from manila_backup.db import services
 
     database = common.connect(conf)
     age = conf.command.older_than * DAY
     count = database.write(operations.purge, age)
     gone = database.write(services.purge, age)
+    database.write(receipts.purge, age)
     print(f'{count} operations and {gone} services removed')
 
 

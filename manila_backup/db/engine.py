@@ -11,6 +11,7 @@ from oslo_db.sqlalchemy import exc_filters
 import sqlalchemy as sa
 
 from manila_backup.db import limits
+from manila_backup.db import receipts
 from manila_backup import exception
 from manila_backup import private
 
@@ -102,15 +103,40 @@ class Database:
         the start where the database gave up on it (a deadlock, a
         serialisation failure) or the connection broke.
 
-        The function must bear being run again after a commit whose answer
-        was lost, and do nothing but database work.
+        It is committed once: where only the answer to the commit was lost,
+        what the function returned then is returned. Between two runs it
+        must leave nothing behind but what it did in the database.
         """
-        return _run(self.writer, function, args, kwargs)
+        with receipts.of_thread() as receipt:
+            return _run(self.writer, _Once(function, receipt), args, kwargs)
 
     def read(self, function, *args, **kwargs):
         """Run ``function(conn, ...)`` on a connection that only reads,
         again if it broke."""
         return _run(self.reader, function, args, kwargs)
+
+
+class _Once:
+    """A function that writes, for one call of :meth:`Database.write`.
+
+    :param function: called with a connection in a transaction, and more.
+    :param receipt: a :class:`manila_backup.db.receipts.Receipt`.
+    """
+
+    def __init__(self, function, receipt):
+        self._function = function
+        self._receipt = receipt
+        self._has_returned = False
+        self._returned = None
+
+    def __call__(self, conn, *args, **kwargs):
+        if self._has_returned and self._receipt.is_left(conn):
+            return self._returned
+        self._receipt.leave(conn)
+        self._has_returned = False
+        self._returned = self._function(conn, *args, **kwargs)
+        self._has_returned = True
+        return self._returned
 
 
 def _is_serialisation_failure(exc):
@@ -124,10 +150,15 @@ def _is_serialisation_failure(exc):
                  or 'could not serialize access' in text))
 
 
-@oslo_db_api.wrap_db_retry(
+#: How often, and after which pauses, what the database gave up on is tried
+#: again.
+RETRIES = oslo_db_api.wrap_db_retry(
     max_retries=5, retry_interval=0.05, inc_retry_interval=True,
     max_retry_interval=1, jitter=True, retry_on_deadlock=True,
     retry_on_disconnect=True, exception_checker=_is_serialisation_failure)
+
+
+@RETRIES
 def _run(scope, function, args, kwargs):
     try:
         with scope() as conn:

@@ -317,6 +317,20 @@ class Place(Base):
     created_at = _created_at()
 
 
+class WriteReceipt(Base):
+    """The last transaction that a thread has committed: see
+    :mod:`manila_backup.db.receipts`."""
+
+    __tablename__ = 'write_receipts'
+    __table_args__ = (MYSQL,)
+
+    #: Random: one per thread and process.
+    writer = sa.Column(sa.String(32), primary_key=True)
+    number = sa.Column(sa.BigInteger, nullable=False)
+    updated_at = sa.Column(sqltime.Timestamp, nullable=False,
+                           default=sqltime.utcnow())
+
+
 share_types = ShareType.__table__
 shares = Share.__table__
 snapshots = Snapshot.__table__
@@ -329,3 +343,4 @@ default_quotas = DefaultQuota.__table__
 project_locks = ProjectLock.__table__
 turns = Turn.__table__
 places = Place.__table__
+write_receipts = WriteReceipt.__table__

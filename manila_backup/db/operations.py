@@ -91,7 +91,10 @@ _CANDIDATES = 5
 _ASKED = (TABLE.c.id, TABLE.c.kind, TABLE.c.driver, TABLE.c.options,
           TABLE.c.lease_until, TABLE.c.not_before)
 
-_LEASED = TABLE.c.status.in_([str(_Status.RUNNING), str(_Status.CANCELLING)])
+#: The statuses of what a worker holds.
+_HELD = _Status.RUNNING, _Status.CANCELLING
+
+_LEASED = TABLE.c.status.in_([str(each) for each in _HELD])
 
 
 def _doable(conn, able, query, wanted=_CANDIDATES):
@@ -137,7 +140,7 @@ def _queued(conn, able):
     return found
 
 
-def claim(conn, operation_id, worker, ttl):
+def claim(conn, operation_id, worker, ttl, again=False):
     """Take an operation that is queued, or whose lease has run out.
 
     One that was called off while a worker held it is taken only once that
@@ -146,13 +149,19 @@ def claim(conn, operation_id, worker, ttl):
 
     :param worker: str, the identity of the claiming worker.
     :param ttl: float, seconds the lease is good for.
+    :param again: bool, whether this worker may hold it already, from a claim
+        whose answer never came. It then gets it anew, and that is no
+        failure.
     :returns: the row as claimed, or None if another was faster.
     """
     row = conn.execute(sa.select(TABLE).where(TABLE.c.id == operation_id)
                        .with_for_update()).first()
-    if row is None or not _may_claim(conn, row):
+    if row is None:
         return None
-    crashed = row.status == _Status.RUNNING
+    again = again and row.worker == worker and row.status in _HELD
+    if not again and not _may_claim(conn, row):
+        return None
+    crashed = row.status == _Status.RUNNING and not again
     conn.execute(sa.update(TABLE).where(TABLE.c.id == operation_id).values(
         status=(row.status if row.status == _Status.CANCELLING
                 else str(_Status.RUNNING)),
@@ -173,7 +182,7 @@ def _may_claim(conn, row):
             sa.select(sa.literal(1)).where(
                 other.c.status == str(_Status.CANCELLING), sa.or_(*same))
             .limit(1)).first()
-    if row.status in (_Status.RUNNING, _Status.CANCELLING):
+    if row.status in _HELD:
         return conn.execute(sa.select(sa.literal(1)).where(
             TABLE.c.id == row.id,
             TABLE.c.lease_until < sqltime.utcnow())).first() is not None

@@ -119,9 +119,6 @@ class Admission(share_admission.ShareAdmission,
     def _create_backup(self, conn, context, ids, share_id, driver, options,
                        values):
         backup_id, operation_id = ids
-        if db_operations.get(conn, operation_id):
-            # The commit before this one went through; its answer was lost.
-            return db_backups.get(conn, backup_id)
         share = db_shares.get(conn, share_id, self._scope(context))
         if share is None:
             raise _unknown_share(share_id)
@@ -180,9 +177,6 @@ class Admission(share_admission.ShareAdmission,
 
     def _delete_backup(self, conn, context, operation_id, backup_id):
         """:returns: str, the backup's driver."""
-        done = db_operations.get(conn, operation_id)
-        if done:
-            return done.driver
         backup = self._get_backup(conn, context, backup_id)
         self._claim_backup(conn, backup, states.Backup.DELETING)
         share = db_shares.get(conn, backup.share_id)
@@ -222,8 +216,6 @@ class Admission(share_admission.ShareAdmission,
                         target_share_id):
         backup = self._get_backup(conn, context, backup_id)
         share_id = target_share_id or backup.share_id
-        if db_operations.get(conn, operation_id):
-            return backup, share_id
         # Locked: what its status is now it may have to be again.
         share = rows.get(conn, db_shares.TABLE, share_id, backup.project_id,
                          lock=True)

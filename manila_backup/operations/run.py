@@ -73,18 +73,20 @@ class Run:
         self._poked.setblocking(False)
 
     @classmethod
-    def claim(cls, worker, operation_id):
+    def claim(cls, worker, operation_id, again=False):
         """Try to make an operation this worker's.
 
+        :param again: bool, as for :func:`.db.operations.claim`.
         :returns: a :class:`Run`, or None if it is not to be had.
         """
-        found = worker.database.write(cls._claim, worker, operation_id)
+        found = worker.database.write(cls._claim, worker, operation_id,
+                                      again)
         return found and cls(worker, *found)
 
     @staticmethod
-    def _claim(conn, worker, operation_id):
+    def _claim(conn, worker, operation_id, again):
         row = db_operations.claim(conn, operation_id, worker.identity,
-                                  worker.conf.backup.lease_ttl)
+                                  worker.conf.backup.lease_ttl, again)
         if row is None:
             return None
         share = row.share_id and db_shares.get(conn, row.share_id)
@@ -324,14 +326,11 @@ class Run:
         error = args[0] if status == states.Operation.FAILED else None
 
         def write(conn):
-            if db_operations.finish(conn, self._operation, status, error):
-                outcome(conn, *args)
-                return True
-            row = db_operations.get(conn, self._operation.id)
-            # True: the commit before this one went through and only its
-            # answer was lost.
-            return bool(row and row.status == status
-                        and row.attempt == self._operation.attempt)
+            if not db_operations.finish(conn, self._operation, status,
+                                        error):
+                return False
+            outcome(conn, *args)
+            return True
 
         if not self._database.write(write):
             raise self._why_not_ours()

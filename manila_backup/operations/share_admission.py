@@ -94,8 +94,6 @@ class ShareAdmission:
 
     def _insert_share(self, conn, context, ids, values, kind, status, taken):
         share_id, operation_id = ids
-        if db_operations.get(conn, operation_id):
-            return db_shares.get(conn, share_id)
         if 'path_digest' in values and db_shares.path_taken(
                 conn, values['path_digest']):
             raise taken
@@ -131,8 +129,6 @@ class ShareAdmission:
                             states.Kind.SHARE_DELETE)
 
     def _delete_share(self, conn, context, operation_id, share_id, force):
-        if db_operations.get(conn, operation_id):
-            return
         share = self._get_share(conn, context, share_id)
         # What could not be adopted is no share's directory: it is not ours to
         # empty.

@@ -35,8 +35,6 @@ class SnapshotAdmission:
 
     def _create_snapshot(self, conn, context, ids, share_id, values):
         snapshot_id, operation_id = ids
-        if db_operations.get(conn, operation_id):
-            return rows.get(conn, models.snapshots, snapshot_id)
         share = self._get_share(conn, context, share_id)
         db_quotas.lock(conn, share.project_id)
         # Locked: a backup that is asked for now sees the snapshot or comes
@@ -90,8 +88,6 @@ class SnapshotAdmission:
 
     def _delete_snapshot(self, conn, context, operation_id, snapshot_id,
                          force):
-        if db_operations.get(conn, operation_id):
-            return
         snapshot = self._get_snapshot(conn, context, snapshot_id)
         if force and not db_operations.live_of_snapshot(
                 conn, snapshot.share_id, snapshot_id):

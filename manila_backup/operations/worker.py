@@ -56,6 +56,8 @@ class Worker:
         self._woken = False
         self._stopping = False
         self._running = {}      # operation id -> run.Run
+        # Operations whose claim failed in a way that may have made it.
+        self._unsure = set()
         self._pool = concurrent.futures.ThreadPoolExecutor(
             conf.backup.concurrent_operations,
             thread_name_prefix='operation')
@@ -182,9 +184,10 @@ class Worker:
 
     def _claim_one(self):
         """Claim one operation and start it; False if there is none."""
-        for operation_id in self.database.read(db_operations.next_claimable,
-                                               self.able):
-            runner = run.Run.claim(self, operation_id)
+        unsure = list(self._unsure)
+        for operation_id in unsure + self.database.read(
+                db_operations.next_claimable, self.able):
+            runner = self._claim(operation_id)
             if runner:
                 with self._changed:
                     self._running[operation_id] = runner
@@ -194,6 +197,14 @@ class Worker:
                 self._pool.submit(self._run, operation_id, runner)
                 return True
         return False
+
+    def _claim(self, operation_id):
+        """Claim an operation: a Run of it, or None."""
+        again = operation_id in self._unsure
+        self._unsure.add(operation_id)
+        runner = run.Run.claim(self, operation_id, again)
+        self._unsure.discard(operation_id)
+        return runner
 
     def _run(self, operation_id, runner):
         try:

@@ -102,6 +102,15 @@ class Proxy(fixtures.Fixture):
                 with self._lock:
                     self._pairs.discard(pair)
 
+    def _take(self, near, far, source):
+        """What is to be passed on of what one end says; nothing ends the
+        connection."""
+        data = source.recv(65536)
+        # What TLS has read already is no event.
+        while self._tls and source is near and near.pending():
+            data += near.recv(65536)
+        return data
+
     def _copy(self, near, far):
         with selectors.DefaultSelector() as ready:
             ready.register(near, selectors.EVENT_READ, far)
@@ -110,11 +119,7 @@ class Proxy(fixtures.Fixture):
                 for key, _ in ready.select():
                     self._moving.wait()
                     try:
-                        data = key.fileobj.recv(65536)
-                        # What TLS has read already is no event.
-                        while self._tls and key.fileobj is near and (
-                                near.pending()):
-                            data += near.recv(65536)
+                        data = self._take(near, far, key.fileobj)
                         if not data:
                             return
                         key.data.sendall(data)

@@ -19,11 +19,13 @@ class CutOffCloud(cloud.Cloud):
     :ivar store: the way to the database.
     """
 
+    PROXY = proxy.Proxy
+
     def _configure(self):
         bus = sa.make_url(cloud.RABBITMQ)
         store = sa.make_url(self.database.url)
         self.bus = self.useFixture(proxy.Proxy(bus.host, bus.port or 5672))
-        self.store = self.useFixture(proxy.Proxy(
+        self.store = self.useFixture(self.PROXY(
             store.host,
             store.port or {'mysql': 3306, 'postgresql': 5432}[self._server]))
         self._options = {

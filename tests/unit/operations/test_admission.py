@@ -134,17 +134,6 @@ class CreateBackup(base.TestCase):
         self.assertEqual((3, 3), self.database.read(
             usage.of_table, models.share_backups, 'p1'))
 
-    def test_run_again_after_the_answer_of_the_commit_was_lost(self):
-        share = self.share()
-        ids = 'b' * 36, 'o' * 36
-        arguments = (base.MEMBER, ids, share.id, 'first', {},
-                     dict(name=None, description=None))
-        first = self.database.write(self.admission._create_backup,
-                                    *arguments)
-        again = self.database.write(self.admission._create_backup,
-                                    *arguments)
-        self.assertEqual(first, again)
-
     def test_a_share_that_is_extended_just_then(self):
         self.conf.set_override('backup_gigabytes', 4, 'quota')
         share = self.share(size=1)

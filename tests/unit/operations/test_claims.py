@@ -154,3 +154,21 @@ class Claims(base.TestCase):
                             states.Operation.DONE)
         self.assertEqual(1, self.database.write(db_operations.purge, -1))
         self.assertIsNone(self.operation(done))
+
+    def test_claimed_without_knowing(self):
+        """By a worker that lost the answer, for good."""
+        self.queue()
+        first = self.claim('w1')
+
+        def again(worker, unsure):
+            return self.database.write(db_operations.claim, first.id, worker,
+                                       30, unsure)
+
+        self.assertIsNone(again('w1', False))
+        self.assertIsNone(again('w2', True))
+        second = again('w1', True)
+        self.assertEqual((2, 0, 'w1'),
+                         (second.attempt, second.failures, second.worker))
+        self.database.write(db_operations.finish, second,
+                            states.Operation.DONE)
+        self.assertIsNone(again('w1', True))
