@@ -44,12 +44,16 @@ class Gate:
         :raises manila_backup.exception.ConfigurationError: it is there, and
             not what this release needs.
         """
+        problem = None
         try:
             self.check()
         except exception.ConfigurationError:
             raise
         except _CLOSED as exc:
-            self._tell(exc)
+            problem = exc
+        # Not above, where the log would repeat the exception.
+        if problem:
+            self._tell(problem)
         return self._open
 
     def wrap(self, app):
@@ -66,14 +70,17 @@ class Gate:
 
     def _try(self):
         # One looks: a database that says nothing must not take all threads.
+        problem = None
         if self._looking.acquire(blocking=False):
             try:
                 self._see()
                 return
             except _CLOSED as exc:
-                self._tell(exc)
+                problem = exc
             finally:
                 self._looking.release()
+        if problem:
+            self._tell(problem)
         raise faults.Fault(
             503, 'The service can\'t use its database yet; try again later.',
             {'Retry-After': str(faults.RETRY_AFTER)})

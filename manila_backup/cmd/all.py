@@ -72,8 +72,13 @@ def _main(args):
     if not at_hand.look():
         # Whoever asks is told so meanwhile.
         http.start()
-        if not common.patiently(conf, at_hand.check, signals):
-            http.stop()
+        there = False
+        try:
+            there = common.patiently(conf, at_hand.check, signals)
+        finally:
+            if not there:
+                http.stop()
+        if not there:
             return
     running.start()
     try:

@@ -26,10 +26,12 @@ def _main(args):
     # With a database that is there, it is so from the first request on.
     at_hand.look()
     http.start()
-    if common.patiently(conf, at_hand.check, signals):
-        signals.wait()
-    http.stop()
-    requests.close()
+    try:
+        if common.patiently(conf, at_hand.check, signals):
+            signals.wait()
+    finally:
+        http.stop()
+        requests.close()
 
 
 def main():

@@ -57,7 +57,8 @@ OPTS = [
         default=5.0, min=0.0,
         help='Seconds that a worker told to stop gives its running '
              'operations to finish. What is not done by then is handed over '
-             'to the other workers.'),
+             'to the other workers. 15 seconds later at the most every '
+             'process of the service has ended, whatever it waits for.'),
     cfg.FloatOpt(
         'sweep_interval',
         default=3600.0, min=0.0,

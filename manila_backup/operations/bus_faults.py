@@ -43,3 +43,27 @@ class Silence(logging.Filter):
 
     def filter(self, record):
         return threading.get_ident() != self._thread
+
+
+class OneLine(logging.Filter):
+    """Has a bus that refuses a connection which broke told in one line:
+    oslo.messaging's listener tries again by itself, and logs a traceback
+    about once a minute meanwhile."""
+
+    #: What it logs that through.
+    LOGGER = logging.getLogger('oslo_utils.excutils')
+
+    @classmethod
+    def install(cls):
+        """Have it done in this process."""
+        if not any(isinstance(each, cls) for each in cls.LOGGER.filters):
+            cls.LOGGER.addFilter(cls())
+
+    def filter(self, record):
+        exc = record.exc_info and record.exc_info[1]
+        if exc is not None and type(exc).__module__.startswith(
+                ('oslo_messaging.', 'amqp.', 'kombu.')):
+            record.msg = 'The bus can\'t be used and is tried again: %s'
+            record.args = (reason(exc),)
+            record.exc_info = record.exc_text = None
+        return True

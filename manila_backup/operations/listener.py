@@ -47,6 +47,7 @@ class Listener:
 
     def start(self):
         """Begin to join; returns at once."""
+        bus_faults.OneLine.install()
         self._thread.start()
 
     def stop(self, patience=PATIENCE):

@@ -121,14 +121,16 @@ class Worker:
         self._sweeper.stop()
         self._threads[0].join()
         self._pool.shutdown()
-        self.caller.close()
-        self._listener.stop()
-        self.notifier.close()
         self._ended.set()
         try:
             self.database.write(db_services.remove, self.identity)
         except Exception as exc:
             LOG.warning('The worker\'s record stays behind: %s', exc)
+        # The bus last: it may take seconds to find out that nothing comes
+        # of it.
+        self.caller.close()
+        self.notifier.close()
+        self._listener.stop()
 
     def _begin_to_stop(self):
         with self._changed:

@@ -259,6 +259,39 @@ class Unwilling(BusTestCase):
         user.set_password('right')
         self._ends(worker)
 
+    def test_password_changed_later(self):
+        user = self.useFixture(rabbit.User(self.cloud.vhost))
+        self._use({'DEFAULT__transport_url': user.url})
+        worker = self.cloud.start()
+        self._listened_to()
+        user.set_password('wrong')
+        rabbit.control('close_all_connections', '-p', self.cloud.vhost.name,
+                       'a test')
+        self._refused(worker)
+        self.cloud.create_share()
+        user.set_password('right')
+        self._listened_to()
+        self.assertNotIn('Traceback', worker.said())
+
+    def test_queues_removed_under_a_worker(self):
+        """As the upgrade guide has it."""
+        worker = self.cloud.start()
+        self._listened_to()
+        for queue in self.cloud.vhost.queues():
+            rabbit.control('delete_queue', '-p', self.cloud.vhost.name, queue)
+        self._listened_to()
+        self.cloud.create_share()
+        self.assertNotIn('Traceback', worker.said())
+
+    def _refused(self, worker):
+        cloud.eventually(
+            'a refusal in the log', lambda: 'The bus can\'t be used and is '
+            'tried again: ' in worker.said(), patience=240)
+
+    def _listened_to(self):
+        cloud.eventually('a listener on the bus', lambda: sum(
+            self.cloud.vhost.queues().values()) >= 3, patience=240, pause=2)
+
     def _use(self, options):
         """Add to the configuration, which nobody has read yet."""
         with open(self.cloud.config, 'a') as file:

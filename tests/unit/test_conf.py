@@ -3,10 +3,14 @@
 import os
 
 import fixtures
+from oslo_config import cfg
 from oslotest import base
 
 from manila_backup import conf as config
 from manila_backup import exception
+from manila_backup.operations import rpc
+
+dispatcher = rpc.dispatcher
 
 
 class Options(base.BaseTestCase):
@@ -49,3 +53,16 @@ class Options(base.BaseTestCase):
     def test_missing_file(self):
         self.assertRaises(exception.ConfigurationError, config.load,
                           ['--config-file', '/nonexistent'], 'test')
+
+    def test_what_libraries_look_up_elsewhere(self):
+        """oslo.config's global object, in place of the service's."""
+        conf = self._load('[DEFAULT]\nrpc_ping_enabled = true\n'
+                          'state_path = /state\n')
+        self.assertNotIn('rpc_ping_enabled', conf)
+        cfg.CONF.register_opts(dispatcher._dispatcher_opts)
+        self.assertTrue(cfg.CONF.rpc_ping_enabled)
+        self.assertEqual('/state/locks',
+                         cfg.CONF.oslo_concurrency.lock_path)
+        self._load('[oslo_concurrency]\nlock_path = /locks\n')
+        self.assertEqual('/locks', cfg.CONF.oslo_concurrency.lock_path)
+        self.assertFalse(cfg.CONF.rpc_ping_enabled)

@@ -4,8 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from unittest import mock
 
+from oslo_db import exception as db_exc
 import testtools
+
+from manila_backup.cmd import common
+from manila_backup import conf as config
+from manila_backup import exception
 
 PROGRAM = '''
 import threading
@@ -47,3 +53,62 @@ class SignalsTestCase(testtools.TestCase):
             os.kill(self.threads[1], signal.SIGHUP)
             self.assertEqual(b'reload\n', self.process.stdout.readline())
         self.assertStops(signal.SIGTERM, self.threads[1])
+
+
+class EndsTestCase(testtools.TestCase):
+    """A process that would not end by itself."""
+
+    PROGRAM = '''
+import threading, time
+from manila_backup.cmd import common
+signals = common.Signals(print, lambda: 0.2)
+threading.Thread(target=threading.Event().wait, name='stuck').start()
+print(flush=True)
+while True:
+    time.sleep(1)
+'''
+
+    def test_ends_all_the_same(self):
+        process = subprocess.Popen(
+            [sys.executable, '-c', self.PROGRAM], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        process.stdout.readline()
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+        self.assertEqual(0, process.returncode)
+        self.assertIn('stuck', said)
+
+
+class PatienceTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.conf = config.load(['--config-file', os.devnull], 'test')
+        self.conf.set_override('retry_interval', 0, 'database')
+        self.conf.set_override('max_retries', 3, 'database')
+        self.away = mock.Mock(side_effect=db_exc.DBConnectionError('away'))
+
+    def test_as_often_as_is_configured(self):
+        said = str(self.assertRaises(
+            exception.ConfigurationError, common.patiently, self.conf,
+            self.away))
+        self.assertIn('away', said)
+        self.assertEqual(3, self.away.call_count)
+
+    def test_once_it_is_there(self):
+        self.away.side_effect = [db_exc.DBConnectionError('away'), None]
+        self.assertTrue(common.patiently(self.conf, self.away))
+
+    def test_no_longer_than_the_process_is_wanted(self):
+        self.conf.set_override('max_retries', -1, 'database')
+        signals = mock.Mock()
+        signals.wait.side_effect = [False, False, False, True, True]
+        self.assertFalse(common.patiently(self.conf, self.away, signals))
+
+    def test_what_is_not_its_being_away(self):
+        self.away.side_effect = exception.ConfigurationError('too old')
+        self.assertRaises(exception.ConfigurationError, common.patiently,
+                          self.conf, self.away)
+        self.assertEqual(1, self.away.call_count)
