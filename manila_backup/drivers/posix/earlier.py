@@ -179,7 +179,8 @@ class Earlier:
                 return None
             if self._reflinks:
                 return self._clone(directory, now, target, setter)
-            lost = [each for each in entry.lost if each != b'flags']
+            lost = [each for each in entry.lost
+                    if each not in (b'flags', b'x:*room')]
             if self._link(directory, now.name, target, names):
                 return manifest.line(now, lost), lost
         except OSError:

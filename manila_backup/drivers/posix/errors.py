@@ -145,6 +145,8 @@ class Problems:
 
 
 def _said(item):
+    if item == b'x:*room':
+        return 'room that is allocated beyond its end'
     if item == b'x:*':
         return 'extended attributes'
     if item.startswith(b'x:'):

@@ -11,6 +11,8 @@ import os
 import struct
 import sys
 
+from manila_backup.drivers.posix import reflink
+
 _64 = sys.maxsize > 1 << 32
 _GETFLAGS = 0x80086601 if _64 else 0x80046601
 _SETFLAGS = 0x40086602 if _64 else 0x40046602
@@ -29,6 +31,12 @@ _FIXED = 0x10 | 0x20    # immutable, append only
 _KEPT = (0x8 | 0x40 | 0x80 | 0x4000 | 0x8000 | 0x10000 | 0x20000 | 0x800000
          | 0x2000000 | 0x20000000)
 _NO_COW = 0x800000
+
+# As FS_IOC_FSGETXATTR has it.
+_PREALLOCATED = 0x2
+
+# Less may be what attributes take, or the rest of a block.
+_LEAST_ROOM = 1 << 16
 
 FLAGS, PROJECT = '*flags', '*project'
 NAMES = frozenset((FLAGS, PROJECT))
@@ -76,6 +84,24 @@ def read(fd, usual):
         if mine not in (None, usual):
             found += ((PROJECT, b'%d' % mine),)
     return bool(flags & _FIXED), found
+
+
+def has_room(fd, st):
+    """Whether room was allocated beyond a file's end, on purpose. xfs does so
+    by itself, for a while, and marks what was told to do it.
+
+    :param st: os.stat_result of the open file.
+    """
+    if st.st_blocks * 512 - st.st_size < _LEAST_ROOM:
+        return False        # of almost all, and that costs nothing
+    found = _extended(fd)
+    if found and found[2] and not found[0] & _PREALLOCATED:
+        return False        # xfs alone tells the number of extents
+    try:
+        end = -(-st.st_size // _LEAST_ROOM) * _LEAST_ROOM
+        return reflink.is_allocated_at(fd, end)
+    except OSError:
+        return False
 
 
 def current(fd, xattrs):

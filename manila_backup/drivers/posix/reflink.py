@@ -48,6 +48,18 @@ def is_supported(directory):
             os.close(fd)
 
 
+def is_allocated_at(fd, offset):
+    """Whether the disk has room for a file at an offset or after it.
+
+    :param fd: int, the open file.
+    :raises OSError: the filesystem doesn't tell.
+    """
+    request = bytearray(_HEAD.size + _EXTENT.size)
+    _HEAD.pack_into(request, 0, offset, (1 << 63) - 1 - offset, 0, 0, 1, 0)
+    fcntl.ioctl(fd, _FS_IOC_FIEMAP, request)
+    return _HEAD.unpack_from(request)[3] > 0
+
+
 def shared_bytes(fd, size):
     """How much of a file's data other files have too.
 

@@ -264,7 +264,9 @@ class Storer:
         try:
             st = reading.settle(source)
             fixed, more = inode.read(source, self._project)
-            text = (self.earlier and not fixed
+            gone = [b'flags'] * fixed + [b'x:*room'] * inode.has_room(source,
+                                                                      st)
+            text = (self.earlier and not gone
                     and self._same_content(source, name, st, more))
             if text:
                 return text, 0, st.st_size
@@ -287,7 +289,7 @@ class Storer:
                 # After the attributes too, since they are part of it.
                 if not content.same(os.fstat(source), st):
                     raise content.Changed
-                text = self._finish(target, name, st, digest, xattrs, fixed)
+                text = self._finish(target, name, st, digest, xattrs, gone)
             finally:
                 os.close(target)
         except content.Changed:
@@ -328,8 +330,11 @@ class Storer:
             raise errors.failed('create in the repository',
                                 self._shown(name), exc) from exc
 
-    def _finish(self, target, name, st, digest, xattrs, fixed):
-        """Set the attributes of a file just written; its line."""
+    def _finish(self, target, name, st, digest, xattrs, more):
+        """Set the attributes of a file just written; its line.
+
+        :param more: list of bytes, what else is ``lost=``.
+        """
         entry = manifest.of_stat(b'F', name, st, digest, xattrs, st.st_size)
         try:
             if (xattrs or entry.mode & ~0o777
@@ -343,8 +348,7 @@ class Storer:
         except OSError as exc:
             raise errors.failed('set in the repository the attributes of',
                                 self._shown(name), exc) from exc
-        if fixed:
-            lost.append(b'flags')
+        lost += more
         if lost:
             self.problems.lost(self._shown(name), lost)
         return manifest.line(entry, lost)

@@ -91,6 +91,18 @@ class Flags(test_posix.PosixMixin, case.Case):
         self.assertEqual((), self.restore(target=self.share).problems)
         self.assertEqual(before, self.facts(self.share))
 
+    def test_room_beyond_the_end_is_told(self):
+        path = os.path.join(self.share, 'plain')
+        subprocess.run(['fallocate', '--keep-size', '--length', '4M', path],
+                       check=True)
+        for number in (1, 2):
+            report = self.backup(case.place(number), source=self.share)
+            self.assertEqual(('"plain": could not keep its room that is '
+                              'allocated beyond its end.',), report.problems)
+            self.assertEqual([], self.verify(case.place(number)))
+            self.assertEqual((), self.restore(
+                case.place(number), target=self.other).problems)
+
     def test_who_can_not_have_them_says_so(self):
         self.backup(source=self.share)
         path = os.path.join(self.scratch, 'memory')
