@@ -278,6 +278,15 @@ class BackupDriver(abc.ABC):
         """
         return []
 
+    def upgrade(self):
+        """Bring the repository to the newest format that this release
+        writes. Releases that do not know it can't use it any more.
+
+        :returns: bool, whether it was of an older one; None if there is only
+            one.
+        """
+        return None
+
     def export_key(self, project_id):
         """What a person needs to read a project's backups without this
         service.

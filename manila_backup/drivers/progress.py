@@ -14,6 +14,10 @@ import multiprocessing
 import os
 import time
 
+#: The processes that can count at once: an operation's own, and the most that
+#: it may fork.
+SLOTS = 33
+
 _DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _CHANGES, _HEADER = range(5)
 
 # Files with holes can say that they are as large as that, several of them
@@ -37,7 +41,7 @@ class Progress:
         started with this object among its arguments.
     """
 
-    def __init__(self, slots=16, context=multiprocessing):
+    def __init__(self, slots=SLOTS, context=multiprocessing):
         self._cells = context.RawArray(ctypes.c_int64, _HEADER + 2 * slots)
         self.slots = slots
         self._mine = _HEADER

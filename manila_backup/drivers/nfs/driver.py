@@ -26,8 +26,7 @@ class NfsDriver(posix.PosixDriver):
 
     @classmethod
     def from_conf(cls, conf):
-        return cls(settings_of(conf.nfs), conf.posix.processes,
-                   conf.backup.ignore_files, conf.posix.incremental)
+        return cls(settings_of(conf.nfs), *cls.settings_of(conf))
 
     def check(self, create=False):
         if create:

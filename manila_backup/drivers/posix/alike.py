@@ -60,7 +60,7 @@ def _repeated(hashes):
 class Finder:
     """Finds the directories with names in them that may be the same.
 
-    :param queue: a :class:`~.scan.Queue`, which gets their paths.
+    :param queue: a :class:`~.walk.PathQueue`, which gets their paths.
     """
 
     def __init__(self, queue):

@@ -11,10 +11,12 @@ import time
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import budget
 from manila_backup.drivers.posix import earlier
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import listing
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
@@ -22,6 +24,9 @@ from manila_backup.drivers.posix import reading
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import store
 from manila_backup.drivers.posix import system
+
+# What the manifest is called until it is complete.
+_NEW = 'manifest.new'
 
 
 def report_of(totals):
@@ -41,13 +46,15 @@ class Backup:
     :param ignore: list of str, names in the share's root to pass over.
     :param incremental: bool, whether to take over what an earlier backup
         has.
+    :param bytes_per_entry: int, see :class:`~.budget.Budget`.
     """
 
     #: What works through the batches.
     storer = store.Storer
 
     def __init__(self, repository, place, attempt, options, record,
-                 processes, ignore, progress, incremental=True):
+                 processes, ignore, progress, incremental=True,
+                 bytes_per_entry=0):
         self.repository = repository
         self.place = place
         self.attempt = attempt
@@ -57,8 +64,10 @@ class Backup:
         self.ignore = frozenset(os.fsencode(name) for name in ignore)
         self.progress = progress
         self.incremental = incremental
+        self.budget = budget.Budget(bytes_per_entry)
         self.problems = errors.Problems()
         self.totals = {'files': 0, 'bytes': 0, 'stored_bytes': 0}
+        self._spent = 0
 
     def run(self, source):
         """Copy a directory.
@@ -122,8 +131,9 @@ class Backup:
         :param surely: int, as for :class:`~.store.Storer`.
         """
         spool = scan.Spool(beneath.scratch(directory))
-        found = scan.Scan(root, self.ignore, spool,
-                          self.repository.identity)
+        self._journal, opened = parts.journal(directory)
+        found = scan.Scan(root, self.ignore, spool, self.repository.identity,
+                          self._journal, self.budget)
         formers = self._formers()
         about['read_since'] = min([about['created_at'], *(
             _iso(one.began) for one in formers)])
@@ -133,12 +143,13 @@ class Backup:
             about['earlier'] = before.name
 
         def work(inbox, _):
-            return self.storer(root, aside, directory, spool, formers,
-                               before, surely, self.progress)(inbox)
+            return self.storer(root, aside, directory, spool,
+                               self._journal.paths(), formers, before,
+                               surely, self.progress)(inbox)
 
         def describe(inbox, _):
-            return parts.set_directories(inbox, spool, directory,
-                                         self.progress)
+            return parts.set_directories(inbox, spool, self._journal.paths(),
+                                         directory, self.progress)
 
         def batches():
             yield from found.batches()
@@ -148,13 +159,14 @@ class Backup:
             copied = pool.run(self.processes, work, batches(), self.progress)
             described = pool.run(self.processes, describe,
                                  found.directories, self.progress)
+            self._write(directory, about, (described, copied))
         finally:
-            os.close(spool.fd)
+            for fd in (spool.fd, *opened):
+                os.close(fd)
             for one in formers:
                 one.close()
             if before:
                 before.close()
-        self._results = (described, copied)
 
     def _formers(self):
         """What earlier attempts left and this one can take over."""
@@ -166,26 +178,44 @@ class Backup:
                     found.append(one)
         return found
 
+    def _write(self, directory, about, results):
+        """Put the manifest together from what the processes wrote.
+
+        :param results: what they said, a list for each section.
+        """
+        for each in (one for section in results for one in section):
+            for key in self.totals:
+                self.totals[key] += each[key]
+            self.problems.merge(each['problems'], each['count'])
+        self.totals.update(problem_count=self.problems.count,
+                           problems=self.problems.sentences)
+        try:
+            out = os.open(_NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+                          | os.O_CLOEXEC, 0o600, dir_fd=directory)
+            with listing.Writer(
+                    out, about, self.repository.format,
+                    self._journal.paths(), self._spend) as writer:
+                for section in results:
+                    self._gather(writer, directory, section)
+                digest = writer.finish(self.totals)
+            layout.write_metadata(directory, about, self.totals, digest)
+        except OSError as exc:
+            raise errors.failed('write the repository\'s', manifest.NAME,
+                                exc) from exc
+
+    def _spend(self, count):
+        self._spent += count
+        self.budget.check(self._spent, self.totals['files'], (
+            '' if self.repository.format == layout.FORMAT else
+            ' "manila-backup-manage repository upgrade" lets the '
+            'repository have a format in which each path stands once.'))
+
     def _finish(self, directory, about):
         try:
-            out = os.open('manifest.new', os.O_WRONLY | os.O_CREAT
-                          | os.O_TRUNC | os.O_CLOEXEC, 0o600,
-                          dir_fd=directory)
-            writer = manifest.Writer(out, about)
-            for results in self._results:
-                self._gather(writer, directory, results)
-            totals = {
-                **self.totals,
-                'problem_count': self.problems.count,
-                'problems': self.problems.sentences,
-            }
-            digest = writer.finish(totals)
-            os.close(out)
-            layout.write_metadata(directory, about, totals, digest)
             self.progress.check()
             # All of the data, then the name that says so.
             system.syncfs(directory)
-            os.rename('manifest.new', manifest.NAME, src_dir_fd=directory,
+            os.rename(_NEW, manifest.NAME, src_dir_fd=directory,
                       dst_dir_fd=directory)
             beneath.remove(layout.PARTS, directory)
             os.fsync(directory)
@@ -193,11 +223,10 @@ class Backup:
         except OSError as exc:
             raise errors.failed('finish in the repository the backup',
                                 self.place.backup_id, exc) from exc
-        return report_of(totals)
+        return report_of(self.totals)
 
     def _gather(self, writer, directory, results):
-        """Add up what the processes said, and append their lines in the
-        order of the batches."""
+        """Append what the processes wrote, in the order of the batches."""
         spans, opened = [], []
         for result in results:
             fd = os.open(result['part'], os.O_RDONLY | os.O_CLOEXEC,
@@ -205,9 +234,6 @@ class Backup:
             opened.append(fd)
             spans.extend((number, fd, offset, size)
                          for number, offset, size in result['spans'])
-            for key in self.totals:
-                self.totals[key] += result[key]
-            self.problems.merge(result['problems'], result['count'])
         for _, fd, offset, size in sorted(spans):
             writer.copy(fd, offset, size)
         for fd in opened:

@@ -21,6 +21,8 @@ DIRECTORY = (os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 ROOT = b'.'
 
+_SLASH = ord('/')
+
 # Directories held open on the way to the current one. A deeper way is
 # walked again from the top when it is needed.
 _HELD = 64
@@ -50,6 +52,7 @@ class Descent:
         self.root = root
         self._path = ROOT
         self._names = []
+        self._ends = []     # of each name, in the path
         self._fds = []
 
     def enter(self, path):
@@ -61,45 +64,73 @@ class Descent:
         """
         if path == self._path:
             return self._fds[-1] if self._fds else self.root
-        names = [] if path == ROOT else path.split(b'/')
-        self._leave(names)
-        held = len(self._names)
+        common, names = self._compare(path)
+        self._leave(common)
+        held = common
         while held and self._fds[held - 1] is None:
             held -= 1
         fd = self._fds[held - 1] if held else self.root
-        for depth in range(held, len(names)):
-            fd = self._open(fd, names, depth)
-            if depth < len(self._fds):
-                self._fds[depth] = fd
-            else:
-                self._names.append(names[depth])
-                self._fds.append(fd)
-            if depth >= _HELD and self._fds[depth - _HELD] is not None:
-                os.close(self._fds[depth - _HELD])
-                self._fds[depth - _HELD] = None
+        for depth in range(held, common):
+            fd = self._open(fd, self._names[depth])
+            self._hold(depth, fd)
+        for name in names:
+            fd = self._open(fd, name)
+            self._names.append(name)
+            self._ends.append(len(name) + (self._ends[-1] + 1
+                                           if self._ends else 0))
+            self._fds.append(None)
+            self._hold(len(self._fds) - 1, fd)
         self._path = path
         return fd
 
     def close(self):
         """Let go of everything but the root."""
-        self._leave([])
+        self._leave(0)
 
-    def _leave(self, names):
-        """Keep only what the current way and the new one share."""
-        self._path = None
+    def _compare(self, path):
+        """What the current way and a new one share.
+
+        :returns: (how many names, list of the names that are new).
+        """
+        if path == ROOT:
+            return 0, []
+        # Mostly the directory that the new one is in is among the current
+        # ones: then nothing has to be done name by name.
+        depth = path.count(b'/')
+        if self._path and depth <= len(self._names):
+            end = self._ends[depth - 1] if depth else 0
+            if path[:end] == self._path[:end] and (
+                    not depth or path[end] == _SLASH):
+                name = path[end + 1:] if depth else path
+                if depth < len(self._names) and self._names[depth] == name:
+                    return depth + 1, []
+                return depth, [name]
+        names = path.split(b'/')
         common = 0
         for mine, new in zip(self._names, names):
             if mine != new:
                 break
             common += 1
+        return common, names[common:]
+
+    def _hold(self, depth, fd):
+        self._fds[depth] = fd
+        if depth >= _HELD and self._fds[depth - _HELD] is not None:
+            os.close(self._fds[depth - _HELD])
+            self._fds[depth - _HELD] = None
+
+    def _leave(self, common):
+        """Keep only so many of the names."""
+        self._path = None
         for fd in self._fds[common:]:
             if fd is not None:
                 os.close(fd)
         del self._fds[common:]
+        del self._ends[common:]
         del self._names[common:]
 
-    def _open(self, parent, names, depth):
-        return os.open(names[depth], DIRECTORY, dir_fd=parent)
+    def _open(self, parent, name):
+        return os.open(name, DIRECTORY, dir_fd=parent)
 
 
 class MakingDescent(Descent):
@@ -112,8 +143,7 @@ class MakingDescent(Descent):
         super().__init__(root)
         self.replace = replace
 
-    def _open(self, parent, names, depth):
-        name = names[depth]
+    def _open(self, parent, name):
         for _ in range(_RETRIES):
             try:
                 return os.open(name, DIRECTORY, dir_fd=parent)

@@ -16,6 +16,7 @@ from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import walk
 
 _MOST = 1000
 
@@ -38,22 +39,21 @@ def count(root, scratch, check, finder=None):
     :param check: called now and then.
     :param finder: an :class:`~.alike.Finder`, to see all names.
     """
-    queue = scan.Queue(scan.Spool(scratch))
-    descent = beneath.Descent(root)
-    path, total = beneath.ROOT, 0
-    while path is not None:
-        with os.scandir(descent.enter(path)) as entries:
+    here = walk.Walk(root, scan.Spool(scratch))
+    total, more = 0, True
+    while more:
+        with os.scandir(here.enter()) as entries:
             for entry in entries:
                 total += 1
                 if finder is not None:
                     finder.name(entry.name)
                 if entry.is_dir(follow_symlinks=False):
-                    queue.put(beneath.join(path, os.fsencode(entry.name)))
+                    here.put(os.fsencode(entry.name))
         if finder is not None:
-            finder.end(path)
+            finder.end(here.path)
         check()
-        path = queue.get()
-    descent.close()
+        more = here.next()
+    here.close()
     return total
 
 
@@ -158,7 +158,7 @@ class Examiner:
     def links(self, directory, entry, others):
         """Whether all names of a group are names of one file.
 
-        :param others: list of (path, line).
+        :param others: :class:`~.listing.Links`.
         :returns: (path of the name that isn't, what is wrong) or None.
         """
         st = look(directory, entry.name)
@@ -210,18 +210,17 @@ class _Verifier:
                                     exc) from exc
 
     def _directories(self, span):
-        for text in manifest.lines(self._found.fd, span):
-            entry = manifest.parse(text)
-            self._guard(entry.name, self._directory, entry)
-            self._progress.advance(int(entry.name != beneath.ROOT), 0)
+        for path, entry in self._found.described(span):
+            self._guard(path, self._directory, path, entry)
+            self._progress.advance(int(path != beneath.ROOT), 0)
 
-    def _directory(self, entry):
-        fd = self._examiner.enter(entry.name)
-        self._say(entry.name, 'missing' if fd is None else
+    def _directory(self, path, entry):
+        fd = self._examiner.enter(path)
+        self._say(path, 'missing' if fd is None else
                   self._examiner.attributes(fd, entry))
 
     def _block(self, span):
-        for path, text, links in manifest.groups(self._found.fd, span):
+        for path, text, links in self._found.groups(span):
             if text.startswith(b'U '):
                 continue
             entry = manifest.parse(text)
@@ -303,10 +302,10 @@ def _verify(repository, directory, found, processes, progress):
         scratch = beneath.scratch()
         try:
             number = count(data, scratch, progress.check)
+            if damages or number != found.stored_entries:
+                damages.extend(_extras(data, found, progress, scratch))
         finally:
             os.close(scratch)
-        if damages or number != found.stored_entries:
-            damages.extend(_extras(data, found, progress))
     except manifest.Malformed as exc:
         damages.append(f'The manifest has a line that is not one: {exc}.')
     finally:
@@ -333,25 +332,25 @@ def _metadata(directory, found):
     return []
 
 
-def _extras(data, found, progress):
+def _extras(data, found, progress, scratch):
     """Name what is stored without being in the manifest."""
     known = former.Index(found.fd, every=True)
-    queue = []
-    descent = beneath.Descent(data)
-    path = beneath.ROOT
-    while path is not None:
-        with os.scandir(descent.enter(path)) as entries:
+    here = walk.Walk(data, scan.Spool(scratch))
+    more = True
+    while more:
+        unstored = found.unstored.get(known.directory(here.path), ())
+        with os.scandir(here.enter()) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
-                below = beneath.join(path, name)
+                below = beneath.join(here.path, name)
                 if entry.is_dir(follow_symlinks=False):
-                    queue.append(below)
-                    there = known.has_directory(below)
+                    here.put(name)
+                    there = known.directory(below) is not None
                 else:
-                    there = known.has(path, name)
-                if not there or below in found.unstored:
+                    there = known.has(here.path, name)
+                if not there or name in unstored:
                     yield (f'"{errors.printable(below)}" is not in the '
                            'manifest.')
         progress.check()
-        path = queue.pop() if queue else None
-    descent.close()
+        more = here.next()
+    here.close()

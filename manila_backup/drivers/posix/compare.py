@@ -18,6 +18,9 @@ from manila_backup.drivers.posix import patch
 #: What differs; LAYOUT is which part of equal content is in holes.
 CONTENT, ATTRIBUTES, LINKS, LAYOUT = 1, 2, 4, 8
 
+#: Of what was tried before.
+AGAIN = 16
+
 _NO_NAMES = frozenset((b'', b'.', b'..'))
 
 # Fields of a file after its mtime: ctime, inode, size and digest.
@@ -29,11 +32,28 @@ def ignored(path, ignore):
     return bool(ignore) and path.split(b'/', 1)[0] in ignore
 
 
+def is_ignored(path, name, ignore):
+    """The same of an entry.
+
+    :param path: bytes, of the directory that it is in.
+    """
+    return name in ignore if path == beneath.ROOT else ignored(path, ignore)
+
+
+def wanted(links, ignore):
+    """Those of :class:`~.listing.Links` that are not left alone."""
+    if not links or not ignore:
+        return links
+    return links.only(lambda path, line: not is_ignored(
+        path, manifest.link_name(line)[0], ignore))
+
+
 class Comparer:
     """Looks at both sides of every entry; one per process.
 
-    What has to be done is put into a spool, in batches of (path, flags,
-    line, links).
+    What has to be done is put into a spool: of each block of the manifest
+    with something to be done, where it stands, and a dict of the flags of
+    those of its groups, by their places in it, that are not equal.
 
     :param found: the :class:`~.manifest.Manifest`.
     :param data: int, descriptor of the backup's tree.
@@ -59,7 +79,8 @@ class Comparer:
                 continue
             todo = self._block((offset, size))
             if todo:
-                spans.append((number, *self._spool.put(todo)))
+                spans.append((number, *self._spool.put(
+                    (offset, size, todo))))
         return {'todo': spans, 'problems': self._problems.sentences,
                 'count': self._problems.count}
 
@@ -70,15 +91,15 @@ class Comparer:
         self._progress.advance(0, count)
 
     def _directories(self, span):
-        for text in manifest.lines(self._found.fd, span):
-            path = manifest.checked_path(text.split(b' ', 2)[1])
+        for path, _ in self._found.described(span):
             if self._examiner.enter(path) is None:
                 raise _damaged(path, 'missing')
 
     def _block(self, span):
-        todo = []
+        todo = {}
         equal = counted = 0
-        for path, text, links in manifest.groups(self._found.fd, span):
+        for place, (path, text, links) in enumerate(
+                self._found.groups(span)):
             if text.startswith(b'U '):
                 name = manifest.checked_name(text.split(b' ', 2)[1])
                 self._problems.add(
@@ -92,15 +113,13 @@ class Comparer:
                 counted += 2 * size
                 continue
             entry = manifest.parse(text)
-            if self._is_ignored(path, entry.name):
+            if is_ignored(path, entry.name, self._ignore):
                 self._progress.advance(1 + len(links), 2 * entry.size)
                 continue
-            links = [(where, line) for where, line in links
-                     if not self._is_ignored(
-                         where, manifest.link_name(line)[0])]
+            links = wanted(links, self._ignore)
             flags = self._entry(path, entry, links)
             if flags:
-                todo.append((path, flags, text, links))
+                todo[place] = flags
             else:
                 self._progress.advance(1 + len(links), entry.size)
         self._progress.advance(equal, counted)
@@ -151,11 +170,6 @@ class Comparer:
         finally:
             if fd is not None:
                 os.close(fd)
-
-    def _is_ignored(self, path, name):
-        if path == beneath.ROOT:
-            return name in self._ignore
-        return ignored(path, self._ignore)
 
     def _entry(self, path, entry, links):
         self._left = entry.size

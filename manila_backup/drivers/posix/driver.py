@@ -25,14 +25,18 @@ class PosixDriver(base.BackupDriver):
         backed up nor touched by a restore.
     :param incremental: bool, whether a backup takes over what did not
         change since an earlier one of its share.
+    :param bytes_per_entry: int, how much a manifest may take for each entry;
+        0 for no limit.
     """
 
     LOCATION = 'posix', 'repository_path'
 
     TELLS_CHANGES = True
 
-    def __init__(self, path, processes=2, ignore=(), incremental=True):
+    def __init__(self, path, processes=8, ignore=(), incremental=True,
+                 bytes_per_entry=0):
         self.path = path
+        self.bytes_per_entry = bytes_per_entry
         self.processes = processes
         self.ignore = tuple(ignore)
         self.incremental = incremental
@@ -44,8 +48,13 @@ class PosixDriver(base.BackupDriver):
             raise exception.ConfigurationError(
                 '[posix] repository_path must be an absolute path, not '
                 f'"{path}".')
-        return cls(path, conf.posix.processes, conf.backup.ignore_files,
-                   conf.posix.incremental)
+        return cls(path, *cls.settings_of(conf))
+
+    @staticmethod
+    def settings_of(conf):
+        """What the configuration says of all but the place, as arguments."""
+        return (conf.posix.processes, conf.backup.ignore_files,
+                conf.posix.incremental, conf.posix.bytes_per_entry)
 
     @contextlib.contextmanager
     def _open(self):
@@ -74,7 +83,12 @@ class PosixDriver(base.BackupDriver):
         with self._open() as repository:
             return backup.Backup(
                 repository, place, attempt, options, record, self.processes,
-                self.ignore, progress, self.incremental).run(source)
+                self.ignore, progress, self.incremental,
+                self.bytes_per_entry).run(source)
+
+    def upgrade(self):
+        with self._open() as repository:
+            return layout.upgrade(repository)
 
     def publish(self, place, attempt):
         with (self._open() as repository,

@@ -14,6 +14,7 @@ from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import distrust
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import listing
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import reflink
@@ -75,13 +76,14 @@ def _open(share, place, name):
         directory = os.open(name, beneath.DIRECTORY, dir_fd=share)
         text = os.open(manifest.NAME, os.O_RDONLY | os.O_NOFOLLOW
                        | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-        about = manifest.check(text)
+        about = listing.check(text)
         if (about['project_id'], about['share_id'], about['backup_id']) == (
                 place.project_id, place.share_id, name):
             return Earlier(name, directory, text, _time(
                 about.get('read_since') or about['created_at']),
                 bool(about.get('has_flags')))
-    except (OSError, manifest.Malformed, KeyError, TypeError, ValueError):
+    except (OSError, base.DriverError, manifest.Malformed, KeyError,
+            TypeError, ValueError):
         pass    # it is damaged, or being deleted: there may be another one
     for fd in (directory, text):
         if fd is not None:

@@ -18,6 +18,7 @@ from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import system
+from manila_backup.drivers.posix import tree
 
 # An index entry is one 64 bit number: a hash above, where the line is below.
 _PLACE_BITS = 40
@@ -28,8 +29,12 @@ _HASH = (1 << (64 - _PLACE_BITS)) - 1
 _WINDOW = 1 << 16
 _LINE = 1 << 10
 
+# How a part begins. In those of the first version, directories are called by
+# their paths.
+_HEADS = [b'part', b'1'], [b'part', b'2']
+
 # What else than files has a name of its own on its line.
-_KINDS = frozenset((b'D ', b'L ', b'P ', b'S ', b'C ', b'B ', b'H '))
+_KINDS = frozenset((b'L ', b'P ', b'S ', b'C ', b'B ', b'H '))
 
 
 class Index:
@@ -40,10 +45,14 @@ class Index:
     of path and name.
 
     :param every: also index entries that are not regular files.
+    :param directories: a :class:`~.tree.Tree` of the directories that are
+        mentioned by number, if the file itself doesn't list them.
     """
 
-    def __init__(self, fd, every=False):
+    def __init__(self, fd, every=False, directories=None):
         self.fd = fd
+        own = directories is None
+        self._tree = tree.Tree(fd) if own else directories
         found = array.array('Q')
         self._sections = array.array('Q')
         path = 0
@@ -52,24 +61,37 @@ class Index:
             source.seek(0)
             for text in source:
                 kind = text[:2]
-                if kind == b'F ' and text.endswith(b'\n') or (
+                if kind == b'D ':
+                    key = (zlib.crc32(text.split(b' ', 2)[1])
+                           if text[2:3] != b'/' else
+                           self._tree.add(text, offset) if own else 0)
+                    if every:
+                        found.append((key & _HASH) << _PLACE_BITS | offset)
+                elif kind == b'F ' and text.endswith(b'\n') or (
                         every and kind in _KINDS):
                     name = text.split(b' ', 2)[1].rstrip()
-                    if kind == b'D ':
-                        path = 0
                     key = zlib.crc32(name, path) & _HASH
                     found.append(key << _PLACE_BITS | offset)
                 elif kind in (b'd ', b'c '):
-                    path = zlib.crc32(text[2:-1])
+                    path = self._hash(text[2:-1])
                     self._sections.append(offset)
                 offset += len(text)
         self._sorted = array.array('Q', sorted(found))
         self._window, self._from = b'', 0
-        self._section = None, b''       # its number, the line
-        self._asked = None, b'', 0      # the path, the line, its hash
+        self._section = None, None      # its number, the path
+        self._asked = None, 0           # the path, its hash
 
     def __len__(self):
         return len(self._sorted)
+
+    def _hash(self, field):
+        """That of the path of a directory."""
+        if field[:1] != b'/':
+            return zlib.crc32(field)
+        try:
+            return self._tree.hashed(manifest.number(field))
+        except manifest.Malformed:
+            return 0    # it was cut short
 
     def find(self, path, name):
         """The lines of a file of that name, of which there should be one.
@@ -78,15 +100,14 @@ class Index:
         :param name: bytes.
         :returns: iterator of bytes, without newline.
         """
-        asked, directory, key = self._asked
+        asked, key = self._asked
         if path != asked:
-            quoted = manifest.quote(path)
-            directory, key = quoted, zlib.crc32(quoted)
-            self._asked = path, directory, key
+            key = zlib.crc32(manifest.quote(path))
+            self._asked = path, key
         name = manifest.quote(name)
         start = b'F ' + name + b' '
         for offset, text in self._lines(zlib.crc32(name, key) & _HASH):
-            if text.startswith(start) and self._path(offset) == directory:
+            if text.startswith(start) and self._path(offset) == path:
                 yield text
 
     def has(self, path, name):
@@ -100,14 +121,26 @@ class Index:
         return any(text[:2] != b'D ' and text.split(b' ', 2)[1] == quoted
                    for _, text in self._lines(key))
 
-    def has_directory(self, path):
-        """Whether there is a directory of that path."""
-        start = b'D ' + manifest.quote(path) + b' '
-        key = zlib.crc32(start[2:-1], 0) & _HASH
-        return any(text.startswith(start) for _, text in self._lines(key))
+    def directory(self, path):
+        """A directory.
+
+        :returns: what it is called in ``unstored`` of a
+            :class:`~.listing.Manifest`; None if there is none.
+        """
+        key = zlib.crc32(manifest.quote(path)) & _HASH
+        for _, text in self._lines(key):
+            if text[:2] != b'D ':
+                continue
+            field = text.split(b' ', 2)[1]
+            if field[:1] != b'/':
+                if manifest.unquote(field) == path:
+                    return path
+            elif self._tree.path(manifest.number(field)) == path:
+                return manifest.number(field)
+        return None
 
     def _path(self, offset):
-        """The directory, quoted, of the entry whose line is there."""
+        """The directory of the entry whose line is there."""
         number = bisect.bisect_right(self._sections, offset) - 1
         if number < 0:
             return None     # of a file that is no list of entries
@@ -119,8 +152,17 @@ class Index:
                 if not more:
                     break
                 text += more
-            self._section = number, text[2:text.find(b'\n')]
+            self._section = number, self._called(text[2:text.find(b'\n')])
         return self._section[1]
+
+    def _called(self, field):
+        """The path of a directory; None of one that can't be told."""
+        if field[:1] != b'/':
+            return manifest.unquote(field)
+        try:
+            return self._tree.path(manifest.number(field))
+        except manifest.Malformed:
+            return None
 
     def _lines(self, key):
         at = bisect.bisect_left(self._sorted, key << _PLACE_BITS)
@@ -159,6 +201,7 @@ class Former:
         self._data = os.open(layout.DATA, beneath.DIRECTORY,
                              dir_fd=directory)
         self._descent = beneath.Descent(self._data)
+        self._listed, self._tree = _directories(directory)
         boot = system.boot_id().encode()
         self._parts = []        # (index, whether its files must be reread)
         times = []
@@ -166,7 +209,8 @@ class Former:
             times.append(began)
             fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
                          dir_fd=directory)
-            self._parts.append((Index(fd), booted and booted != boot))
+            index = Index(fd, directories=self._tree if booted else None)
+            self._parts.append((index, booted and booted != boot))
         self.began = min(times, default=0)
 
     @classmethod
@@ -183,7 +227,7 @@ class Former:
             return None
         try:
             found = cls(directory)
-        except OSError:
+        except (OSError, manifest.Malformed):
             os.close(directory)
             return None
         if found.files:
@@ -200,6 +244,8 @@ class Former:
         self._descent.close()
         for index, _ in self._parts:
             os.close(index.fd)
+        if self._listed is not None:
+            os.close(self._listed)
         os.close(self._data)
         os.close(self.directory)
 
@@ -254,6 +300,18 @@ class Former:
             os.close(fd)
 
 
+def _directories(directory):
+    """The list of the directories of an attempt: (its descriptor or None, a
+    :class:`~.tree.Tree`)."""
+    try:
+        fd = os.open(f'{layout.PARTS}/{layout.DIRECTORIES}',
+                     os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                     dir_fd=directory)
+    except OSError:
+        return None, tree.Tree(-1)
+    return fd, tree.Tree.load(fd)
+
+
 def _parts(directory):
     """(path, boot id or None, when it was begun) of what lists an attempt's
     finished files."""
@@ -272,7 +330,7 @@ def _parts(directory):
             part = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=fd)
             with open(part, 'rb') as source:
                 head = source.readline().split()
-            if head[:2] == [b'part', b'1'] and len(head) in (3, 4):
+            if head[:2] in _HEADS and len(head) in (3, 4):
                 found.append((os.fsencode(f'{layout.PARTS}/{name}'),
                               head[2], _number((*head, b'0')[3])))
     finally:

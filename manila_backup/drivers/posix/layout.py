@@ -17,13 +17,21 @@ from manila_backup.drivers import base
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import listing
 from manila_backup.drivers.posix import manifest
 from manila_backup import private
 
 MARKER = 'manila-backup-repository'
-FORMAT = 1
+
+#: The formats that are known, and the one of a new repository. In the first,
+#: manifests are of the first version; in the second, they may also be of the
+#: second.
+FORMATS = frozenset((listing.FIRST, listing.SECOND))
+FORMAT = listing.SECOND
+
 DATA = 'data'
 PARTS = 'parts'
+DIRECTORIES = 'directories'
 METADATA = 'metadata.json'
 
 _LONGEST_ID = 180
@@ -58,6 +66,7 @@ class Repository:
 
     :param path: str, what it is called.
     :param at: str, the path that it can be opened by, if that is another.
+    :ivar format: int.
     :raises RepositoryUnavailable: there is none.
     """
 
@@ -67,7 +76,7 @@ class Repository:
         except OSError as exc:
             raise _unavailable(path, exc) from exc
         try:
-            _check_marker(self.fd, path)
+            self.format = _check_marker(self.fd, path)
         except BaseException:
             os.close(self.fd)
             raise
@@ -391,9 +400,12 @@ def open_manifest(fd, place):
         raise errors.failed('open the backup\'s', manifest.NAME, exc,
                             errors.kind(exc)) from exc
     try:
-        found = manifest.Manifest(source)
+        found = listing.Manifest(source)
         _check_place(found.about, place)
         return found
+    except base.DriverError:
+        os.close(source)
+        raise
     except (manifest.Malformed, ValueError, IndexError, AttributeError,
             KeyError, TypeError) as exc:
         os.close(source)
@@ -448,14 +460,8 @@ def initialise(path, at=None):
 def _write_marker(fd):
     """First come, first served: a link never replaces anything."""
     now = datetime.datetime.now(datetime.timezone.utc).isoformat()
-    name = f'.{MARKER}.{os.urandom(8).hex()}'
-    out = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
-                  0o600, dir_fd=fd)
-    with open(out, 'w', encoding='utf-8') as target:
-        json.dump({'format': FORMAT, 'id': str(uuid.uuid4()),
-                   'created_at': now}, target)
-        target.flush()
-        os.fsync(target.fileno())
+    name = _new_marker(fd, {'format': FORMAT, 'id': str(uuid.uuid4()),
+                            'created_at': now})
     try:
         os.link(name, MARKER, src_dir_fd=fd, dst_dir_fd=fd)
     except FileExistsError:
@@ -464,12 +470,48 @@ def _write_marker(fd):
     os.fsync(fd)
 
 
-def _check_marker(fd, path):
+def _new_marker(fd, said):
+    """Write a marker under a name of its own, which is returned."""
+    name = f'.{MARKER}.{os.urandom(8).hex()}'
+    out = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
+                  0o600, dir_fd=fd)
+    with open(out, 'w', encoding='utf-8') as target:
+        json.dump(said, target)
+        target.flush()
+        os.fsync(target.fileno())
+    return name
+
+
+def upgrade(repository):
+    """Let manifests of the newest version be written into a repository. No
+    release that does not know its format can use it any more.
+
+    :returns: bool, whether it was of an older format.
+    """
+    if repository.format == FORMAT:
+        return False
+    said = {**_read_marker(repository.fd), 'format': FORMAT}
     try:
-        source = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-                         | os.O_CLOEXEC, dir_fd=fd)
-        with open(source, encoding='utf-8') as text:
-            found = json.loads(text.read(65536))['format']
+        name = _new_marker(repository.fd, said)
+        os.rename(name, MARKER, src_dir_fd=repository.fd,
+                  dst_dir_fd=repository.fd)
+        os.fsync(repository.fd)
+    except OSError as exc:
+        raise _unavailable(repository.path, exc) from exc
+    return True
+
+
+def _read_marker(fd):
+    source = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                     | os.O_CLOEXEC, dir_fd=fd)
+    with open(source, encoding='utf-8') as text:
+        return json.loads(text.read(65536))
+
+
+def _check_marker(fd, path):
+    """Make sure that a directory is a repository; its format."""
+    try:
+        found = _read_marker(fd)['format']
     except FileNotFoundError:
         raise base.RepositoryUnavailable(
             f'"{path}" is not a repository of this service: is it not '
@@ -480,10 +522,11 @@ def _check_marker(fd, path):
         raise base.RepositoryUnavailable(
             f'The marker of the repository "{path}" is damaged.',
             retryable=False) from exc
-    if found != FORMAT:
+    if found not in FORMATS:
         raise base.RepositoryUnavailable(
             f'The repository "{path}" has format {found}; this release '
-            f'knows {FORMAT}.', retryable=False)
+            f'knows {FORMAT} and older ones.', retryable=False)
+    return found
 
 
 def _unavailable(path, exc):

@@ -12,6 +12,7 @@ from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import system
+from manila_backup.drivers.posix import tree
 
 
 def begin(directory):
@@ -19,16 +20,29 @@ def begin(directory):
     name = f'{layout.PARTS}/{os.urandom(8).hex()}'
     fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
                  | os.O_CLOEXEC, 0o600, dir_fd=directory)
-    head = f'part 1 {system.boot_id()} {time.time():.6f}\n'.encode()
+    head = f'part 2 {system.boot_id()} {time.time():.6f}\n'.encode()
     content.write_all(fd, head)
     return name, fd, len(head)
 
 
-def set_directories(spans, spool, directory, progress):
+def journal(directory):
+    """Begin the list of directories of an attempt.
+
+    :returns: (a :class:`~.tree.Journal`, the descriptors that it uses).
+    """
+    fd = os.open(f'{layout.PARTS}/{layout.DIRECTORIES}',
+                 os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600,
+                 dir_fd=directory)
+    scratch = beneath.scratch(directory)
+    return tree.Journal(fd, scratch), (fd, scratch)
+
+
+def set_directories(spans, spool, paths, directory, progress):
     """Give directories their attributes, when nothing is made in them any
     more.
 
     :param spans: iterator of (number, offset, size) in the spool.
+    :param paths: :class:`~.tree.Paths` of the directories in there.
     :returns: dict like that of :class:`~.store.Storer`.
     """
     problems = errors.Problems()
@@ -43,20 +57,21 @@ def set_directories(spans, spool, directory, progress):
         texts = []
         for text in spool.get(offset, size):
             entry = manifest.parse(text[:-1])
+            path = paths.path(entry.extra[0])
             try:
-                fd = descent.enter(entry.name)
+                fd = descent.enter(path)
                 lost = [*entry.lost,
                         *setter.apply(fd, entry, os.fstat(fd),
                                       had=attributes.read_xattrs(fd))]
             except OSError as exc:
                 raise errors.failed(
-                    'set in the repository the attributes of', entry.name,
+                    'set in the repository the attributes of', path,
                     exc) from exc
             if lost:
-                problems.lost(entry.name, lost)
+                problems.lost(path, lost)
                 text = manifest.line(entry, lost)
             texts.append(text)
-            counted = entry.name != beneath.ROOT
+            counted = path != beneath.ROOT
             files += counted
             progress.advance(int(counted), 0)
         text = b''.join(texts)

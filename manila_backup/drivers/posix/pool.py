@@ -15,6 +15,7 @@ import select
 import signal
 import struct
 import sys
+import termios
 import traceback
 
 from manila_backup.drivers import base
@@ -30,13 +31,17 @@ _LOOK_EVERY = 64
 def run(count, work, batches, progress):
     """Have processes work through batches.
 
-    :param count: int, number of processes.
+    A process is only started when there is a batch that none of those before
+    has taken yet.
+
+    :param count: int, number of processes at most.
     :param work: called in each process with an iterator over the batches
         that are its to do, and its number, from 1; what it returns must be
         picklable.
     :param batches: iterable of tuples of three ints, consumed here.
     :param progress: each process counts in a slot of its own.
-    :returns: list of what ``work`` returned, one per process.
+    :returns: list of what ``work`` returned, one per process that was
+        started.
     :raises DriverError: the first that any of them raised; the others are
         dead then.
     """
@@ -47,13 +52,19 @@ def run(count, work, batches, progress):
         pass    # a smaller one only makes the producer wait sooner
     pool = _Pool(progress)
     try:
-        for number in range(1, count + 1):
-            pool.start(number, work, inbox, outbox)
-        os.close(inbox)
-        inbox = None
         os.set_blocking(outbox, False)
+        number = 0
         for batch in batches:
+            if number < count and (not number or waiting(inbox)):
+                number += 1
+                pool.start(number, work, inbox, outbox)
+                if number == count:
+                    os.close(inbox)
+                    inbox = None
             pool.send(outbox, batch)
+        if inbox is not None:
+            os.close(inbox)
+            inbox = None
         os.close(outbox)
         outbox = None
         while pool.running:
@@ -64,6 +75,13 @@ def run(count, work, batches, progress):
         for fd in (inbox, outbox):
             if fd is not None:
                 os.close(fd)
+
+
+def waiting(inbox):
+    """Whether there is a batch in the pipe."""
+    count = bytearray(4)
+    fcntl.ioctl(inbox, termios.FIONREAD, count)
+    return int.from_bytes(count, sys.byteorder) > 0
 
 
 class _Pool:

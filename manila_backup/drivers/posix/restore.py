@@ -11,6 +11,7 @@ the share's file system takes for one another: the first is restored, and the
 others are passed over.
 """
 
+import itertools
 import os
 
 from manila_backup.drivers import base
@@ -27,6 +28,7 @@ from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import spelling
 from manila_backup.drivers.posix import system
+from manila_backup.drivers.posix import walk
 from manila_backup.drivers.posix import write
 
 # Names that fit into memory whatever else is there.
@@ -77,7 +79,7 @@ class Restore:
                 opened.append(beneath.scratch())
             *self._spools, spare = [
                 scan.Spool(fd) for fd in opened[-self.processes - 2:]]
-            self._finder = alike.Finder(scan.Queue(spare))
+            self._finder = alike.Finder(walk.PathQueue(spare))
             self._fallen = alike.Fallen()
             self._respelt = []
             self._short = []        # (how many, a sentence about one)
@@ -96,7 +98,7 @@ class Restore:
         self.progress.changes()
         self._pass_over(found, data, root)
         self._shape(found, data, root)
-        written = self._write(todo, data, root)
+        written = self._write(found, todo, data, root)
         self._finish(found, root)
         spelling.rename_directories(root, self._respelt, self.problems)
         try:
@@ -140,20 +142,18 @@ class Restore:
 
     def _pass_over(self, found, data, root):
         """Find out which names have no place in the share beside others."""
-        unstored = _by_directory(found.unstored)
-        for path in unstored:
-            self._finder.queue.put(path)
         stored = beneath.Descent(data)
         target = beneath.MakingDescent(root, replace=True)
         done = set()
-        while (path := self._finder.queue.get()) is not None:
-            if path in done or compare.ignored(path, self.ignore) or (
+        for path, unstored in itertools.chain(
+                found.unstored_names(), self._alike()):
+            if hash(path) in done or compare.ignored(path, self.ignore) or (
                     self._fallen.covers(path)):
                 continue
-            if path in unstored:
-                done.add(path)
+            if unstored:
+                done.add(hash(path))
             groups = alike.groups(
-                stored.enter(path), unstored.get(path, ()),
+                stored.enter(path), unstored,
                 self.ignore if path == beneath.ROOT else ())
             if not groups:
                 continue
@@ -171,6 +171,11 @@ class Restore:
             self.progress.check()
         stored.close()
         target.close()
+
+    def _alike(self):
+        """What the finder has found."""
+        while (path := self._finder.queue.get()) is not None:
+            yield path, ()
 
     def _shape(self, found, data, root):
         def work(inbox, _):
@@ -193,10 +198,11 @@ class Restore:
                     todo.extend(result['later'])
             last = True
 
-    def _write(self, todo, data, root):
+    def _write(self, found, todo, data, root):
         def work(inbox, number):
-            return write.Writer(data, root, self._spools, number,
-                                self._fallen, self.progress)(inbox)
+            return write.Writer(found, data, root, self._spools, number,
+                                self.ignore, self._fallen,
+                                self.progress)(inbox)
 
         written = 0
         processes, left = self.processes, None
@@ -245,22 +251,13 @@ def _numbered(spans):
         yield (0, *span)
 
 
-def _by_directory(paths):
-    """Paths as a dict of directory to set of the names in it."""
-    found = {}
-    for path in paths:
-        above, _, name = path.rpartition(b'/')
-        found.setdefault(above or beneath.ROOT, set()).add(name)
-    return found
-
-
 class _Shaper:
     """Makes the directories that are missing and removes what is too much;
     also what a killed restore left under temporary names."""
 
     def __init__(self, found, data, root, ignore, fallen, progress):
         self._found = found
-        self._unstored = _by_directory(found.unstored)
+        self._unstored = frozenset()    # in the directory at hand
         self._stored = beneath.Descent(data)
         self._target = beneath.MakingDescent(root, replace=True)
         self._ignore = ignore
@@ -275,31 +272,30 @@ class _Shaper:
     def __call__(self, inbox):
         os.umask(0)
         for _, offset, size in inbox:
-            at = offset
-            for text in manifest.lines(self._found.fd, (offset, size)):
-                line = 0, at, len(text) + 1
-                at += len(text) + 1
-                path = manifest.checked_path(text.split(b' ', 2)[1])
+            for place, (path, entry) in enumerate(
+                    self._found.described((offset, size))):
                 if compare.ignored(path, self._ignore) or (
                         self._fallen.covers(path)):
                     continue
                 try:
-                    self._directory(path)
+                    self._directory(path, self._found.unstored_in(path,
+                                                                  entry))
                 except OSError as exc:
                     if errors.is_full(exc):
-                        self._postpone(path, line, exc)
+                        self._postpone(path, self._found.line_span(
+                            (offset, size), place), exc)
                     else:
                         self._failed(path, exc)
         return {'problems': self._problems.sentences,
                 'count': self._problems.count, 'later': self._later,
                 'short': self._short, 'respelt': self._respeller.later}
 
-    def _postpone(self, path, line, exc):
+    def _postpone(self, path, span, exc):
         """There was no room to make a directory."""
         count, sentence = self._short
         self._short = count + 1, sentence or str(errors.failed(
             'make in the share the directory', path, exc))
-        self._later.append(line)
+        self._later.append((0, *span))
 
     def _failed(self, path, exc):
         inner = exc.filename and os.fsencode(exc.filename)
@@ -310,13 +306,14 @@ class _Shaper:
             raise said from exc
         self._problems.add(str(said))
 
-    def _directory(self, path):
+    def _directory(self, path, unstored):
         fd = self._target.enter(path)
         stored = self._stored.enter(path)
         st = os.fstat(fd)
         if not self._privileged and st.st_mode & 0o700 != 0o700 and (
                 st.st_uid == os.geteuid()):
             os.fchmod(fd, st.st_mode & 0o7777 | 0o700)
+        self._unstored = unstored
         wanted = self._wanted(path, stored, fd)
         stays = set()
         while self._clear(path, stored, fd, wanted, stays):
@@ -331,7 +328,7 @@ class _Shaper:
             if not alike.folds(fd):
                 return None
             wanted = _names(stored)
-        wanted |= self._unstored.get(path, frozenset())
+        wanted |= self._unstored
         if self._fallen:
             wanted = {name for name in wanted
                       if not self._fallen.has(path, name)}
@@ -350,7 +347,7 @@ class _Shaper:
                 if path == beneath.ROOT and name in self._ignore:
                     continue
                 if wanted is None:
-                    if self._is_known(path, stored, name):
+                    if self._is_known(stored, name):
                         continue
                 elif name in wanted:
                     missing.discard(name)
@@ -369,9 +366,9 @@ class _Shaper:
                 self._failed(path, exc)
         return len(extras) >= _MANY
 
-    def _is_known(self, path, stored, name):
+    def _is_known(self, stored, name):
         return (check.look(stored, name) is not None
-                or name in self._unstored.get(path, ()))
+                or name in self._unstored)
 
 
 def _names(directory, most=None):
@@ -397,26 +394,24 @@ def _finish(found, root, inbox, ignore, fallen, progress, whole):
     target = beneath.Descent(root)
     problems = errors.Problems()
     for _, offset, size in inbox:
-        for text in reversed(manifest.lines(found.fd, (offset, size))):
-            entry = manifest.parse(text)
-            if compare.ignored(entry.name, ignore) or (
-                    fallen.covers(entry.name)):
+        for path, entry in found.described((offset, size), backwards=True):
+            if compare.ignored(path, ignore) or fallen.covers(path):
                 continue
             lost = ()
             try:
-                fd = target.enter(entry.name)
+                fd = target.enter(path)
                 st = os.fstat(fd)
                 had = attributes.read_like(fd, entry)
                 if attributes.differ(entry, st, had):
                     lost = setter.apply(fd, entry, st, had=had)
             except OSError as exc:
                 said = errors.failed('set in the share the attributes of',
-                                     entry.name, exc)
+                                     path, exc)
                 if not (errors.is_fixed(exc)
                         or exc.errno in errors.GONE and not whole):
                     raise said from exc
                 problems.add(str(said))
             if lost:
-                problems.lost(entry.name, lost)
-            progress.advance(int(entry.name != beneath.ROOT), 0)
+                problems.lost(path, lost)
+            progress.advance(int(path != beneath.ROOT), 0)
     return problems.sentences, problems.count

@@ -2,12 +2,12 @@
 """Finding out what a share has: one process reads all directories, ahead of
 those that copy, and puts what it finds into batches in a scratch file.
 
-Memory is bounded whatever the tree: directories still to be read wait in a
-queue that overflows to disk, and names that are hard links are spread over
-buckets by inode, of which one at a time is in memory.
+Memory is bounded whatever the tree: directories still to be read wait on a
+stack that overflows to disk, and names that are hard links are spread over
+buckets by inode, of which one at a time is in memory. So is the scratch file:
+a directory is noted once, and mentioned by a number.
 """
 
-import collections
 import marshal
 import os
 import stat
@@ -18,14 +18,11 @@ from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
-
-# Longer than any tree needs (depth 1,000 of the longest names), and short
-# enough that no tree can fill the repository with its directories' paths.
-_LONGEST_PATH = 300_000
+from manila_backup.drivers.posix import tree
+from manila_backup.drivers.posix import walk
 
 _BUCKETS = 64
 _BUCKET_BUFFER = 256
-_QUEUE = 4096
 
 
 class Spool:
@@ -60,6 +57,11 @@ class Spool:
                                 exc) from exc
         return offset, len(data)
 
+    @property
+    def size(self):
+        """int, bytes that were put into it here."""
+        return self._end
+
     def get(self, offset, size):
         data = os.pread(self.fd, size, offset)
         while len(data) < size:
@@ -70,41 +72,13 @@ class Spool:
         return marshal.loads(data)
 
 
-class Queue:
-    """First in, first out, of bytes; what is too much goes to disk."""
-
-    def __init__(self, spool):
-        self._spool = spool
-        self._head = collections.deque()
-        self._tail = []
-        self._chunks = collections.deque()
-
-    def put(self, item):
-        if len(self._head) < _QUEUE and not self._tail and not self._chunks:
-            self._head.append(item)
-            return
-        self._tail.append(item)
-        if len(self._tail) >= _QUEUE:
-            self._chunks.append(self._spool.put(self._tail))
-            self._tail = []
-
-    def get(self):
-        """The next one, or None."""
-        if not self._head:
-            if self._chunks:
-                self._head.extend(self._spool.get(*self._chunks.popleft()))
-            else:
-                self._head.extend(self._tail)
-                self._tail = []
-        return self._head.popleft() if self._head else None
-
-
 class Scan:
     """Reads a tree and yields batches of what is in it.
 
-    A batch of kind ``tree`` is a list of (path, files, others): files are
-    tuples (name, inode, size, mtime, ctime), others names. One of kind
-    ``links`` is a list of (device, inode, path, name), sorted. Directories'
+    A batch of kind ``tree`` is a list of (directory, files, others): files
+    are tuples (name, inode, size, mtime, ctime), others names. One of kind
+    ``links`` is a list of (device, inode, directory, name), sorted.
+    Directories are given by the numbers that they have in the journal. Their
     own attributes are in batches of lists of lines for the manifest; see
     :attr:`directories`.
 
@@ -112,15 +86,19 @@ class Scan:
     :param ignore: set of bytes, names in the root to pass over.
     :param spool: a :class:`Spool`.
     :param forbidden: (device, inode) of the repository.
+    :param journal: a :class:`~.tree.Journal`.
+    :param budget: a :class:`~.budget.Budget`.
     :ivar files: entries found so far.
     :ivar bytes: sum of their sizes.
     """
 
-    def __init__(self, root, ignore, spool, forbidden):
+    def __init__(self, root, ignore, spool, forbidden, journal, budget):
         self.root = root
         self.ignore = ignore
         self.spool = spool
         self.forbidden = forbidden
+        self.journal = journal
+        self.budget = budget
         self.files = self.bytes = 0
         self.directories = []
         self._project = inode.project(root)
@@ -130,65 +108,66 @@ class Scan:
         self._lines = []
         self._length = 0
         self._buckets = {}
+        self._chain = []        # numbers on the way to where we are
 
     def batches(self):
         """Yields (number, offset, size)."""
-        descent = beneath.Descent(self.root)
-        queue = Queue(self.spool)
-        path = beneath.ROOT
-        while path is not None:
-            yield from self._directory(descent, queue, path)
-            path = queue.get()
-        descent.close()
+        here = walk.Walk(self.root, self.spool)
+        more = True
+        while more:
+            yield from self._directory(here)
+            more = here.next()
+        here.close()
         yield from self._flush()
         self._flush_directories()
         yield from self._links()
 
-    def _directory(self, descent, queue, path):
+    def _directory(self, here):
+        if self._is_full():
+            yield from self._flush()
         files, others = [], []
+        path = here.path
         try:
-            fd = descent.enter(path)
-            self._describe(fd, path)
+            fd = here.enter()
+            number = self._describe(fd, here)
             entries = beneath.entries(fd)
         except OSError as exc:
             if exc.errno in errors.GONE and path != beneath.ROOT:
                 return
             raise errors.failed('read the share\'s directory', path,
                                 exc) from exc
-        self._groups.append((path, files, others))
+        self._groups.append((number, files, others))
         self._count += 1
-        self._weight += len(path)
         with entries:
             while True:
                 try:
                     entry = next(entries, None)
                     if entry is None:
                         return
-                    self._entry(entry, path, files, others, queue)
+                    self._entry(entry, here, files, others)
                 except FileNotFoundError:
                     continue
                 except OSError as exc:
                     raise errors.failed('read the share\'s directory', path,
                                         exc) from exc
-                if (self._count >= manifest.BLOCK_ENTRIES
-                        or self._weight >= manifest.BLOCK_BYTES):
+                if self._is_full():
                     yield from self._flush()
                     files, others = [], []
-                    self._groups.append((path, files, others))
+                    self._groups.append((number, files, others))
 
-    def _entry(self, entry, path, files, others, queue):
+    def _entry(self, entry, here, files, others):
         name = os.fsencode(entry.name)
-        if path == beneath.ROOT and name in self.ignore:
+        if not here.depth and name in self.ignore:
             return
         if entry.is_dir(follow_symlinks=False):
             self.files += 1
-            queue.put(self._below(path, name))
+            here.put(name)
             return
         st = entry.stat(follow_symlinks=False)
         self.files += 1
         self.bytes += st.st_size
         if st.st_nlink > 1:
-            self._link(st.st_dev, st.st_ino, path, name)
+            self._link(st.st_dev, st.st_ino, self._chain[-1], name)
         elif stat.S_ISREG(st.st_mode):
             self._count += 1
             # No more than is really there has to be read.
@@ -199,36 +178,42 @@ class Scan:
             self._count += 1
             others.append(name)
 
-    def _below(self, path, name):
-        below = beneath.join(path, name)
-        if len(below) > _LONGEST_PATH:
-            raise base.DriverError(
-                f'"{errors.printable(below)}" is nested too deeply: its path '
-                f'has more than {_LONGEST_PATH} bytes.')
-        return below
+    def _describe(self, fd, here):
+        """Note a directory and its own attributes.
 
-    def _describe(self, fd, path):
-        """Note a directory's own attributes."""
+        :returns: int, its number.
+        """
         st = os.fstat(fd)
         if (st.st_dev, st.st_ino) == self.forbidden:
             raise base.DriverError('The repository lies inside the share, at '
-                                   f'"{errors.printable(path)}".')
+                                   f'"{errors.printable(here.path)}".')
         fixed, more = inode.read(fd, self._project)
+        xattrs = tuple(sorted(more + attributes.read_xattrs(fd)))
+        name = here.path.rpartition(b'/')[2]
+        del self._chain[here.depth:]
+        parent = self._chain[-1] if self._chain else tree.ROOT
+        number = self.journal.add(parent, name)
+        self._chain.append(number)
         self._lines.append(manifest.line(
-            manifest.of_stat(b'D', path, st, xattrs=tuple(sorted(
-                more + attributes.read_xattrs(fd)))),
+            manifest.of_stat(b'D', name, st, (number, parent), xattrs),
             (b'flags',) if fixed else ()))
         self._length += len(self._lines[-1])
         if (len(self._lines) >= manifest.BLOCK_ENTRIES
                 or self._length >= manifest.BLOCK_BYTES):
             self._flush_directories()
+        return number
 
     def _flush_directories(self):
         if self._lines:
+            self.journal.flush()
             self.directories.append(
                 (len(self.directories), *self.spool.put(self._lines)))
             self._lines = []
             self._length = 0
+
+    def _is_full(self):
+        return (self._count >= manifest.BLOCK_ENTRIES
+                or self._weight >= manifest.BLOCK_BYTES)
 
     def _flush(self):
         if self._groups:
@@ -239,11 +224,14 @@ class Scan:
     def _put(self, kind, payload):
         number = self._number
         self._number += 1
-        return (number, *self.spool.put((kind, payload)))
+        self.journal.flush()
+        found = self.spool.put((kind, payload))
+        self.budget.check(self.spool.size + self.journal.size, self.files)
+        return (number, *found)
 
-    def _link(self, device, inode, path, name):
+    def _link(self, device, inode, directory, name):
         pending, chunks = self._buckets.setdefault(inode % _BUCKETS, ([], []))
-        pending.append((device, inode, path, name))
+        pending.append((device, inode, directory, name))
         if len(pending) >= _BUCKET_BUFFER:
             chunks.append(self.spool.put(pending))
             pending.clear()

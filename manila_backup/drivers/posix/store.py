@@ -38,16 +38,18 @@ class Storer:
     :param aside: int, of one on the same filesystem that can be written to.
     :param directory: int, of the attempt's directory.
     :param spool: the :class:`~.scan.Spool` that the batches are in.
+    :param paths: :class:`~.tree.Paths` of the directories in them.
     :param formers: list of :class:`~.former.Former`.
     :param earlier: an :class:`~.earlier.Earlier`, or None.
     :param surely: int, nanoseconds: a file whose ctime is later is read
         twice.
     """
 
-    def __init__(self, source, aside, directory, spool, formers, earlier,
-                 surely, progress):
+    def __init__(self, source, aside, directory, spool, paths, formers,
+                 earlier, surely, progress):
         self.aside = aside
         self.spool = spool
+        self.paths = paths
         self.formers = formers
         self.earlier = earlier
         self.surely = surely
@@ -66,6 +68,7 @@ class Storer:
         self._setter = attributes.Setter(readable=True)
         self._name, self._part, self._end = parts.begin(directory)
         self._path = self._sfd = self._dfd = None
+        self._number = None     # of the directory at hand
         self._names = 1     # of the file at hand
         self._inode = None  # which it must be, to be the first of a group
         self._lines = []
@@ -107,7 +110,8 @@ class Storer:
     # -- entries of a directory
 
     def _tree(self, number, groups):
-        for path, files, others in groups:
+        for directory, files, others in groups:
+            path = self.paths.path(directory)
             try:
                 self._dfd = self._data.enter(path)
             except OSError as exc:
@@ -115,20 +119,25 @@ class Storer:
                                     path, exc) from exc
             if not files and not others:
                 continue
-            self._enter_source(path)
-            self._lines.append(b'd %b\n' % manifest.quote(path))
+            self._enter_source(path, directory)
+            self._lines.append(self._here())
             for file in files:
                 self._file(file)
                 if len(self._lines[-1]) > _LONG_LINE:
                     # Attributes can be of many megabytes, of each file.
                     self._append(number)
-                    self._lines.append(b'd %b\n' % manifest.quote(path))
+                    self._lines.append(self._here())
             for name in others:
                 self._other(name)
 
-    def _enter_source(self, path):
+    def _here(self, kind=b'd'):
+        """The line before those of what is in the directory at hand."""
+        return b'%b /%d\n' % (kind, self._number)
+
+    def _enter_source(self, path, number):
         """None as descriptor if the directory is gone."""
         self._path = path
+        self._number = number
         try:
             self._sfd = self._source.enter(path)
         except OSError as exc:
@@ -408,13 +417,14 @@ class Storer:
         inode = records[0][1]
         self._names = len(records)
         strangers = []
-        for _, _, path, name in records:
-            st = self._look(path, name)
+        for _, _, directory, name in records:
+            st = self._look(directory, name)
+            path = self._path
             if st is None:
                 self.progress.advance(1, 0)
             elif st.st_ino != inode:
                 # Replaced since; written later, not to part the group.
-                strangers.append((path, name))
+                strangers.append((directory, name))
             elif first and self._join(name, st, first, entered):
                 entered = path
                 self._tell_parted(parted, name)
@@ -424,9 +434,9 @@ class Storer:
                     parted = parted or first
                 self._inode = inode
                 try:
-                    text = self._head(path, name, st)
+                    text = self._head(name, st)
                 except _Replaced:
-                    strangers.append((path, name))
+                    strangers.append((directory, name))
                     text = None
                 finally:
                     self._inode = None
@@ -435,12 +445,12 @@ class Storer:
                     entered = path
                     self._tell_parted(parted, name)
         self._names = 1
-        for path, name in strangers:
-            st = self._look(path, name)
+        for directory, name in strangers:
+            st = self._look(directory, name)
             if st is None:
                 self.progress.advance(1, 0)
             else:
-                self._head(path, name, st)
+                self._head(name, st)
 
     def _tell_parted(self, parted, name):
         """Tell of a name that could not be one of its group's first file.
@@ -451,9 +461,11 @@ class Storer:
             self.problems.add(errors.parted(
                 self._shown(name), beneath.join(*parted[:2]), 'backup'))
 
-    def _look(self, path, name):
-        """The state of a name now, or None; goes to its directory."""
-        self._enter_source(path)
+    def _look(self, directory, name):
+        """The state of a name now, or None; goes to its directory, which is
+        given by its number."""
+        path = self.paths.path(directory)
+        self._enter_source(path, directory)
         self._dfd = self._data.enter(path)
         if self._sfd is None:
             return None
@@ -464,9 +476,9 @@ class Storer:
                 return None
             raise self._unreadable(name, exc) from exc
 
-    def _head(self, path, name, st):
+    def _head(self, name, st):
         """Store the first name of a group; its line, or None."""
-        self._lines.append(b'd %b\n' % manifest.quote(path))
+        self._lines.append(self._here())
         if stat.S_ISREG(st.st_mode):
             return self._file((name, st.st_ino, st.st_size, st.st_mtime_ns,
                                st.st_ctime_ns))
@@ -496,7 +508,7 @@ class Storer:
         else:
             text = b'H %b lost=node\n' % manifest.quote(name)
         if path != entered:
-            self._lines.append(b'c %b\n' % manifest.quote(path))
+            self._lines.append(self._here(b'c'))
         self._lines.append(text)
         self.files += 1
         self.progress.advance(1, st.st_size)

@@ -9,6 +9,7 @@ from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import reflink
 from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import walk
 
 _BLOCK = 512        # st_blocks counts these, whatever the filesystem
 
@@ -28,13 +29,12 @@ def unique_bytes(repository, directory, check):
     # a share that hardly changes may have nothing else.
     linked = array.array('Q')
     scratch = beneath.scratch()
-    descent = beneath.Descent(directory)
     reflinks = reflink.is_supported(repository.fd)
     try:
-        queue = scan.Queue(scan.Spool(scratch))
-        path = beneath.ROOT
-        while path is not None:
-            here = descent.enter(path)
+        way = walk.Walk(directory, scan.Spool(scratch))
+        more = True
+        while more:
+            here = way.enter()
             with os.scandir(here) as entries:
                 for entry in entries:
                     st = entry.stat(follow_symlinks=False)
@@ -42,16 +42,15 @@ def unique_bytes(repository, directory, check):
                     if reflinks and blocks and stat.S_ISREG(st.st_mode):
                         blocks -= _shared(here, entry.name, st)
                     if entry.is_dir(follow_symlinks=False):
-                        queue.put(beneath.join(path,
-                                               os.fsencode(entry.name)))
+                        way.put(os.fsencode(entry.name))
                     elif st.st_nlink > 1:
                         linked.extend((st.st_ino, st.st_nlink, blocks))
                         continue
                     total += blocks
             check()
-            path = queue.get()
+            more = way.next()
+        way.close()
     finally:
-        descent.close()
         os.close(scratch)
     return (total + _whole_groups(linked)) * _BLOCK
 

@@ -42,6 +42,7 @@ _OCCUPIED = frozenset((errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST))
 class Writer:
     """Writes what the comparison found; one per process.
 
+    :param found: the :class:`~.listing.Manifest`.
     :param data: int, descriptor of the backup's tree.
     :param root: int, of the share.
     :param spools: list of :class:`~.scan.Spool`, by number.
@@ -49,11 +50,15 @@ class Writer:
     :param fallen: :class:`~.alike.Fallen`, what is passed over.
     """
 
-    def __init__(self, data, root, spools, number, fallen, progress):
+    def __init__(self, found, data, root, spools, number, ignore, fallen,
+                 progress):
+        self._found = found
+        self._ignore = ignore
         self._spools = spools
         self._number = number
         self._fallen = fallen
-        self._pending = []
+        self._pending = {}      # of a block: flags by place in it
+        self._at = None         # the entry at hand: block, place, flags
         self._later = []
         self._short = (0, None)
         self._progress = progress
@@ -77,8 +82,8 @@ class Writer:
         os.umask(0)
         self._spools[self._number].resume()
         for number, offset, size in inbox:
-            for path, flags, text, links in self._spools[number].get(offset,
-                                                                     size):
+            for path, flags, text, links in self._todo(
+                    *self._spools[number].get(offset, size)):
                 entry = manifest.parse(text)
                 if self._fallen:
                     path, flags, entry, links = self._left(path, flags,
@@ -89,7 +94,7 @@ class Writer:
                     self._one(path, flags, entry, links)
                 except OSError as exc:
                     if errors.is_full(exc):
-                        self._postpone(path, flags, entry, links, exc)
+                        self._postpone(path, entry.name, exc)
                         continue
                     self._failed(beneath.join(path, entry.name), links, exc)
         self._flush()
@@ -97,22 +102,32 @@ class Writer:
                 'short': self._short, 'problems': self._problems.sentences,
                 'count': self._problems.count}
 
-    def _postpone(self, path, flags, entry, links, exc):
-        """Have an entry written when the rest is done."""
+    def _postpone(self, path, name, exc):
+        """Have the entry at hand written when the rest is done."""
         count, sentence = self._short
         self._short = count + 1, sentence or str(errors.failed(
-            'restore in the share', beneath.join(path, entry.name), exc))
+            'restore in the share', beneath.join(path, name), exc))
+        block, place, flags = self._at
         # It may have a part of its content by now.
-        self._pending.append((path, flags | compare.CONTENT,
-                              manifest.line(entry)[:-1], links))
+        self._pending.setdefault(block, {})[place] = (
+            flags | compare.CONTENT | compare.AGAIN)
         if len(self._pending) >= _BATCH:
             self._flush()
 
     def _flush(self):
-        if self._pending:
+        for block, flags in self._pending.items():
             self._later.append((self._number, *self._spools[
-                self._number].put(self._pending)))
-            self._pending = []
+                self._number].put((*block, flags))))
+        self._pending = {}
+
+    def _todo(self, offset, size, flags):
+        """What of a block has to be done: (path, flags, line, links)."""
+        for place, (path, text, links) in enumerate(
+                self._found.groups((offset, size))):
+            if place in flags:
+                self._at = (offset, size), place, flags[place]
+                yield (path, flags[place], text,
+                       compare.wanted(links, self._ignore))
 
     def _failed(self, path, links, exc):
         """Go on, if something is immutable; all that is not as it should
@@ -131,10 +146,12 @@ class Writer:
         as entry if nothing is."""
         left = [(where, text) for where, text in links
                 if not self._fallen.has(where, manifest.link_name(text)[0])]
-        self._progress.advance(len(links) - len(left), 0)
+        # What is tried again was counted the first time.
+        counts = not flags & compare.AGAIN
+        self._progress.advance(counts * (len(links) - len(left)), 0)
         if not self._fallen.has(path, entry.name):
             return path, flags, entry, left
-        self._progress.advance(1, 0)
+        self._progress.advance(int(counts), 0)
         if not left:
             self._progress.advance(0, entry.size)
             return path, flags, None, left

@@ -36,7 +36,7 @@ class _Reader(store.Storer):
 
     def _join(self, name, st, first, entered):
         if self._path != entered:
-            self._lines.append(b'c %b\n' % manifest.quote(self._path))
+            self._lines.append(self._here(b'c'))
         self._lines.append(b'H %b\n' % manifest.quote(name))
         self._done(st.st_size)
         self.bytes -= st.st_size

@@ -13,13 +13,13 @@ import base64
 import os
 import stat
 
-from manila_backup.drivers import base
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import walk
 
 _STEP = 500
 
@@ -29,8 +29,6 @@ _SEGMENTS = 10_000
 
 # Files with less than that have no hole worth it.
 _BLOCK = 4096
-
-_LONGEST_PATH = 300_000
 
 
 class Survey:
@@ -105,21 +103,21 @@ class Survey:
 
     def _walk(self):
         spool = scan.Spool(beneath.scratch())
-        descent = beneath.Descent(self._root)
-        queue = scan.Queue(spool)
-        path = beneath.ROOT
+        here = walk.Walk(self._root, spool)
+        more = True
         try:
-            while path is not None:
-                yield from self._directory(descent, queue, path)
-                path = queue.get()
+            while more:
+                yield from self._directory(here)
+                more = here.next()
         finally:
-            descent.close()
+            here.close()
             os.close(spool.fd)
         yield True
 
-    def _directory(self, descent, queue, path):
+    def _directory(self, here):
+        path = here.path
         try:
-            fd = descent.enter(path)
+            fd = here.enter()
             entries = beneath.entries(fd)
         except OSError as exc:
             if path == beneath.ROOT:
@@ -133,7 +131,7 @@ class Survey:
                     entry = next(entries, None)
                     if entry is None:
                         break
-                    self._entry(fd, entry, path, queue)
+                    self._entry(fd, entry, path, here)
                 except FileNotFoundError:
                     continue
                 except OSError as exc:
@@ -144,18 +142,13 @@ class Survey:
                     yield False
         yield False
 
-    def _entry(self, fd, entry, path, queue):
+    def _entry(self, fd, entry, path, here):
         name = os.fsencode(entry.name)
         if path == beneath.ROOT and name in self._ignore:
             return
         self.files += 1
         if entry.is_dir(follow_symlinks=False):
-            below = beneath.join(path, name)
-            if len(below) > _LONGEST_PATH:
-                raise base.DriverError(
-                    f'"{errors.printable(below)}" is nested too deeply: its '
-                    f'path has more than {_LONGEST_PATH} bytes.')
-            queue.put(below)
+            here.put(name)
             self._odd(fd, name, path)
             return
         st = entry.stat(follow_symlinks=False)
@@ -276,12 +269,12 @@ class Changes(Survey):
         super().__init__(root, ignore, 0)
         self._since = since
 
-    def _entry(self, fd, entry, path, queue):
+    def _entry(self, fd, entry, path, here):
         name = os.fsencode(entry.name)
         if path == beneath.ROOT and name in self._ignore:
             return
         if entry.is_dir(follow_symlinks=False):
-            queue.put(beneath.join(path, name))
+            here.put(name)
             return
         st = entry.stat(follow_symlinks=False)
         if stat.S_ISREG(st.st_mode) and st.st_ctime_ns >= self._since:

@@ -252,8 +252,8 @@ class PosixTest(PosixMixin, case.Case):
 
     def test_a_repository_of_a_later_release(self):
         with open(os.path.join(self.repository, layout.MARKER), 'w') as out:
-            json.dump({'format': 2}, out)
-        with self.assertRaisesRegex(base.RepositoryUnavailable, 'format 2'):
+            json.dump({'format': 3}, out)
+        with self.assertRaisesRegex(base.RepositoryUnavailable, 'format 3'):
             self.driver.check(create=True)
 
     def test_a_repository_that_inherits_is_not_inherited_from(self):

@@ -8,8 +8,11 @@ import zlib
 
 import testtools
 
+from manila_backup.drivers import base
 from manila_backup.drivers.posix import former
+from manila_backup.drivers.posix import listing
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import tree
 
 NAMES = (b'plain', b'with space', b'new\nline', b'\xff\xfe', b'%41', b'a=b',
          b'\x01\x7f', b'x' * 255)
@@ -60,8 +63,8 @@ class LineTest(testtools.TestCase):
                               path)
 
 
-class ManifestTest(testtools.TestCase):
-    def write(self, *lines, files):
+class ManifestCase(testtools.TestCase):
+    def write(self, *lines, files, version=listing.SECOND, paths=None):
         target = tempfile.TemporaryFile()
         self.addCleanup(target.close)
         body = tempfile.TemporaryFile()
@@ -69,11 +72,14 @@ class ManifestTest(testtools.TestCase):
         text = b''.join(lines)
         body.write(text)
         body.flush()
-        writer = manifest.Writer(target.fileno(), {'backup_id': 'b'})
-        writer.copy(body.fileno(), 0, len(text))
-        self.digest = writer.finish({'files': files})
+        with listing.Writer(os.dup(target.fileno()), {'backup_id': 'b'},
+                            version, paths) as writer:
+            writer.copy(body.fileno(), 0, len(text))
+            self.digest = writer.finish({'files': files})
         return target.fileno()
 
+
+class ManifestTest(ManifestCase):
     def test_what_is_written_is_read(self):
         lines = [manifest.line(entry(b'D', b'.')),
                  manifest.line(entry(b'D', b'd')),
@@ -82,18 +88,18 @@ class ManifestTest(testtools.TestCase):
                  b'c d\n', b'H b\n',
                  b'd d\n', b'U busy 0\n',
                  manifest.line(entry(b'B', extra=1), [b'node'])]
-        found = manifest.Manifest(self.write(*lines, files=4))
+        found = listing.Manifest(self.write(*lines, files=4))
         self.assertEqual({'backup_id': 'b'}, found.about)
         self.assertEqual(self.digest, found.digest)
         self.assertEqual((4, 3, 10), (found.entries, found.stored_entries,
                                       found.bytes))
-        self.assertEqual({b'd/busy', b'd/n'}, found.unstored)
-        self.assertEqual(lines[0] + lines[1], b''.join(
-            text + b'\n' for span in found.directories
-            for text in manifest.lines(found.fd, span)))
+        self.assertEqual({b'd': {b'busy', b'n'}}, found.unstored)
+        self.assertEqual([b'.', b'd'], [
+            path for span in found.directories
+            for path, _ in found.described(span)])
         groups = [(path, text[:3], [where for where, _ in links])
                   for span in found.blocks
-                  for path, text, links in manifest.groups(found.fd, span)]
+                  for path, text, links in found.groups(span)]
         self.assertEqual([(b'.', b'F a', [b'd']), (b'd', b'U b', []),
                           (b'd', b'B n', [])], groups)
 
@@ -103,10 +109,10 @@ class ManifestTest(testtools.TestCase):
             manifest.line(entry(b'F', b'%d' % number, size=1 << 20,
                                 extra=b'x'))
             for number in range(3000)]
-        found = manifest.Manifest(self.write(*lines, files=2700))
+        found = listing.Manifest(self.write(*lines, files=2700))
         self.assertGreater(len(found.blocks), 20)
         names = [text.split()[1] for span in found.blocks
-                 for _, text, _ in manifest.groups(found.fd, span)]
+                 for _, text, _ in found.groups(span)]
         self.assertEqual([b'%d' % number for number in range(3000)
                           if number % 10], names)
 
@@ -118,26 +124,126 @@ class ManifestTest(testtools.TestCase):
             os.pwrite(fd, bytes([good[at] ^ 1]), at)
             self.assertRaises((manifest.Malformed, ValueError, IndexError,
                                AttributeError, KeyError),
-                              manifest.Manifest, fd)
+                              listing.Manifest, fd)
             os.pwrite(fd, good[at:at + 1], at)
-        manifest.Manifest(fd)
+        listing.Manifest(fd)
 
     def test_a_check_without_the_entries(self):
         for count in (1, 40_000):
             fd = self.write(b'd .\n', *[
                 manifest.line(entry(b'P', b'p%d' % number))
                 for number in range(count)], files=count)
-            found = manifest.Manifest(fd)
-            self.assertEqual(found.about, manifest.check(fd))
+            found = listing.Manifest(fd)
+            self.assertEqual(found.about, listing.check(fd))
             size = os.fstat(fd).st_size
             for at in (0, 30, size // 2, size - 1):
                 good = os.pread(fd, 1, at)
                 os.pwrite(fd, bytes([good[0] ^ 1]), at)
-                self.assertRaises(manifest.Malformed, manifest.check, fd)
+                self.assertRaises(manifest.Malformed, listing.check, fd)
                 os.pwrite(fd, good, at)
             for cut in (size - 1, size // 2, 80, 10, 0):
                 os.ftruncate(fd, cut)
-                self.assertRaises(manifest.Malformed, manifest.check, fd)
+                self.assertRaises(manifest.Malformed, listing.check, fd)
+
+
+class VersionsTest(ManifestCase):
+    """Directories are called by numbers, or, in the first version, by their
+    paths; readers give paths for both."""
+
+    def lines(self):
+        long = b'x' * 200
+        return [
+            manifest.line(entry(b'D', b'.', extra=(0, 0))),
+            manifest.line(entry(b'D', b'a b', extra=(1, 0))),
+            manifest.line(entry(b'D', b'\xff', extra=(2, 1), xattrs=(
+                ('user.a', b'1'),))),
+            *(manifest.line(entry(b'D', long, extra=(number, number - 1)))
+              for number in range(3, 1003)),
+            b'd /2\n',
+            manifest.line(entry(b'F', b'f', size=3, extra=b'x')),
+            b'c /1002\n', b'H g\n', b'c /0\n', b'H h\n',
+            b'd /1002\n', b'U busy 0\n',
+            b'd /1\n', manifest.line(entry(b'S', b's'), [b'node'])]
+
+    def written(self, version):
+        lines = self.lines()
+        text = tempfile.TemporaryFile()
+        self.addCleanup(text.close)
+        journal = tree.Tree(text.fileno())
+        offset = 0
+        for each in lines:
+            text.write(each)
+            if each.startswith(b'D '):
+                journal.add(each, offset)
+            offset += len(each)
+        text.flush()
+        return self.write(*lines, files=1006, version=version, paths=journal)
+
+    def test_both_say_the_same(self):
+        deep = b'/'.join([b'a b', b'\xff'] + [b'x' * 200] * 1000)
+        sizes = []
+        for version in (listing.FIRST, listing.SECOND):
+            fd = self.written(version)
+            sizes.append(os.fstat(fd).st_size)
+            found = listing.Manifest(fd)
+            described = [each for span in found.directories
+                         for each in found.described(span)]
+            self.assertEqual([b'.', b'a b', b'a b/\xff'],
+                             [path for path, _ in described[:3]])
+            self.assertEqual(deep, described[-1][0])
+            self.assertEqual((('user.a', b'1'),), described[2][1].xattrs)
+            self.assertEqual(described[::-1], [
+                each for span in reversed(found.directories)
+                for each in found.described(span, backwards=True)])
+            groups = [(path, text.split()[1], list(links))
+                      for span in found.blocks
+                      for path, text, links in found.groups(span)]
+            self.assertEqual(
+                [(b'a b/\xff', b'f', [(deep, b'H g'), (b'.', b'H h')]),
+                 (deep, b'busy', []), (b'a b', b's', [])], groups)
+            self.assertEqual({b'busy'}, found.unstored_in(*described[-1]))
+            self.assertEqual({b's'}, found.unstored_in(*described[1]))
+            self.assertEqual(set(), found.unstored_in(*described[2]))
+            self.assertEqual({deep: {b'busy'}, b'a b': {b's'}},
+                             dict(found.unstored_names()))
+            self.assertEqual((1006, 1005, 3), (
+                found.entries, found.stored_entries, found.bytes))
+            self._look_up(fd, deep)
+        # Each name once.
+        self.assertGreater(sizes[0], 1000 * 500 * 200)
+        self.assertLess(sizes[1], 1000 * 300)
+
+    def _look_up(self, fd, deep):
+        index = former.Index(fd, every=True)
+        self.assertEqual([3], [manifest.parse(text).size for text in
+                               index.find(b'a b/\xff', b'f')])
+        self.assertEqual([], list(index.find(deep, b'f')))
+        self.assertTrue(index.has(b'a b/\xff', b'f'))
+        self.assertTrue(index.has(deep, b'g'))
+        self.assertFalse(index.has(deep, b's'))
+        for path in (b'.', b'a b', b'a b/\xff', deep):
+            self.assertIsNotNone(index.directory(path))
+        self.assertIsNone(index.directory(b'x'))
+
+    def test_numbers_that_are_none(self):
+        good = self.lines()
+        for at, text in ((1, b'D /2 /0 n 7 2 3 4 5 6\n'),
+                         (1, b'D /1 /1 n 7 2 3 4 5 6\n'),
+                         (1, b'D /1 /-1 n 7 2 3 4 5 6\n'),
+                         (1003, b'd /1003\n'), (1003, b'd /\n'),
+                         (1003, b'd /x\n'), (1005, b'c /2000\n')):
+            lines = list(good)
+            lines[at] = text
+            self.assertRaises(manifest.Malformed, listing.Manifest,
+                              self.write(*lines, files=1006))
+
+    def test_a_version_that_is_not_known(self):
+        fd = self.written(3)
+        for function in (listing.Manifest, listing.check):
+            exc = self.assertRaises(base.DriverError, function, fd)
+            self.assertNotIsInstance(exc, base.DamagedBackup)
+            self.assertTrue(exc.retryable)
+            self.assertIn('version 3', exc.message)
 
 
 class IndexTest(testtools.TestCase):

@@ -4,10 +4,15 @@
 import os
 import tempfile
 
+import fixtures
 import testtools
 
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import budget
+from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import scan
+from manila_backup.drivers.posix import tree
 
 
 class SpoolCase(testtools.TestCase):
@@ -17,24 +22,9 @@ class SpoolCase(testtools.TestCase):
         return scan.Spool(source.fileno())
 
 
-class QueueTest(SpoolCase):
-    def test_order_is_kept_when_it_overflows(self):
-        queue = scan.Queue(self.spool())
-        expected, got = [], []
-        for number in range(20_000):
-            item = b'%d' % number
-            queue.put(item)
-            expected.append(item)
-            if number % 3 == 0:
-                got.append(queue.get())
-        item = queue.get()
-        while item is not None:
-            got.append(item)
-            item = queue.get()
-        self.assertEqual(expected, got)
-
-
 class ScanTest(SpoolCase):
+    PER_ENTRY = 0
+
     def setUp(self):
         super().setUp()
         self.directory = tempfile.TemporaryDirectory()
@@ -47,7 +37,9 @@ class ScanTest(SpoolCase):
 
     def scan(self, ignore=(), forbidden=(0, 0)):
         spool = self.spool()
-        found = scan.Scan(self.root, set(ignore), spool, forbidden)
+        self.journal = tree.Journal(self.spool().fd, self.spool().fd)
+        found = scan.Scan(self.root, set(ignore), spool, forbidden,
+                          self.journal, budget.Budget(self.PER_ENTRY))
         return found, [spool.get(offset, size)
                        for _, offset, size in found.batches()]
 
@@ -73,6 +65,69 @@ class ScanTest(SpoolCase):
                 self.assertEqual(sorted(inodes), inodes)
                 for inode in inodes:
                     self.assertEqual(2, inodes.count(inode))
+
+    def test_long_paths_are_noted_once(self):
+        names = [b'x' * 200] * 1000
+        fd = os.dup(self.root)
+        for name in names:
+            os.mkdir(name, dir_fd=fd)
+            below = os.open(name, os.O_RDONLY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        for number in range(2000):
+            os.mkdir(b'd%d' % number, dir_fd=fd)
+            os.close(os.open(b'f%d' % number, os.O_CREAT, dir_fd=fd))
+            if number < 500:
+                os.link(b'f%d' % number, b'g%d' % number, src_dir_fd=fd,
+                        dst_dir_fd=fd)
+        os.close(fd)
+        found, batches = self.scan()
+        self.addCleanup(beneath.remove, names[0], self.root)
+        self.assertEqual(5500, found.files)
+        # A single path is as long as that.
+        self.assertLess(found.spool.size + self.journal.size, 3 * 200_000
+                        + 5500 * 100)
+        paths = self.journal.paths()
+        deep = b'/'.join(names)
+        files = {paths.path(number) for kind, groups in batches
+                 if kind == 'tree' for number, files, _ in groups if files}
+        self.assertEqual({deep}, files)
+        links = {paths.path(record[2]) for kind, records in batches
+                 if kind == 'links' for record in records}
+        self.assertEqual({deep}, links)
+        lines = [manifest.parse(text[:-1]) for span in found.directories
+                 for text in found.spool.get(*span[1:])]
+        self.assertEqual(3001, len(lines))
+        self.assertEqual(
+            {b'.', deep, *(deep + b'/d%d' % number
+                           for number in range(2000))},
+            {paths.path(line.extra[0]) for line in lines
+             if line.extra[0] in (0, 1000) or line.name != names[0]})
+
+    def test_a_directory_is_never_before_the_one_that_it_is_in(self):
+        for number in range(100):
+            os.makedirs(self.path(f'a{number % 7}', f'b{number % 11}',
+                                  f'c{number}'))
+        found, _ = self.scan()
+        seen = []
+        for span in found.directories:
+            for text in found.spool.get(*span[1:]):
+                number, parent = manifest.parse(text[:-1]).extra
+                self.assertEqual(len(seen), number)
+                seen.append(parent)
+        self.assertEqual(0, seen[0])
+        self.assertTrue(all(parent < number for number, parent in
+                            enumerate(seen) if number))
+
+    def test_a_budget_that_is_too_small(self):
+        self.useFixture(fixtures.MockPatchObject(budget, 'FREE', 0))
+        self.PER_ENTRY = 1000
+        open(self.path('f'), 'w').close()
+        self.scan()
+        self.PER_ENTRY = 10
+        exc = self.assertRaises(base.DriverError, self.scan)
+        self.assertIn('bytes_per_entry', exc.message)
+        self.assertFalse(exc.retryable)
 
     def test_names_are_only_ignored_in_the_root(self):
         os.makedirs(self.path('skip', 'below'))

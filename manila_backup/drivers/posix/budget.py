@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much room a backup may take beside what it is a backup of: its manifest,
+and scratch files while it is made."""
+
+from manila_backup.drivers import base
+
+#: Bytes that any backup may take.
+FREE = 64 << 20
+
+
+class Budget:
+    """So much for each entry.
+
+    :param per_entry: int, bytes; 0 for no limit.
+    """
+
+    def __init__(self, per_entry):
+        self.per_entry = per_entry
+
+    def check(self, size, entries, hint=''):
+        """Make sure that something is not too large.
+
+        :param size: int, bytes.
+        :param entries: int, of the backup.
+        :param hint: str, a sentence to go after what is said.
+        :raises DriverError: it is too large.
+        """
+        if self.per_entry and size > FREE + entries * self.per_entry:
+            raise base.DriverError(
+                f'The backup was stopped: to keep the names and attributes '
+                f'of {entries} entries takes more than {self.per_entry} '
+                f'bytes for each, which is what [posix] bytes_per_entry '
+                f'allows. Paths or extended attributes in the share are '
+                f'uncommonly long.{hint}')
