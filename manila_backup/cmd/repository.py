@@ -193,6 +193,29 @@ def _import(conf):
 
 
 @_told
+def _upgrade(conf):
+    from manila_backup.db import services as db_services
+    from manila_backup import exception
+    from manila_backup.operations import pin
+    from manila_backup.operations import rpc
+
+    command = conf.command
+    tools = _Tools(conf, command.driver)
+    older = [each for each in tools.database.read(
+        db_services.living_rpc_versions, rpc.TOPIC, conf.service_down_time)
+        if pin.numbers(each) < pin.numbers(rpc.VERSION)]
+    if older and not command.force:
+        raise exception.ConfigurationError(
+            'There are workers of an earlier release, which could not use '
+            'the repositories any more. Replace them first, or say --force.')
+    said = {True: 'upgraded', False: 'is of the newest format already',
+            None: 'has only one format'}
+    common.show(conf, ('driver', 'result'), [
+        {'driver': name, 'result': said[driver.upgrade()]}
+        for name, driver in tools.drivers.items()])
+
+
+@_told
 def _key(conf):
     from manila_backup import exception
 
@@ -285,6 +308,16 @@ def add_parsers(subparsers):
                          'printed this of; - is the standard input')
     import_.add_argument('--dry-run', action='store_true',
                          help='only tell what would be imported')
+
+    upgrade = common.listing(
+        commands, _upgrade, 'Bring the repositories to the newest format: '
+        'backups of shares with long paths then take far less room. WORKERS '
+        'OF AN EARLIER RELEASE CAN\'T USE THEM ANY MORE.', name='upgrade')
+    upgrade.add_argument('--driver', metavar='NAME',
+                         help='only of this backup driver')
+    upgrade.add_argument('--force', action='store_true',
+                         help='also while workers of an earlier release are '
+                         'there')
 
     key = common.listing(
         commands, _key, 'Print what a person needs to read the backups of a '

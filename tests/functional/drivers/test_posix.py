@@ -14,6 +14,7 @@ from manila_backup.drivers.conformance import browsable
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import backup
+from manila_backup.drivers.posix import budget
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
@@ -255,6 +256,69 @@ class PosixTest(PosixMixin, case.Case):
             json.dump({'format': 3}, out)
         with self.assertRaisesRegex(base.RepositoryUnavailable, 'format 3'):
             self.driver.check(create=True)
+
+    def set_format(self, number):
+        path = os.path.join(self.repository, layout.MARKER)
+        with open(path) as source:
+            said = json.load(source)
+        with open(path, 'w') as target:
+            json.dump({**said, 'format': number}, target)
+        return said
+
+    def manifest(self, place):
+        return open(os.path.join(os.path.dirname(self.data(place)),
+                                 'manifest'), 'rb').read()
+
+    def test_a_repository_of_the_first_format(self):
+        said = self.set_format(1)
+        trees.everything(self.source)
+        before = trees.snapshot(self.source)
+        one, two, three = (case.place(number) for number in (1, 2, 3))
+        self.backup(one)
+        self.backup(two)
+        self.assertTrue(self.driver.upgrade())
+        self.assertFalse(self.driver.upgrade())
+        with open(os.path.join(self.repository, layout.MARKER)) as source:
+            self.assertEqual({**said, 'format': 2}, json.load(source))
+        report = self.backup(three)
+        # Across formats too, what did not change is not stored again.
+        self.assertEqual(0, report.stored_bytes)
+        for place, head in ((one, b'1\nabout'), (two, b'1\nabout'),
+                            (three, b'2\nabout')):
+            self.assertEqual(head, self.manifest(place).split(b' ', 2)[1])
+            self.assertEqual([], self.verify(place))
+            self.restore(place)
+            self.assertSame(before, self.target)
+            stranger = os.path.join(self.data(place), 'stranger')
+            open(stranger, 'w').close()
+            self.assertIn('"stranger" is not in the manifest.',
+                          self.verify(place))
+
+    def test_long_paths_cost_little(self):
+        fd = os.open(self.source, os.O_RDONLY)
+        for name in [b'x' * 250] * 400:
+            os.mkdir(name, dir_fd=fd)
+            below = os.open(name, os.O_RDONLY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        for number in range(400):
+            os.mkdir(b'd%d' % number, dir_fd=fd)
+        os.close(fd)
+        self.backup()
+        self.assertLess(len(self.manifest(case.place())), 300_000)
+        self.assertEqual([], self.verify())
+        self.restore()
+        self.assertSame(self.source, self.target)
+        # In the first format it is another 60 MB.
+        self.set_format(1)
+        self.driver.bytes_per_entry = 1000
+        with mock.patch.object(budget, 'FREE', 1 << 20):
+            with self.assertRaisesRegex(base.DriverError,
+                                        'bytes_per_entry.*repository up'):
+                self.backup(case.place(2))
+            self.assertEqual(
+                [case.place()], [each.place for each in self.driver.contents()
+                                 if each.state is base.StoredState.PUBLISHED])
 
     def test_a_repository_that_inherits_is_not_inherited_from(self):
         os.setxattr(self.repository, trees.ACL_DEFAULT, trees.AN_ACL)
