@@ -39,7 +39,9 @@ OPTS = [
              'user of Ceph, or "none") are filled in afterwards. It runs as '
              'the worker\'s user, in a mount namespace of its own, once for '
              'each operation. Whatever it does, the mount is nosuid, nodev '
-             'and noexec, and read-only for a backup.'),
+             'and noexec, and read-only for a backup. Everybody on the host '
+             'can read its command line while it runs: what is secret '
+             'belongs into a file of mode 0600 that it names.'),
     cfg.StrOpt(
         'unmount_template',
         default='umount {path}',

@@ -24,7 +24,10 @@ OPTS = [
         help='The command that mounts. It is split into words as a shell '
              'would, but no shell runs it; {export}, {options} and {path} '
              'are filled in afterwards. It runs as the worker\'s user, in a '
-             'mount namespace that is private to the worker.'),
+             'mount namespace that is private to the worker. Everybody on '
+             'the host can read its command line while it runs: what is '
+             'secret belongs into a file of mode 0600 that it names, as with '
+             '"credentials=" of cifs or "secretfile=" of ceph.'),
     cfg.StrOpt(
         'unmount_template',
         default='umount {path}',

@@ -2,12 +2,14 @@
 """A process that keeps one mount, in a mount namespace of its own.
 
 It is run as a script, with nothing of this package and little else loaded,
-so that it is small and quick: ``keeper.py SOCKET SETTINGS``, where SOCKET is
-the number of a descriptor of a SOCK_SEQPACKET socket, and SETTINGS a JSON
-object with ``path``, ``mount`` and ``unmount`` (lists of arguments),
-``mount_timeout`` and ``unmount_timeout`` (seconds), ``flags`` (of mount(2),
-that the mount is to have whatever the command did) and ``passing`` (whether
-the mount point is removed in the end).
+so that it is small and quick: ``keeper.py SOCKET PATH``, where SOCKET is the
+number of a descriptor of a SOCK_SEQPACKET socket, and PATH, the mount point,
+is there to be seen in lists of processes. What it does it is told by the
+socket, since everybody on the host can read command lines: a JSON object with
+``path``, ``mount`` and ``unmount`` (lists of arguments), ``mount_timeout`` and
+``unmount_timeout`` (seconds), ``flags`` (of mount(2), that the mount is to
+have whatever the command did) and ``passing`` (whether the mount point is
+removed in the end).
 
 What it says first is either ``ok``, with a descriptor of the mounted
 directory, or ``failed`` and why. After that it answers anything it is sent
@@ -36,15 +38,22 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 _SHOWN = 500
 
+# Bytes of what it is told at most.
+_LONGEST = 1 << 17
+
 
 class _Failed(Exception):
     pass
 
 
-def main(number, settings):
+def main(number):
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     link = socket.socket(fileno=number)
+    try:
+        settings = json.loads(link.recv(_LONGEST))
+    except (OSError, ValueError):
+        return      # whoever wanted it is gone
     try:
         fd = _mount(settings)
     except (_Failed, OSError) as exc:
@@ -159,4 +168,4 @@ def _run(command, timeout):
 
 
 if __name__ == '__main__':
-    main(int(sys.argv[1]), json.loads(sys.argv[2]))
+    main(int(sys.argv[1]))

@@ -49,11 +49,12 @@ class Kept:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, '-I', '-S', keeper.__file__,
-                 str(theirs.fileno()), json.dumps(said)],
+                 str(theirs.fileno()), path],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()], start_new_session=True)
         try:
             self._link.settimeout(max(timeout, 0.1) + 1)
+            self._link.send(json.dumps(said).encode())
             answer, found, *_ = socket.recv_fds(self._link, 4096, 1)
         except OSError as exc:
             self.close(1)

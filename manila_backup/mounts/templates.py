@@ -5,9 +5,47 @@ them."""
 import re
 import shlex
 
+from oslo_log import log
+
 from manila_backup import exception
 
+LOG = log.getLogger(__name__)
+
+# Mount options whose value is itself a secret; not those that name a file.
+_SECRETS = frozenset((
+    'pass', 'passwd', 'password', 'password2', 'secret', 'key', 'token',
+    'access_key', 'secret_key', 'passphrase'))
+
 _PLACEHOLDER = re.compile(r'\{([^{}]*)\}')
+
+
+def exposed(text):
+    """Which secret everybody on the host could read while a command runs.
+
+    :param text: str, a template, or mount options that are put into one.
+    :returns: str, the first mount option that is one; or None.
+    """
+    for each in re.split(r'[\s,]+', text or ''):
+        name, equal, value = each.strip('\'"').partition('=')
+        if (equal and value and not _PLACEHOLDER.fullmatch(value)
+                and name.lstrip('-').lower() in _SECRETS):
+            return name
+    return None
+
+
+def warn(options):
+    """Tell of secrets that would stand in command lines.
+
+    :param options: dict of an option's name, as it is shown, to its value.
+    """
+    for option, text in options.items():
+        name = exposed(text)
+        if name:
+            LOG.warning(
+                '%s has "%s=...": every user of this host can read it '
+                'whenever something is mounted. Put it into a file of mode '
+                '0600 and name that instead, as with "credentials=" of cifs '
+                'or "secretfile=" of ceph', option, name)
 
 
 def command(option, template, needed, **values):

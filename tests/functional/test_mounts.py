@@ -102,6 +102,12 @@ class TestKept(testtools.TestCase):
         cloud.eventually('its keeper to end', lambda: not disks.processes(
             'keeper.py', self.path))
 
+    def test_options_are_not_for_everybody_to_read(self):
+        self.mount()
+        keeper, = disks.processes('keeper.py', self.path)
+        with open(f'/proc/{keeper}/cmdline') as file:
+            self.assertNotIn(self.source, file.read())
+
     def test_who_enters_sees_it_at_its_path(self):
         with open(os.path.join(self.source, 'file'), 'w'):
             pass

@@ -77,6 +77,8 @@ def settings_of(options):
         raise exception.ConfigurationError(
             f'[nfs] mount_point_base must be an absolute path, not '
             f'"{options.mount_point_base}".')
+    templates.warn({'[nfs] mount_options': options.mount_options,
+                    '[nfs] mount_template': options.mount_template})
     path = os.path.join(options.mount_point_base, 'nfs')
     values = {'export': export, 'options': options.mount_options,
               'path': path}

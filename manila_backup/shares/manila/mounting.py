@@ -46,6 +46,8 @@ class Settings:
             raise exception.ConfigurationError(
                 f'[manila_shares] mount_point_base must be an absolute path, '
                 f'not "{found.base}".')
+        templates.warn({f'[manila_shares] {name}': options[name] for name in (
+            'mount_template', 'nfs_mount_options', 'cephfs_mount_options')})
         found.commands(dict.fromkeys(_PLACEHOLDERS, ''))
         return found
 

@@ -3,6 +3,7 @@
 
 import pickle
 
+import fixtures
 import testtools
 
 from manila_backup import conf
@@ -60,3 +61,25 @@ class SettingsTest(testtools.TestCase):
                         {'export': 'x', 'unmount_template': 'umount'}):
             self.assertRaises(exception.ConfigurationError, self.make,
                               **options)
+
+
+class SecretsTest(testtools.TestCase):
+    def test_what_everybody_could_read(self):
+        for text, name in (
+                ('mount -t ceph -o name=x,secret=AQ== {export} {path}',
+                 'secret'),
+                ('user=u,password=p', 'password'),
+                ('mount -o ro,PASS=x', 'PASS'),
+                ('tool --token=x {path}', '--token'),
+                ("mount -o 'ro,password=p q'", 'password'),
+                ('mount -o name=x,secretfile=/f {export} {path}', None),
+                ('credentials=/etc/f,ro', None), ('secret={secret_file}',
+                                                  None),
+                ('monkey=1,keyring=/f', None), ('', None), (None, None)):
+            self.assertEqual(name, templates.exposed(text))
+
+    def test_a_worker_says_so(self):
+        logged = self.useFixture(fixtures.FakeLogger())
+        templates.warn({'[nfs] mount_options': 'password=hidden'})
+        self.assertIn('[nfs] mount_options has "password=...', logged.output)
+        self.assertNotIn('hidden', logged.output)
