@@ -13,6 +13,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import budget
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
@@ -73,10 +74,12 @@ class _Duplicate:
         for name in (layout.DATA, layout.PARTS):
             os.mkdir(name, 0o700, dir_fd=self._directory)
         self._spool = scan.Spool(beneath.scratch(self._directory))
+        self._journal, opened = parts.journal(self._directory)
         try:
             results = self._copy(processes)
         finally:
-            os.close(self._spool.fd)
+            for fd in (self._spool.fd, *opened):
+                os.close(fd)
         problems = errors.Problems()
         for each in results:
             problems.merge(each['problems'], each['count'])
@@ -92,16 +95,18 @@ class _Duplicate:
     def _copy(self, processes):
         there = os.fstat(self._directory)
         found = scan.Scan(self._root, frozenset(), self._spool,
-                          (there.st_dev, there.st_ino))
+                          (there.st_dev, there.st_ino), self._journal,
+                          budget.Budget(0))
 
         def work(inbox, _):
             return _Cloner(self._root, self._aside, self._directory,
-                           self._spool, (), None, self._surely,
-                           self._progress)(inbox)
+                           self._spool, self._journal.paths(), (), None,
+                           self._surely, self._progress)(inbox)
 
         def describe(inbox, _):
-            return parts.set_directories(inbox, self._spool, self._directory,
-                                         self._progress)
+            return parts.set_directories(
+                inbox, self._spool, self._journal.paths(), self._directory,
+                self._progress)
 
         def batches():
             yield from found.batches()
