@@ -16,6 +16,7 @@ from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import budget
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
@@ -134,8 +135,8 @@ class _Cloner(store.Storer):
     def _clone(self, source, name):
         try:
             st = reading.settle(source)
-            fixed = attributes.is_fixed(source)
-            xattrs = attributes.read_xattrs(source)
+            fixed, more = inode.read(source, self._project)
+            xattrs = tuple(sorted(more + attributes.read_xattrs(source)))
         except OSError as exc:
             raise self._unreadable(name, exc) from exc
         target = self._create(name, st)
