@@ -24,6 +24,7 @@ import sys
 #: Top-level module to distribution, where the names differ by more than
 #: case, dots and underscores.
 DISTRIBUTIONS = {'manilaclient': 'python-manilaclient',
+                 'openstack': 'openstacksdk',
                  'subunit': 'python-subunit', 'yaml': 'pyyaml'}
 
 SERVICE = ('requirements.txt',)
