@@ -68,11 +68,14 @@ def database_check(database):
     def check():
         with database.reader() as conn:
             conn.execute(sa.select(_TABLE).limit(1)).all()
-        with database.writer() as conn:
-            # There is none with this name, and a server that would not let
-            # one be removed does not let anything be.
-            conn.execute(sa.delete(_TABLE).where(_TABLE.c.project_id == ''))
+        database.write(_remove_nothing)
     return check
+
+
+def _remove_nothing(conn):
+    # There is none with this name, and a server that would not let one be
+    # removed does not let anything be.
+    conn.execute(sa.delete(_TABLE).where(_TABLE.c.project_id == ''))
 
 
 def bus_check(conf):

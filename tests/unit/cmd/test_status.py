@@ -150,8 +150,8 @@ class UpgradeCheck(base.TestCase):
         with open(marker) as file:
             found = json.load(file)
         with open(marker, 'w') as file:
-            json.dump(dict(found, format=2), file)
-        self.assert_says(FAILURE, name, 'has format 2; this release knows 1')
+            json.dump(dict(found, format=3), file)
+        self.assert_says(FAILURE, name, 'has format 3; this release knows 2')
 
     def backup(self, type_='posix'):
         """A row of one that is stored."""
