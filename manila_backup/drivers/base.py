@@ -53,6 +53,9 @@ class Report:
         over in full (an extended attribute the filesystem can't hold, a file
         that would not hold still); at most :data:`MAX_PROBLEMS`.
     :ivar problem_count: how many there were in all.
+    :ivar missing: int, of a restore: how many of them are about entries of
+        the backup of which the share now lacks the content, or has another.
+        All else was done, and the share is not what it should be.
     """
 
     files: int = 0
@@ -60,6 +63,7 @@ class Report:
     stored_bytes: int = 0
     problems: tuple = ()
     problem_count: int = 0
+    missing: int = 0
 
 
 MAX_PROBLEMS = 100
@@ -124,6 +128,12 @@ class BackupDriver(abc.ABC):
     #: as it was; one by a driver that does not say so counts as having
     #: changed it.
     TELLS_CHANGES: bool = False
+
+    #: Whether file systems that are mounted inside the share at hand are
+    #: part of it. Set in the instance before :meth:`backup` and
+    #: :meth:`restore`; without, a backup does not enter them, and a restore
+    #: leaves them as they are.
+    include_mounts: bool = False
 
     #: Seconds between two calls of :meth:`maintain`; 0 for none.
     maintain_interval: float = 0

@@ -4,6 +4,8 @@ in a copier, and imports as little as that does."""
 
 import dataclasses
 
+from manila_backup import exception
+
 
 def backup(driver, source, share, job, place, options, record, progress):
     """Copy a share into a repository, from a snapshot if there can be one.
@@ -29,8 +31,17 @@ def restore(driver, source, share, job, place, progress):
     """Make a share equal to a backup.
 
     :returns: the driver's report.
+    :raises WorkFailed: all was done that could be, and the share still lacks
+        something that is in the backup.
     """
     with source.use(share, job, progress) as view:
         if not driver.TELLS_CHANGES:
             progress.changes()
-        return driver.restore(place, job.attempt, view.path, progress)
+        report = driver.restore(place, job.attempt, view.path, progress)
+    if report.missing:
+        raise exception.WorkFailed('\n'.join((
+            'Not all of the backup could be restored: '
+            f'{report.missing} of its entries are missing in the share, or '
+            'not as they should be. All the rest was restored.',
+            *report.problems)))
+    return report

@@ -26,7 +26,7 @@ def remove(name, directory, progress=None):
                              os.fsencode(exc.filename or name))
         raise base.ShareError(
             f'{errors.printable(where)} could not be removed: '
-            f'{exc.strerror}.') from exc
+            f'{errors.reason(exc)}.') from exc
 
 
 def empty(directory, progress=None):

@@ -5,16 +5,25 @@ import errno
 import os
 import stat
 
+from manila_backup.drivers.posix import errnos
+from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
 
-# What a filesystem or the lack of a privilege says. ENOSPC and the sizes:
 # ext4 has room for one block of attributes beside the inode.
-_CANT_HOLD = frozenset((
-    errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSPC,
-    errno.E2BIG, errno.ERANGE, errno.ENODATA, errno.ENOSYS))
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 _NONE = ()
+
+
+def _can_not(exc, but=errors.GONE):
+    """Whether it is only this attribute that can't be had or set.
+
+    :param but: errnos that are none of an attribute.
+    """
+    return exc.errno not in but and (
+        errnos.is_of_entry(exc) or exc.errno in _NO_ROOM)
+
 
 DEFAULT_ACL = 'system.posix_acl_default'
 
@@ -44,7 +53,7 @@ def read_xattrs(target, follow=True):
     except OSError as exc:
         if exc.errno in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM):
             return _NONE
-        if exc.errno == errno.E2BIG:
+        if _can_not(exc):
             return ((UNREADABLE, b''),)
         raise
     if not names:
@@ -56,7 +65,7 @@ def read_xattrs(target, follow=True):
             found.append((name, os.getxattr(target, name,
                                             follow_symlinks=follow)))
         except OSError as exc:
-            if exc.errno not in _CANT_HOLD:
+            if not _can_not(exc):
                 raise
             # ENODATA: removed since. Others: listed, but not for us.
             unreadable |= exc.errno != errno.ENODATA
@@ -88,6 +97,15 @@ def inherited(directory):
 def is_fixed(fd):
     """Whether an open file or directory is immutable or append only."""
     return inode.read(fd, None)[0]
+
+
+def check_free(fd):
+    """Make sure that the attributes of something can be changed.
+
+    :raises OSError: it is immutable or append only.
+    """
+    if is_fixed(fd):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 def differ(entry, st, xattrs):
@@ -137,7 +155,8 @@ class Setter:
         if follow and (stat.S_IMODE(now.st_mode) != mode or entry.xattrs
                        or (now.st_uid, now.st_gid) != (entry.uid, entry.gid)):
             # A chown takes bits off, setting an attribute may add some.
-            os.chmod(target, mode)
+            if not _chmod(target, mode) and b'mode' not in lost:
+                lost.append(b'mode')
         self._xattrs(target, entry.xattrs, had, follow, lost, early=False)
         if not self.set_time(target, entry.mtime, follow):
             lost.append(b'time')
@@ -165,7 +184,7 @@ class Setter:
             # Whoever put something else in its place gets nothing for it.
             if (stat.S_IFMT(now) == manifest.TYPES[entry.kind]
                     and stat.S_IMODE(now) != mode):
-                os.chmod(f'/proc/self/fd/{fd}', mode)
+                _chmod(f'/proc/self/fd/{fd}', mode)
             return stat.S_IMODE(os.fstat(fd).st_mode) == entry.mode
         finally:
             os.close(fd)
@@ -173,9 +192,14 @@ class Setter:
     def set_time(self, target, mtime, follow=True):
         """Set the modification time, in ns.
 
-        :returns: False if the filesystem rounded it.
+        :returns: False if the filesystem rounded it, or refused to.
         """
-        os.utime(target, ns=(mtime, mtime), follow_symlinks=follow)
+        try:
+            os.utime(target, ns=(mtime, mtime), follow_symlinks=follow)
+        except OSError as exc:
+            if not _can_not(exc):
+                raise
+            return False
         if self._exact and _EXACT_FROM <= mtime < _EXACT_TO:
             return True
         kept = os.stat(target, follow_symlinks=follow).st_mtime_ns == mtime
@@ -206,7 +230,7 @@ class Setter:
             try:
                 os.removexattr(target, name, follow_symlinks=follow)
             except OSError as exc:
-                if exc.errno not in _CANT_HOLD:
+                if not _can_not(exc):
                     raise
                 if exc.errno != errno.ENODATA:
                     lost.append(b'x:' + os.fsencode(name))
@@ -217,7 +241,7 @@ def _set_xattr(target, name, value, follow, mode):
         os.setxattr(target, name, value, follow_symlinks=follow)
         return True
     except OSError as exc:
-        if exc.errno not in _CANT_HOLD:
+        if not _can_not(exc):
             raise
         if exc.errno != errno.EACCES or not follow:
             return False
@@ -227,9 +251,20 @@ def _set_xattr(target, name, value, follow, mode):
         os.setxattr(target, name, value, follow_symlinks=follow)
         return True
     except OSError as exc:
-        if exc.errno not in _CANT_HOLD:
+        if not _can_not(exc):
             raise
         return False
+
+
+def _chmod(target, mode):
+    """Whether it could be done."""
+    try:
+        os.chmod(target, mode)
+    except OSError as exc:
+        if not _can_not(exc):
+            raise
+        return False
+    return True
 
 
 def _own(target, entry, follow):
@@ -237,13 +272,13 @@ def _own(target, entry, follow):
         os.chown(target, entry.uid, entry.gid, follow_symlinks=follow)
         return True
     except OSError as exc:
-        if exc.errno not in (errno.EPERM, errno.EINVAL):
+        if not _can_not(exc):
             raise
     try:
         # One of our own groups may be all that was asked for.
         os.chown(target, -1, entry.gid, follow_symlinks=follow)
     except OSError as exc:
-        if exc.errno not in (errno.EPERM, errno.EINVAL):
+        if not _can_not(exc):
             raise
         return False
     return entry.uid == os.geteuid()

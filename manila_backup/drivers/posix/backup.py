@@ -13,11 +13,13 @@ from manila_backup.drivers import base
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import budget
 from manila_backup.drivers.posix import earlier
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import listing
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import reading
@@ -47,6 +49,7 @@ class Backup:
     :param incremental: bool, whether to take over what an earlier backup
         has.
     :param bytes_per_entry: int, see :class:`~.budget.Budget`.
+    :param cross: bool, whether what is mounted in the share is part of it.
     """
 
     #: What works through the batches.
@@ -54,7 +57,7 @@ class Backup:
 
     def __init__(self, repository, place, attempt, options, record,
                  processes, ignore, progress, incremental=True,
-                 bytes_per_entry=0):
+                 bytes_per_entry=0, cross=False):
         self.repository = repository
         self.place = place
         self.attempt = attempt
@@ -65,6 +68,7 @@ class Backup:
         self.progress = progress
         self.incremental = incremental
         self.budget = budget.Budget(bytes_per_entry)
+        self.cross = cross
         self.problems = errors.Problems()
         self.totals = {'files': 0, 'bytes': 0, 'stored_bytes': 0}
         self._spent = 0
@@ -133,7 +137,8 @@ class Backup:
         spool = scan.Spool(beneath.scratch(directory))
         self._journal, opened = parts.journal(directory)
         found = scan.Scan(root, self.ignore, spool, self.repository.identity,
-                          self._journal, self.budget)
+                          self._journal, self.budget, self.cross,
+                          mountpoints.inside(aside))
         formers = self._formers()
         about['read_since'] = min([about['created_at'], *(
             _iso(one.began) for one in formers)])
@@ -145,7 +150,7 @@ class Backup:
         def work(inbox, _):
             return self.storer(root, aside, directory, spool,
                                self._journal.paths(), formers, before,
-                               surely, self.progress)(inbox)
+                               surely, self.progress, self.cross)(inbox)
 
         def describe(inbox, _):
             return parts.set_directories(inbox, spool, self._journal.paths(),
@@ -159,6 +164,7 @@ class Backup:
             copied = pool.run(self.processes, work, batches(), self.progress)
             described = pool.run(self.processes, describe,
                                  found.directories, self.progress)
+            self._check_read(found, copied)
             self._write(directory, about, (described, copied))
         finally:
             for fd in (spool.fd, *opened):
@@ -167,6 +173,21 @@ class Backup:
                 one.close()
             if before:
                 before.close()
+
+    def _check_read(self, found, copied):
+        """Take what the scan says, and see that it is no sign of a broken
+        file system."""
+        self.problems.merge(*found.problems.said())
+        unread = found.unread + sum(each['unread'] for each in copied)
+        if not errnos.are_too_many(unread, sum(each['files']
+                                               for each in copied)):
+            return
+        for each in copied:
+            self.problems.merge(each['problems'], 0)
+        raise base.DriverError(
+            f'{unread} entries of the share could not be read, more than '
+            'could be: this is taken for a fault of its file system. '
+            + (self.problems.sentences or [''])[0])
 
     def _formers(self):
         """What earlier attempts left and this one can take over."""

@@ -14,7 +14,9 @@ import stat
 import tempfile
 import time
 
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import system
 
 DIRECTORY = (os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
              | os.O_NONBLOCK)
@@ -36,6 +38,9 @@ _PASS = 100
 
 _RETRIES = 20
 
+# So many names that can't be removed are remembered, to be passed over.
+_MOST_KEPT = 100_000
+
 
 def join(path, name):
     """The path of ``name`` in the directory ``path``."""
@@ -46,10 +51,12 @@ class Descent:
     """Open directories below a root, keeping the way there open.
 
     :param root: int, descriptor of the root; remains the caller's.
+    :param cross: bool, whether to enter what is mounted below the root.
     """
 
-    def __init__(self, root):
+    def __init__(self, root, cross=False):
         self.root = root
+        self.cross = cross
         self._path = ROOT
         self._names = []
         self._ends = []     # of each name, in the path
@@ -60,7 +67,9 @@ class Descent:
 
         :param path: bytes.
         :returns: int, a descriptor that is valid until the next call.
-        :raises OSError: also if a part of the path is a symbolic link.
+        :raises OSError: also if a part of the path is a symbolic link, or
+            a mount point: EXDEV. Its ``path`` is the directory's that can't
+            be entered, which may be one on the way.
         """
         if path == self._path:
             return self._fds[-1] if self._fds else self.root
@@ -71,10 +80,18 @@ class Descent:
             held -= 1
         fd = self._fds[held - 1] if held else self.root
         for depth in range(held, common):
-            fd = self._open(fd, self._names[depth])
+            try:
+                fd = self._open(fd, self._names[depth])
+            except OSError as exc:
+                exc.path = b'/'.join(self._names[:depth + 1])
+                raise
             self._hold(depth, fd)
         for name in names:
-            fd = self._open(fd, name)
+            try:
+                fd = self._open(fd, name)
+            except OSError as exc:
+                exc.path = b'/'.join((*self._names, name))
+                raise
             self._names.append(name)
             self._ends.append(len(name) + (self._ends[-1] + 1
                                            if self._ends else 0))
@@ -130,7 +147,7 @@ class Descent:
         del self._names[common:]
 
     def _open(self, parent, name):
-        return os.open(name, DIRECTORY, dir_fd=parent)
+        return open_directory(name, parent, self.cross)
 
 
 class MakingDescent(Descent):
@@ -139,14 +156,14 @@ class MakingDescent(Descent):
     :param replace: also remove whatever else has a directory's name.
     """
 
-    def __init__(self, root, replace=False):
-        super().__init__(root)
+    def __init__(self, root, replace=False, cross=False):
+        super().__init__(root, cross)
         self.replace = replace
 
     def _open(self, parent, name):
         for _ in range(_RETRIES):
             try:
-                return os.open(name, DIRECTORY, dir_fd=parent)
+                return open_directory(name, parent, self.cross)
             except OSError as exc:
                 if exc.errno == errno.ENOENT:
                     make_directory(name, parent)
@@ -157,6 +174,17 @@ class MakingDescent(Descent):
                 else:
                     raise
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+
+def open_directory(name, parent, cross=False):
+    """Open a directory in another one.
+
+    :param cross: bool, whether to enter it if something is mounted there.
+    :returns: int, a descriptor.
+    """
+    if cross:
+        return os.open(name, DIRECTORY, dir_fd=parent)
+    return system.open_unmounted(name, parent, DIRECTORY)
 
 
 def entries(directory):
@@ -199,102 +227,219 @@ def unlock(name, parent):
         os.close(fd)
 
 
-def remove(name, parent, tick=None):
-    """Remove an entry, with all that is below it if it is a directory.
+def remove(name, parent, tick=None, cross=False, kept=None):
+    """Remove an entry, with all that is below it if it is a directory. What
+    can't be removed does not keep the rest.
 
     :param name: bytes or str.
     :param parent: int, descriptor of the directory it is in.
     :param tick: called after each entry.
+    :param cross: bool, whether to empty what is mounted below too.
+    :param kept: called with the path, as bytes from ``name`` on, and the
+        OSError, of whatever stays for a reason of its own; None to raise the
+        first of these errors in the end.
     :raises OSError: its ``filename`` is the path that stayed, as bytes.
     """
-    name = os.fsencode(name)
-    for _ in range(_RETRIES):
-        try:
-            os.unlink(name, dir_fd=parent)
-            return
-        except FileNotFoundError:
-            return
-        except IsADirectoryError:
-            pass
-        if _remove_directory(name, parent, tick):
-            return
-    raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), name)
-
-
-def _remove_directory(name, parent, tick):
-    """One try at emptying and removing; False if something got in again."""
+    removal = _Removal(os.fsencode(name), parent, tick, cross, kept)
     try:
-        fd = MakingDescent(parent, replace=True).enter(name)
-    except OSError as exc:
-        exc.filename = name
-        raise
-    try:
-        _empty(fd, name, tick)
-    except FileNotFoundError:
-        # Someone else is removing it too, and was quicker just there.
-        time.sleep(0.01)
-        return False
-    finally:
-        os.close(fd)
-    try:
-        os.rmdir(name, dir_fd=parent)
-    except FileNotFoundError:
-        pass
-    except OSError as exc:
-        if exc.errno not in (errno.ENOTEMPTY, errno.ENOTDIR):
-            raise
-        time.sleep(0.01)
-        return False
-    return True
+        removal.run()
+    except _Ended as exc:
+        raise exc.args[0] from exc
+    if removal.first and not kept:
+        raise removal.first
 
 
-def _empty(root, shown, tick):
-    """Remove everything below a directory, depth first.
+class _Ended(Exception):
+    """The OSError that it has is of all, not of one entry."""
 
-    The stack holds, per level, a path and a bounded list of its
-    subdirectories still to be done; a level that proves not to be empty yet
-    is passed over again. What is very deep is moved to the top first, where
-    it is found again.
-    """
-    descent = MakingDescent(root, replace=True)
-    stack = [(ROOT, [])]
-    futile = 0
-    try:
-        while stack:
-            path, below = stack[-1]
-            if below:
-                name = below.pop()
-                if len(stack) <= _DEEPEST or not _lift(
-                        name, descent.enter(path), root):
-                    stack.append((join(path, name), []))
-                continue
-            below.extend(_clear(descent.enter(path), tick))
-            if below:
-                continue
-            stack.pop()
-            if not stack:
-                return
-            parent, _, name = path.rpartition(b'/')
+
+class _Removal:
+    """One :func:`remove`."""
+
+    def __init__(self, name, parent, tick, cross, kept):
+        self._name = name
+        self._parent = parent
+        self._tick = tick
+        self._cross = cross
+        self._told = kept
+        self.first = None
+        self._root = None
+        self._kept = {}         # path of a directory: names that stay in it
+        self._count = 0
+
+    def run(self):
+        name = self._name
+        for _ in range(_RETRIES):
             try:
-                os.rmdir(name, dir_fd=descent.enter(parent or ROOT))
+                os.unlink(name, dir_fd=self._parent)
+                return
             except FileNotFoundError:
+                return
+            except IsADirectoryError:
                 pass
             except OSError as exc:
-                # Someone still writes there. Its parent finds it again.
-                futile += 1
-                if futile > _RETRIES or exc.errno not in (
-                        errno.ENOTEMPTY, errno.ENOTDIR):
-                    raise
+                self._stays(None, exc)
+                return
+            if self._directory():
+                return
+        self._stays(None, OSError(errno.ENOTEMPTY,
+                                  os.strerror(errno.ENOTEMPTY)))
+
+    def _stays(self, path, exc, name=None):
+        """Go on without what can't be removed.
+
+        :param path: bytes, of the directory it is in, below the top one;
+            None for that itself.
+        """
+        at = self._name if path is None else join(
+            self._name if path == ROOT else join(self._name, path), name)
+        exc.filename = exc.path = at
+        self._count += 1
+        if not errnos.is_of_entry(exc) or self._count > _MOST_KEPT:
+            raise _Ended(exc)
+        if path is not None:
+            self._kept.setdefault(path, set()).add(name)
+        self.first = self.first or exc
+        if self._told:
+            self._told(at, exc)
+
+    def _directory(self):
+        """One try at emptying and removing; False if something got in
+        again."""
+        descent = MakingDescent(self._parent, replace=True,
+                                cross=self._cross)
+        try:
+            self._root = os.dup(descent.enter(self._name))
+        except OSError as exc:
+            self._stays(None, exc)
+            return True
+        finally:
+            descent.close()
+        try:
+            self._empty()
+        except FileNotFoundError:
+            # Someone else is removing it too, and was quicker just there.
+            time.sleep(0.01)
+            return False
+        finally:
+            os.close(self._root)
+        if self._kept.get(ROOT):
+            return True
+        try:
+            os.rmdir(self._name, dir_fd=self._parent)
+        except FileNotFoundError:
+            pass
+        except OSError as exc:
+            if exc.errno not in (errno.ENOTEMPTY, errno.ENOTDIR):
+                self._stays(None, exc)
+                return True
+            time.sleep(0.01)
+            return False
+        return True
+
+    def _empty(self):
+        """Remove everything below the top directory, depth first.
+
+        The stack holds, per level, a path and a bounded list of its
+        subdirectories still to be done; a level that proves not to be empty
+        yet is passed over again. What is very deep is moved to the top
+        first, where it is found again.
+        """
+        descent = MakingDescent(self._root, replace=True, cross=self._cross)
+        stack = [(ROOT, [])]
+        futile = 0
+        try:
+            while stack:
+                path, below = stack[-1]
+                try:
+                    fd = descent.enter(path)
+                    if below:
+                        name = below.pop()
+                        if len(stack) <= _DEEPEST or not _lift(
+                                name, fd, self._root):
+                            stack.append((join(path, name), []))
+                        continue
+                    below.extend(self._clear(path, fd))
+                    if below:
+                        continue
+                except OSError as exc:
+                    # It can't be entered or read.
+                    if exc.errno == errno.ENOENT or path == ROOT:
+                        raise
+                    stack.pop()
+                    self._stays(*_parted(path, exc))
+                    continue
+                stack.pop()
+                if stack:
+                    futile = self._remove_empty(descent, path, futile)
+        finally:
+            descent.close()
+
+    def _remove_empty(self, descent, path, futile):
+        """Remove a directory with nothing in it but what stays.
+
+        :param futile: int, how often that did not help.
+        :returns: int, the same afterwards.
+        """
+        parent, _, name = _parted(path, None)
+        if self._kept.get(path):
+            # It was said what of it stays.
+            self._kept.setdefault(parent, set()).add(name)
+            return futile
+        try:
+            os.rmdir(name, dir_fd=descent.enter(parent))
+        except FileNotFoundError:
+            pass
+        except OSError as exc:
+            # Someone still writes there. Its parent finds it again.
+            futile += 1
+            if futile > _RETRIES or exc.errno not in (errno.ENOTEMPTY,
+                                                      errno.ENOTDIR):
+                self._stays(parent, exc, name)
+                futile = 0
+            else:
                 time.sleep(0.01)
-            if tick:
-                tick()
-    except OSError as exc:
-        at = join(shown, path) if path != ROOT else shown
-        inner = exc.filename and os.fsencode(exc.filename)
-        exc.filename = join(at, inner) if inner else at
-        raise
-    finally:
-        descent.close()
+        if self._tick:
+            self._tick()
+        return futile
+
+    def _clear(self, path, fd):
+        """Unlink a directory's files; return some of its
+        subdirectories."""
+        kept = self._kept.get(path, ())
+        below = []
+        with entries(fd) as found:
+            for entry in found:
+                name = os.fsencode(entry.name)
+                if name in kept:
+                    continue
+                if _is_directory(entry):
+                    below.append(name)
+                    if len(below) >= _PASS:
+                        break
+                    continue
+                try:
+                    unlink(name, fd)
+                except OSError as exc:
+                    self._stays(path, exc, name)
+                    kept = self._kept[path]
+                if self._tick:
+                    self._tick()
+        return below
+
+
+def _parted(path, exc):
+    """A path below a root as the arguments of :meth:`_Removal._stays`."""
+    parent, _, name = path.rpartition(b'/')
+    return parent or ROOT, exc, name
+
+
+def _is_directory(entry):
+    """False also for what can't be looked at: to unlink it says why."""
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _lift(name, parent, top):
@@ -311,22 +456,6 @@ def _lift(name, parent, top):
         # Not allowed, or it is another filesystem's.
         return False
     return True
-
-
-def _clear(fd, tick):
-    """Unlink a directory's files; return some of its subdirectories."""
-    below = []
-    with os.scandir(fd) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                below.append(os.fsencode(entry.name))
-                if len(below) >= _PASS:
-                    break
-            else:
-                unlink(entry.name, fd)
-                if tick:
-                    tick()
-    return below
 
 
 def scratch(directory=None):

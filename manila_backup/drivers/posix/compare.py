@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first step of a restore: what differs, and can it be had?"""
 
+import errno
 import hashlib
 import os
 import stat
@@ -10,6 +11,7 @@ from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import check
 from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
@@ -58,16 +60,21 @@ class Comparer:
     :param found: the :class:`~.manifest.Manifest`.
     :param data: int, descriptor of the backup's tree.
     :param root: int, of the share.
+    :param cross: bool, whether what is mounted in the share is part of it.
+    :param mounts: paths where something is mounted in it, as bytes.
     """
 
-    def __init__(self, found, data, root, spool, ignore, progress):
+    def __init__(self, found, data, root, spool, ignore, progress,
+                 cross=False, mounts=()):
         self._found = found
         self._spool = spool
         self._ignore = ignore
         self._progress = progress
         self._examiner = check.Examiner(data, self._tick)
-        self._target = beneath.Descent(root)
-        self._missing = None
+        self._root = root
+        self._target = beneath.Descent(root, cross)
+        self._missing = self._mounted = None
+        self._mounts = frozenset(() if cross else mounts)
         self._left = 0
         self._problems = errors.Problems()
 
@@ -81,8 +88,7 @@ class Comparer:
             if todo:
                 spans.append((number, *self._spool.put(
                     (offset, size, todo))))
-        return {'todo': spans, 'problems': self._problems.sentences,
-                'count': self._problems.count}
+        return {'todo': spans, 'problems': self._problems.said()}
 
     def _tick(self, count):
         """Count bytes read, of either side, as the entry's bytes."""
@@ -101,11 +107,11 @@ class Comparer:
         for place, (path, text, links) in enumerate(
                 self._found.groups(span)):
             if text.startswith(b'U '):
-                name = manifest.checked_name(text.split(b' ', 2)[1])
+                name, why = manifest.unstored(text)
                 self._problems.add(
                     f'"{errors.printable(beneath.join(path, name))}" is not '
-                    'in the backup: it was being written to at the time. It '
-                    'was left as it is.')
+                    f'in the backup: {why} at the time. It was left as it '
+                    'is.')
                 continue
             size = None if links else self._plainly_equal(path, text)
             if size is not None:
@@ -177,7 +183,15 @@ class Comparer:
         try:
             flags = self._differs(path, entry, links)
         except OSError as exc:
-            raise errors.failed('read in the share', shown, exc) from exc
+            if not errnos.is_of_entry(exc, self._root):
+                raise errors.failed('read in the share', shown,
+                                    exc) from exc
+            flags = CONTENT
+        if path == self._mounted or shown in self._mounts:
+            self._problems.add(
+                f'"{errors.printable(shown)}" was not restored: another file '
+                'system is mounted there.', missing=True)
+            flags = 0
         try:
             self._check(path, entry, links, shown, flags)
         except OSError as exc:
@@ -216,10 +230,11 @@ class Comparer:
         try:
             return self._target.enter(path)
         except OSError as exc:
-            if exc.errno not in errors.GONE and not isinstance(
-                    exc, PermissionError):
+            if not errnos.is_of_entry(exc, self._root):
                 raise
             self._missing = path
+            if exc.errno == errno.EXDEV:
+                self._mounted = path
             return None
 
     def _differs(self, path, entry, links):

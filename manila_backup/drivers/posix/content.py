@@ -286,8 +286,9 @@ def _copy_range(source, target, size, offset):
     try:
         return os.copy_file_range(source, target, size, offset, offset)
     except OSError as exc:
+        # EIO: it may be of either side, which the other way tells.
         if exc.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS,
-                             errno.EINVAL, errno.EPERM):
+                             errno.EINVAL, errno.EPERM, errno.EIO):
             raise WriteFailed(exc.errno, exc.strerror) from exc
     data = os.pread(source, min(size, _CHUNK), offset)
     pwrite(target, data, offset)

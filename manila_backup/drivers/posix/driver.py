@@ -84,7 +84,7 @@ class PosixDriver(base.BackupDriver):
             return backup.Backup(
                 repository, place, attempt, options, record, self.processes,
                 self.ignore, progress, self.incremental,
-                self.bytes_per_entry).run(source)
+                self.bytes_per_entry, self.include_mounts).run(source)
 
     def upgrade(self):
         with self._open() as repository:
@@ -100,7 +100,7 @@ class PosixDriver(base.BackupDriver):
             try:
                 return restore.Restore(
                     repository, place, self.processes, self.ignore,
-                    progress).run(target)
+                    progress, self.include_mounts).run(target)
             except base.DamagedBackup:
                 _note(repository, place, damaged=True)
                 raise

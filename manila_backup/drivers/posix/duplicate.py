@@ -18,6 +18,7 @@ from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import reading
@@ -82,6 +83,7 @@ class _Duplicate:
             for fd in (self._spool.fd, *opened):
                 os.close(fd)
         problems = errors.Problems()
+        problems.merge(*self._found.problems.said())
         for each in results:
             problems.merge(each['problems'], each['count'])
         beneath.remove(layout.PARTS, self._directory, self._progress.check)
@@ -95,9 +97,10 @@ class _Duplicate:
 
     def _copy(self, processes):
         there = os.fstat(self._directory)
-        found = scan.Scan(self._root, frozenset(), self._spool,
-                          (there.st_dev, there.st_ino), self._journal,
-                          budget.Budget(0))
+        self._found = found = scan.Scan(
+            self._root, frozenset(), self._spool,
+            (there.st_dev, there.st_ino), self._journal, budget.Budget(0),
+            mounts=mountpoints.inside(self._aside))
 
         def work(inbox, _):
             return _Cloner(self._root, self._aside, self._directory,

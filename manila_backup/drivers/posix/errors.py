@@ -5,16 +5,14 @@ import errno
 import os
 
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import errnos
 
-# Worth another attempt: the other side of a network filesystem may come
-# back, and memory or file handles may be there again in a while.
-_PASSING = frozenset((
-    errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.ECONNRESET,
-    errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH,
-    errno.ENOMEM, errno.ENFILE, errno.EMFILE, errno.EAGAIN, errno.EBUSY))
-
-# What a disk or a filesystem says of what it has lost.
-_BROKEN = frozenset((errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EILSEQ))
+# What is not obvious from what the system says.
+_HINTS = {
+    errno.EXDEV: ' (another file system is mounted there)',
+    errno.EBUSY: ' (something may be mounted there, or have it open)',
+    errno.ENOTEMPTY: ' (something in it may be held open)',
+}
 
 # What is said for want of room, of a quota or of inodes.
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
@@ -59,7 +57,8 @@ def kind(exc):
 
     :param exc: the OSError.
     """
-    return (base.DamagedBackup if exc.errno in _BROKEN | GONE
+    return (base.DamagedBackup
+            if errnos.meaning(exc).reading is errnos.Of.DAMAGE
             else base.DriverError)
 
 
@@ -68,7 +67,8 @@ def unreadable(exc):
 
     :raises OSError: it is ``exc``, and no sign of damage.
     """
-    if exc.errno not in _BROKEN:
+    if (errnos.meaning(exc).reading is not errnos.Of.DAMAGE
+            or exc.errno in GONE):
         raise exc
     return f'unreadable ({os.strerror(exc.errno)})'
 
@@ -77,16 +77,23 @@ def failed(doing, path, exc, kind=base.DriverError):
     """A :class:`DriverError` for a failed system call.
 
     :param doing: str, such as ``read from the share``.
-    :param path: bytes, relative to the root; or str, shown as it is.
+    :param path: bytes, relative to the root; or str, shown as it is. Where
+        the error has a ``path`` itself, as that of a directory on the way
+        there, it is that.
     :param exc: the OSError.
     """
+    path = getattr(exc, 'path', path)
     shown = path if isinstance(path, str) else printable(path)
-    hint = ''
+    return kind(f'Could not {doing} "{shown}": {reason(exc)}.',
+                retryable=errnos.is_passing(exc))
+
+
+def reason(exc):
+    """What an OSError says, to go after a colon."""
+    said = os.strerror(exc.errno or 0)
     if is_fixed(exc):
-        hint = ' (it may be immutable)'
-    return kind(f'Could not {doing} "{shown}": '
-                f'{os.strerror(exc.errno or 0)}{hint}.',
-                retryable=exc.errno in _PASSING)
+        return f'{said} (it may be immutable)'
+    return said + _HINTS.get(exc.errno, '')
 
 
 def is_fixed(exc):
@@ -113,14 +120,18 @@ def parted(path, first, where):
 
 
 class Problems:
-    """What could not be carried over, as sentences; bounded."""
+    """What could not be carried over, as sentences; bounded.
+
+    :ivar missing: int, as in a :class:`~manila_backup.drivers.base.Report`.
+    """
 
     def __init__(self):
         self.sentences = []
-        self.count = 0
+        self.count = self.missing = 0
 
-    def add(self, sentence):
+    def add(self, sentence, missing=False):
         self.count += 1
+        self.missing += bool(missing)
         if len(self.sentences) < base.MAX_PROBLEMS:
             self.sentences.append(sentence)
 
@@ -130,7 +141,9 @@ class Problems:
         :param path: bytes.
         :param lost: list of bytes, as in the manifest's ``lost=``.
         """
-        lost = [item for item in lost if item not in _IN_MANIFEST]
+        # What of a directory is not known was said when it was found.
+        lost = [item for item in lost
+                if item not in _IN_MANIFEST and item != b'entries']
         if not lost or lost == [b'mode']:
             # Only more rights to its owner in the repository; a restore
             # gives it the mode that it had.
@@ -138,10 +151,15 @@ class Problems:
         said = ', '.join(_said(item) for item in lost)
         self.add(f'"{printable(path)}": could not keep its {said}.')
 
-    def merge(self, sentences, count):
+    def said(self):
+        """All of it, for :meth:`merge`."""
+        return self.sentences, self.count, self.missing
+
+    def merge(self, sentences, count, missing=0):
         room = base.MAX_PROBLEMS - len(self.sentences)
         self.sentences.extend(sentences[:max(room, 0)])
         self.count += count
+        self.missing += missing
 
 
 def _said(item):

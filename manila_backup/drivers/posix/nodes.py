@@ -7,6 +7,7 @@ import os
 import stat
 
 from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import manifest
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -66,8 +67,7 @@ def make(directory, entry, setter, name=None, inherits=False):
             os.mknod(name, manifest.TYPES[entry.kind] | entry.mode,
                      entry.extra or 0, dir_fd=directory)
     except OSError as exc:
-        if exc.errno in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS,
-                         errno.EINVAL):
+        if exc.errno == errno.EPERM or errnos.can_not_hold(exc):
             return [b'node']
         raise
     path = attributes.special(directory, name)

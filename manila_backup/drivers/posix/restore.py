@@ -6,11 +6,14 @@ compare (and check whatever of the backup will be needed), shape (remove what
 the backup lacks, make directories), write (what differs) and finish (the
 attributes of directories). Nothing is changed before the first is over.
 
-What is immutable in the share stays as it is, and is told. So are names that
-the share's file system takes for one another: the first is restored, and the
-others are passed over.
+What can't be changed in the share stays as it is, and is told: what is
+immutable, has another file system mounted on it, is held open, or what the
+table in :mod:`.errnos` says to be of one entry. So are names that the share's
+file system takes for one another: the first is restored, and the others are
+passed over.
 """
 
+import errno
 import itertools
 import os
 
@@ -21,9 +24,11 @@ from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import check
 from manila_backup.drivers.posix import compare
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import spelling
@@ -40,9 +45,12 @@ class Restore:
 
     :param repository: an open :class:`~.layout.Repository`.
     :param ignore: names in the share's root to leave alone.
+    :param cross: bool, whether what is mounted in the share is part of it.
     """
 
-    def __init__(self, repository, place, processes, ignore, progress):
+    def __init__(self, repository, place, processes, ignore, progress,
+                 cross=False):
+        self.cross = cross
         self.repository = repository
         self.place = place
         self.processes = processes
@@ -73,6 +81,7 @@ class Restore:
             share = backup.open_root(target, self.repository.fd,
                                      self.repository.path)
             opened.append(share)
+            self.mounts = mountpoints.inside(share)
             root = backup.apart(share, writable=True)
             opened.append(root)
             for _ in range(self.processes + 2):
@@ -113,14 +122,14 @@ class Restore:
                 f'room for {count} of {found.entries} entries.')
         return base.Report(found.entries, found.bytes, written,
                            tuple(self.problems.sentences),
-                           self.problems.count)
+                           self.problems.count, self.problems.missing)
 
     def _compare(self, found, data, root):
         """Where in the spools stands what has to be written."""
         def work(inbox, number):
             return compare.Comparer(found, data, root, self._spools[number],
-                                    self.ignore, self.progress)(inbox,
-                                                                number)
+                                    self.ignore, self.progress,
+                                    self.cross, self.mounts)(inbox, number)
 
         def batches():
             yield from check.spans(found)
@@ -137,13 +146,13 @@ class Restore:
         for result in pool.run(self.processes, work, batches(),
                                self.progress):
             todo.extend(result['todo'])
-            self.problems.merge(result['problems'], result['count'])
+            self.problems.merge(*result['problems'])
         return todo
 
     def _pass_over(self, found, data, root):
         """Find out which names have no place in the share beside others."""
         stored = beneath.Descent(data)
-        target = beneath.MakingDescent(root, replace=True)
+        target = beneath.MakingDescent(root, replace=True, cross=self.cross)
         done = set()
         for path, unstored in itertools.chain(
                 found.unstored_names(), self._alike()):
@@ -180,7 +189,7 @@ class Restore:
     def _shape(self, found, data, root):
         def work(inbox, _):
             return _Shaper(found, data, root, self.ignore, self._fallen,
-                           self.progress)(inbox)
+                           self.progress, self.cross)(inbox)
 
         todo, last = _numbered(found.directories), False
         while todo:
@@ -188,7 +197,7 @@ class Restore:
                                self.progress)
             todo = []
             for result in results:
-                self.problems.merge(result['problems'], result['count'])
+                self.problems.merge(*result['problems'])
                 self._respelt.extend(result['respelt'])
                 if last:
                     self._add_short(result['short'])
@@ -201,8 +210,8 @@ class Restore:
     def _write(self, found, todo, data, root):
         def work(inbox, number):
             return write.Writer(found, data, root, self._spools, number,
-                                self.ignore, self._fallen,
-                                self.progress)(inbox)
+                                self.ignore, self._fallen, self.progress,
+                                self.cross)(inbox)
 
         written = 0
         processes, left = self.processes, None
@@ -212,7 +221,7 @@ class Restore:
             shorts = []
             for result in results:
                 written += result['written']
-                self.problems.merge(result['problems'], result['count'])
+                self.problems.merge(*result['problems'])
                 todo.extend(result['later'])
                 shorts.append(result['short'])
             # There was no room for some. What was written since may have
@@ -235,15 +244,15 @@ class Restore:
 
         def work(inbox, _):
             return _finish(found, root, inbox, self.ignore, self._fallen,
-                           self.progress, whole)
+                           self.progress, whole, self.cross)
 
         # From the leaves up: without privileges, a directory may not be
         # entered any more once it is done; so then by one process.
         processes = self.processes if os.geteuid() == 0 else 1
-        for sentences, count in pool.run(
+        for said in pool.run(
                 processes, work, _numbered(reversed(found.directories)),
                 self.progress):
-            self.problems.merge(sentences, count)
+            self.problems.merge(*said)
 
 
 def _numbered(spans):
@@ -255,11 +264,13 @@ class _Shaper:
     """Makes the directories that are missing and removes what is too much;
     also what a killed restore left under temporary names."""
 
-    def __init__(self, found, data, root, ignore, fallen, progress):
+    def __init__(self, found, data, root, ignore, fallen, progress, cross):
         self._found = found
         self._unstored = frozenset()    # in the directory at hand
+        self._root = root
+        self._cross = cross
         self._stored = beneath.Descent(data)
-        self._target = beneath.MakingDescent(root, replace=True)
+        self._target = beneath.MakingDescent(root, replace=True, cross=cross)
         self._ignore = ignore
         self._fallen = fallen
         self._respeller = spelling.Respeller()
@@ -277,17 +288,25 @@ class _Shaper:
                 if compare.ignored(path, self._ignore) or (
                         self._fallen.covers(path)):
                     continue
+                is_whole = b'entries' not in entry.lost
+                self._unstored = self._found.unstored_in(path, entry)
                 try:
-                    self._directory(path, self._found.unstored_in(path,
-                                                                  entry))
+                    fd = self._target.enter(path)
+                    self._unlock(fd)
                 except OSError as exc:
                     if errors.is_full(exc):
                         self._postpone(path, self._found.line_span(
                             (offset, size), place), exc)
                     else:
-                        self._failed(path, exc)
-        return {'problems': self._problems.sentences,
-                'count': self._problems.count, 'later': self._later,
+                        self._not_entered(path, exc)
+                    continue
+                try:
+                    if is_whole:
+                        self._clear_all(path, fd)
+                except OSError as exc:
+                    self._failed(path, exc)
+                self._progress.check()
+        return {'problems': self._problems.said(), 'later': self._later,
                 'short': self._short, 'respelt': self._respeller.later}
 
     def _postpone(self, path, span, exc):
@@ -297,28 +316,31 @@ class _Shaper:
             'make in the share the directory', path, exc))
         self._later.append((0, *span))
 
-    def _failed(self, path, exc):
-        inner = exc.filename and os.fsencode(exc.filename)
-        said = errors.failed('clear in the share',
-                             beneath.join(path, inner) if inner else path,
-                             exc)
-        if not errors.is_fixed(exc):
-            raise said from exc
-        self._problems.add(str(said))
+    def _not_entered(self, path, exc):
+        """Go on without a directory."""
+        there = exc.errno == errno.EXDEV and exc.path == path
+        if there:
+            self._problems.add(
+                f'"{errors.printable(path)}" and what is in it was left as '
+                'it is: another file system is mounted there.')
+            return
+        self._failed(path, exc, 'make', missing=not errors.is_fixed(exc))
 
-    def _directory(self, path, unstored):
-        fd = self._target.enter(path)
-        stored = self._stored.enter(path)
+    def _failed(self, path, exc, doing='clear', missing=False):
+        """Go on, if it is of the one entry.
+
+        :param path: bytes, where the error does not say it itself.
+        """
+        said = errors.failed(f'{doing} in the share', path, exc)
+        if not errnos.is_of_entry(exc, self._root):
+            raise said from exc
+        self._problems.add(str(said), missing)
+
+    def _unlock(self, fd):
         st = os.fstat(fd)
         if not self._privileged and st.st_mode & 0o700 != 0o700 and (
                 st.st_uid == os.geteuid()):
             os.fchmod(fd, st.st_mode & 0o7777 | 0o700)
-        self._unstored = unstored
-        wanted = self._wanted(path, stored, fd)
-        stays = set()
-        while self._clear(path, stored, fd, wanted, stays):
-            pass
-        self._progress.check()
 
     def _wanted(self, path, stored, fd):
         """The names that a directory should have; None if they are too many
@@ -333,6 +355,18 @@ class _Shaper:
             wanted = {name for name in wanted
                       if not self._fallen.has(path, name)}
         return wanted
+
+    def _clear_all(self, path, fd):
+        """Remove what the backup does not have in a directory."""
+        try:
+            stored = self._stored.enter(path)
+            wanted = self._wanted(path, stored, fd)
+        except OSError as exc:
+            raise errors.failed('read in the repository', path, exc,
+                                errors.kind(exc)) from exc
+        stays = set()
+        while self._clear(path, stored, fd, wanted, stays):
+            pass
 
     def _clear(self, path, stored, fd, wanted, stays):
         """Remove what a directory should not have, up to some number.
@@ -357,13 +391,20 @@ class _Shaper:
         if not extras:
             return False
         self._respeller.enter(path, fd, missing)
+
+        def kept(at, exc):
+            stays.add(at.split(b'/', 1)[0])
+            exc.path = beneath.join(path, at)
+            self._failed(exc.path, exc)
+
         for name in extras:
             try:
                 if not self._respeller.take(name):
-                    beneath.remove(name, fd, self._progress.check)
+                    beneath.remove(name, fd, self._progress.check,
+                                   self._cross, kept)
             except OSError as exc:
                 stays.add(name)
-                self._failed(path, exc)
+                self._failed(beneath.join(path, name), exc)
         return len(extras) >= _MANY
 
     def _is_known(self, stored, name):
@@ -385,13 +426,13 @@ def _names(directory, most=None):
     return found
 
 
-def _finish(found, root, inbox, ignore, fallen, progress, whole):
+def _finish(found, root, inbox, ignore, fallen, progress, whole, cross):
     """Give directories the attributes they should have.
 
     :param whole: bool, whether all of them should be there.
     """
     setter = attributes.Setter()
-    target = beneath.Descent(root)
+    target = beneath.Descent(root, cross)
     problems = errors.Problems()
     for _, offset, size in inbox:
         for path, entry in found.described((offset, size), backwards=True):
@@ -403,15 +444,18 @@ def _finish(found, root, inbox, ignore, fallen, progress, whole):
                 st = os.fstat(fd)
                 had = attributes.read_like(fd, entry)
                 if attributes.differ(entry, st, had):
+                    attributes.check_free(fd)
                     lost = setter.apply(fd, entry, st, had=had)
             except OSError as exc:
                 said = errors.failed('set in the share the attributes of',
                                      path, exc)
-                if not (errors.is_fixed(exc)
-                        or exc.errno in errors.GONE and not whole):
+                if not errnos.is_of_entry(exc, root):
                     raise said from exc
-                problems.add(str(said))
+                if exc.errno != errno.EXDEV:
+                    # Of a mount it was said before.
+                    problems.add(str(said), missing=(
+                        whole and exc.errno in errors.GONE))
             if lost:
                 problems.lost(path, lost)
             progress.advance(int(path != beneath.ROOT), 0)
-    return problems.sentences, problems.count
+    return problems.said()

@@ -8,6 +8,7 @@ buckets by inode, of which one at a time is in memory. So is the scratch file:
 a directory is noted once, and mentioned by a number.
 """
 
+import errno
 import marshal
 import os
 import stat
@@ -15,6 +16,7 @@ import stat
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
@@ -23,6 +25,10 @@ from manila_backup.drivers.posix import walk
 
 _BUCKETS = 64
 _BUCKET_BUFFER = 256
+
+# So many directories of one directory are remembered, in case that a listing
+# names one twice.
+_SEEN = 100_000
 
 
 class Spool:
@@ -77,7 +83,8 @@ class Scan:
 
     A batch of kind ``tree`` is a list of (directory, files, others): files
     are tuples (name, inode, size, mtime, ctime), others names. One of kind
-    ``links`` is a list of (device, inode, directory, name), sorted.
+    ``links`` is a list of (device, inode, directory, name), sorted; one of
+    kind ``unread`` a list of (directory, name, why), of what can't be.
     Directories are given by the numbers that they have in the journal. Their
     own attributes are in batches of lists of lines for the manifest; see
     :attr:`directories`.
@@ -88,18 +95,28 @@ class Scan:
     :param forbidden: (device, inode) of the repository.
     :param journal: a :class:`~.tree.Journal`.
     :param budget: a :class:`~.budget.Budget`.
+    :param cross: bool, whether what is mounted in the share is part of it.
+    :param mounts: paths where something is mounted in it, as bytes.
     :ivar files: entries found so far.
+    :ivar unread: how many of them can't be read.
+    :ivar problems: :class:`~.errors.Problems`.
     :ivar bytes: sum of their sizes.
     """
 
-    def __init__(self, root, ignore, spool, forbidden, journal, budget):
+    def __init__(self, root, ignore, spool, forbidden, journal, budget,
+                 cross=False, mounts=()):
         self.root = root
         self.ignore = ignore
         self.spool = spool
         self.forbidden = forbidden
         self.journal = journal
         self.budget = budget
-        self.files = self.bytes = 0
+        self.files = self.bytes = self.unread = 0
+        self.cross = cross
+        self.mounts = frozenset(() if cross else mounts)
+        self.problems = errors.Problems()
+        self._unread = []
+        self._seen = set()
         self.directories = []
         self._project = inode.project(root)
         self._number = 0
@@ -112,7 +129,7 @@ class Scan:
 
     def batches(self):
         """Yields (number, offset, size)."""
-        here = walk.Walk(self.root, self.spool)
+        here = walk.Walk(self.root, self.spool, self.cross)
         more = True
         while more:
             yield from self._directory(here)
@@ -125,47 +142,116 @@ class Scan:
     def _directory(self, here):
         if self._is_full():
             yield from self._flush()
-        files, others = [], []
         path = here.path
         try:
             fd = here.enter()
-            number = self._describe(fd, here)
+            number, about = self._describe(fd, here)
             entries = beneath.entries(fd)
         except OSError as exc:
-            if exc.errno in errors.GONE and path != beneath.ROOT:
-                return
-            raise errors.failed('read the share\'s directory', path,
-                                exc) from exc
-        self._groups.append((number, files, others))
+            self._not_entered(here, exc)
+            return
+        self._groups.append((number, [], []))
         self._count += 1
+        self._seen.clear()
         with entries:
             while True:
                 try:
                     entry = next(entries, None)
                     if entry is None:
-                        return
-                    self._entry(entry, here, files, others)
+                        break
+                    self._entry(entry, here)
                 except FileNotFoundError:
                     continue
                 except OSError as exc:
-                    raise errors.failed('read the share\'s directory', path,
-                                        exc) from exc
+                    self._check_entry(path, exc)
+                    self._incomplete(path, errors.reason(exc))
+                    about = about._replace(lost=(*about.lost, b'entries'))
+                    break
                 if self._is_full():
                     yield from self._flush()
-                    files, others = [], []
-                    self._groups.append((number, files, others))
+                    self._groups.append((number, [], []))
+        self._note(about)
 
-    def _entry(self, entry, here, files, others):
+    def _check_entry(self, path, exc):
+        """Go on only if an error is of one directory."""
+        if path == beneath.ROOT or not errnos.is_of_entry(exc, self.root):
+            raise errors.failed('read the share\'s directory', path,
+                                exc) from exc
+
+    def _not_entered(self, here, exc):
+        """Go on without a directory."""
+        path = here.path
+        if exc.errno in errors.GONE and path != beneath.ROOT:
+            return
+        self._check_entry(path, exc)
+        name = path.rpartition(b'/')[2]
+        if exc.errno == errno.EXDEV:
+            try:
+                st = os.stat(name, dir_fd=here.enter_parent(),
+                             follow_symlinks=False)
+            except OSError as late:
+                exc = late
+            else:
+                self.problems.add(
+                    f'"{errors.printable(path)}" has another file system '
+                    'mounted on it: what is in that is not in the backup.')
+                number, about = self._numbered(here, st)
+                self._note(about._replace(lost=(b'entries',)))
+                self._groups.append((number, [], []))
+                return
+        del self._chain[here.depth:]
+        # It was counted when its name was found.
+        self.files -= 1
+        self._miss(path, manifest.UNREADABLE, exc)
+
+    def _incomplete(self, path, reason):
+        self.unread += 1
+        self.problems.add(
+            f'"{errors.printable(path)}" could not be listed to its end '
+            f'({reason}): not all that is in it is in the backup.')
+
+    def _miss(self, path, why, exc=None):
+        """Have an entry told that can't be read.
+
+        :param path: bytes, of the entry, in the last directory on the way.
+        """
+        shown = errors.printable(path)
+        self.files += 1
+        self._count += 1
+        self._unread.append((self._chain[-1], path.rpartition(b'/')[2], why))
+        if exc is None:
+            self.problems.add(
+                f'"{shown}" has another file system mounted on it: it is '
+                'not in the backup.')
+            return
+        self.unread += 1
+        self.problems.add(f'"{shown}" is not in the backup: it could not be '
+                          f'read ({errors.reason(exc)}).')
+
+    def _entry(self, entry, here):
         name = os.fsencode(entry.name)
         if not here.depth and name in self.ignore:
             return
-        if entry.is_dir(follow_symlinks=False):
-            self.files += 1
-            here.put(name)
+        try:
+            is_directory = entry.is_dir(follow_symlinks=False)
+            if not is_directory:
+                st = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            raise
+        except OSError as exc:
+            path = beneath.join(here.path, name)
+            self._check_entry(path, exc)
+            self._miss(path, manifest.UNREADABLE, exc)
             return
-        st = entry.stat(follow_symlinks=False)
+        if is_directory:
+            self._subdirectory(name, here)
+            return
+        if self.mounts and beneath.join(here.path, name) in self.mounts:
+            self._miss(beneath.join(here.path, name), manifest.MOUNTED)
+            return
         self.files += 1
         self.bytes += st.st_size
+        _, files, others = self._groups[-1]
         if st.st_nlink > 1:
             self._link(st.st_dev, st.st_ino, self._chain[-1], name)
         elif stat.S_ISREG(st.st_mode):
@@ -178,30 +264,42 @@ class Scan:
             self._count += 1
             others.append(name)
 
-    def _describe(self, fd, here):
-        """Note a directory and its own attributes.
+    def _subdirectory(self, name, here):
+        if name in self._seen:
+            return
+        if len(self._seen) < _SEEN:
+            self._seen.add(name)
+        self.files += 1
+        here.put(name)
 
-        :returns: int, its number.
-        """
+    def _describe(self, fd, here):
+        """A directory's number, and its own attributes as an entry."""
         st = os.fstat(fd)
         if (st.st_dev, st.st_ino) == self.forbidden:
             raise base.DriverError('The repository lies inside the share, at '
                                    f'"{errors.printable(here.path)}".')
         fixed, more = inode.read(fd, self._project)
         xattrs = tuple(sorted(more + attributes.read_xattrs(fd)))
+        number, about = self._numbered(here, st)
+        return number, about._replace(
+            xattrs=xattrs, lost=(b'flags',) if fixed else ())
+
+    def _numbered(self, here, st):
+        """Note a directory: its number, and an entry for it."""
         name = here.path.rpartition(b'/')[2]
         del self._chain[here.depth:]
         parent = self._chain[-1] if self._chain else tree.ROOT
         number = self.journal.add(parent, name)
         self._chain.append(number)
-        self._lines.append(manifest.line(
-            manifest.of_stat(b'D', name, st, (number, parent), xattrs),
-            (b'flags',) if fixed else ()))
+        return number, manifest.of_stat(b'D', name, st, (number, parent))
+
+    def _note(self, entry):
+        """Keep a directory's attributes."""
+        self._lines.append(manifest.line(entry))
         self._length += len(self._lines[-1])
         if (len(self._lines) >= manifest.BLOCK_ENTRIES
                 or self._length >= manifest.BLOCK_BYTES):
             self._flush_directories()
-        return number
 
     def _flush_directories(self):
         if self._lines:
@@ -220,6 +318,9 @@ class Scan:
             yield self._put('tree', self._groups)
             self._groups = []
             self._count = self._weight = 0
+        if self._unread:
+            yield self._put('unread', self._unread)
+            self._unread = []
 
     def _put(self, kind, payload):
         number = self._number

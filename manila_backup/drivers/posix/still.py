@@ -4,53 +4,68 @@ share's filesystem shares blocks between files (xfs, btrfs)."""
 
 import os
 import stat
+import typing
 
 from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import reflink
 
+_TRIES = 3
 
-def instead(source, directory):
-    """Something to be read instead of a file.
 
-    A clone has no name, so that nobody sees it in the share and it goes with
-    this process, and it has the file's attributes. Its inode is another: the
-    next backup will not take it for unchanged.
+class Clone(typing.NamedTuple):
+    """What to read instead of a file.
 
-    :param source: int, descriptor of the file; closed if it is replaced.
-    :param directory: int, of one on the same filesystem.
-    :returns: int, descriptor of a clone, or ``source`` if there can be none
-        that is like it in everything.
+    :ivar fd: int, an open file without a name: nobody sees it in the share,
+        and it goes with this process.
+    :ivar attributes: a :class:`~.manifest.Entry` with the attributes that the
+        file had, and with the clone's inode and ctime: the next backup will
+        not take it for unchanged.
     """
-    try:
-        clone = os.open('.', os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600,
-                        dir_fd=directory)
-    except OSError:
-        return source
-    try:
-        if _make_like(clone, source):
-            source, clone = clone, source
-    except OSError:
-        pass
-    finally:
-        os.close(clone)
-    return source
+
+    fd: int
+    attributes: manifest.Entry
 
 
-def _make_like(clone, source):
-    """Whether it could be done."""
-    st = os.fstat(source)
+def of(source, directories):
+    """A clone of a file.
+
+    :param source: int, descriptor of the file.
+    :param directories: ints, descriptors of directories that may be on the
+        same filesystem and written to.
+    :returns: a :class:`Clone`, or None if there can be none.
+    """
+    for directory in directories:
+        try:
+            fd = os.open('.', os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600,
+                         dir_fd=directory)
+        except OSError:
+            continue
+        try:
+            for _ in range(_TRIES):
+                found = _attributes(source)
+                reflink.clone(source, fd)
+                if found and _same(found, _attributes(source)):
+                    st = os.fstat(fd)
+                    return Clone(fd, found._replace(
+                        ctime=st.st_ctime_ns, inode=st.st_ino))
+        except OSError:
+            pass
+        os.close(fd)
+    return None
+
+
+def _attributes(fd):
+    """An entry of an open file's attributes, or None if it is none."""
+    st = os.fstat(fd)
     if not stat.S_ISREG(st.st_mode):
-        return False
-    reflink.clone(source, clone)
-    # Project ids, too, only if there are any.
-    _, more = inode.read(source, inode.project(clone))
-    entry = manifest.of_stat(b'F', b'', st, None, tuple(sorted(
-        more + attributes.read_xattrs(source))))
-    lost = attributes.Setter().apply(
-        clone, entry, os.fstat(clone),
-        had=attributes.read_like(clone, entry))
-    now = os.fstat(source)
-    return not lost and (st.st_mode, st.st_uid, st.st_gid) == (
-        now.st_mode, now.st_uid, now.st_gid)
+        return None
+    return manifest.of_stat(b'F', b'', st,
+                            xattrs=attributes.read_xattrs(fd))
+
+
+def _same(one, other):
+    """Whether nobody changed what is not the content's."""
+    return other is not None and (
+        one.mode, one.uid, one.gid, one.xattrs) == (
+        other.mode, other.uid, other.gid, other.xattrs)

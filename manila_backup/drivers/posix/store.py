@@ -16,9 +16,11 @@ import time
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import links
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import parts
@@ -31,7 +33,7 @@ _BACKOFF = (0.02, 0.06, 0.2)
 _LONG_LINE = 1 << 16
 
 
-class Storer:
+class Storer(links.Linking):
     """Copies what batches say; one per process.
 
     :param source: int, descriptor of the share.
@@ -43,10 +45,11 @@ class Storer:
     :param earlier: an :class:`~.earlier.Earlier`, or None.
     :param surely: int, nanoseconds: a file whose ctime is later is read
         twice.
+    :param cross: bool, whether what is mounted in the share is part of it.
     """
 
     def __init__(self, source, aside, directory, spool, paths, formers,
-                 earlier, surely, progress):
+                 earlier, surely, progress, cross=False):
         self.aside = aside
         self.spool = spool
         self.paths = paths
@@ -56,13 +59,19 @@ class Storer:
         self.progress = progress
         self.problems = errors.Problems()
         self.files = self.bytes = self.stored = self.kept = 0
+        self.unread = 0
+        self._root = source
+        self._late = []         # what is tried again in the end
+        self._is_last = False   # this is the end
+        self._blocked = None    # why the directory at hand can't be entered
         self.spans = []
-        self._source = beneath.Descent(source)
+        self._source = beneath.Descent(source, cross)
         self._project = inode.project(source)
         # Where flags may not have been noted.
         self._untold = bool(formers) or not getattr(earlier, 'has_flags',
                                                     True)
         data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
+        self._directory = data
         self._data = beneath.MakingDescent(data)
         self._born = _born(data)
         self._setter = attributes.Setter(readable=True)
@@ -80,21 +89,31 @@ class Storer:
         :returns: dict, for :mod:`backup` to add up.
         """
         for number, offset, size in inbox:
-            kind, payload = self.spool.get(offset, size)
-            try:
-                if kind == 'tree':
-                    self._tree(number, payload)
-                else:
-                    self._links(payload)
-                self._append(number)
-            except OSError as exc:
-                # Everything else that can be is caught where it happens.
-                raise errors.failed('copy, in the directory,',
-                                    self._path or b'.', exc) from exc
+            self._batch(number, *self.spool.get(offset, size))
+        # What would not hold still may do so by now.
+        self._is_last = True
+        late, self._late = self._late, []
+        for number, kind, payload in late:
+            self._batch(number, kind, payload)
         return {'part': self._name, 'spans': self.spans, 'files': self.files,
                 'bytes': self.bytes, 'stored_bytes': self.stored,
-                'kept': self.kept, 'problems': self.problems.sentences,
+                'kept': self.kept, 'unread': self.unread,
+                'problems': self.problems.sentences,
                 'count': self.problems.count}
+
+    def _batch(self, number, kind, payload):
+        try:
+            if kind == 'tree':
+                self._tree(number, payload)
+            elif kind == 'unread':
+                self._none_of(payload)
+            else:
+                self._links(number, payload)
+            self._append(number)
+        except OSError as exc:
+            # Everything else that can be is caught where it happens.
+            raise errors.failed('copy, in the directory,',
+                                self._path or b'.', exc) from exc
 
     def _append(self, number):
         data = b''.join(self._lines)
@@ -122,29 +141,48 @@ class Storer:
             self._enter_source(path, directory)
             self._lines.append(self._here())
             for file in files:
-                self._file(file)
+                try:
+                    self._file(file)
+                except links.Unsettled:
+                    self._late.append((number, 'tree',
+                                       [(directory, [file], [])]))
                 if len(self._lines[-1]) > _LONG_LINE:
                     # Attributes can be of many megabytes, of each file.
                     self._append(number)
                     self._lines.append(self._here())
             for name in others:
-                self._other(name)
+                try:
+                    self._other(name)
+                except links.Unsettled:
+                    self._late.append((number, 'tree',
+                                       [(directory, [], [name])]))
+
+    def _none_of(self, payload):
+        """What the scan could not even look at."""
+        for self._number, name, why in payload:
+            self._lines.append(self._here())
+            self._lines.append(manifest.unstored_line(name, why))
+            self.progress.advance(1, 0)
 
     def _here(self, kind=b'd'):
         """The line before those of what is in the directory at hand."""
         return b'%b /%d\n' % (kind, self._number)
 
     def _enter_source(self, path, number):
-        """None as descriptor if the directory is gone."""
+        """None as descriptor if the directory is gone, or can't be
+        entered."""
         self._path = path
         self._number = number
+        self._sfd = self._blocked = None
         try:
             self._sfd = self._source.enter(path)
         except OSError as exc:
-            if exc.errno not in reading.GONE:
+            if exc.errno in reading.GONE:
+                return
+            if not errnos.is_of_entry(exc, self._root):
                 raise errors.failed('open in the share the directory', path,
                                     exc) from exc
-            self._sfd = None
+            self._blocked = exc
 
     def _file(self, file):
         """A name that was a regular file when it was scanned."""
@@ -158,6 +196,8 @@ class Storer:
         entry = None
         if self._sfd is not None:
             entry = self._copy(name)
+        elif self._blocked:
+            self._none(name, self._blocked)
         if entry is None:
             # It was counted, so that progress ends where it should.
             self.progress.advance(1, size)
@@ -209,42 +249,75 @@ class Storer:
     def _copy(self, name):
         """Copy a regular file.
 
-        :returns: bytes, its line; None if it is gone, or would not hold
-            still.
+        :returns: bytes, its line; None if it is gone, there already, or
+            can't be read.
+        :raises links.Unsettled: it would not hold still.
         """
         for wait in (*_BACKOFF, None):
-            counted = 0
             try:
-                source = self._open_source(name)
-                if self._inode is not None and (
-                        os.fstat(source).st_ino != self._inode):
-                    os.close(source)
-                    raise _Replaced
-                if wait is None:
-                    source = still.instead(source, self.aside)
-                try:
-                    text, counted, size = self._copy_once(source, name)
-                finally:
-                    os.close(source)
+                text, counted, size = self._try(name, wait is None)
                 self._lines.append(text)
                 self.files += 1
                 self.bytes += size
                 self.progress.advance(1, max(size - counted, 0))
                 return text
-            except reading.Gone:
+            except (reading.Gone, _Twice):
                 return None
             except reading.Other:
                 return self._other(name)
+            except _Unreadable as exc:
+                self._none(name, exc.args[0])
+                return None
+            except _TooMuch as exc:
+                self._none(name, exc.args[0], manifest.TOO_MUCH)
+                return None
             except content.Changed:
-                beneath.unlink(name, self._dfd)
                 if wait:
                     self.progress.check()
                     time.sleep(wait)
-        self._lines.append(b'U %b 0\n' % manifest.quote(name))
-        self.problems.add(
-            f'"{errors.printable(self._shown(name))}" was being written to '
-            'all the time: it is not in the backup.')
+        if not self._is_last:
+            raise links.Unsettled
+        self._none(name)
         return None
+
+    def _none(self, name, exc=None, why=manifest.UNREADABLE):
+        """Note that nothing of an entry is stored.
+
+        :param exc: the OSError; None if it would not hold still.
+        """
+        shown = f'"{errors.printable(self._shown(name))}"'
+        if exc is None:
+            why = manifest.CHANGING
+            self.problems.add(f'{shown} was being written to all the time: '
+                              'it is not in the backup.')
+        else:
+            self.unread += 1
+            said = ('the repository can\'t hold it'
+                    if why == manifest.TOO_MUCH else 'it could not be read')
+            self.problems.add(f'{shown} is not in the backup: {said} '
+                              f'({errors.reason(exc)}).')
+        self._lines.append(manifest.unstored_line(name, why))
+
+    def _try(self, name, clone):
+        """Copy a file once.
+
+        :param clone: bool, whether to copy a clone of it if there can be
+            one.
+        :returns: (line, bytes counted as progress already, size).
+        """
+        source = self._open_source(name)
+        cloned = None
+        try:
+            if self._inode is not None and (
+                    os.fstat(source).st_ino != self._inode):
+                raise links.Replaced
+            if clone:
+                cloned = still.of(source, (self.aside, self._directory))
+            return self._copy_once(source, name, cloned)
+        finally:
+            os.close(source)
+            if cloned:
+                os.close(cloned.fd)
 
     def _open_source(self, name):
         try:
@@ -253,14 +326,32 @@ class Storer:
             raise self._unreadable(name, exc) from exc
 
     def _unreadable(self, name, exc):
+        """What to raise if an entry can't be read."""
+        if exc.errno == errno.ESTALE and not errnos.is_broken(self._root):
+            return content.Changed()    # replaced on its server
+        if errnos.is_of_entry(exc, self._root):
+            return _Unreadable(exc)
         return errors.failed('read from the share', self._shown(name), exc)
+
+    def _is_gone(self, name, exc):
+        """Whether an entry is not there any more; False if it can't be
+        read."""
+        if exc.errno in reading.GONE:
+            return True
+        said = self._unreadable(name, exc)
+        if isinstance(said, content.Changed):
+            return True
+        if not isinstance(said, _Unreadable):
+            raise said from exc
+        return False
 
     def _shown(self, name):
         return beneath.join(self._path, name)
 
-    def _copy_once(self, source, name):
+    def _copy_once(self, source, name, cloned=None):
         """One try.
 
+        :param cloned: a :class:`~.still.Clone` to read instead, or None.
         :returns: (line, bytes counted as progress already, size).
         """
         counted = 0
@@ -271,46 +362,73 @@ class Storer:
             self.progress.advance(0, count)
 
         try:
-            st = reading.settle(source)
             fixed, more = inode.read(source, self._project)
-            gone = [b'flags'] * fixed + [b'x:*room'] * inode.has_room(source,
+            if cloned:
+                source, origin = cloned.fd, source
+            else:
+                origin = source
+            st = reading.settle(source)
+            gone = [b'flags'] * fixed + [b'x:*room'] * inode.has_room(origin,
                                                                       st)
-            text = (self.earlier and not gone
+            text = (self.earlier and not gone and not cloned
                     and self._same_content(source, name, st, more))
             if text:
                 return text, 0, st.st_size
             target = self._create(name, st)
             try:
-                if st.st_size <= content.SMALL:
-                    data = content.read_small(source, st.st_size)
-                    digest = hashlib.sha256(data).hexdigest().encode()
-                    if content.holed(st):
-                        content.write_like(source, target, data)
-                    elif data:
-                        content.write_all(target, data)
-                    written = len(data)
-                else:
-                    digest, written = content.copy(source, target, st, tick)
-                if st.st_ctime_ns > self.surely:
-                    reading.again(source, st, digest, self._check)
-                xattrs = tuple(sorted(more
-                                      + attributes.read_xattrs(source)))
+                digest, written = self._content(source, target, st, tick)
+                xattrs = (cloned.attributes.xattrs if cloned
+                          else attributes.read_xattrs(source))
+                entry = manifest.of_stat(
+                    b'F', name, st, digest, tuple(sorted(more + xattrs)),
+                    st.st_size)
                 # After the attributes too, since they are part of it.
                 if not content.same(os.fstat(source), st):
                     raise content.Changed
-                text = self._finish(target, name, st, digest, xattrs, gone)
+                if cloned:
+                    entry = cloned.attributes._replace(
+                        name=name, size=st.st_size, extra=digest,
+                        xattrs=entry.xattrs)
+                text = self._finish(target, entry, gone)
+            except BaseException:
+                beneath.unlink(name, self._dfd)
+                raise
             finally:
                 os.close(target)
         except content.Changed:
             self.progress.advance(0, -counted)
             raise
         except content.WriteFailed as exc:
-            raise errors.failed('write to the repository', self._shown(name),
-                                exc) from exc
+            self.progress.advance(0, -counted)
+            raise self._unwritable('write to', name, exc) from exc
         except OSError as exc:
+            self.progress.advance(0, -counted)
             raise self._unreadable(name, exc) from exc
         self.stored += written
         return text, counted, st.st_size
+
+    def _content(self, source, target, st, tick):
+        """Copy the content; (digest, bytes written)."""
+        if st.st_size <= content.SMALL:
+            data = content.read_small(source, st.st_size)
+            digest = hashlib.sha256(data).hexdigest().encode()
+            if content.holed(st):
+                content.write_like(source, target, data)
+            elif data:
+                content.write_all(target, data)
+            written = len(data)
+        else:
+            digest, written = content.copy(source, target, st, tick)
+        if st.st_ctime_ns > self.surely:
+            reading.again(source, st, digest, self._check)
+        return digest, written
+
+    def _unwritable(self, doing, name, exc):
+        """What to raise if an entry can't be written to the repository."""
+        if errnos.can_not_hold(exc):
+            return _TooMuch(exc)
+        return errors.failed(f'{doing} the repository', self._shown(name),
+                             exc)
 
     def _same_content(self, source, name, st, more):
         """Store a file without its data if the earlier backup has the same;
@@ -335,18 +453,20 @@ class Storer:
             return os.open(name, nodes.CREATE,
                            stat.S_IMODE(st.st_mode) & 0o777,
                            dir_fd=self._dfd)
+        except FileExistsError:
+            # A listing that named it twice; whoever made it says the rest.
+            raise _Twice from None
         except OSError as exc:
-            raise errors.failed('create in the repository',
-                                self._shown(name), exc) from exc
+            raise self._unwritable('create in', name, exc) from exc
 
-    def _finish(self, target, name, st, digest, xattrs, more):
+    def _finish(self, target, entry, more):
         """Set the attributes of a file just written; its line.
 
         :param more: list of bytes, what else is ``lost=``.
         """
-        entry = manifest.of_stat(b'F', name, st, digest, xattrs, st.st_size)
+        name = entry.name
         try:
-            if (xattrs or entry.mode & ~0o777
+            if (entry.xattrs or entry.mode & ~0o777
                     or self._born != (entry.uid, entry.gid)
                     or self._setter.readable and not entry.mode & 0o400):
                 lost = self._setter.apply(target, entry, os.fstat(target))
@@ -365,22 +485,32 @@ class Storer:
     def _other(self, name):
         """Anything that is not a regular file.
 
-        :returns: bytes, its line; None if it is gone.
+        :returns: bytes, its line; None if it is gone, there already, or
+            can't be read.
+        :raises links.Unsettled: it is a file that would not hold still.
         """
         text = None
         if self._sfd is not None:
             try:
                 entry = nodes.read(self._sfd, name)
             except OSError as exc:
-                if exc.errno not in reading.GONE:
-                    raise self._unreadable(name, exc) from exc
                 entry = None
+                if not self._is_gone(name, exc):
+                    self._none(name, exc)
+            else:
+                if entry is None:
+                    self._none(name, OSError(errno.EISDIR,
+                                             os.strerror(errno.EISDIR)))
             if entry and self._inode not in (None, entry.inode):
-                raise _Replaced
+                raise links.Replaced
             if entry is not None and entry.kind == b'F':
-                return self._copy(name)
-            if entry is not None:
+                text = self._copy(name)
+                if text:
+                    return text
+            elif entry is not None:
                 text = self._make(entry)
+        elif self._blocked:
+            self._none(name, self._blocked)
         if text is None:
             self.progress.advance(1, 0)
         return text
@@ -389,6 +519,9 @@ class Storer:
         shown = self._shown(entry.name)
         try:
             lost = nodes.make(self._dfd, entry, self._setter)
+        except FileExistsError:
+            self.progress.advance(0, entry.size)
+            return None
         except OSError as exc:
             raise errors.failed('create in the repository', shown,
                                 exc) from exc
@@ -399,128 +532,17 @@ class Storer:
         self._done(entry.size)
         return text
 
-    # -- hard links
 
-    def _links(self, records):
-        """Names of files that have more than one; sorted by inode."""
-        at = 0
-        while at < len(records):
-            end = at
-            while end < len(records) and records[end][:2] == records[at][:2]:
-                end += 1
-            self._group(records[at:end])
-            at = end
-
-    def _group(self, records):
-        """All names of one inode: the first is copied, the rest linked."""
-        first = entered = parted = None
-        inode = records[0][1]
-        self._names = len(records)
-        strangers = []
-        for _, _, directory, name in records:
-            st = self._look(directory, name)
-            path = self._path
-            if st is None:
-                self.progress.advance(1, 0)
-            elif st.st_ino != inode:
-                # Replaced since; written later, not to part the group.
-                strangers.append((directory, name))
-            elif first and self._join(name, st, first, entered):
-                entered = path
-                self._tell_parted(parted, name)
-            else:
-                if first:
-                    # As many as there can be: another one begins.
-                    parted = parted or first
-                self._inode = inode
-                try:
-                    text = self._head(name, st)
-                except _Replaced:
-                    strangers.append((directory, name))
-                    text = None
-                finally:
-                    self._inode = None
-                if text is not None:
-                    first = (path, name, _is_stored(text))
-                    entered = path
-                    self._tell_parted(parted, name)
-        self._names = 1
-        for directory, name in strangers:
-            st = self._look(directory, name)
-            if st is None:
-                self.progress.advance(1, 0)
-            else:
-                self._head(name, st)
-
-    def _tell_parted(self, parted, name):
-        """Tell of a name that could not be one of its group's first file.
-
-        :param parted: (path, name, ...) of that; None if it could.
-        """
-        if parted:
-            self.problems.add(errors.parted(
-                self._shown(name), beneath.join(*parted[:2]), 'backup'))
-
-    def _look(self, directory, name):
-        """The state of a name now, or None; goes to its directory, which is
-        given by its number."""
-        path = self.paths.path(directory)
-        self._enter_source(path, directory)
-        self._dfd = self._data.enter(path)
-        if self._sfd is None:
-            return None
-        try:
-            return os.stat(name, dir_fd=self._sfd, follow_symlinks=False)
-        except OSError as exc:
-            if exc.errno in reading.GONE:
-                return None
-            raise self._unreadable(name, exc) from exc
-
-    def _head(self, name, st):
-        """Store the first name of a group; its line, or None."""
-        self._lines.append(self._here())
-        if stat.S_ISREG(st.st_mode):
-            return self._file((name, st.st_ino, st.st_size, st.st_mtime_ns,
-                               st.st_ctime_ns))
-        return self._other(name)
-
-    def _join(self, name, st, first, entered):
-        """Add a name to the group. False if it can't be."""
-        first_path, first_name, stored = first
-        path = self._path
-        text = b'H %b\n' % manifest.quote(name)
-        if stored:
-            # The other descriptor may be let go by entering this one.
-            here = os.dup(self._dfd)
-            try:
-                os.link(first_name, name,
-                        src_dir_fd=self._data.enter(first_path),
-                        dst_dir_fd=here, follow_symlinks=False)
-            except OSError as exc:
-                if exc.errno == errno.EMLINK:
-                    # It was let go.
-                    self._dfd = self._data.enter(path)
-                    return False
-                raise errors.failed('create in the repository',
-                                    self._shown(name), exc) from exc
-            finally:
-                os.close(here)
-        else:
-            text = b'H %b lost=node\n' % manifest.quote(name)
-        if path != entered:
-            self._lines.append(self._here(b'c'))
-        self._lines.append(text)
-        self.files += 1
-        self.progress.advance(1, st.st_size)
-        return True
+class _Twice(Exception):
+    """The name is stored already."""
 
 
-class _Replaced(Exception):
-    """Another file has the name by now."""
+class _Unreadable(Exception):
+    """The OSError that it has is of the one entry in the share."""
 
 
-def _is_stored(text):
-    return b'node' not in manifest.parse(text[:-1]).lost
+class _TooMuch(Exception):
+    """The OSError that it has is of the one entry in the repository."""
 
 
 def _born(directory):

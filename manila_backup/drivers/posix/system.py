@@ -17,7 +17,7 @@ _OPEN_TREE = 0x1 | 0x80000 | 0x1000 | 0x8000
 _AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
 _RDONLY, _NODEV = 0x1, 0x4
 _AT_FDCWD = -100
-_RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS = 0x2, 0x4
+_RESOLVE_NO_XDEV, _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS = 1, 2, 4
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syncfs.argtypes = [ctypes.c_int]
@@ -127,6 +127,52 @@ def mounted_apart(fd, writable):
         return None
     finally:
         os.close(tree)
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [('flags', ctypes.c_uint64), ('mode', ctypes.c_uint64),
+                ('resolve', ctypes.c_uint64)]
+
+
+# Without the call: before Linux 5.6, or where a container forbids it.
+_openat2_refused = False
+
+
+def open_unmounted(name, parent, flags):
+    """Open an entry of a directory that is on the same mount as that.
+
+    :param name: bytes or str, one component.
+    :param parent: int, descriptor of the directory.
+    :param flags: int, as for ``os.open``, with O_NOFOLLOW.
+    :returns: int, a descriptor.
+    :raises OSError: EXDEV, if something is mounted there.
+    """
+    global _openat2_refused
+    name = os.fsencode(name)
+    if not _openat2_refused:
+        how = _OpenHow(flags, 0, _RESOLVE_NO_XDEV)
+        fd = _libc.syscall(_SYS_OPENAT2, parent, name, ctypes.byref(how),
+                           ctypes.sizeof(how))
+        if fd >= 0:
+            return fd
+        code = ctypes.get_errno()
+        if code not in (errno.ENOSYS, errno.EPERM):
+            raise OSError(code, os.strerror(code), name)
+    fd = os.open(name, flags, dir_fd=parent)
+    _openat2_refused = True
+    if mount_id(fd) != mount_id(parent):
+        os.close(fd)
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
+    return fd
+
+
+def mount_id(fd):
+    """The number of the mount that an open file was reached through."""
+    with open(f'/proc/self/fdinfo/{fd}', encoding='ascii') as source:
+        for line in source:
+            if line.startswith('mnt_id:'):
+                return int(line.split()[1])
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
 
 def start_writing(fd, offset, size):

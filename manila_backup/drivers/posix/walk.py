@@ -97,12 +97,13 @@ class Walk:
 
     :param root: int, descriptor of the top.
     :param spool: a :class:`~.scan.Spool` for what does not fit into memory.
+    :param cross: bool, whether to enter what is mounted below the root.
     :ivar path: bytes, of the current directory; the top to begin with.
     :ivar depth: int, how many names that has.
     """
 
-    def __init__(self, root, spool):
-        self._descent = beneath.Descent(root)
+    def __init__(self, root, spool, cross=False):
+        self._descent = beneath.Descent(root, cross)
         self._stack = Stack(spool)
         self._ends = [0]
         self.path = beneath.ROOT
@@ -115,6 +116,11 @@ class Walk:
         :raises OSError: it can't be.
         """
         return self._descent.enter(self.path)
+
+    def enter_parent(self):
+        """The directory that the current one is in, alike."""
+        return self._descent.enter(self.path.rpartition(b'/')[0]
+                                   or beneath.ROOT)
 
     def put(self, name):
         """Have a directory in the current one be walked through.

@@ -24,6 +24,7 @@ from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import check
 from manila_backup.drivers.posix import compare
 from manila_backup.drivers.posix import content
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
@@ -51,8 +52,9 @@ class Writer:
     """
 
     def __init__(self, found, data, root, spools, number, ignore, fallen,
-                 progress):
+                 progress, cross=False):
         self._found = found
+        self._root = root
         self._ignore = ignore
         self._spools = spools
         self._number = number
@@ -63,7 +65,7 @@ class Writer:
         self._short = (0, None)
         self._progress = progress
         self._stored = beneath.Descent(data)
-        self._target = beneath.MakingDescent(root, replace=True)
+        self._target = beneath.MakingDescent(root, replace=True, cross=cross)
         self._setter = attributes.Setter()
         self._problems = errors.Problems()
         self._prefix = b'.manila-backup-%b-' % os.urandom(8).hex().encode()
@@ -96,11 +98,14 @@ class Writer:
                     if errors.is_full(exc):
                         self._postpone(path, entry.name, exc)
                         continue
-                    self._failed(beneath.join(path, entry.name), links, exc)
+                    self._failed('restore', path, entry.name, exc,
+                                 flags & (compare.CONTENT | compare.LINKS))
+                    for where, line in links:
+                        self._failed('link', where,
+                                     manifest.link_name(line)[0], exc, True)
         self._flush()
         return {'written': self._written, 'later': self._later,
-                'short': self._short, 'problems': self._problems.sentences,
-                'count': self._problems.count}
+                'short': self._short, 'problems': self._problems.said()}
 
     def _postpone(self, path, name, exc):
         """Have the entry at hand written when the rest is done."""
@@ -129,17 +134,23 @@ class Writer:
                 yield (path, flags[place], text,
                        compare.wanted(links, self._ignore))
 
-    def _failed(self, path, links, exc):
-        """Go on, if something is immutable; all that is not as it should
-        be because of it is named."""
-        said = errors.failed('restore in the share', path, exc)
-        if not errors.is_fixed(exc):
-            raise said from exc
-        self._problems.add(str(said))
-        for where, text in links:
-            self._problems.add(str(errors.failed(
-                'link in the share', beneath.join(
-                    where, manifest.link_name(text)[0]), exc)))
+    def _failed(self, doing, path, name, exc, missing):
+        """Go on, if it is of the one entry; all that is not as it should be
+        because of it is named.
+
+        :param missing: whether there is something else now, or nothing.
+        """
+        said = f'Could not {doing} in the share'
+        shown = f'"{errors.printable(beneath.join(path, name))}"'
+        way = getattr(exc, 'path', None)
+        if way not in (None, beneath.join(path, name)):
+            # Not itself, but a directory on the way there.
+            shown += f', because of "{errors.printable(way)}"'
+        said = f'{said} {shown}: {errors.reason(exc)}.'
+        if not errnos.is_of_entry(exc, self._root):
+            raise base.DriverError(
+                said, retryable=errnos.is_passing(exc)) from exc
+        self._problems.add(said, missing and not errors.is_fixed(exc))
 
     def _left(self, path, flags, entry, links):
         """What there is to do without the names that are passed over; None
@@ -249,7 +260,9 @@ class Writer:
             try:
                 beneath.remove(final, fd, self._progress.check)
                 os.rename(name, final, src_dir_fd=fd, dst_dir_fd=fd)
-            except OSError:
+            except OSError as exc:
+                if exc.filename and hasattr(exc, 'path'):
+                    exc.path = beneath.join(self._path, exc.path)
                 self._drop(fd, name)
                 raise
 
@@ -262,8 +275,11 @@ class Writer:
     def _file(self, fd, path, entry, links):
         """A regular file, under a temporary name if there is something of
         its own: (name, lost, bytes counted)."""
-        source = os.open(entry.name, nodes.READ,
-                         dir_fd=self._stored.enter(path))
+        try:
+            source = os.open(entry.name, nodes.READ,
+                             dir_fd=self._stored.enter(path))
+        except OSError as exc:
+            raise self._unreadable(path, entry, exc) from exc
         try:
             try:
                 return self._whole(fd, path, entry, source)
@@ -454,6 +470,11 @@ class Writer:
         if lost:
             self._problems.lost(beneath.join(path, entry.name), lost)
 
+    def _unreadable(self, path, entry, exc):
+        return errors.failed('read in the repository',
+                             beneath.join(path, entry.name), exc,
+                             errors.kind(exc))
+
     def _adjust(self, path, entry, st):
         """Only the attributes."""
         fd = self._enter(path)
@@ -465,6 +486,7 @@ class Writer:
         else:
             target = os.open(entry.name, nodes.READ, dir_fd=fd)
             try:
+                attributes.check_free(target)
                 lost = self._setter.apply(
                     target, entry, os.fstat(target),
                     had=attributes.read_like(target, entry))
@@ -491,7 +513,10 @@ class Writer:
                         self._join(first, entry.name, where, name)
                     except OSError as exc:
                         if exc.errno != errno.EMLINK:
-                            raise
+                            if errors.is_full(exc):
+                                raise
+                            self._failed('link', where, name, exc, True)
+                            continue
                         # As many as there can be: another one begins.
                         parted = True
                         entry = entry._replace(name=name)

@@ -643,7 +643,10 @@ class PosixTest(PosixMixin, case.Case):
         mine = self.unprivileged()
         trees.write(os.path.join(self.source, 'secret'), b'')
         os.chmod(os.path.join(self.source, 'secret'), 0o600)
-        with self.assertRaisesRegex(base.DriverError,
-                                    '"secret": Permission denied'):
-            self.as_user(mine.backup, case.place(), 1, self.source,
-                         {}, None)
+        trees.write(os.path.join(self.source, 'open'), b'x')
+        report = self.as_user(mine.backup, case.place(), 1, self.source,
+                              {}, None)
+        self.assertEqual(
+            ('"secret" is not in the backup: it could not be read '
+             '(Permission denied).',), report.problems)
+        self.assertEqual(1, report.files)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which file systems are mounted inside a directory.
+
+The mounts that a process sees are in ``/proc/self/mountinfo``, with the number
+of the mount that each is on; so bind mounts of a share's own file system are
+told from it, and subvolumes of btrfs, which have device numbers of their own,
+are not taken for mounts.
+"""
+
+import os
+import re
+
+from manila_backup.drivers.posix import system
+
+_ESCAPED = re.compile(rb'\\([0-7]{3})')
+
+
+def inside(root):
+    """Where something is mounted below a directory; nothing within that.
+
+    :param root: int, descriptor of the directory, opened by its path.
+    :returns: sorted list of paths relative to it, as bytes.
+    """
+    try:
+        here = os.fsencode(os.readlink(f'/proc/self/fd/{root}'))
+        mount = system.mount_id(root)
+    except OSError:
+        return []
+    start = here.rstrip(b'/') + b'/'
+    return sorted(point[len(start):] for number, point in _mounts()
+                  if number == mount and point.startswith(start))
+
+
+def _mounts():
+    """Yields (the mount it is on, path), as this process sees them."""
+    with open('/proc/self/mountinfo', 'rb') as source:
+        for line in source:
+            fields = line.split(b' ')
+            yield int(fields[1]), _ESCAPED.sub(
+                lambda octal: bytes([int(octal[1], 8)]), fields[4])

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares on file systems that do odd things with single entries: one of them
+never ends the whole, and each is told by its own name.
+
+Among the functional tests, and of ``make fidelity``.
+"""
+
+import errno
+import os
+import re
+import subprocess
+
+from manila_backup.drivers import base
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import trees
+from manila_backup.drivers.posix import errnos
+from tests.functional import odd_files
+
+_QUOTED = re.compile(r'"([^"]*)"')
+
+#: All that a call on one entry of a share can say and go on; but that it is
+#: gone, of which there is nothing to tell.
+OF_ENTRY = sorted(
+    errno.errorcode[code] for code, meaning in errnos.TABLE.items()
+    if meaning.share is errnos.Of.ENTRY and code not in (
+        errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV,
+        # The kernel's own business with the program behind the files.
+        errno.ENOSYS, errno.ESTALE))
+
+#: What ends the whole.
+OF_ALL = sorted(errno.errorcode[code]
+                for code, meaning in errnos.TABLE.items()
+                if meaning.share in (errnos.Of.PASSING, errnos.Of.WHOLE))
+
+
+def told(report):
+    """The paths that a report names, one for each problem."""
+    return sorted(_QUOTED.search(text)[1] for text in report.problems)
+
+
+class Odd(case.Case):
+    """What all drivers have to do."""
+
+    def setUp(self):
+        super().setUp()
+        self.shown = self.make('shown')
+        self.share = self.make('share')
+
+    def mount(self, rules=()):
+        """Show what is in ``shown`` as the share."""
+        self.odd = odd_files.mount(self, self.shown, self.share, rules)
+
+    def write(self, *names, content=b'content'):
+        for name in names:
+            path = os.path.join(self.shown, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            trees.write(path, content + name.encode())
+
+    # -- backups
+
+    def assertMissed(self, names, report):
+        """That a backup has all of what is shown but those, that it names
+        them, and that restoring it leaves them alone."""
+        self.assertEqual(sorted(names), told(report), report.problems)
+        self.assertEqual([], self.verify())
+        before = trees.snapshot(self.shown)
+        self.odd.set([])
+        # Nothing of the share is removed for not being in the backup.
+        self.write('late')
+        report = self.restore(target=self.share)
+        self.assertEqual(0, report.missing)
+        self.assertSame(before, self.shown)
+        self.restore()
+        for path in [*before]:
+            # Of what could not be listed, the directory itself is there.
+            if path != b'e/in' and any(
+                    (path + b'/').startswith(name.encode() + b'/')
+                    for name in names):
+                del before[path]
+        self.assertSame(before, self.target)
+
+    def test_files_that_can_not_be_read(self):
+        for call in ('open', 'read'):
+            self.write(*(f'{call}/{code}' for code in OF_ENTRY))
+        names = [f'{call}/{code}' for call in ('open', 'read')
+                 for code in OF_ENTRY]
+        self.write('a/good', 'open/good', 'zz')
+        self.mount([[*name.split('/')[:1], '/' + name, name.split('/')[1]]
+                    for name in names])
+        self.assertMissed(names, self.backup(source=self.share, still=False))
+
+    def test_entries_that_can_not_be_looked_at(self):
+        self.write('a/good', 'a/bad', 'd/in/it', 'e/in/it')
+        os.symlink('target', os.path.join(self.shown, 'a', 'link'))
+        self.mount([['getattr', '/a/bad', 'EIO'],
+                    ['readlink', '/a/link', 'EIO'],
+                    ['opendir', '/d/in', 'EACCES'],
+                    ['readdir', '/e/in', 'EIO']])
+        report = self.backup(source=self.share, still=False)
+        self.assertMissed(['a/bad', 'a/link', 'd/in', 'e/in'], report)
+
+    def test_a_listing_that_names_an_entry_twice(self):
+        self.write('f', 'd/f', 'd/e/f', 'large', content=b'x' * 100_000)
+        os.symlink('target', os.path.join(self.shown, 'link'))
+        os.mkfifo(os.path.join(self.shown, 'd', 'fifo'))
+        for name in 'ab':
+            os.link(os.path.join(self.shown, 'f'),
+                    os.path.join(self.shown, name))
+        self.mount([
+            *(['twice', '/', name] for name in (
+                'f', 'd', 'large', 'link', 'a', 'b')),
+            *(['twice', '/d', name] for name in ('f', 'e', 'fifo'))])
+        report = self.backup(source=self.share)
+        self.assertEqual((), report.problems)
+        before = trees.snapshot(self.shown)
+        self.assertEqual(len(before) - 1, report.files)
+        self.assertStored(self.shown)
+        # And where it is restored to.
+        self.write('extra/f', 'extra/d/f', 'changed')
+        self.mount_rules_twice()
+        report = self.restore(target=self.share)
+        self.assertEqual((), report.problems)
+        self.assertSame(before, self.shown)
+
+    def mount_rules_twice(self):
+        self.odd.set([['twice', '/', 'extra'], ['twice', '/', 'f'],
+                      ['twice', '/extra', 'f'], ['twice', '/extra', 'd']])
+
+    # -- restores
+
+    def test_what_is_held_open_stays(self):
+        self.write('kept')
+        self.mount()
+        self.backup(source=self.share)
+        self.write('extra/deep/deep/open', 'extra/deep/other', 'extra/more')
+        before = trees.snapshot(self.shown)
+        with open(os.path.join(self.share, 'extra/deep/deep/open')):
+            report = self.restore(target=self.share)
+            self.assertEqual(0, report.missing)
+            self.assertEqual(1, report.problem_count, report.problems)
+            # Where it is now is the other's choice.
+            self.assertRegex(told(report)[0],
+                             r'^extra/deep/deep(/\.fuse_hidden\w*)?$')
+            now = trees.snapshot(self.shown)
+            self.assertEqual(
+                {b'.', b'kept', b'extra', b'extra/deep', b'extra/deep/deep'},
+                {path for path in now if b'fuse_hidden' not in path})
+            self.assertEqual(before[b'kept'], now[b'kept'])
+        self.restore(target=self.share)
+        self.assertEqual({b'.', b'kept'}, set(trees.snapshot(self.shown)))
+
+    def test_what_can_not_be_removed(self):
+        self.write('kept')
+        self.mount()
+        self.backup(source=self.share)
+        names = [f'extra/{code}' for code in OF_ENTRY
+                 if code not in ('EISDIR',)]
+        self.write(*names, 'extra/other', 'other/f', 'd/in/it', 'd/free')
+        self.odd.set([
+            *(['unlink', '/' + name, name.split('/')[1]] for name in names),
+            ['rmdir', '/other', 'EIO'], ['opendir', '/d/in', 'EACCES']])
+        report = self.restore(target=self.share)
+        self.assertEqual(sorted([*names, 'other', 'd/in']), told(report))
+        self.assertEqual(0, report.missing)
+        self.assertEqual(
+            {'kept', *names, 'other', 'd/in/it'},
+            {path.decode() for path in trees.snapshot(self.shown)}
+            - {'.', 'extra', 'd', 'd/in'})
+
+    def test_what_can_not_be_written(self):
+        codes = [code for code in OF_ENTRY if code != 'EEXIST']
+        for call in ('create', 'write'):
+            self.write(*(f'{call}/{code}' for code in codes))
+        names = [f'{call}/{code}' for call in ('create', 'write')
+                 for code in codes]
+        self.write('a/good', 'create/good', 'zz', 'late/f')
+        self.mount()
+        self.backup(source=self.share)
+        before = trees.snapshot(self.shown)
+        for name in names:
+            os.unlink(os.path.join(self.shown, name))
+        for name in ('a/good', 'late/f'):
+            os.unlink(os.path.join(self.shown, name))
+        os.rmdir(os.path.join(self.shown, 'late'))
+        self.odd.set([[*name.split('/')[:1], '/' + name,
+                       name.split('/')[1]] for name in names])
+        report = self.restore(target=self.share)
+        self.assertEqual(sorted(names), told(report), report.problems)
+        # As of what is immutable, which is how it is meant to be.
+        self.assertEqual(len(names) - 2, report.missing)
+        now = trees.snapshot(self.shown)
+        self.assertEqual(set(before), set(now) | {
+            name.encode() for name in names})
+        self.odd.set([])
+        report = self.restore(target=self.share)
+        self.assertEqual((0, ()), (report.missing, report.problems))
+        self.assertSame(before, self.shown)
+
+    def test_what_is_of_all(self):
+        self.write('a/f', 'b/f')
+        self.mount()
+        self.backup(source=self.share)
+        for code in OF_ALL:
+            if code in ('EINTR', 'EAGAIN'):
+                continue
+            with self.subTest(code):
+                os.truncate(os.path.join(self.shown, 'a/f'), 0)
+                self.odd.set([['write', '*', code], ['create', '*', code]])
+                with self.assertRaises(base.DriverError) as got:
+                    self.restore(target=self.share)
+                self.assertIn(os.strerror(getattr(errno, code)),
+                              str(got.exception))
+                self.assertEqual(
+                    errnos.is_passing(OSError(getattr(errno, code), '')),
+                    got.exception.retryable)
+
+
+class Mounts(case.Case):
+    """File systems mounted in a share."""
+
+    def setUp(self):
+        super().setUp()
+        self.inner = self.make('inner')
+        trees.write(os.path.join(self.inner, 'theirs'), b'theirs')
+        trees.write(os.path.join(self.source, 'own'), b'own')
+
+    def bind(self, source, *target):
+        path = os.path.join(*target)
+        subprocess.run(['mount', '--bind', source, path], check=True)
+        self.addCleanup(subprocess.run, ['umount', path],
+                        stderr=subprocess.DEVNULL)
+        return path
+
+    def test_are_not_entered_nor_emptied(self):
+        for name in ('mnt', 'd/mnt'):
+            os.makedirs(os.path.join(self.source, name))
+            self.bind(self.inner, self.source, name)
+        trees.write(os.path.join(self.source, 'd', 'file'), b'under')
+        self.bind(os.path.join(self.inner, 'theirs'), self.source, 'd',
+                  'file')
+        theirs = trees.snapshot(self.inner)
+        report = self.backup(source=self.source, still=False)
+        self.assertEqual(['d/file', 'd/mnt', 'mnt'], told(report))
+        self.assertEqual([], self.verify())
+        trees.write(os.path.join(self.source, 'own'), b'changed')
+        os.makedirs(os.path.join(self.source, 'extra', 'mnt'))
+        self.bind(self.inner, self.source, 'extra', 'mnt')
+        report = self.restore(target=self.source)
+        self.assertEqual(['d/file', 'd/mnt', 'extra/mnt', 'mnt'],
+                         told(report))
+        self.assertEqual(0, report.missing)
+        self.assertEqual(theirs, trees.snapshot(self.inner))
+        with open(os.path.join(self.source, 'own')) as source:
+            self.assertEqual('own', source.read())
+        self.restore()
+        self.assertEqual(
+            {b'.', b'own', b'mnt', b'd', b'd/mnt'},
+            set(trees.snapshot(self.target)))
+
+    def test_what_is_under_one_is_not_lost(self):
+        """It was not entered, so nothing in it is too much."""
+        path = os.path.join(self.source, 'mnt')
+        os.mkdir(path)
+        trees.write(os.path.join(path, 'under'), b'x')
+        self.bind(self.inner, path)
+        self.backup(source=self.source)
+        subprocess.run(['umount', path], check=True)
+        self.restore(target=self.source)
+        self.assertEqual(['under'], os.listdir(path))
+
+    def test_a_backup_with_more_than_can_be_restored(self):
+        os.mkdir(os.path.join(self.source, 'mnt'))
+        trees.write(os.path.join(self.source, 'mnt', 'theirs'), b'old')
+        self.backup()
+        self.bind(self.inner, self.source, 'mnt')
+        theirs = trees.snapshot(self.inner)
+        trees.write(os.path.join(self.source, 'own'), b'changed')
+        report = self.restore(target=self.source)
+        self.assertEqual(['mnt', 'mnt/theirs'], told(report))
+        self.assertEqual(1, report.missing)
+        self.assertEqual(theirs, trees.snapshot(self.inner))
+        with open(os.path.join(self.source, 'own')) as source:
+            self.assertEqual('own', source.read())
+
+    def test_are_part_of_a_share_that_is_to_have_them(self):
+        os.mkdir(os.path.join(self.source, 'mnt'))
+        self.bind(self.inner, self.source, 'mnt')
+        self.driver.include_mounts = True
+        before = trees.snapshot(self.source)
+        self.assertEqual((), self.backup().problems)
+        trees.write(os.path.join(self.inner, 'theirs'), b'changed')
+        trees.write(os.path.join(self.inner, 'extra'), b'')
+        self.assertEqual((), self.restore(target=self.source).problems)
+        self.assertSame(before, self.source)
