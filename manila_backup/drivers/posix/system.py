@@ -168,9 +168,9 @@ def open_unmounted(name, parent, flags):
 
 def mount_id(fd):
     """The number of the mount that an open file was reached through."""
-    with open(f'/proc/self/fdinfo/{fd}', encoding='ascii') as source:
+    with open(f'/proc/self/fdinfo/{fd}', 'rb') as source:
         for line in source:
-            if line.startswith('mnt_id:'):
+            if line.startswith(b'mnt_id:'):
                 return int(line.split()[1])
     raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 

@@ -20,7 +20,7 @@ _ATTEMPT = 1
 class _Reader(store.Storer):
     """Finds things where they should be stored, so only describes them."""
 
-    def _copy_once(self, source, name):
+    def _copy_once(self, source, name, cloned=None):
         st = os.fstat(source)
         digest = content.digest_like_copy(
             source, st, lambda count: self.progress.check())
