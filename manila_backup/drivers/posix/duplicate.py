@@ -18,6 +18,7 @@ from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
@@ -127,13 +128,13 @@ class _Cloner(store.Storer):
 
     _clones = True
 
-    def _copy_once(self, source, name):
+    def _copy_once(self, source, name, cloned=None):
         if self._clones:
             try:
                 return self._clone(source, name)
             except _Impossible:
                 pass
-        return super()._copy_once(source, name)
+        return super()._copy_once(source, name, cloned)
 
     def _clone(self, source, name):
         try:
@@ -147,14 +148,17 @@ class _Cloner(store.Storer):
             try:
                 reflink.clone(source, target)
             except OSError as exc:
-                beneath.unlink(name, self._dfd)
                 self._clones = exc.errno not in _NO_CLONES
                 if exc.errno in _NO_CLONES | _NO_CLONE:
                     raise _Impossible from exc
                 raise errors.failed('clone', self._shown(name), exc) from exc
             if not content.same(os.fstat(source), st):
                 raise content.Changed
-            text = self._finish(target, name, st, _NONE, xattrs, fixed)
+            text = self._finish(target, manifest.of_stat(
+                b'F', name, st, _NONE, xattrs, st.st_size), fixed)
+        except BaseException:
+            beneath.unlink(name, self._dfd)
+            raise
         finally:
             os.close(target)
         return text, 0, st.st_size
