@@ -155,7 +155,8 @@ class _Cloner(store.Storer):
             if not content.same(os.fstat(source), st):
                 raise content.Changed
             text = self._finish(target, manifest.of_stat(
-                b'F', name, st, _NONE, xattrs, st.st_size), fixed)
+                b'F', name, st, _NONE, xattrs, st.st_size),
+                [b'flags'] * fixed)
         except BaseException:
             beneath.unlink(name, self._dfd)
             raise
