@@ -60,8 +60,11 @@ class Restore:
         self._files, self._bytes = about['files'], about['bytes']
         root = backup.open_share(target, self._project.restic)
         try:
-            if self._is_empty(root) and not alike.folds(root):
-                return self._directly(root)
+            if self._is_empty(root):
+                # To find out makes files in it.
+                self._progress.changes()
+                if not alike.folds(root):
+                    return self._directly(root)
         finally:
             os.close(root)
         return self._beside(target)
@@ -75,7 +78,6 @@ class Restore:
 
     def _directly(self, root):
         self._progress.expect(self._files, self._bytes)
-        self._progress.changes()
         # What is made in it must not inherit anything.
         with contextlib.suppress(OSError):
             os.removexattr(root, attributes.DEFAULT_ACL)
