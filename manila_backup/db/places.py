@@ -32,8 +32,9 @@ def note(conn, name, found):
     :returns: dict, what is noted of it now.
     """
     noted = identity(conn, name)
-    if noted is None:
-        rows.insert(conn, TABLE, name=name, identity=found)
+    if noted is None and not rows.insert_once(conn, TABLE, name=name,
+                                              identity=found):
+        noted = identity(conn, name)
     return noted or found
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queries about quotas, and the lock that makes counting exact."""
 
-from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from manila_backup.db import models
@@ -72,8 +71,5 @@ def lock(conn, project_id):
              .with_for_update())
     if conn.execute(query).first():
         return
-    try:
-        with conn.begin_nested():
-            conn.execute(sa.insert(table).values(project_id=project_id))
-    except db_exc.DBDuplicateEntry:
+    if not rows.insert_once(conn, table, project_id=project_id):
         conn.execute(query).first()

@@ -5,6 +5,7 @@ Each function takes a connection inside a transaction first, and returns
 SQLAlchemy rows (attributes named like the columns) or counts of rows.
 """
 
+from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 
@@ -26,6 +27,21 @@ def get(conn, table, id_, project_id=None, lock=False):
 def insert(conn, table, **values):
     """Insert a row. Times that aren't given are the database's."""
     conn.execute(sa.insert(table).values(**_plain(values)))
+
+
+def insert_once(conn, table, **values):
+    """Insert a row, unless another transaction has inserted it meanwhile.
+
+    Waits for one that is about to.
+
+    :returns: bool, whether it was inserted.
+    """
+    try:
+        with conn.begin_nested():
+            insert(conn, table, **values)
+        return True
+    except db_exc.DBDuplicateEntry:
+        return False
 
 
 def update(conn, table, id_, values, **expected):

@@ -4,10 +4,10 @@
 A turn is held by a lease on the database's clock, like an operation.
 """
 
-from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
 from manila_backup.db import models
+from manila_backup.db import rows
 from manila_backup.db import sqltime
 
 TABLE = models.turns
@@ -23,12 +23,7 @@ def take(conn, name, holder, ttl, every=0.0):
     :returns: bool, whether it was to be had.
     """
     if not conn.execute(sa.select(TABLE).where(TABLE.c.name == name)).first():
-        try:
-            with conn.begin_nested():
-                conn.execute(sa.insert(TABLE).values(
-                    name=name, ended_at=sqltime.utcnow()))
-        except db_exc.DBDuplicateEntry:
-            pass
+        rows.insert_once(conn, TABLE, name=name, ended_at=sqltime.utcnow())
     free = sa.or_(TABLE.c.holder.is_(None),
                   TABLE.c.held_until < sqltime.utcnow())
     if every:

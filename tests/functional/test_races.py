@@ -2,6 +2,9 @@
 """Requests that come in the middle of one another, on databases that let
 them."""
 
+from concurrent import futures
+import os
+
 import sqlalchemy as sa
 import testtools
 
@@ -10,10 +13,12 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
+from manila_backup.db import places
 from manila_backup.db import rows
 from manila_backup.operations import admission
 from manila_backup import states
 from tests.functional import cloud
+from tests.functional import databases
 from tests.unit.operations import base
 
 
@@ -98,6 +103,31 @@ class ResetMySQL(testtools.TestCase):
         self._set(models.share_backups, self.backup_id, 'available')
         self._call_off()
         self.assertEqual(('error', []), self._what_became())
+
+
+class FirstOnesMySQL(testtools.TestCase):
+    """Two transactions that each find a row missing and insert it."""
+
+    server = 'mysql'
+
+    def test_the_second_sees_what_the_first_has_inserted(self):
+        url = self.useFixture(databases.Schema(self.server, made=True)).url
+        conf = config.load(['--config-file', os.devnull], 'test')
+        conf.set_override('connection', url, 'database')
+        first, second = engine.Database(conf), engine.Database(conf)
+        self.addCleanup(first.dispose)
+        self.addCleanup(second.dispose)
+        with futures.ThreadPoolExecutor(1) as pool:
+            with first.writer() as conn:
+                self.assertEqual({'a': 1}, places.note(conn, 'x', {'a': 1}))
+                noted = pool.submit(second.write, places.note, 'x', {'a': 2})
+                # It waits, or it has not come that far: either is right.
+                futures.wait([noted], 0.2)
+            self.assertEqual({'a': 1}, noted.result())
+
+
+class FirstOnesPostgreSQL(FirstOnesMySQL):
+    server = 'postgresql'
 
 
 class ResetPostgreSQL(ResetMySQL):
