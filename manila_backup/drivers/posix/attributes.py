@@ -115,6 +115,15 @@ def differ(entry, st, xattrs):
             or st.st_mtime_ns != entry.mtime or xattrs != entry.xattrs)
 
 
+def is_any(mtime):
+    """Whether a time is one that any file system can hold, but for fractions
+    of seconds.
+
+    :param mtime: int, nanoseconds since 1970.
+    """
+    return _EXACT_FROM <= mtime < _EXACT_TO
+
+
 class Setter:
     """Sets attributes, and tells which could not be set.
 
@@ -200,7 +209,7 @@ class Setter:
             if not _can_not(exc):
                 raise
             return False
-        if self._exact and _EXACT_FROM <= mtime < _EXACT_TO:
+        if self._exact and is_any(mtime):
             return True
         kept = os.stat(target, follow_symlinks=follow).st_mtime_ns == mtime
         if kept and mtime % 1000:

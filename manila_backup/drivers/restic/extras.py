@@ -11,10 +11,12 @@ from manila_backup.drivers import base
 from manila_backup.drivers.posix import alike
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import system
+from manila_backup.drivers.restic import times
 
 _READ = 1 << 20
 _BLOCK = 4096
@@ -41,23 +43,27 @@ class Extras:
     def put(self):
         """Do it.
 
-        :returns: :class:`~manila_backup.drivers.posix.errors.Problems`.
+        :returns: (:class:`~manila_backup.drivers.posix.errors.Problems`,
+            :class:`.times.Times` that are still to be set).
         :raises DamagedBackup: the mark has something that makes no sense.
         """
         os.umask(0)
         try:
+            self._times = times.Times(self._about, self._ignore, self._tick)
             for path, size, data in self._about['sparse']:
                 self._guard(manifest.checked_path(path.encode()),
                             self._punch, size, data)
             for path, text, names in self._about['nodes']:
                 self._guard(manifest.checked_path(path.encode()),
-                            self._node, manifest.parse(text.encode()), names)
+                            self._node, manifest.parse(text.encode()), names,
+                            missing=True)
             for path, xattrs in self._about['xattrs']:
                 self._guard(manifest.checked_path(path.encode()),
                             self._attributes, xattrs)
             for names in self._about['links']:
                 names = [_place(each) for each in names]
-                self._guard(names[0][0], self._link, names[0][1], names[1:])
+                self._guard(names[0][0], self._link, names[0][1], names[1:],
+                            missing=True)
             entry = manifest.parse(self._about['root'].encode())
         except (KeyError, ValueError, TypeError, IndexError,
                 AttributeError, manifest.Malformed) as exc:
@@ -66,20 +72,32 @@ class Extras:
         finally:
             self._descent.close()
         self._set_root(entry)
-        return self._problems
+        return self._problems, self._times
 
-    def _guard(self, path, function, *args):
+    def _guard(self, path, function, *args, missing=False):
+        """Do one thing; what fails of it alone is told.
+
+        :param missing: bool, whether its entry is missing without.
+        """
         self._tick()
         if path.split(b'/', 1)[0] in self._ignore:
             return
         try:
             function(path, *args)
         except OSError as exc:
-            if exc.errno not in errors.GONE:
-                raise errors.failed('restore in the share', path,
-                                    exc) from exc
-            self._problems.add(str(errors.failed('restore in the share',
-                                                 path, exc)))
+            gone = exc.errno in errors.GONE
+            failed = errors.failed('restore in the share', _shown(path, args),
+                                   exc)
+            if not gone and not errnos.is_of_entry(exc, self._root):
+                raise failed from exc
+            self._problems.add(str(failed), missing and not gone)
+
+    def _lost(self, path, lost):
+        """Tell it, but for times that are set again in the end."""
+        if path in self._times.paths:
+            lost = [item for item in lost if item != b'time']
+        if lost:
+            self._problems.lost(path, lost)
 
     def _punch(self, path, size, data):
         """Make holes where they were, but only of zeros: the file may have
@@ -141,8 +159,7 @@ class Extras:
                                       had=attributes.read_xattrs(fd))
         finally:
             os.close(fd)
-        if lost:
-            self._problems.lost(path, lost)
+        self._lost(path, lost)
 
     def _node(self, path, entry, names):
         """A socket, a peculiar link, or a file that is nothing but a hole."""
@@ -155,8 +172,7 @@ class Extras:
             else:
                 lost = nodes.make(directory, entry, self._setter,
                                   inherits=True)
-            if lost:
-                self._problems.lost(beneath.join(path, entry.name), lost)
+            self._lost(beneath.join(path, entry.name), lost)
             if b'node' in lost:
                 return
         self._link(path, entry.name, [_place(each) for each in names])
@@ -212,8 +228,7 @@ class Extras:
             had = attributes.read_xattrs(self._root)
             if attributes.differ(entry, st, had):
                 lost = self._setter.apply(self._root, entry, st, had=had)
-                if lost:
-                    self._problems.lost(beneath.ROOT, lost)
+                self._lost(beneath.ROOT, lost)
         except OSError as exc:
             raise errors.failed('set in the share the attributes of',
                                 beneath.ROOT, exc) from exc
@@ -234,6 +249,12 @@ class _Unchanged:
 
     def __exit__(self, *exc_info):
         os.utime(self._fd, ns=(self._st.st_atime_ns, self._st.st_mtime_ns))
+
+
+def _shown(path, args):
+    """What a thing to do is about: its path, or what is first in it."""
+    first = getattr(args[0], 'name', args[0]) if args else None
+    return beneath.join(path, first) if isinstance(first, bytes) else path
 
 
 def _place(pair):

@@ -9,6 +9,7 @@ the posix driver knows of making a share equal to a tree does the rest.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import secrets
@@ -25,6 +26,7 @@ from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras
 from manila_backup.drivers.restic import index
 from manila_backup.drivers.restic import repository
+from manila_backup.drivers.restic import times
 from manila_backup import private
 
 # Beside what a backup holds, for what it takes to keep that.
@@ -82,16 +84,15 @@ class Restore:
         with contextlib.suppress(OSError):
             os.removexattr(root, attributes.DEFAULT_ACL)
         self._restic(root, self._bytes)
-        problems = extras.Extras(self._about, root, self._ignore,
-                                 self._progress.check).put()
-        try:
-            system.syncfs(root)
-        except OSError as exc:
-            raise errors.failed('write to the disk of the share',
-                                beneath.ROOT, exc) from exc
+        problems, late = extras.Extras(self._about, root, self._ignore,
+                                       self._progress.check).put()
+        for path in late.put(root):
+            problems.lost(path, [b'time'])
+        _sync(root)
         self._progress.advance(self._files, self._bytes - self._counted)
         return base.Report(self._files, self._bytes, self._about['read'],
-                           tuple(problems.sentences), problems.count)
+                           tuple(problems.sentences), problems.count,
+                           problems.missing)
 
     def _restic(self, root, most):
         """Have restic restore into an open directory.
@@ -142,7 +143,7 @@ class Restore:
                 data = made.prepare()
                 try:
                     self._restic(data, self._bytes)
-                    problems = extras.Extras(
+                    problems, late = extras.Extras(
                         self._about, data, frozenset(),
                         self._progress.check).put()
                     if problems.count:
@@ -150,12 +151,39 @@ class Restore:
                             'What is to be restored can\'t be kept in '
                             f'[restic] staging_path: '
                             f'{problems.sentences[0]}')
+                    short = late.put(data)
                     made.publish(data)
                 finally:
                     os.close(data)
-                return restore.Restore(
+                report = restore.Restore(
                     staged, self._place, _PROCESSES, self._driver.ignore,
                     Part(self._progress, files=True)).run(target)
+        return self._later(target, report) if short else report
+
+    def _later(self, target, report):
+        """Set in the share the times that were not to be had beside it."""
+        root = backup.open_share(target, self._project.restic)
+        try:
+            lost = times.Times(self._about, self._ignore,
+                               self._progress.check).put(root)
+            _sync(root)
+        finally:
+            os.close(root)
+        problems = errors.Problems()
+        problems.merge(report.problems, report.problem_count)
+        for path in lost:
+            problems.lost(path, [b'time'])
+        return dataclasses.replace(
+            report, problems=tuple(problems.sentences),
+            problem_count=problems.count)
+
+
+def _sync(root):
+    try:
+        system.syncfs(root)
+    except OSError as exc:
+        raise errors.failed('write to the disk of the share', beneath.ROOT,
+                            exc) from exc
 
 
 class Part:

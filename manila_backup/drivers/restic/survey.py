@@ -4,9 +4,9 @@ what of it restic does not keep.
 
 That is: sockets, names of anything but a file that are hard links of one
 another, where files have holes, what is not UTF-8 in targets of symbolic links
-and in names of extended attributes, and the attributes of the share's root and
-of symbolic links. It is kept in the backup's mark, in lines as in the posix
-driver's manifest.
+and in names of extended attributes, times of far off, and the attributes of
+the share's root and of symbolic links. It is kept in the backup's mark, in
+lines as in the posix driver's manifest.
 """
 
 import base64
@@ -20,12 +20,17 @@ from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import walk
+from manila_backup.drivers.restic import times
 
 _STEP = 500
 
 # How much of it a mark holds: what is too much is told.
 _MOST = 20_000
 _SEGMENTS = 10_000
+
+# How many of the times that restic does restore, but that some file system
+# can't hold: these are to tell of, should it be restored to.
+_TOLD = 1_000
 
 # Files with less than that have no hole worth it.
 _BLOCK = 4096
@@ -43,6 +48,7 @@ class Survey:
     :ivar nodes: what it does not keep at all, see :meth:`about`.
     :ivar sparse: list of (path, size, list of data's [start, end)).
     :ivar xattrs: see :meth:`about`.
+    :ivar times: see :meth:`about`.
     :ivar left_out: list of paths that restic must not read, as bytes.
     :ivar missed: list of paths with too many holes and some data.
     :ivar done: bool.
@@ -56,13 +62,15 @@ class Survey:
         self.nodes = []
         self.sparse = []
         self.xattrs = []
+        self.times = []
         self.left_out = []
         self.missed = []
         self.problems = errors.Problems()
         self.done = False
         self._links = {}
         self._sockets = {}
-        self._kept = 0
+        self._kept = self._told = 0
+        self._absent = None
         self._steps = self._walk()
 
     def step(self):
@@ -86,11 +94,13 @@ class Survey:
         ``nodes`` are [directory, line, other names], where each other name
         is [directory, name]; ``links`` are lists of [directory, name] that
         restic stored each for itself; ``sparse`` are [path, size, data];
-    ``xattrs`` are [path, all of its extended attributes as [name, value in
-    base 64]].
+        ``xattrs`` are [path, all of its extended attributes as [name, value in
+        base 64]]; ``times`` are [path, modification time in nanoseconds].
         Names are quoted as in a manifest.
         """
-        root = manifest.of_stat(b'D', beneath.ROOT, os.fstat(self._root),
+        st = os.fstat(self._root)
+        self._time(beneath.ROOT, st)
+        root = manifest.of_stat(b'D', beneath.ROOT, st,
                                 xattrs=attributes.read_xattrs(self._root))
         return {
             'root': _text(root),
@@ -99,6 +109,7 @@ class Survey:
                       if len(names) > 1],
             'sparse': self.sparse,
             'xattrs': self.xattrs,
+            'times': self.times,
         }
 
     def _walk(self):
@@ -147,11 +158,12 @@ class Survey:
         if path == beneath.ROOT and name in self._ignore:
             return
         self.files += 1
-        if entry.is_dir(follow_symlinks=False):
+        st = entry.stat(follow_symlinks=False)
+        if stat.S_ISDIR(st.st_mode):
             here.put(name)
             self._odd(fd, name, path)
+            self._time(beneath.join(path, name), st)
             return
-        st = entry.stat(follow_symlinks=False)
         self.bytes += st.st_size
         if stat.S_ISREG(st.st_mode):
             self.read += st.st_size
@@ -165,6 +177,9 @@ class Survey:
                 self._symlink(fd, name, path)
             if st.st_nlink > 1:
                 self._link(path, name, st)
+        shown = beneath.join(path, name)
+        if shown != self._absent:
+            self._time(shown, st)
 
     def _room(self, path):
         """Whether one more thing can be kept; told if not."""
@@ -174,7 +189,8 @@ class Survey:
         self.problems.add(
             f'"{errors.printable(path)}": the backup does not have its '
             'peculiarity (a socket, a hard link of something else than a '
-            'file, holes, attributes), being one of too many.')
+            'file, holes, attributes, a time of far off), being one of too '
+            'many.')
         return False
 
     def _node(self, fd, name, path, st):
@@ -206,6 +222,20 @@ class Survey:
             self.xattrs.append([_quoted(shown), [
                 [_quoted(os.fsencode(one)),
                  base64.b64encode(value).decode()] for one, value in found]])
+
+    def _time(self, path, st):
+        """One that restic does not restore, or that not every file system can
+        hold."""
+        mtime = st.st_mtime_ns
+        if attributes.is_any(mtime):
+            return
+        if times.is_restored(mtime):
+            if self._told >= _TOLD:
+                return
+            self._told += 1
+        elif not self._room(path):
+            return
+        self.times.append([_quoted(path), mtime])
 
     def _symlink(self, fd, name, path):
         """One whose target is not UTF-8, or with extended attributes."""
@@ -241,6 +271,7 @@ class Survey:
         self.left_out.append(shown)
         self.read -= st.st_size
         if data or st.st_nlink > 1 or not self._room(shown):
+            self._absent = shown
             self.files -= 1
             self.bytes -= st.st_size
             self.missed.append(

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Modification times that don't come back by restic alone.
+
+It restores none before 1677-09-21 or after 2262-04-11, having them as
+nanoseconds in 64 bits there; nor does it notice what a file system can't hold
+that it restores to. So those that some can't are kept in the backup's mark,
+and set last of all.
+"""
+
+import os
+
+from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errnos
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import manifest
+
+_FROM, _TO = -(1 << 63), 1 << 63
+
+
+def is_restored(mtime):
+    """Whether restic restores a time, if the file system can hold it.
+
+    :param mtime: int, nanoseconds since 1970.
+    """
+    return _FROM <= mtime < _TO
+
+
+def _checked(mtime):
+    if not _FROM <= int(mtime) // 10 ** 9 < _TO:
+        raise ValueError(f'{mtime} is no time')
+    return int(mtime)
+
+
+class Times:
+    """Those of one backup.
+
+    :param about: dict, what the backup's mark says. One of an earlier release
+        has none of them.
+    :param ignore: set of bytes, names in the root to leave alone.
+    :param tick: called now and then.
+    :ivar paths: frozenset of bytes.
+    :raises ValueError, TypeError, Malformed: the mark makes no sense.
+    """
+
+    def __init__(self, about, ignore, tick):
+        self._times = [(manifest.checked_path(path.encode()), _checked(mtime))
+                       for path, mtime in about.get('times', ())]
+        self._ignore = ignore
+        self._tick = tick
+        self.paths = frozenset(path for path, _ in self._times)
+
+    def put(self, root):
+        """Set them.
+
+        :param root: int, descriptor of the tree.
+        :returns: list of bytes, the paths of those that can't be set, or that
+            its file system can't hold.
+        :raises DriverError: the file system fails.
+        """
+        descent = beneath.Descent(root)
+        setter = attributes.Setter()
+        lost = []
+        try:
+            for path, mtime in self._times:
+                self._tick()
+                if path.split(b'/', 1)[0] in self._ignore:
+                    continue
+                try:
+                    if not self._set(descent, setter, path, mtime):
+                        lost.append(path)
+                except OSError as exc:
+                    # What is not there was told when it was not read.
+                    if exc.errno in errors.GONE:
+                        continue
+                    if not errnos.is_of_entry(exc, root):
+                        raise errors.failed('set in the share the time of',
+                                            path, exc) from exc
+                    lost.append(path)
+        finally:
+            descent.close()
+        return lost
+
+    def _set(self, descent, setter, path, mtime):
+        if path == beneath.ROOT:
+            return setter.set_time(descent.enter(path), mtime)
+        parent, _, name = path.rpartition(b'/')
+        at = attributes.special(descent.enter(parent or beneath.ROOT), name)
+        if os.lstat(at).st_mtime_ns == mtime:
+            return True
+        return setter.set_time(at, mtime, follow=False)
