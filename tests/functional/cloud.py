@@ -277,7 +277,7 @@ class Cloud(fixtures.Fixture):
         if not worker.running():
             raise AssertionError(f'the worker ended: {worker.said()}')
         return self.rows("SELECT id FROM services WHERE identity LIKE "
-                         f"'here:{worker.pid}:%%'")
+                         f"'%%:{worker.pid}:%%'")
 
     def _start(self, command, args):
         log = os.path.join(self.root, f'{command}-{len(self.processes)}.log')

@@ -301,8 +301,9 @@ class Pinned(MixedTestCase):
         self.assertEqual({}, self._said(heard, pinned))
         self.assertEqual(0, old.stop())
         whole = {'kind': 'share_create', 'driver': None}
+        # Each look makes a share.
         cloud.eventually('the API to notice', lambda: whole == self._said(
-            heard, self.cloud.port))
+            heard, self.cloud.port), pause=2)
         # That one has to be told.
         self.assertEqual({}, self._said(heard, pinned))
 
@@ -319,11 +320,16 @@ class Pinned(MixedTestCase):
     def test_messages_that_no_worker_knows(self):
         workers = [self.cloud.start()]
         self.cloud.expand()
-        workers.append(self.cloud.start_worker())
+        # On a host of its own: workers of one host listen to one queue.
+        host = f'host-{uuid.uuid4().hex[:12]}'
+        workers.append(self.cloud.start_worker(self.cloud.configure(
+            'host.conf', f'[DEFAULT]\nhost = {host}\n')))
         conf = config.load(['--config-file', self.cloud.config], 'test')
         transport = rpc.get_transport(conf)
         self.addCleanup(transport.cleanup)
         for identity, in self.cloud.rows('SELECT identity FROM services'):
+            # The release before has a queue for each process.
+            server = host if identity.startswith(host) else identity
             for version, method, args in (
                     ('1.98', 'operation_queued', {'operation_id': 'x'}),
                     ('2.0', 'operation_queued', {'operation_id': 'x'}),
@@ -331,7 +337,7 @@ class Pinned(MixedTestCase):
                     ('1.0', 'operation_cancelled', {}),
                     ('1.0', 'operation_praised', {'operation_id': 'x'})):
                 messaging.get_rpc_client(transport, messaging.Target(
-                    topic=rpc.TOPIC, server=identity, version=version)
+                    topic=rpc.TOPIC, server=server, version=version)
                 ).cast({}, method, **args)
         cloud.eventually('all to be heard', lambda: all(
             'praised' in said and said.count(
