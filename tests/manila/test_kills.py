@@ -124,7 +124,8 @@ class TestKills(meddled.TestCase):
 
 class TestFrozen(meddled.TestCase):
 
-    more = {'backup__lease_ttl': 2}
+    # Long enough for a worker on a busy machine to renew it.
+    more = {'backup__lease_ttl': 10}
 
     def test_thawed_when_another_has_done_its_work(self):
         worker, = [each for each in self.cloud.processes

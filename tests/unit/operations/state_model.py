@@ -200,7 +200,7 @@ class Machine(stateful.RuleBasedStateMachine):
                 return
 
     def _renew(self, side, one, other):
-        self._attempt(one, lambda claimed: claimed._keep())
+        self._attempt(side, one, lambda claimed: claimed._keep())
 
     def _write(self, side, one, other):
         """What is restored to is changed."""
@@ -210,7 +210,7 @@ class Machine(stateful.RuleBasedStateMachine):
                 claimed._harmless = False
                 self.torn.add(claimed._operation.share_id)
 
-        self._attempt(one, write)
+        self._attempt(side, one, write)
 
     def _finish(self, side, one, other):
         def finish(claimed):
@@ -220,7 +220,7 @@ class Machine(stateful.RuleBasedStateMachine):
                 self.torn.discard(claimed._operation.share_id)
                 self.doubtful.discard(claimed._operation.share_id)
 
-        self._attempt(one, finish)
+        self._attempt(side, one, finish)
 
     def _done(self, claimed):
         """Whether this is the end of its operation, and not once more what
@@ -235,10 +235,10 @@ class Machine(stateful.RuleBasedStateMachine):
             claimed._finish(states.Operation.FAILED, claimed._kind.failed,
                             'because')
 
-        self._attempt(one, fail)
+        self._attempt(side, one, fail)
 
     def _release(self, side, one, other):
-        self._attempt(one, lambda claimed: claimed._release(
+        self._attempt(side, one, lambda claimed: claimed._release(
             0.0, bool(other % 2), None))
 
     def _expire(self, side, one, other):
@@ -251,12 +251,14 @@ class Machine(stateful.RuleBasedStateMachine):
                                 {'lease_until': sqltime.utc_in(-1)},
                                 status=['running', 'cancelling'])
 
-    def _attempt(self, number, function):
+    def _attempt(self, side, number, function):
         """Have an attempt do something: only the one that holds the
         operation can, and it must."""
         claimed = self._run(number)
         if claimed is None:
             return
+        # Whichever side has claimed it: only the second one's never waits.
+        claimed._database = side.database
         before = self._operation(claimed)
         held = (before.attempt == claimed._operation.attempt
                 and before.worker == claimed._operation.worker)
