@@ -52,7 +52,8 @@ class Backup:
     :param cross: bool, whether what is mounted in the share is part of it.
     """
 
-    #: What works through the batches.
+    #: What finds out what there is, and what works through the batches.
+    scanner = scan.Scan
     storer = store.Storer
 
     def __init__(self, repository, place, attempt, options, record,
@@ -136,9 +137,10 @@ class Backup:
         """
         spool = scan.Spool(beneath.scratch(directory))
         self._journal, opened = parts.journal(directory)
-        found = scan.Scan(root, self.ignore, spool, self.repository.identity,
-                          self._journal, self.budget, self.cross,
-                          mountpoints.inside(aside))
+        found = self.scanner(
+            root, self.ignore, spool, self.repository.identity,
+            self._journal, self.budget, self.cross,
+            mountpoints.inside(aside))
         formers = self._formers()
         about['read_since'] = min([about['created_at'], *(
             _iso(one.began) for one in formers)])

@@ -18,6 +18,7 @@ from manila_backup.drivers.posix import backup as posix
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import system
+from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import survey
@@ -51,6 +52,7 @@ class Backup:
         self._progress = progress
         self._problems = errors.Problems()
         self._unreadable = errors.Problems()
+        self._absent = absent.Absent()
         self._summary = {}
         self._is_empty = False
         self._counted = [0, 0]
@@ -115,7 +117,10 @@ class Backup:
         if self._is_empty:
             self._store_nothing()
         self._look_again(apart)
-        self._about = self._survey.about()
+        for each in self._survey.absent:
+            self._absent.add(each)
+        self._about = {**self._survey.about(),
+                       'absent': self._absent.quoted}
         self._problems.merge(self._survey.problems.sentences,
                              self._survey.problems.count)
         for each in self._survey.missed:
@@ -165,6 +170,7 @@ class Backup:
         except _StartAgain:
             self._survey.finish(self._progress.check)
             self._unreadable = errors.Problems()
+            self._absent = absent.Absent()
             return False
         except base.DriverError as exc:
             if _EMPTY not in exc.message:
@@ -231,8 +237,10 @@ class Backup:
                 return False
         except (ValueError, KeyError, TypeError):
             return False
+        path = _path(item, self._driver.settings.view)
+        self._absent.add(path)
         self._unreadable.add(
-            f'{_name(item, self._driver.settings.view)} is not in the '
+            f'"{errors.printable(path)}" is not in the '
             f'backup: it could not be read ({_reason(said.get("error"))}).')
         return True
 
@@ -374,13 +382,13 @@ def pattern(root, path):
                    for char in f'{root}/{os.fsdecode(path)}')
 
 
-def _name(item, view):
-    """A path of restic's, as the posix driver would show it."""
+def _path(item, view):
+    """A path of restic's as one in the share, in bytes."""
     path = os.fsencode(item)
     start = os.fsencode(view) + b'/'
     if path.startswith(start):
         path = path[len(start):]
-    return f'"{errors.printable(path.lstrip(b"/"))}"'
+    return path.lstrip(b'/')
 
 
 def _reason(error):

@@ -2,6 +2,7 @@
 """A tree that restic has restored, made a backup of the posix driver's: what
 that knows of making a share equal to one then serves here too."""
 
+import functools
 import os
 import time
 
@@ -12,6 +13,7 @@ from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import store
 
 _ATTEMPT = 1
@@ -43,18 +45,45 @@ class _Reader(store.Storer):
         return True
 
 
+class _Scan(scan.Scan):
+    """Also notes what a backup lacks of its directories, not having been
+    read: a restore leaves that alone.
+
+    :param lacks: an :class:`~.absent.Absent`.
+    """
+
+    def __init__(self, lacks, *args):
+        super().__init__(*args)
+        self._lacks = lacks
+
+    def _numbered(self, here, st):
+        number, about = super()._numbered(here, st)
+        names, self._is_whole = self._lacks.of(here.path)
+        for name in names:
+            self._unread.append((number, name, manifest.UNREADABLE))
+        self.files += len(names)
+        self._count += len(names)
+        return number, about
+
+    def _note(self, entry):
+        super()._note(entry if self._is_whole else entry._replace(
+            lost=(*entry.lost, b'entries')))
+
+
 class Staged(backup.Backup):
     """A backup whose data is put there by another.
 
     :param repository: an open repository of the posix driver, that is only
         for this.
+    :param lacks: an :class:`~.absent.Absent`.
     """
 
     storer = _Reader
 
-    def __init__(self, repository, place, processes, progress):
+    def __init__(self, repository, place, processes, progress, lacks):
         super().__init__(repository, place, _ATTEMPT, {}, None, processes,
                          (), progress, incremental=False)
+        self.scanner = functools.partial(_Scan, lacks)
 
     def prepare(self):
         """Make its directory.

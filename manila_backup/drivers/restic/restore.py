@@ -22,6 +22,7 @@ from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import restore
 from manila_backup.drivers.posix import system
+from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras
 from manila_backup.drivers.restic import index
@@ -139,7 +140,9 @@ class Restore:
             layout.initialise(path)
             with layout.Repository(path) as staged:
                 made = index.Staged(staged, self._place, _PROCESSES,
-                                    Part(self._progress))
+                                    Part(self._progress),
+                                    absent.Absent(
+                                        self._about.get('absent', ())))
                 data = made.prepare()
                 try:
                     self._restic(data, self._bytes)

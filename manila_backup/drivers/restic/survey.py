@@ -50,6 +50,7 @@ class Survey:
     :ivar xattrs: see :meth:`about`.
     :ivar times: see :meth:`about`.
     :ivar left_out: list of paths that restic must not read, as bytes.
+    :ivar absent: list of paths of what is not in the backup for that.
     :ivar missed: list of paths with too many holes and some data.
     :ivar done: bool.
     """
@@ -65,6 +66,7 @@ class Survey:
         self.times = []
         self.left_out = []
         self.missed = []
+        self.absent = []
         self.problems = errors.Problems()
         self.done = False
         self._links = {}
@@ -197,6 +199,7 @@ class Survey:
         """A socket."""
         inode = st.st_dev, st.st_ino
         if not self._room(beneath.join(path, name)):
+            self.absent.append(beneath.join(path, name))
             return
         if inode in self._sockets:
             self._sockets[inode].append([_quoted(path), _quoted(name)])
@@ -274,6 +277,7 @@ class Survey:
             self._absent = shown
             self.files -= 1
             self.bytes -= st.st_size
+            self.absent.append(shown)
             self.missed.append(
                 f'"{errors.printable(shown)}" has more holes than [restic] '
                 'hole_limit: it is not in the backup.')

@@ -28,6 +28,7 @@ from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
 from manila_backup.drivers.restic import repository
 from tests.functional.drivers import folding
+from tests.functional import odd_files
 
 
 @functools.cache
@@ -601,3 +602,32 @@ class ResticTest(ResticMixin, case.Case):
         with self.assertRaisesRegex(base.DriverError, 'staging_path'):
             self.restore()
         self.assertEqual(['in the way'], os.listdir(self.target))
+
+
+class ResticAbsentTest(ResticMixin, case.Case):
+    """What could not be read."""
+
+    def test_stays_where_it_is(self):
+        shown, share = self.make('shown'), self.make('share')
+        for name in ('good', 'bad', 'd/bad', 'd/good', 'in/it'):
+            path = os.path.join(shown, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            trees.write(path, name.encode())
+        with open(os.path.join(os.fsencode(shown), b'd', b'bad\xff'),
+                  'wb') as target:
+            target.write(b'x')
+        odd = odd_files.mount(self, shown, share, [
+            ['open', '/bad', 'EIO'], ['open', '/d/bad', 'EACCES'],
+            ['open', '/d/bad\udcff', 'EIO'], ['opendir', '/in', 'EIO']])
+        self.driver.on_unreadable = 'warn'
+        report = self.backup(source=share)
+        said = '\n'.join(report.problems)
+        for name in ('"bad"', '"d/bad"', '"in"'):
+            self.assertIn(name, said)
+        odd.set([])
+        before = trees.snapshot(shown)
+        trees.write(os.path.join(shown, 'good'), b'changed')
+        trees.write(os.path.join(shown, 'late'), b'late')
+        report = self.restore(target=share)
+        self.assertEqual(0, report.missing)
+        self.assertSame(before, shown)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a backup lacks because it could not be read: a restore must not take
+that for what the share had not at the time, and remove it."""
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import manifest
+
+# How many of them a mark holds.
+_MOST = 20_000
+
+#: What restic says in place of each byte that is not UTF-8.
+_UNKNOWN = '\ufffd'
+
+
+class Absent:
+    """Paths of entries that are in a share and not in its backup.
+
+    :param quoted: list of them, as :attr:`quoted` was.
+    """
+
+    def __init__(self, quoted=()):
+        self._names = {}
+        self._count = 0
+        for each in quoted:
+            self.add(manifest.unquote(each.encode()))
+
+    def add(self, path):
+        """Note one.
+
+        :param path: bytes, in the share; restic's way of showing it will do.
+        :raises DriverError: they are too many.
+        """
+        parent, _, name = _shown(path).rpartition('/')
+        self._names.setdefault(parent, set()).add(name)
+        self._count += 1
+        if self._count > _MOST:
+            raise base.DriverError(
+                f'More than {_MOST} entries of the share could not be read: '
+                'this is taken for a fault of its file system.')
+
+    @property
+    def quoted(self):
+        """All of them as list of str, for a mark."""
+        return sorted(
+            manifest.quote('/'.join(filter(None, (parent, name))).encode())
+            .decode() for parent, names in self._names.items()
+            for name in names)
+
+    def of(self, path):
+        """What a directory lacks.
+
+        :param path: bytes, ``b''`` or ``b'.'`` for the root.
+        :returns: list of names, as bytes, and whether that is all: not where
+            a name is not known for certain.
+        """
+        names = self._names.get('' if path == b'.' else _shown(path), ())
+        sure = [name.encode() for name in names if _UNKNOWN not in name]
+        return sorted(sure), len(sure) == len(names)
+
+
+def _shown(path):
+    """A path as restic shows it."""
+    return ''.join(_UNKNOWN if '\udc80' <= char <= '\udcff' else char
+                   for char in path.decode('utf-8', 'surrogateescape'))
