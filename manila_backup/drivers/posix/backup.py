@@ -56,6 +56,9 @@ class Backup:
     scanner = scan.Scan
     storer = store.Storer
 
+    #: As for :class:`~.scan.Scan`.
+    partial = frozenset()
+
     def __init__(self, repository, place, attempt, options, record,
                  processes, ignore, progress, incremental=True,
                  bytes_per_entry=0, cross=False):
@@ -140,7 +143,7 @@ class Backup:
         found = self.scanner(
             root, self.ignore, spool, self.repository.identity,
             self._journal, self.budget, self.cross,
-            mountpoints.inside(aside))
+            mountpoints.inside(aside), self.partial)
         formers = self._formers()
         about['read_since'] = min([about['created_at'], *(
             _iso(one.began) for one in formers)])

@@ -97,6 +97,8 @@ class Scan:
     :param budget: a :class:`~.budget.Budget`.
     :param cross: bool, whether what is mounted in the share is part of it.
     :param mounts: paths where something is mounted in it, as bytes.
+    :param partial: set of paths of directories, as bytes, of which is known
+        that what is there is not all that they had.
     :ivar files: entries found so far.
     :ivar unread: how many of them can't be read.
     :ivar problems: :class:`~.errors.Problems`.
@@ -104,7 +106,7 @@ class Scan:
     """
 
     def __init__(self, root, ignore, spool, forbidden, journal, budget,
-                 cross=False, mounts=()):
+                 cross=False, mounts=(), partial=frozenset()):
         self.root = root
         self.ignore = ignore
         self.spool = spool
@@ -114,6 +116,7 @@ class Scan:
         self.files = self.bytes = self.unread = 0
         self.cross = cross
         self.mounts = frozenset(() if cross else mounts)
+        self.partial = partial
         self.problems = errors.Problems()
         self._unread = []
         self._seen = set()
@@ -170,6 +173,8 @@ class Scan:
                 if self._is_full():
                     yield from self._flush()
                     self._groups.append((number, [], []))
+        if path in self.partial:
+            about = about._replace(lost=(*about.lost, b'entries'))
         self._note(about)
 
     def _check_entry(self, path, exc):

@@ -20,6 +20,7 @@ from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import system
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import command
+from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import survey
 from manila_backup import private
@@ -106,9 +107,12 @@ class Backup:
         while True:
             # restic takes longer to begin than any tick of the clock.
             self._began_ns = time.time_ns()
+            self._mounts = mounted.Mounted(
+                root, ignore, self._driver.include_mounts)
             self._survey = survey.Survey(
                 apart, frozenset(map(os.fsencode, ignore)),
-                self._driver.hole_limit)
+                self._driver.hole_limit, self._mounts.paths,
+                self._driver.include_mounts)
             if self._restic(root, left_out):
                 break
             left_out = self._survey.left_out
@@ -119,8 +123,9 @@ class Backup:
         self._look_again(apart)
         for each in self._survey.absent:
             self._absent.add(each)
-        self._about = {**self._survey.about(),
+        self._about = {**self._survey.about(), **self._mounts.about(),
                        'absent': self._absent.quoted}
+        self._mounts.tell(self._problems)
         self._problems.merge(self._survey.problems.sentences,
                              self._survey.problems.count)
         for each in self._survey.missed:
@@ -132,7 +137,7 @@ class Backup:
         """restic does not notice what changes while it reads it."""
         changes = survey.Changes(
             apart, frozenset(map(os.fsencode, self._driver.ignore)),
-            self._began_ns)
+            self._began_ns, self._mounts.paths, self._driver.include_mounts)
         changes.finish(self._progress.check)
         self._problems.merge(changes.problems.sentences,
                              changes.problems.count)
@@ -145,6 +150,10 @@ class Backup:
         for name in self._driver.ignore:
             shown += ['--exclude', pattern(self._path(root),
                                            os.fsencode(name))]
+        for name in self._mounts.directories:
+            shown += ['--exclude', pattern(self._path(root), name) + '/*']
+        for name in self._mounts.files:
+            shown += ['--exclude', pattern(self._path(root), name)]
         known = len(left_out)
 
         def look():

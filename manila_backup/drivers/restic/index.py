@@ -76,14 +76,17 @@ class Staged(backup.Backup):
     :param repository: an open repository of the posix driver, that is only
         for this.
     :param lacks: an :class:`~.absent.Absent`.
+    :param partial: as for :class:`~manila_backup.drivers.posix.scan.Scan`.
     """
 
     storer = _Reader
 
-    def __init__(self, repository, place, processes, progress, lacks):
+    def __init__(self, repository, place, processes, progress, lacks,
+                 partial=frozenset()):
         super().__init__(repository, place, _ATTEMPT, {}, None, processes,
                          (), progress, incremental=False)
         self.scanner = functools.partial(_Scan, lacks)
+        self.partial = partial
 
     def prepare(self):
         """Make its directory.

@@ -20,12 +20,14 @@ from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import restore
 from manila_backup.drivers.posix import system
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras
 from manila_backup.drivers.restic import index
+from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import times
 from manila_backup import private
@@ -136,13 +138,15 @@ class Restore:
         # restic writes it, we read it, and then both sides are read, or one
         # of them and what differs written.
         self._progress.expect(self._files, 4 * self._bytes)
+        partial, files = mounted.restored(self._about)
         with Staging(self._driver.staging, self._about['read']) as path:
             layout.initialise(path)
             with layout.Repository(path) as staged:
                 made = index.Staged(staged, self._place, _PROCESSES,
                                     Part(self._progress),
                                     absent.Absent(
-                                        self._about.get('absent', ())))
+                                        self._about.get('absent', ())),
+                                    partial)
                 data = made.prepare()
                 try:
                     self._restic(data, self._bytes)
@@ -158,9 +162,10 @@ class Restore:
                     made.publish(data)
                 finally:
                     os.close(data)
-                report = restore.Restore(
+                report = _with(files, restore.Restore(
                     staged, self._place, _PROCESSES, self._driver.ignore,
-                    Part(self._progress, files=True)).run(target)
+                    Part(self._progress, files=True),
+                    self._driver.include_mounts).run(target))
         return self._later(target, report) if short else report
 
     def _later(self, target, report):
@@ -168,7 +173,9 @@ class Restore:
         root = backup.open_share(target, self._project.restic)
         try:
             lost = times.Times(self._about, self._ignore,
-                               self._progress.check).put(root)
+                               self._progress.check).put(
+                root, () if self._driver.include_mounts
+                else mountpoints.inside(root))
             _sync(root)
         finally:
             os.close(root)
@@ -187,6 +194,17 @@ def _sync(root):
     except OSError as exc:
         raise errors.failed('write to the disk of the share', beneath.ROOT,
                             exc) from exc
+
+
+def _with(files, report):
+    """A report that tells too of files that the backup does not have."""
+    told = [
+        f'"{errors.printable(path)}" is not in the backup: another file '
+        'system was mounted there at the time. It was left as it is.'
+        for path in files]
+    return dataclasses.replace(
+        report, problem_count=report.problem_count + len(told),
+        problems=(*report.problems, *told)[:base.MAX_PROBLEMS])
 
 
 class Part:

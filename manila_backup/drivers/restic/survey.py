@@ -10,6 +10,7 @@ lines as in the posix driver's manifest.
 """
 
 import base64
+import errno
 import os
 import stat
 
@@ -42,6 +43,9 @@ class Survey:
     :param root: int, descriptor of its directory.
     :param ignore: set of bytes, names in the root to pass over.
     :param limit: int, bytes of holes that are too many for restic.
+    :param mounts: paths where something is mounted, as bytes: none of that
+        is looked at.
+    :param cross: bool, whether what is mounted is part of the share.
     :ivar files: entries so far, of every kind.
     :ivar bytes: sum of their apparent sizes.
     :ivar read: bytes that restic reads of files.
@@ -55,7 +59,9 @@ class Survey:
     :ivar done: bool.
     """
 
-    def __init__(self, root, ignore, limit):
+    def __init__(self, root, ignore, limit, mounts=(), cross=False):
+        self._mounts = frozenset(mounts)
+        self._cross = cross
         self._root = root
         self._ignore = ignore
         self._limit = limit
@@ -116,7 +122,7 @@ class Survey:
 
     def _walk(self):
         spool = scan.Spool(beneath.scratch())
-        here = walk.Walk(self._root, spool)
+        here = walk.Walk(self._root, spool, self._cross)
         more = True
         try:
             while more:
@@ -136,6 +142,9 @@ class Survey:
             if path == beneath.ROOT:
                 raise errors.failed('read the share\'s directory', path,
                                     exc) from exc
+            if exc.errno == errno.EXDEV and path not in self._mounts:
+                # Mounted since: restic must not read that either.
+                self.left_out.append(path)
             return      # gone; or restic can't read it either, and tells
         count = 0
         with entries:
@@ -164,7 +173,11 @@ class Survey:
         if stat.S_ISDIR(st.st_mode):
             here.put(name)
             self._odd(fd, name, path)
-            self._time(beneath.join(path, name), st)
+            if beneath.join(path, name) not in self._mounts:
+                self._time(beneath.join(path, name), st)
+            return
+        if self._mounts and beneath.join(path, name) in self._mounts:
+            self.files -= 1
             return
         self.bytes += st.st_size
         if stat.S_ISREG(st.st_mode):
@@ -300,8 +313,8 @@ class Changes(Survey):
     :ivar problems: has a sentence for each such file.
     """
 
-    def __init__(self, root, ignore, since):
-        super().__init__(root, ignore, 0)
+    def __init__(self, root, ignore, since, mounts=(), cross=False):
+        super().__init__(root, ignore, 0, mounts, cross)
         self._since = since
 
     def _entry(self, fd, entry, path, here):
@@ -310,6 +323,8 @@ class Changes(Survey):
             return
         if entry.is_dir(follow_symlinks=False):
             here.put(name)
+            return
+        if self._mounts and beneath.join(path, name) in self._mounts:
             return
         st = entry.stat(follow_symlinks=False)
         if stat.S_ISREG(st.st_mode) and st.st_ctime_ns >= self._since:

@@ -50,10 +50,12 @@ class Times:
         self._tick = tick
         self.paths = frozenset(path for path, _ in self._times)
 
-    def put(self, root):
+    def put(self, root, mounts=()):
         """Set them.
 
         :param root: int, descriptor of the tree.
+        :param mounts: paths where something is mounted in it, as bytes, that
+            is left alone.
         :returns: list of bytes, the paths of those that can't be set, or that
             its file system can't hold.
         :raises DriverError: the file system fails.
@@ -64,7 +66,7 @@ class Times:
         try:
             for path, mtime in self._times:
                 self._tick()
-                if path.split(b'/', 1)[0] in self._ignore:
+                if path.split(b'/', 1)[0] in self._ignore or path in mounts:
                     continue
                 try:
                     if not self._set(descent, setter, path, mtime):

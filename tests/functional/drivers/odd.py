@@ -268,6 +268,30 @@ class Mounts(case.Case):
         self.restore(target=self.source)
         self.assertEqual(['under'], os.listdir(path))
 
+    def test_their_names_are_no_patterns(self):
+        names = ['m*', 'm[x]', 'm\\', 'm?', 'mx', 'my']
+        for name in names:
+            os.mkdir(os.path.join(self.source, name))
+        for name in names[:4]:
+            self.bind(self.inner, self.source, name)
+        for name in names[4:]:
+            trees.write(os.path.join(self.source, name, 'own'), b'own')
+        os.mkdir(os.path.join(self.source, 'd'))
+        trees.write(os.path.join(self.source, 'd', 'f*'), b'under')
+        trees.write(os.path.join(self.source, 'd', 'fx'), b'own')
+        path = self.bind(os.path.join(self.inner, 'theirs'), self.source,
+                         'd', 'f*')
+        self.backup(source=self.source)
+        self.restore()
+        self.assertEqual(
+            {b'.', b'own', b'd', b'd/fx', b'mx/own', b'my/own',
+             *map(os.fsencode, names)}, set(trees.snapshot(self.target)))
+        # What is under a file is not lost either.
+        subprocess.run(['umount', path], check=True)
+        self.assertEqual(0, self.restore(target=self.source).missing)
+        with open(path) as source:
+            self.assertEqual('under', source.read())
+
     def test_a_backup_with_more_than_can_be_restored(self):
         os.mkdir(os.path.join(self.source, 'mnt'))
         trees.write(os.path.join(self.source, 'mnt', 'theirs'), b'old')

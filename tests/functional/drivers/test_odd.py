@@ -2,6 +2,7 @@
 
 from tests.functional.drivers import odd
 from tests.functional.drivers import test_posix
+from tests.functional.drivers import test_restic
 
 
 class PosixOddTest(test_posix.PosixMixin, odd.Odd):
@@ -10,5 +11,10 @@ class PosixOddTest(test_posix.PosixMixin, odd.Odd):
 
 
 class PosixMountsTest(test_posix.PosixMixin, odd.Mounts):
+
+    pass
+
+
+class ResticMountsTest(test_restic.ResticMixin, odd.Mounts):
 
     pass

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is mounted inside a share, which is no part of it: what a backup leaves
+out for that reason, and what a restore must not take for removed."""
+
+import os
+import stat
+
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import mountpoints
+
+_MARK = 'mounts'
+
+
+class Mounted:
+    """The mounts inside a share that is being read.
+
+    :param root: int, descriptor of its directory, opened by its path.
+    :param ignore: list of str, names in the root that are left alone anyhow.
+    :param cross: bool, whether what is mounted is part of the share: then
+        there are none.
+    :ivar paths: list of bytes, all of them.
+    :ivar directories: list of bytes, those that are directories.
+    :ivar files: list of bytes, the others.
+    """
+
+    def __init__(self, root, ignore, cross):
+        ignore = frozenset(map(os.fsencode, ignore))
+        self.paths = [] if cross else [
+            path for path in mountpoints.inside(root)
+            if path.split(b'/', 1)[0] not in ignore]
+        self.directories, self.files = [], []
+        descent = beneath.Descent(root)
+        for path in self.paths:
+            (self.directories if _is_directory(descent, path)
+             else self.files).append(path)
+        descent.close()
+
+    def about(self):
+        """What the backup's mark says of them, as dict: ``mounts`` is a list
+        of [path, whether it is a directory]."""
+        return {_MARK: [[manifest.quote(path).decode(),
+                         path in self.directories] for path in self.paths]}
+
+    def tell(self, problems):
+        """Add a sentence for each.
+
+        :param problems: :class:`~manila_backup.drivers.posix.errors.
+            Problems`.
+        """
+        for path in self.directories:
+            problems.add(
+                f'"{errors.printable(path)}" has another file system mounted '
+                'on it: what is in that is not in the backup.')
+        for path in self.files:
+            problems.add(
+                f'"{errors.printable(path)}" has another file system mounted '
+                'on it: it is not in the backup.')
+
+
+def _is_directory(descent, path):
+    parent, _, name = path.rpartition(b'/')
+    try:
+        return stat.S_ISDIR(os.stat(
+            name, dir_fd=descent.enter(parent or beneath.ROOT),
+            follow_symlinks=False).st_mode)
+    except OSError:
+        return True     # unmounted or gone meanwhile
+
+
+def restored(about):
+    """What a restore has to know of a backup's mounts.
+
+    :param about: dict, the backup's mark, perhaps from before there was
+        anything of it in there.
+    :returns: (set of paths of directories of which the backup does not have
+        all entries, list of paths of files that it does not have), as bytes.
+    :raises DamagedBackup: the mark has something that makes no sense.
+    """
+    partial, files = set(), []
+    try:
+        for text, is_directory in about.get(_MARK, ()):
+            path = manifest.checked_path(text.encode())
+            if is_directory:
+                partial.add(path)
+            else:
+                files.append(path)
+                partial.add(path.rpartition(b'/')[0] or beneath.ROOT)
+    except (ValueError, TypeError, AttributeError,
+            manifest.Malformed) as exc:
+        raise base.DamagedBackup(
+            f'The backup\'s mark is damaged: {exc}.') from exc
+    return frozenset(partial), files
