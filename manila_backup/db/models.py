@@ -290,6 +290,9 @@ class ProjectLock(Base):
     __table_args__ = (MYSQL,)
 
     project_id = sa.Column(sa.String(255), primary_key=True)
+    #: How often it was taken. Galera finds out who wrote the same row on
+    #: two servers, not who locked it.
+    number = sa.Column(sa.BigInteger)
 
 
 class Turn(Base):

@@ -67,9 +67,11 @@ def lock(conn, project_id):
     """Wait until no one else admits anything for the project, and keep it
     so until the end of the transaction."""
     table = models.project_locks
-    query = (sa.select(table).where(table.c.project_id == project_id)
-             .with_for_update())
-    if conn.execute(query).first():
+    # Written, not only locked: on a Galera cluster a lock holds on one
+    # server, and only who changes the same row on another is found out.
+    taking = (sa.update(table).where(table.c.project_id == project_id)
+              .values(number=sa.func.coalesce(table.c.number, 0) + 1))
+    if conn.execute(taking).rowcount:
         return
     if not rows.insert_once(conn, table, project_id=project_id):
-        conn.execute(query).first()
+        conn.execute(taking)

@@ -160,8 +160,7 @@ class Cloud(fixtures.Fixture):
 
     def _setUp(self):
         self.root = self.useFixture(fixtures.TempDir(rootdir=FOLDER)).path
-        self.database = self.useFixture(
-            databases.Schema(self._server, self.MADE))
+        self.database = self._make_database()
         self.config = os.path.join(self.root, 'manila-backup.conf')
         self.policy = os.path.join(self.root, 'policy.yaml')
         self.state = os.path.join(self.root, 'state')
@@ -174,6 +173,9 @@ class Cloud(fixtures.Fixture):
         self.addCleanup(self.engine.dispose)
         self.addCleanup(self._end)
         self._sync()
+
+    def _make_database(self):
+        return self.useFixture(databases.Schema(self._server, self.MADE))
 
     def _configure(self):
         options = {

@@ -69,6 +69,10 @@ class Proxy(fixtures.Fixture):
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
 
+    def lead_to(self, host, port):
+        """Pass new connections on to another server."""
+        self._server = host, port
+
     def _listen(self, listener):
         while True:
             try:
