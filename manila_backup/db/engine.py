@@ -141,13 +141,25 @@ class _Once:
 
 def _is_serialisation_failure(exc):
     """Whether another try may find the way free (oslo.db's own list has the
-    deadlocks; this adds SQLite's lock and MariaDB's record-changed)."""
+    deadlocks; this adds SQLite's lock, MariaDB's record-changed, and what
+    hides a deadlock)."""
     text = str(exc)
     return (isinstance(exc, db_exc.DBError)
             and not isinstance(exc, db_exc.DBConnectionError)
             and ('database is locked' in text
                  or 'Record has changed since last read' in text
-                 or 'could not serialize access' in text))
+                 or 'could not serialize access' in text
+                 or _hides_deadlock(exc)))
+
+
+def _hides_deadlock(exc):
+    """Tell whether an error came of undoing what a deadlock had undone:
+    with the transaction, MySQL forgets the savepoint to go back to."""
+    while exc is not None:
+        if isinstance(exc, db_exc.DBDeadlock):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
 
 
 #: How often, and after which pauses, what the database gave up on is tried

@@ -20,6 +20,7 @@ from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
+from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from tests.functional import base
 from tests.functional import cloud
@@ -140,6 +141,18 @@ class Galera(base.TestCase):
                          collections.Counter(answers))
         self.assertEqual([(10,)], self.cloud.rows(
             'SELECT count(*) FROM shares'))
+
+    def test_a_project_that_is_new(self):
+        databases = [self._database(number) for number in range(2)]
+
+        def admit(number, project):
+            databases[number % 2].write(db_quotas.lock, project)
+
+        for project in range(20):
+            self._race(admit, [(number, f'new{project}')
+                               for number in range(8)])
+        self.assertEqual([(20,)], self.cloud.rows(
+            "SELECT count(*) FROM project_locks WHERE project_id LIKE 'new%'"))
 
     def test_each_operation_is_claimed_once(self):
         databases = [self._database(number) for number in range(3)]
