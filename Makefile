@@ -6,6 +6,7 @@
 # make venv              .venv/ with the service and the command line clients
 # make unit              unit tests only: no server needed
 # make test-manila       the tests beside a real Manila
+# make test-galera      the service on a Galera cluster of three servers
 # make test-servers      the functional tests and those, beside each other
 # make test-restic       the restic driver's tests with Debian stable's restic,
 #                        if this machine's is older
@@ -57,7 +58,7 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 	bench clean \
 	services keystone manila test-manila test-restic tempest client-functional \
 	devstack-harness soak \
-	fidelity test-servers environments constraints FORCE
+	fidelity test-servers test-galera environments constraints FORCE
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -141,6 +142,9 @@ functional: .tox/.made-functional keystone services
 # Both of them wait most of the time, and beside each other take as long as one.
 test-servers: .tox/.made-functional keystone manila services
 	tools/run-tests $(TOOLS) $(RESULTS) functional+manila
+
+test-galera: .tox/.made-functional services
+	tools/run-tests $(TOOLS) $(RESULTS) galera
 
 test-manila: .tox/.made-functional keystone manila services
 	tools/run-tests $(TOOLS) $(RESULTS) manila
