@@ -28,15 +28,21 @@ class Absent:
         """Note one.
 
         :param path: bytes, in the share; restic's way of showing it will do.
+        :returns: bool, whether it is none that was noted before, so far as
+            that can be known.
         :raises DriverError: they are too many.
         """
         parent, _, name = _shown(path).rpartition('/')
-        self._names.setdefault(parent, set()).add(name)
+        names = self._names.setdefault(parent, set())
+        if name in names:
+            return _UNKNOWN in parent + name
+        names.add(name)
         self._count += 1
         if self._count > _MOST:
             raise base.DriverError(
                 f'More than {_MOST} entries of the share could not be read: '
                 'this is taken for a fault of its file system.')
+        return True
 
     @property
     def quoted(self):

@@ -247,7 +247,8 @@ class Backup:
         except (ValueError, KeyError, TypeError):
             return False
         path = _path(item, self._driver.settings.view)
-        self._absent.add(path)
+        if not self._absent.add(path):
+            return True     # told twice
         self._unreadable.add(
             f'"{errors.printable(path)}" is not in the '
             f'backup: it could not be read ({_reason(said.get("error"))}).')

@@ -26,6 +26,7 @@ from manila_backup.drivers.posix import system
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras
+from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import index
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
@@ -69,7 +70,8 @@ class Restore:
                 # To find out makes files in it.
                 self._progress.changes()
                 if not alike.folds(root):
-                    return self._directly(root)
+                    with contextlib.suppress(_Entries):
+                        return self._directly(root)
         finally:
             os.close(root)
         return self._beside(target)
@@ -126,6 +128,8 @@ class Restore:
                 limits=self._driver.limited(self._about['options']),
                 on_io=wrote)
         except base.DriverError as exc:
+            if faults.of_entries(exc):
+                raise _Entries(exc.message) from exc
             if 'no snapshot' in exc.message:
                 raise base.DamagedBackup(
                     f'The content of backup {self._place.backup_id} is not '
@@ -205,6 +209,11 @@ def _with(files, report):
     return dataclasses.replace(
         report, problem_count=report.problem_count + len(told),
         problems=(*report.problems, *told)[:base.MAX_PROBLEMS])
+
+
+class _Entries(base.DriverError):
+    """restic could not restore some entries, and did restore the others. From
+    beside, each of them is told by name and passed over."""
 
 
 class Part:

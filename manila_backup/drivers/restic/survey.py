@@ -16,6 +16,7 @@ import stat
 
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import nodes
@@ -149,6 +150,7 @@ class Survey:
         count = 0
         with entries:
             while True:
+                entry = None
                 try:
                     entry = next(entries, None)
                     if entry is None:
@@ -157,8 +159,13 @@ class Survey:
                 except FileNotFoundError:
                     continue
                 except OSError as exc:
-                    raise errors.failed('read the share\'s directory', path,
-                                        exc) from exc
+                    if not errnos.is_of_entry(exc, self._root):
+                        raise errors.failed('read the share\'s directory',
+                                            path, exc) from exc
+                    # restic can't look at it either, and tells.
+                    if entry is None:
+                        break
+                    continue
                 count += 1
                 if not count % _STEP:
                     yield False

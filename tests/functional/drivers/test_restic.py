@@ -631,3 +631,39 @@ class ResticAbsentTest(ResticMixin, case.Case):
         report = self.restore(target=share)
         self.assertEqual(0, report.missing)
         self.assertSame(before, shown)
+
+    def test_what_can_not_be_looked_at(self):
+        shown, share = self.make('shown'), self.make('share')
+        for name in ('good', 'bad', 'd/bad', 'zz'):
+            path = os.path.join(shown, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            trees.write(path, name.encode())
+        odd = odd_files.mount(self, shown, share, [
+            ['getattr', '/bad', 'EIO'], ['getattr', '/d/bad', 'EIO']])
+        self.driver.on_unreadable = 'warn'
+        report = self.backup(source=share)
+        self.assertEqual(2, report.problem_count, report.problems)
+        odd.set([])
+        self.restore()
+        self.assertEqual({b'.', b'good', b'd', b'zz'},
+                         set(trees.snapshot(self.target)))
+
+    def test_what_can_not_be_written(self):
+        for name in ('a', 'bad', 'd/bad', 'zz'):
+            path = os.path.join(self.source, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            trees.write(path, name.encode())
+        before = trees.snapshot(self.source)
+        self.backup()
+        shown, share = self.make('shown'), self.make('share')
+        odd = odd_files.mount(self, shown, share, [
+            [call, path, 'EIO'] for call in ('create', 'write')
+            for path in ('/bad', '/d/bad')])
+        report = self.restore(target=share)
+        self.assertEqual((2, 2), (report.missing, report.problem_count),
+                         report.problems)
+        self.assertEqual(set(before) - {b'bad', b'd/bad'},
+                         set(trees.snapshot(shown)))
+        odd.set([])
+        self.restore(target=share)
+        self.assertSame(before, shown)
