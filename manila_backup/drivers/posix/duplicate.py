@@ -143,7 +143,7 @@ class _Cloner(store.Storer):
             xattrs = tuple(sorted(more + attributes.read_xattrs(source)))
         except OSError as exc:
             raise self._unreadable(name, exc) from exc
-        target = self._create(name, st)
+        target = self._create(name, st.st_mode)
         try:
             try:
                 reflink.clone(source, target)

@@ -10,7 +10,6 @@ reads if this one is killed.
 import errno
 import hashlib
 import os
-import stat
 import time
 
 from manila_backup.drivers.posix import attributes
@@ -374,7 +373,9 @@ class Storer(links.Linking):
                     and self._same_content(source, name, st, more))
             if text:
                 return text, 0, st.st_size
-            target = self._create(name, st)
+            # Of a clone, not its own: that one nobody else may open.
+            target = self._create(name, cloned.attributes.mode if cloned
+                                  else st.st_mode)
             try:
                 digest, written = self._content(source, target, st, tick)
                 xattrs = (cloned.attributes.xattrs if cloned
@@ -448,10 +449,9 @@ class Storer(links.Linking):
                 b'F', name, st, digest, xattrs, st.st_size),
             self._dfd, self._setter, self._names))
 
-    def _create(self, name, st):
+    def _create(self, name, mode):
         try:
-            return os.open(name, nodes.CREATE,
-                           stat.S_IMODE(st.st_mode) & 0o777,
+            return os.open(name, nodes.CREATE, mode & 0o777,
                            dir_fd=self._dfd)
         except FileExistsError:
             # A listing that named it twice; whoever made it says the rest.
