@@ -68,14 +68,15 @@ OPTS = [
              'owners, modes and extended attributes of the shares.'),
     cfg.StrOpt(
         'on_unreadable',
-        default='error',
+        default='warn',
         choices=[
-            ('error', 'the backup fails, and names them'),
             ('warn', 'the backup is made without them, and names them'),
+            ('error', 'the backup fails, and names them'),
         ],
         help='What becomes of a backup that restic could not read some files '
              'for (that the disk has lost, or whose path is longer than 4095 '
-             'bytes).'),
+             'bytes). Where more can\'t be read than can, it fails in any '
+             'case.'),
     cfg.IntOpt(
         'hole_limit',
         default=16, min=0,

@@ -64,6 +64,14 @@ class Absent:
         return sorted(sure), len(sure) == len(names)
 
 
+def is_vague(path):
+    """Whether restic may have shown a path otherwise than it is.
+
+    :param path: bytes.
+    """
+    return _UNKNOWN in _shown(path)
+
+
 def _shown(path):
     """A path as restic shows it."""
     return ''.join(_UNKNOWN if '\udc80' <= char <= '\udcff' else char

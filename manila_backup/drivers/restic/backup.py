@@ -18,11 +18,11 @@ from manila_backup.drivers.posix import backup as posix
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import system
-from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import survey
+from manila_backup.drivers.restic import unread
 from manila_backup import private
 
 # restic's exit status when it could not read something.
@@ -52,8 +52,6 @@ class Backup:
         self._options = options
         self._progress = progress
         self._problems = errors.Problems()
-        self._unreadable = errors.Problems()
-        self._absent = absent.Absent()
         self._summary = {}
         self._is_empty = False
         self._counted = [0, 0]
@@ -122,16 +120,18 @@ class Backup:
             self._store_nothing()
         self._look_again(apart)
         for each in self._survey.absent:
-            self._absent.add(each)
+            self._unread.absent.add(each)
         self._about = {**self._survey.about(), **self._mounts.about(),
-                       'absent': self._absent.quoted}
+                       'absent': self._unread.absent.quoted}
         self._mounts.tell(self._problems)
         self._problems.merge(self._survey.problems.sentences,
                              self._survey.problems.count)
         for each in self._survey.missed:
-            self._unreadable.add(each)
-        if self._unreadable.count:
-            self._refuse()
+            self._unread.problems.add(each)
+        self._unread.check(self._survey.files - self._unread.problems.count,
+                           self._driver.on_unreadable == 'error')
+        self._problems.merge(self._unread.problems.sentences,
+                             self._unread.problems.count)
 
     def _look_again(self, apart):
         """restic does not notice what changes while it reads it."""
@@ -155,6 +155,7 @@ class Backup:
         for name in self._mounts.files:
             shown += ['--exclude', pattern(self._path(root), name)]
         known = len(left_out)
+        self._unread = unread.Unread(root, self._driver.settings.view)
 
         def look():
             end = time.monotonic() + _SLICE
@@ -171,15 +172,13 @@ class Backup:
                 'backup', '--json', *repository.tags(
                     self._place, self._attempt, repository.CONTENT), *shown,
                 '--', '.', view=root, on_line=self._status,
-                on_error=self._error, idle=look,
+                on_error=self._unread.take, idle=look,
                 limits=self._driver.limited(self._options),
-                accept=(_UNREADABLE,))
+                accept=self._is_told)
             while look():
                 self._progress.check()
         except _StartAgain:
             self._survey.finish(self._progress.check)
-            self._unreadable = errors.Problems()
-            self._absent = absent.Absent()
             return False
         except base.DriverError as exc:
             if _EMPTY not in exc.message:
@@ -237,33 +236,9 @@ class Backup:
         self._counted = [sum(pair) for pair in zip(self._counted, steps)]
         self._progress.advance(*steps)
 
-    def _error(self, line):
-        """A line of its errors; whether it is about one file."""
-        try:
-            said = json.loads(line)
-            item = said['item']
-            if said['message_type'] != 'error':
-                return False
-        except (ValueError, KeyError, TypeError):
-            return False
-        path = _path(item, self._driver.settings.view)
-        if not self._absent.add(path):
-            return True     # told twice
-        self._unreadable.add(
-            f'"{errors.printable(path)}" is not in the '
-            f'backup: it could not be read ({_reason(said.get("error"))}).')
-        return True
-
-    def _refuse(self):
-        """What could not be read: an error, or a problem to be told."""
-        if self._driver.on_unreadable == 'error':
-            more = self._unreadable.count - 1
-            raise base.DriverError(
-                'Not everything could be read, and [restic] on_unreadable '
-                f'is "error": {self._unreadable.sentences[0]}'
-                + (f' And {more} more.' if more else ''))
-        self._problems.merge(self._unreadable.sentences,
-                             self._unreadable.count)
+    def _is_told(self, code):
+        """Whether an exit status is of what it has told entry by entry."""
+        return code == _UNREADABLE and self._unread.heard > 0
 
     # -- the end
 
@@ -390,24 +365,6 @@ def pattern(root, path):
     """
     return ''.join(f'\\{char}' if char in '\\*?[' else char
                    for char in f'{root}/{os.fsdecode(path)}')
-
-
-def _path(item, view):
-    """A path of restic's as one in the share, in bytes."""
-    path = os.fsencode(item)
-    start = os.fsencode(view) + b'/'
-    if path.startswith(start):
-        path = path[len(start):]
-    return path.lstrip(b'/')
-
-
-def _reason(error):
-    if isinstance(error, dict):
-        number = error.get('Err')
-        if isinstance(number, int):
-            return os.strerror(number)
-        return str(error.get('message') or error.get('Op') or 'error')
-    return str(error)
 
 
 def _now():

@@ -144,8 +144,8 @@ class Restic:
         are of nobody.
 
         :param wait: bool, whether to do so.
-        :param kwargs: as for :class:`Process`; ``accept``, the exit
-            statuses beside 0 that are none of a failure.
+        :param kwargs: as for :class:`Process`; ``accept``, called with an
+            exit status beside 0: whether it is none of a failure.
         :returns: bytes, what it printed.
         :raises faults.Locked: after that.
         :raises manila_backup.drivers.base.DriverError: it failed.
@@ -194,7 +194,7 @@ class Restic:
         """Have a new repository in a local directory open faster."""
         slim.slim(path, self._password)
 
-    def _once(self, args, accept=(), **kwargs):
+    def _once(self, args, accept=lambda _: False, **kwargs):
         with Process(self._settings, self.url, self._password, self._host,
                      args, self._tick, **kwargs) as process:
             code = process.run()
@@ -203,7 +203,7 @@ class Restic:
                               self.redact(process.errors))
         if process.gone:
             raise faults.gone(args, self.shown, self.redact(process.gone))
-        if code and code not in accept:
+        if code and not accept(code):
             text = self.redact(process.errors)
             raise faults.of(args, self.shown, code, text)
         return process.output

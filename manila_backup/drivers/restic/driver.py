@@ -52,7 +52,7 @@ class ResticDriver(base.BackupDriver):
     TELLS_CHANGES = True
 
     def __init__(self, url, settings, passwords, state, staging, ignore=(),
-                 on_unreadable='error', hole_limit=16 << 30, limits=(0, 0),
+                 on_unreadable='warn', hole_limit=16 << 30, limits=(0, 0),
                  pruning=None, verify_subset='100%'):
         self.url = url
         self.settings = settings

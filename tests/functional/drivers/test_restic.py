@@ -21,6 +21,7 @@ from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import limits
 from manila_backup.drivers.conformance import suite
 from manila_backup.drivers.conformance import trees
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers import progress
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import driver
@@ -399,28 +400,28 @@ class ResticTest(ResticMixin, case.Case):
     def test_what_restic_can_not_read(self):
         trees.write(os.path.join(self.source, 'readable'), b'x')
         trees.deep(self.source, 20, 'n' * 250)
-        with self.assertRaisesRegex(base.DriverError, 'on_unreadable'):
-            self.backup()
-        self.driver.on_unreadable = 'warn'
         report = self.backup()
         self.assertIn('could not be read', report.problems[0])
         self.restore()
         with open(os.path.join(self.target, 'readable')) as file:
             self.assertEqual('x', file.read())
+        self.driver.on_unreadable = 'error'
+        with self.assertRaisesRegex(base.DriverError, 'on_unreadable'):
+            self.backup(case.place(2))
 
     def test_a_file_of_too_many_holes(self):
         path = os.path.join(self.source, 'holes and data')
         trees.write(path, b'x')
         os.truncate(path, 1 << 42)
         trees.write(os.path.join(self.source, 'other'), b'x')
-        with self.assertRaisesRegex(base.DriverError, 'holes and data'):
-            self.backup()
-        self.driver.on_unreadable = 'warn'
         report = self.backup()
         self.assertEqual(1, report.files)
         self.assertIn('"holes and data"', report.problems[0])
         self.restore()
         self.assertEqual(['other'], os.listdir(self.target))
+        self.driver.on_unreadable = 'error'
+        with self.assertRaisesRegex(base.DriverError, 'holes and data'):
+            self.backup(case.place(2))
 
     def test_links_out_of_the_share(self):
         outside = self.make('outside')
@@ -619,7 +620,6 @@ class ResticAbsentTest(ResticMixin, case.Case):
         odd = odd_files.mount(self, shown, share, [
             ['open', '/bad', 'EIO'], ['open', '/d/bad', 'EACCES'],
             ['open', '/d/bad\udcff', 'EIO'], ['opendir', '/in', 'EIO']])
-        self.driver.on_unreadable = 'warn'
         report = self.backup(source=share)
         said = '\n'.join(report.problems)
         for name in ('"bad"', '"d/bad"', '"in"'):
@@ -640,13 +640,44 @@ class ResticAbsentTest(ResticMixin, case.Case):
             trees.write(path, name.encode())
         odd = odd_files.mount(self, shown, share, [
             ['getattr', '/bad', 'EIO'], ['getattr', '/d/bad', 'EIO']])
-        self.driver.on_unreadable = 'warn'
         report = self.backup(source=share)
         self.assertEqual(2, report.problem_count, report.problems)
         odd.set([])
         self.restore()
         self.assertEqual({b'.', b'good', b'd', b'zz'},
                          set(trees.snapshot(self.target)))
+
+    def test_what_went_away_is_not_told(self):
+        shown, share = self.make('shown'), self.make('share')
+        for name in ('good', 'there', 'gone', 'd/gone'):
+            path = os.path.join(shown, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            trees.write(path, name.encode())
+        odd_files.mount(self, shown, share, [
+            ['getattr', '/gone', 'ENOENT'], ['getattr', '/d/gone', 'ENOENT'],
+            ['open', '/there', 'ENOENT']])
+        report = self.backup(source=share)
+        said, = report.problems
+        self.assertIn('"there" is not in the backup', said)
+
+    def test_a_file_system_that_is_broken_is_no_entrys_fault(self):
+        shown, share = self.make('shown'), self.make('share')
+        trees.many(shown, 1, errnos.FEW + 1)
+        trees.write(os.path.join(shown, 'bad'), b'x')
+        odd = odd_files.mount(self, shown, share)
+        for number, (rules, said, retryable) in enumerate((
+                ([['open', '*', 'EIO']], 'more than could be', False),
+                ([['open', '*', 'EIO'], ['opendir', '*', 'EIO']],
+                 'Input/output error', False),
+                ([['open', '/bad', 'ETIMEDOUT']], 'timed out', True),
+                ([['read', '/bad', 'ENOTCONN']], 'not connected', True)), 1):
+            with self.subTest(said):
+                odd.set(rules)
+                with self.assertRaisesRegex(base.DriverError, said) as got:
+                    self.backup(case.place(number), source=share)
+                self.assertEqual(retryable, got.exception.retryable)
+        odd.set([])
+        self.assertEqual((), self.backup(source=share).problems)
 
     def test_what_can_not_be_written(self):
         for name in ('a', 'bad', 'd/bad', 'zz'):
