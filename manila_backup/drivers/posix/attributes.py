@@ -128,13 +128,14 @@ class Setter:
     """Sets attributes, and tells which could not be set.
 
     :param readable: what they are set on is stored: without privileges, add
-        the bits that its owner needs to read it back; and leave out what is
-        kept in the manifest only.
+        the bits that its owner needs to read it back.
+    :param noted: inode flags and project ids are kept in a manifest, and not
+        set.
     """
 
-    def __init__(self, readable=False):
+    def __init__(self, readable=False, noted=False):
         self.privileged = os.geteuid() == 0
-        self._stored = readable
+        self._noted = noted
         self.readable = readable and not self.privileged
         self._exact = False
 
@@ -227,7 +228,7 @@ class Setter:
             if have.pop(name, None) == value:
                 continue
             if name in inode.NAMES:
-                if self._stored:
+                if self._noted:
                     lost.append(b'x:' + os.fsencode(name))
                 elif not inode.put(target, name, value):
                     lost.append(os.fsencode(name))

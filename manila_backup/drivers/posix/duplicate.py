@@ -111,7 +111,7 @@ class _Duplicate:
         def describe(inbox, _):
             return parts.set_directories(
                 inbox, self._spool, self._journal.paths(), self._directory,
-                self._progress)
+                self._progress, noted=False)
 
         def batches():
             yield from found.batches()
@@ -128,6 +128,10 @@ class _Cloner(store.Storer):
 
     _clones = True
 
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._setter = attributes.Setter(readable=True)
+
     def _copy_once(self, source, name, cloned=None):
         if self._clones:
             try:
@@ -141,10 +145,13 @@ class _Cloner(store.Storer):
             st = reading.settle(source)
             fixed, more = inode.read(source, self._project)
             xattrs = tuple(sorted(more + attributes.read_xattrs(source)))
+            gone = [b'flags'] * fixed + [b'x:*room'] * inode.has_room(source,
+                                                                      st)
         except OSError as exc:
             raise self._unreadable(name, exc) from exc
         target = self._create(name, st.st_mode)
         try:
+            inode.prepare(target, more)
             try:
                 reflink.clone(source, target)
             except OSError as exc:
@@ -155,8 +162,7 @@ class _Cloner(store.Storer):
             if not content.same(os.fstat(source), st):
                 raise content.Changed
             text = self._finish(target, manifest.of_stat(
-                b'F', name, st, _NONE, xattrs, st.st_size),
-                [b'flags'] * fixed)
+                b'F', name, st, _NONE, xattrs, st.st_size), gone)
         except BaseException:
             beneath.unlink(name, self._dfd)
             raise

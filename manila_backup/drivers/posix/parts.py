@@ -37,16 +37,17 @@ def journal(directory):
     return tree.Journal(fd, scratch), (fd, scratch)
 
 
-def set_directories(spans, spool, paths, directory, progress):
+def set_directories(spans, spool, paths, directory, progress, noted=True):
     """Give directories their attributes, when nothing is made in them any
     more.
 
     :param spans: iterator of (number, offset, size) in the spool.
     :param paths: :class:`~.tree.Paths` of the directories in there.
+    :param noted: as for :class:`~.attributes.Setter`.
     :returns: dict like that of :class:`~.store.Storer`.
     """
     problems = errors.Problems()
-    setter = attributes.Setter(readable=True)
+    setter = attributes.Setter(readable=True, noted=noted)
     data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
     descent = beneath.Descent(data)
     name, part, end = begin(directory)

@@ -7,6 +7,7 @@ import stat
 import typing
 
 from manila_backup.drivers.posix import attributes
+from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import reflink
 
@@ -42,6 +43,8 @@ def of(source, directories):
         except OSError:
             continue
         try:
+            # Without copies on write, one can only be of such as it is.
+            inode.prepare(fd, inode.read(source, None)[1])
             for _ in range(_TRIES):
                 found = _attributes(source)
                 reflink.clone(source, fd)

@@ -73,7 +73,7 @@ class Storer(links.Linking):
         self._directory = data
         self._data = beneath.MakingDescent(data)
         self._born = _born(data)
-        self._setter = attributes.Setter(readable=True)
+        self._setter = attributes.Setter(readable=True, noted=True)
         self._name, self._part, self._end = parts.begin(directory)
         self._path = self._sfd = self._dfd = None
         self._number = None     # of the directory at hand
@@ -367,8 +367,9 @@ class Storer(links.Linking):
             else:
                 origin = source
             st = reading.settle(source)
-            gone = [b'flags'] * fixed + [b'x:*room'] * inode.has_room(origin,
-                                                                      st)
+            # Of the file itself: a clone has no more than its content.
+            gone = [b'flags'] * fixed + [b'x:*room'] * inode.has_room(
+                origin, os.fstat(origin))
             text = (self.earlier and not gone and not cloned
                     and self._same_content(source, name, st, more))
             if text:

@@ -8,7 +8,9 @@ from unittest import mock
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import backup
+from manila_backup.drivers.posix import duplicate
 from manila_backup.drivers.posix import inode
+from manila_backup.drivers import progress
 from tests.functional.drivers import test_posix
 
 NO_DUMP, NO_ATIME, SYNC, NO_COW = 0x40, 0x80, 0x8, 0x800000
@@ -20,10 +22,12 @@ class Flags(test_posix.PosixMixin, case.Case):
 
     def setUp(self):
         super().setUp()
-        self.share, self.other = (
-            self.loop(1 << 30, self.filesystem)
-            for _ in range(2))
-        os.mkdir(os.path.join(self.share, 'd'))
+        above, self.other = (self.loop(1 << 30, self.filesystem)
+                             for _ in range(2))
+        self.share, self.snapshot = (os.path.join(above, name)
+                                     for name in ('share', 'snapshot'))
+        for path in (self.share, self.snapshot, f'{self.share}/d'):
+            os.mkdir(path)
         for name in ('plain', 'flags', 'd/large'):
             trees.write(os.path.join(self.share, name), name.encode()
                         * 20_000)
@@ -103,6 +107,35 @@ class Flags(test_posix.PosixMixin, case.Case):
             self.assertEqual((), self.restore(
                 case.place(number), target=self.other).problems)
 
+    def duplicated(self):
+        """A snapshot of the share, as (its path, the report)."""
+        share, to = (os.open(path, os.O_RDONLY)
+                     for path in (self.share, self.snapshot))
+        try:
+            report = duplicate.duplicate(share, to, 2, progress.Progress())
+        finally:
+            os.close(share)
+            os.close(to)
+        return os.path.join(self.snapshot, duplicate.DATA), report
+
+    def test_a_snapshot_keeps_them(self):
+        for command in (['chattr', '+i', 'd/large'], ['chattr', '+a', 'd']):
+            path = os.path.join(self.share, command.pop())
+            subprocess.run([*command, path], check=True)
+            self.addCleanup(subprocess.run, ['chattr', '-ia', path],
+                            check=True)
+        subprocess.run(['fallocate', '--keep-size', '--length', '4M',
+                        os.path.join(self.share, 'plain')], check=True)
+        path, report = self.duplicated()
+        self.assertEqual(
+            ['"d": could not keep its immutable or append-only flag.',
+             '"d/large": could not keep its immutable or append-only flag.',
+             '"plain": could not keep its room that is allocated beyond its '
+             'end.'], sorted(report.problems))
+        self.assertEqual({name: more for name, (_, more) in self.facts(
+            self.share).items()}, {name: more for name, (_, more)
+                                   in self.facts(path).items()})
+
     def test_who_can_not_have_them_says_so(self):
         self.backup(source=self.share)
         path = os.path.join(self.scratch, 'memory')
@@ -123,6 +156,9 @@ class Projects(Flags):
     def test_project_ids(self):
         self.set('d/large', b'4711', inode.PROJECT)
         self.set('d', b'4712', inode.PROJECT)
+        path, report = self.duplicated()
+        self.assertEqual((), report.problems)
+        self.assertEqual(self.facts(self.share), self.facts(path))
         self.assertEqual((), self.backup(source=self.share).problems)
         self.restored()
 
@@ -138,6 +174,9 @@ class NoCopyOnWrite(Flags):
         with open(path, 'w') as target:
             target.write('x' * 100_000)
         before = self.facts(self.share)
+        snapshot, report = self.duplicated()
+        self.assertEqual((), report.problems)
+        self.assertEqual(before, self.facts(snapshot))
         self.assertEqual((), self.backup(source=self.share).problems)
         self.assertEqual((), self.restore(target=self.other).problems)
         self.assertEqual(before, self.facts(self.other))
