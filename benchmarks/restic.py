@@ -33,8 +33,8 @@ if __name__ != '__mp_main__':
     from benchmarks import copy as copying
     from manila_backup import conf as config
     from manila_backup.drivers import base
-    from manila_backup.operations import plugins
-    from manila_backup.operations import process
+    from manila_backup.engine import child
+    from manila_backup import plugins
 
 RESTIC, OURS = 'restic', 'driver'
 
@@ -128,7 +128,7 @@ class Bench:
         conf.set_override('repository', self.path('ours'), 'restic')
         self.settings = conf.backup
         self.driver = plugins.drivers(conf)['restic']
-        process.prepare([self.driver])
+        child.prepare([self.driver])
         self.driver.check(create=True)
         self.driver.prepare(self.place(0), contextlib.nullcontext, make=True)
 
@@ -149,7 +149,7 @@ class Bench:
 
     def copy(self, function, *args):
         """Run a driver's method as a worker does."""
-        copier = process.Copier(function, args, self.settings)
+        copier = child.Copier(function, args, self.settings)
         copier.progress.extend(3600)
         copier.start()
         while not copier.wait(0.2):

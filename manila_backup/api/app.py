@@ -40,8 +40,7 @@ def build(conf, database, admission, registry=None, gate=None,
 
     :param conf: the configuration.
     :param database: a :class:`manila_backup.db.engine.Database`.
-    :param admission: a :class:`manila_backup.operations.admission.
-        Admission`.
+    :param admission: a :class:`manila_backup.requests.backups.Admission`.
     :param registry: metrics of a worker in the same process.
     :param gate: a :class:`manila_backup.api.gate.Gate`, where the database
         may not be there yet.
@@ -65,7 +64,7 @@ def build(conf, database, admission, registry=None, gate=None,
     extra = {}
     if conf.metrics.enabled:
         # Its library is only wanted where it is used.
-        from manila_backup.operations import metrics
+        from manila_backup.telemetry import metrics
 
         extra['/metrics'] = metrics.application(database, registry)
     app = middleware.Paths({

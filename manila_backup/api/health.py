@@ -12,8 +12,8 @@ from oslo_middleware.healthcheck import pluginbase
 import sqlalchemy as sa
 
 from manila_backup.api import probe
+from manila_backup.bus import login
 from manila_backup.db import models
-from manila_backup.operations import greeting
 
 #: Seconds that one server of the bus has to take us.
 BUS_TIMEOUT = 2.0
@@ -80,8 +80,8 @@ def _remove_nothing(conn):
 
 def bus_check(conf):
     """A check that one of the bus's servers takes us; see
-    :mod:`manila_backup.operations.greeting`.
+    :mod:`manila_backup.bus.login`.
 
     :param conf: the configuration, for its ``transport_url``.
     """
-    return lambda: greeting.greet(conf, BUS_TIMEOUT)
+    return lambda: login.greet(conf, BUS_TIMEOUT)

@@ -43,14 +43,14 @@ def _main(args):
     from manila_backup.api import bound
     from manila_backup.api import gate
     from manila_backup.api import server
+    from manila_backup.bus import rpc
     from manila_backup import conf as config
     from manila_backup.db import engine
     from manila_backup.db import schema
+    from manila_backup.engine import worker
     from manila_backup import exception
-    from manila_backup.operations import admission
-    from manila_backup.operations import rpc
-    from manila_backup.operations import worker
     from manila_backup import private
+    from manila_backup.requests import backups as admission
 
     conf = config.load(args, 'manila-backup-all', configure=_register)
     config.setup_logging(conf)

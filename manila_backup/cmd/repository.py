@@ -17,7 +17,7 @@ class _Tools:
 
     def __init__(self, conf, driver=None, location=None):
         from manila_backup import exception
-        from manila_backup.operations import plugins
+        from manila_backup import plugins
 
         if location:
             driver = driver or conf.backup.enabled_drivers[0]
@@ -39,11 +39,11 @@ class _Tools:
 
         :raises ConfigurationError: another process has it.
         """
+        from manila_backup.engine import named_lock
         from manila_backup import exception
-        from manila_backup.operations import sweep
-        from manila_backup.operations import turn
+        from manila_backup.maintenance import sweep
 
-        found = turn.Turn(sweep.TURN, self.conf, self.database)
+        found = named_lock.Turn(sweep.TURN, self.conf, self.database)
         if not found.take():
             with found:
                 raise exception.ConfigurationError(
@@ -73,13 +73,13 @@ def _told(function):
 
 @_told
 def _list(conf):
-    from manila_backup.operations import audit
+    from manila_backup.maintenance import inspection
 
     tools = _Tools(conf)
     common.show(conf, ('project_id', 'share_id', 'backup_id', 'driver',
                        'created_at', 'files', 'bytes', 'unique_bytes',
                        'known', 'status', 'problem'),
-                list(audit.Audit(tools.database, tools.drivers).list()))
+                list(inspection.Audit(tools.database, tools.drivers).list()))
 
 
 @_told
@@ -87,11 +87,11 @@ def _sweep(conf):
     import contextlib
     import dataclasses
 
-    from manila_backup.operations import process
-    from manila_backup.operations import sweep
+    from manila_backup.engine import child
+    from manila_backup.maintenance import sweep
 
     tools = _Tools(conf)
-    process.prepare([*tools.drivers.values(), tools.source])
+    child.prepare([*tools.drivers.values(), tools.source])
     with (contextlib.nullcontext() if conf.command.dry_run
           else tools.turn()) as turn:
         found = list(sweep.Sweep(tools, turn, conf.command.unknown).run())
@@ -105,19 +105,19 @@ def _sweep(conf):
 def _verify(conf):
     import dataclasses
 
-    from manila_backup.operations import audit
+    from manila_backup.maintenance import inspection
 
     command = conf.command
     if bool(command.backup_ids) == bool(command.all or command.project):
         raise SystemExit('manila-backup-manage repository verify: say which: '
                          'backups by their ids, --all or --project')
     tools = _Tools(conf)
-    checks = audit.Audit(tools.database, tools.drivers)
+    checks = inspection.Audit(tools.database, tools.drivers)
     targets = (checks.named(command.backup_ids) if command.backup_ids
                else checks.all(command.project))
     found = []
     for target in targets:
-        verdict = (target if isinstance(target, audit.Verdict)
+        verdict = (target if isinstance(target, inspection.Verdict)
                    else checks.verify(target, not command.dry_run))
         found.append(verdict)
         if command.format == 'table':
@@ -125,9 +125,10 @@ def _verify(conf):
     if command.format == 'json':
         print(json.dumps([dataclasses.asdict(each) for each in found],
                          indent=2))
-    asked = audit.GONE if command.backup_ids else None
-    return int(any(each.result in (audit.DAMAGED, audit.FAILED, asked)
-                   for each in found))
+    asked = inspection.GONE if command.backup_ids else None
+    return int(any(
+        each.result in (inspection.DAMAGED, inspection.FAILED, asked)
+        for each in found))
 
 
 def _say(verdict):
@@ -142,9 +143,9 @@ def _say(verdict):
 def _export(conf):
     from manila_backup.db import backups as db_backups
     from manila_backup.db import shares as db_shares
+    from manila_backup.engine import records
     from manila_backup import exception
-    from manila_backup.operations import audit
-    from manila_backup.operations import records
+    from manila_backup.maintenance import inspection
 
     def read(conn):
         row = db_backups.get(conn, conf.command.backup_id)
@@ -154,9 +155,9 @@ def _export(conf):
     tools = _Tools(conf)
     record = tools.database.read(read)
     if record is None:
-        checks = audit.Audit(tools.database, tools.drivers)
+        checks = inspection.Audit(tools.database, tools.drivers)
         for target in checks.named([conf.command.backup_id]):
-            if isinstance(target, audit.Target):
+            if isinstance(target, inspection.Target):
                 said = tools.drivers[target.driver].describe(target.place)
                 record = records.valid(said.record, target.place)
     if record is None:
@@ -170,8 +171,8 @@ def _export(conf):
 def _import(conf):
     import dataclasses
 
-    from manila_backup.operations import audit
-    from manila_backup.operations import imports
+    from manila_backup.maintenance import imports
+    from manila_backup.maintenance import inspection
 
     command = conf.command
     tools = _Tools(conf, command.driver, command.repository)
@@ -182,7 +183,7 @@ def _import(conf):
         if command.record:
             found.append(_import_record(tools, work, command.record))
         else:
-            checks = audit.Audit(tools.database, tools.drivers)
+            checks = inspection.Audit(tools.database, tools.drivers)
             for name, place in checks.published():
                 turn.keep()
                 found.append(work.one(name, place))
@@ -194,16 +195,16 @@ def _import(conf):
 
 @_told
 def _upgrade(conf):
+    from manila_backup.bus import rpc
+    from manila_backup.bus import version_cap
     from manila_backup.db import services as db_services
     from manila_backup import exception
-    from manila_backup.operations import pin
-    from manila_backup.operations import rpc
 
     command = conf.command
     tools = _Tools(conf, command.driver)
     older = [each for each in tools.database.read(
         db_services.living_rpc_versions, rpc.TOPIC, conf.service_down_time)
-        if pin.numbers(each) < pin.numbers(rpc.VERSION)]
+        if version_cap.numbers(each) < version_cap.numbers(rpc.VERSION)]
     if older and not command.force:
         raise exception.ConfigurationError(
             'There are workers of an earlier release, which could not use '
@@ -237,8 +238,8 @@ def _key(conf):
 
 def _import_record(tools, work, path):
     from manila_backup.drivers import base
+    from manila_backup.engine import records
     from manila_backup import exception
-    from manila_backup.operations import records
 
     try:
         with open(0 if path == '-' else path, encoding='utf-8') as source:

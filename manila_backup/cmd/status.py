@@ -8,6 +8,8 @@ from oslo_config import cfg
 from oslo_upgradecheck import common_checks
 from oslo_upgradecheck import upgradecheck
 
+from manila_backup.bus import rpc
+from manila_backup.bus import version_cap
 from manila_backup.cmd import common
 from manila_backup import conf as config
 from manila_backup.db import backups as db_backups
@@ -15,12 +17,10 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import schema
 from manila_backup.db import services as db_services
 from manila_backup.drivers import base
+from manila_backup.engine import tasks
 from manila_backup import exception
-from manila_backup.operations import exposure
-from manila_backup.operations import kinds
-from manila_backup.operations import pin
-from manila_backup.operations import plugins
-from manila_backup.operations import rpc
+from manila_backup.maintenance import exposure
+from manila_backup import plugins
 from manila_backup.policies import enforcer
 from manila_backup import version
 
@@ -135,9 +135,9 @@ class Checks(upgradecheck.UpgradeCommands):
         found = _listeners(self._conf, database)
         up = [each for each in found if each.up]
         said = []
-        ours = pin.numbers(rpc.VERSION)
+        ours = version_cap.numbers(rpc.VERSION)
         strange = [each for each in up
-                   if pin.numbers(each.rpc_version)[0] != ours[0]]
+                   if version_cap.numbers(each.rpc_version)[0] != ours[0]]
         if strange:
             return _failure(
                 f'{_named(strange)} can\'t be reached by an API of this '
@@ -145,7 +145,7 @@ class Checks(upgradecheck.UpgradeCommands):
         release = version.string()[:32]
         old = [each for each in up
                if each.version != release
-               or pin.numbers(each.rpc_version) != ours]
+               or version_cap.numbers(each.rpc_version) != ours]
         if old:
             said.append(
                 f'Of another release than this one, {release} with messages '
@@ -165,18 +165,19 @@ class Checks(upgradecheck.UpgradeCommands):
     @_reads_database
     def _pin(self, database):
         pinned = self._conf.upgrade_levels.worker
-        if pinned == pin.AUTO:
-            return _success(pin.AUTO)
-        wanted, ours = pin.numbers(pinned), pin.numbers(rpc.VERSION)
+        if pinned == version_cap.AUTO:
+            return _success(version_cap.AUTO)
+        wanted = version_cap.numbers(pinned)
+        ours = version_cap.numbers(rpc.VERSION)
         if wanted[0] != ours[0]:
             return _failure(
                 f'[upgrade_levels] worker is {pinned}, and this release\'s '
                 f'API has messages of version {rpc.VERSION}: with that it '
                 f'sends none.')
         older = [each for each in _listeners(self._conf, database)
-                 if each.up and pin.numbers(each.rpc_version) < ours]
+                 if each.up and version_cap.numbers(each.rpc_version) < ours]
         deaf = [each for each in older
-                if pin.numbers(each.rpc_version) < wanted]
+                if version_cap.numbers(each.rpc_version) < wanted]
         if deaf:
             return _warning(
                 f'[upgrade_levels] worker is {pinned}, which is too new for '
@@ -191,7 +192,7 @@ class Checks(upgradecheck.UpgradeCommands):
     def _operations(self, database):
         """Whether there is somebody to do them."""
         try:
-            able = kinds.Abilities(plugins.drivers(self._conf))
+            able = tasks.Abilities(plugins.drivers(self._conf))
         except exception.ConfigurationError:
             return _warning('Not looked at: see "Drivers and share source".')
         waiting = collections.Counter(
@@ -220,10 +221,10 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _python(self):
         # Few need what this imports.
-        from manila_backup.operations import process
+        from manila_backup.engine import child
 
-        if process.is_vulnerable():
-            return _warning(process.VULNERABLE)
+        if child.is_vulnerable():
+            return _warning(child.VULNERABLE)
         return _success()
 
     def _policy(self):

@@ -5,10 +5,10 @@ from manila_backup.cmd import common
 
 
 def _main(args):
+    from manila_backup.bus import rpc
     from manila_backup import conf as config
-    from manila_backup.operations import metrics
-    from manila_backup.operations import rpc
-    from manila_backup.operations import worker
+    from manila_backup.engine import worker
+    from manila_backup.telemetry import metrics
 
     conf = config.load(args, 'manila-backup-worker')
     config.setup_logging(conf)

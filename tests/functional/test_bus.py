@@ -6,7 +6,7 @@ import os
 import ssl
 import subprocess
 
-from manila_backup.operations import rpc
+from manila_backup.bus import rpc
 from tests.functional import base
 from tests.functional import cloud
 from tests.functional import proxy

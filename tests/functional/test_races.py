@@ -15,11 +15,11 @@ from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import places
 from manila_backup.db import rows
-from manila_backup.operations import admission
+from manila_backup.requests import backups as admission
 from manila_backup import states
 from tests.functional import cloud
 from tests.functional import databases
-from tests.unit.operations import base
+from tests.unit import base
 
 
 class ResetMySQL(testtools.TestCase):

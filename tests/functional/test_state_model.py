@@ -11,7 +11,7 @@ import testtools
 from manila_backup import conf as config
 from manila_backup.db import engine
 from tests.functional import cloud
-from tests.unit.operations import state_model
+from tests.unit.engine import state_model
 
 SETTINGS = hypothesis.settings(
     max_examples=state_model.EXAMPLES, stateful_step_count=25,

@@ -8,9 +8,9 @@ import uuid
 
 import sqlalchemy as sa
 
+from manila_backup.bus import rpc
 from manila_backup import conf as config
 from manila_backup.db import models
-from manila_backup.operations import rpc
 from tests.functional import base
 from tests.functional import cloud
 from tests.functional import previous

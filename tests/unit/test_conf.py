@@ -6,9 +6,9 @@ import fixtures
 from oslo_config import cfg
 from oslotest import base
 
+from manila_backup.bus import rpc
 from manila_backup import conf as config
 from manila_backup import exception
-from manila_backup.operations import rpc
 
 dispatcher = rpc.dispatcher
 

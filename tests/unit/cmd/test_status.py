@@ -7,16 +7,16 @@ from unittest import mock
 
 from oslo_upgradecheck import upgradecheck
 
+from manila_backup.bus import rpc
 from manila_backup.cmd import status
 from manila_backup.db import models
 from manila_backup.db import rows
 from manila_backup.db import services as db_services
 from manila_backup.db import sqltime
-from manila_backup.operations import plugins
-from manila_backup.operations import rpc
+from manila_backup import plugins
 from manila_backup import private
 from manila_backup import version
-from tests.unit.operations import base
+from tests.unit import base
 
 RELEASE = version.string()[:32]
 SUCCESS, WARNING, FAILURE = upgradecheck.Code

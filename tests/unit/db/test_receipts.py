@@ -15,7 +15,7 @@ from manila_backup.db import models
 from manila_backup.db import receipts
 from manila_backup.db import rows
 from tests import lost_answers
-from tests.unit.operations import base
+from tests.unit import base
 
 PACKAGE = os.path.dirname(manila_backup.__file__)
 

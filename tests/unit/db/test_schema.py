@@ -3,7 +3,7 @@
 
 from manila_backup.db import schema
 from manila_backup import exception
-from tests.unit.operations import base
+from tests.unit import base
 
 
 class Version(base.TestCase):

@@ -8,7 +8,7 @@ import testtools
 
 from manila_backup import conf
 from manila_backup import exception
-from manila_backup.operations import plugins
+from manila_backup import plugins
 from manila_backup.shares import base
 from manila_backup.shares.manila import access
 from manila_backup.shares.manila import instants

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker's ear on the bus.
+
+A worker needs no bus: it finds in the database whatever no message told it
+of. So the bus is joined beside its work, as often as it takes, and a bus that
+is away, refuses the service or says nothing holds nothing up.
+"""
+
+import fcntl
+import itertools
+import os
+import threading
+
+from oslo_log import log
+
+from manila_backup.bus import faults
+from manila_backup.bus import rpc
+
+LOG = log.getLogger(__name__)
+
+#: Seconds between two attempts: at first, and at the most.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+
+#: Seconds that leaving the bus may take: a connection that nothing comes
+#: from is looked at every five.
+PATIENCE = 7.0
+
+
+class Listener:
+    """Joins the bus when that can be, and listens there.
+
+    :param transport: an oslo.messaging transport.
+    :param worker: as for :func:`manila_backup.bus.rpc.get_server`,
+        and with ``conf``.
+    """
+
+    def __init__(self, transport, worker):
+        self._transport = transport
+        self._worker = worker
+        self._stopping = threading.Event()
+        self._server = None
+        self._told = None
+        self._number = None
+        # Nobody's to wait for: a connection may never be answered.
+        self._thread = threading.Thread(target=self._join, name='bus',
+                                        daemon=True)
+
+    def start(self):
+        """Begin to join; returns at once."""
+        faults.OneLine.install()
+        self._thread.start()
+
+    def stop(self, patience=PATIENCE):
+        """Leave the bus.
+
+        :param patience: float, seconds to wait for that; whatever is not
+            done by then ends with the process.
+        """
+        self._stopping.set()
+        leaving = threading.Thread(target=self._leave, name='leaving',
+                                   daemon=True)
+        leaving.start()
+        leaving.join(patience)
+        if leaving.is_alive():
+            LOG.warning('The bus does not answer: left as it is')
+
+    def _leave(self):
+        self._thread.join()
+        if self._server:
+            self._server.stop()
+            self._server.wait()
+
+    def _join(self):
+        pause = FIRST_PAUSE
+        with faults.Silence():
+            while not self._stopping.is_set():
+                problem = None
+                try:
+                    self._try()
+                except Exception as exc:
+                    problem = faults.reason(exc)
+                if problem is None:
+                    break
+                # Not above, where the log would repeat the exception.
+                self._tell(problem)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+        if self._told and self._server:
+            LOG.info('The bus is joined')
+
+    def _try(self):
+        # oslo.messaging would wait for a bus that is away, and tell of every
+        # attempt: it is asked only once there is one that lets us in.
+        rpc.log_in(self._transport)
+        if self._stopping.is_set():
+            return
+        self._name_queue()
+        server = rpc.get_server(self._transport, self._worker)
+        server.start()
+        self._server = server
+
+    def _name_queue(self):
+        # oslo.messaging's queue manager tells processes of one command apart
+        # only within one process group: with one name, two workers of a host
+        # would take each other's messages away.
+        if rpc.names_queues(self._transport) and self._number is None:
+            conf = self._worker.conf
+            self._number = Number(os.path.join(conf.state_path, 'locks'),
+                                  rpc.TOPIC)
+            conf.set_default('processname',
+                             f'{rpc.TOPIC}-{self._number.value}',
+                             'oslo_messaging_rabbit')
+
+    def _tell(self, problem):
+        if problem != self._told:
+            LOG.error('The bus (%s) can\'t be used, so operations are found '
+                      'in the database only, and begin up to %g s later. It '
+                      'is tried again until it can. %s',
+                      rpc.servers(self._transport),
+                      self._worker.conf.backup.scan_interval, problem)
+        self._told = problem
+
+
+class Number:
+    """The lowest number that no other process on this host has; held for as
+    long as the process lives, so that the next one gets it again.
+
+    :param folder: str, the directory for the lock files; made if need be.
+    :param name: str, what is numbered.
+    :ivar value: int, 1 or more.
+    """
+
+    def __init__(self, folder, name):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for value in itertools.count(1):
+            file = open(os.path.join(folder, f'{name}-{value}'), 'a')
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                continue
+            self.value = value
+            self._file = file
+            return

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker: claims operations, has them done, and writes what came of it."""
+
+import concurrent.futures
+import threading
+
+from oslo_db import exception as db_exc
+from oslo_log import log
+
+from manila_backup.bus import listener
+from manila_backup.bus import rpc
+from manila_backup.bus import version_cap
+from manila_backup.db import backups as db_backups
+from manila_backup.db import operations as db_operations
+from manila_backup.db import services as db_services
+from manila_backup.engine import attempt
+from manila_backup.engine import child
+from manila_backup.engine import named_lock
+from manila_backup.engine import process_name
+from manila_backup.engine import tasks
+from manila_backup import exception
+from manila_backup.maintenance import exposure
+from manila_backup.maintenance import sweeper
+from manila_backup import plugins
+from manila_backup.telemetry import metrics
+from manila_backup.telemetry import notifications
+from manila_backup import version
+
+LOG = log.getLogger(__name__)
+
+BINARY = 'manila-backup-worker'
+
+
+class Worker:
+    """One worker. Everything it does starts with a claim in the database,
+    so any number of them can run beside each other.
+
+    :param conf: the configuration.
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param transport: an oslo.messaging transport.
+    """
+
+    def __init__(self, conf, database, transport):
+        self.conf = conf
+        self.database = database
+        self.host = conf.host
+        self.identity = process_name.make(conf)
+        self.drivers = plugins.drivers(conf)
+        self.able = tasks.Abilities(self.drivers)
+        self.source = plugins.share_source(conf)
+        self.caller = rpc.Caller(transport, version_cap.Pin(conf, database))
+        self._listener = listener.Listener(transport, self)
+        self.notifier = notifications.Notifier(conf)
+        self.metrics = metrics.Worker(conf.backup.concurrent_operations)
+        self._changed = threading.Condition()
+        self._woken = False
+        self._stopping = False
+        self._running = {}      # operation id -> attempt.Run
+        # Operations whose claim failed in a way that may have made it.
+        self._unsure = set()
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            conf.backup.concurrent_operations,
+            thread_name_prefix='operation')
+        self._threads = [
+            threading.Thread(target=self._claim_forever, name='claims'),
+            threading.Thread(target=self._beat_forever, name='heartbeat',
+                             daemon=True)]
+        self._sweeper = sweeper.Sweeper(self)
+        self._ended = threading.Event()
+
+    def start(self):
+        """Start working, in threads of its own.
+
+        :raises manila_backup.exception.ConfigurationError: the database is
+            not there.
+        """
+        LOG.info('Worker %s starts', self.identity)
+        for each in exposure.reachable(self.conf):
+            LOG.warning('%s', each)
+        self._check_repositories()
+        child.prepare([*self.drivers.values(), self.source])
+        self._listener.start()
+        for thread in self._threads:
+            thread.start()
+        self._sweeper.start()
+
+    def _check_repositories(self):
+        try:
+            for name, driver in self.drivers.items():
+                self._check_repository(name, driver)
+        except db_exc.DBError as exc:
+            # It was there a moment ago.
+            raise exception.ConfigurationError(
+                f'The database can\'t be used: {str(exc).splitlines()[0]}'
+            ) from exc
+
+    def _check_repository(self, name, driver):
+        # Only here is one ever made, and only before it has backups: or the
+        # mount point of one that is not mounted would be taken for a new one.
+        stored = self.database.read(db_backups.any_stored, name)
+        try:
+            if stored:
+                driver.check()
+            else:
+                with self.alone():
+                    driver.check(create=True)
+        except exception.WorkFailed as exc:
+            LOG.error('Operations of the driver %s will fail until its '
+                      'repository can be used: %s', name, exc)
+
+    def alone(self):
+        """A context manager that one process of the service at a time is
+        inside, waiting if it has to; for something short."""
+        return named_lock.alone('alone', self.conf, self.database)
+
+    def stop(self):
+        """Stop claiming, give what runs ``[backup] shutdown_grace`` seconds
+        to end, hand the rest over, and return when all is quiet."""
+        LOG.info('Worker %s stops', self.identity)
+        self._begin_to_stop()
+        self._sweeper.stop()
+        self._threads[0].join()
+        self._pool.shutdown()
+        self._ended.set()
+        try:
+            self.database.write(db_services.remove, self.identity)
+        except Exception as exc:
+            LOG.warning('The worker\'s record stays behind: %s', exc)
+        # The bus last: it may take seconds to find out that nothing comes
+        # of it.
+        self.caller.close()
+        self.notifier.close()
+        self._listener.stop()
+
+    def _begin_to_stop(self):
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._running,
+                                   self.conf.backup.shutdown_grace)
+            for each in self._running.values():
+                each.hand_over()
+
+    # -- called by the bus -----------------------------------------------
+
+    def wake(self):
+        """Look for work now."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def look_after(self, operation_id):
+        """An operation was called off: if it is ours, stop it; if nobody
+        holds it, it is there to be claimed for that."""
+        with self._changed:
+            found = self._running.get(operation_id)
+        if found:
+            found.look()
+        else:
+            self.wake()
+
+    # -- claims ----------------------------------------------------------
+
+    def _claim_forever(self):
+        while True:
+            with self._changed:
+                if self._stopping:
+                    return
+                self._woken = False
+                free = (self.conf.backup.concurrent_operations
+                        - len(self._running))
+            pause = self.conf.backup.scan_interval
+            if free:
+                try:
+                    if self._claim_one():
+                        continue
+                    due = self.database.read(db_operations.next_event,
+                                             self.able)
+                    if due is not None:
+                        pause = min(pause, max(due, 0.1))
+                except Exception:
+                    LOG.exception('Looking for work failed')
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._woken or self._stopping, pause)
+
+    def _claim_one(self):
+        """Claim one operation and start it; False if there is none."""
+        unsure = list(self._unsure)
+        for operation_id in unsure + self.database.read(
+                db_operations.next_claimable, self.able):
+            runner = self._claim(operation_id)
+            if runner:
+                with self._changed:
+                    self._running[operation_id] = runner
+                    if self._stopping:
+                        # While it was claimed: stop() has not seen it.
+                        runner.hand_over()
+                self._pool.submit(self._run, operation_id, runner)
+                return True
+        return False
+
+    def _claim(self, operation_id):
+        """Claim an operation: a Run of it, or None."""
+        again = operation_id in self._unsure
+        self._unsure.add(operation_id)
+        runner = attempt.Run.claim(self, operation_id, again)
+        self._unsure.discard(operation_id)
+        return runner
+
+    def _run(self, operation_id, runner):
+        try:
+            runner.run()
+        except Exception:
+            # Its lease runs out, and then it is someone's again.
+            LOG.exception('Operation %s: the worker failed', operation_id)
+        finally:
+            with self._changed:
+                del self._running[operation_id]
+                self._woken = True
+                self._changed.notify_all()
+
+    # -- heartbeat -------------------------------------------------------
+
+    def _beat_forever(self):
+        while True:
+            try:
+                beat(self.database, self.conf, BINARY, self.identity)
+            except Exception as exc:
+                LOG.warning('No sign of life written: %s', exc)
+            if self._ended.wait(self.conf.report_interval):
+                return
+
+
+def beat(database, conf, binary, name):
+    """Write one sign of life of a process."""
+    database.write(
+        db_services.beat, name, conf.service_down_time, binary=binary,
+        host=conf.host, availability_zone=conf.availability_zone,
+        topic=rpc.TOPIC, version=version.string()[:32],
+        rpc_version=rpc.VERSION)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sweeping the repositories now and then, in the workers."""
+
+import threading
+
+from oslo_log import log
+
+from manila_backup.engine import named_lock
+from manila_backup import exception
+from manila_backup.maintenance import sweep
+
+LOG = log.getLogger(__name__)
+
+# The longest that goes by before a changed interval is noticed, in seconds.
+_LOOK = 60.0
+
+
+class Sweeper:
+    """A thread that sweeps when it is due and no other worker does.
+
+    :param worker: has ``conf``, ``database``, ``drivers`` and ``source``.
+    """
+
+    def __init__(self, worker):
+        self._worker = worker
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._turn = None
+        self._thread = threading.Thread(target=self._forever, name='sweeps')
+
+    def start(self):
+        self._thread.start()
+
+    def stop(self):
+        """Stop, also in the middle, and return when it is over."""
+        with self._lock:
+            self._ended.set()
+            if self._turn:
+                self._turn.stop()
+        self._thread.join()
+
+    def _forever(self):
+        while True:
+            due = self._due()
+            # A part of it: whoever looks next after it is due is not late.
+            if self._ended.wait(min([_LOOK, *(
+                    interval / 4 for interval, *_ in due)])):
+                return
+            for interval, what, *args in due:
+                try:
+                    self._look(interval, *args)
+                except exception.LeaseLost:
+                    LOG.warning('The %s was taken for dead and stops', what)
+                except named_lock.Stopped:
+                    return
+                except Exception:
+                    LOG.exception('The %s failed', what)
+
+    def _due(self):
+        """What is to be done every so many seconds: (seconds, what, turn,
+        function, its arguments)."""
+        found = [(self._worker.conf.backup.sweep_interval,
+                  'sweep of the repositories', sweep.TURN, self._sweep)]
+        for name, driver in self._worker.drivers.items():
+            found.append((driver.maintain_interval,
+                          f'maintenance of the driver {name}',
+                          f'maintain {name}', self._maintain, name, driver))
+        return [each for each in found if each[0]]
+
+    def _look(self, interval, name, function, *args):
+        with self._lock:
+            if self._ended.is_set():
+                return
+            mine = self._turn = named_lock.Turn(
+                name, self._worker.conf, self._worker.database)
+        with mine:
+            try:
+                if mine.take(interval):
+                    function(mine, *args)
+            finally:
+                with self._lock:
+                    self._turn = None
+
+    def _maintain(self, mine, name, driver):
+        try:
+            problems = mine.run(driver.maintain)
+        except exception.WorkFailed as exc:
+            problems = [exc]
+        for said in problems:
+            LOG.warning('Maintenance of the driver %s: %s', name, said)
+
+    def _sweep(self, mine):
+        for found in sweep.Sweep(self._worker, mine).run():
+            self._worker.metrics.swept(found)
+            said = ('Sweep: %s of %s %s in %s: %s. %s', found.what,
+                    found.share_id, found.id, found.where, found.done,
+                    found.reason)
+            if found.done == 'failed':
+                LOG.warning(*said)
+            else:
+                LOG.info(*said)

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Prometheus can read: doc/source/admin/metrics.rst has the names.
+
+Two kinds. What a worker does is counted by the worker, and is gone with it.
+What waits and what there is stands in the database, and every API tells the
+same of it.
+"""
+
+import time
+
+from oslo_log import log
+import prometheus_client
+from prometheus_client import core
+
+from manila_backup.db import backups as db_backups
+from manila_backup.db import operations as db_operations
+from manila_backup import exception
+
+LOG = log.getLogger(__name__)
+
+#: Upper bounds in seconds: an empty share to a day's copying.
+_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600,
+            24 * 3600, float('inf'))
+
+#: How an attempt can end, beside the statuses of an operation that is over.
+RETRIED, HANDED_OVER, LEASE_LOST = 'retried', 'handed_over', 'lease_lost'
+
+
+class Worker:
+    """What one worker counts.
+
+    :param limit: int, ``[backup] concurrent_operations``.
+    :ivar registry: what to expose.
+    """
+
+    def __init__(self, limit):
+        self.registry = prometheus_client.CollectorRegistry()
+        self._attempts = prometheus_client.Histogram(
+            'manila_backup_attempt_seconds',
+            'Time from the claim of an operation to the end of the attempt.',
+            ('kind', 'outcome'), buckets=_BUCKETS, registry=self.registry)
+        self._running = self._gauge(
+            'running_operations', 'Operations that this worker runs now.')
+        self._gauge('concurrent_operations',
+                    'Operations that this worker may run at once.'
+                    ).set(limit)
+        self._files = self._counter(
+            'files', 'Directory entries dealt with.', 'kind')
+        self._bytes = self._counter(
+            'bytes', 'Bytes dealt with: read from the share by backups, '
+            'brought in order in it by restores.', 'kind')
+        self._losses = self._counter(
+            'lease_losses', 'Leases that another worker was given, or that '
+            'could not be renewed in time.', 'kind')
+        self._swept = self._counter(
+            'swept', 'What sweeps of the repositories found to be nobody\'s.',
+            'what', 'done')
+
+    def _gauge(self, name, text):
+        return prometheus_client.Gauge(f'manila_backup_{name}', text,
+                                       registry=self.registry)
+
+    def _counter(self, name, text, *labels):
+        return prometheus_client.Counter(f'manila_backup_{name}', text,
+                                         labels, registry=self.registry)
+
+    def attempt(self, kind):
+        """An attempt begins.
+
+        :param kind: str, its operation's kind.
+        :returns: an :class:`Attempt`.
+        """
+        self._running.inc()
+        return Attempt(self, kind)
+
+    def ended(self, attempt, outcome, seconds):
+        """For :class:`Attempt`."""
+        self._running.dec()
+        self._attempts.labels(attempt.kind, outcome).observe(seconds)
+        if outcome == LEASE_LOST:
+            self._losses.labels(attempt.kind).inc()
+
+    def moved(self, attempt, files, size):
+        """For :class:`Attempt`."""
+        self._files.labels(attempt.kind).inc(files)
+        self._bytes.labels(attempt.kind).inc(size)
+
+    def swept(self, finding):
+        """A sweep found something.
+
+        :param finding: a :class:`manila_backup.maintenance.sweep.Finding`.
+        """
+        self._swept.labels(finding.what, finding.done).inc()
+
+
+class Attempt:
+    """One attempt, from its claim to its end.
+
+    :ivar outcome: what to count it as; what it is when nothing else is
+        known is that the lease will run out.
+    """
+
+    def __init__(self, worker, kind):
+        self.kind = kind
+        self.outcome = LEASE_LOST
+        self._worker = worker
+        self._began = time.monotonic()
+        self._files = self._bytes = 0
+
+    def reached(self, files, size):
+        """So much is done by now: counts what has been added."""
+        # Totals can shrink when a changed file is counted anew; counters
+        # can't.
+        self._worker.moved(self, max(files - self._files, 0),
+                           max(size - self._bytes, 0))
+        self._files, self._bytes = files, size
+
+    def end(self):
+        """It is over."""
+        self._worker.ended(self, str(self.outcome),
+                           time.monotonic() - self._began)
+
+
+class Records:
+    """What the database says, as a collector: read when it is asked for.
+
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    """
+
+    def __init__(self, database):
+        self._database = database
+
+    def collect(self):
+        """Called by prometheus_client."""
+        operations = core.GaugeMetricFamily(
+            'manila_backup_operations',
+            'Recorded operations, those that are over until they are purged.',
+            labels=('kind', 'status'))
+        for kind, status, count in self._database.read(
+                db_operations.count_by_kind):
+            operations.add_metric((kind, status), count)
+        yield operations
+        depth, age = self._database.read(db_operations.queue)
+        yield core.GaugeMetricFamily(
+            'manila_backup_queued_operations',
+            'Operations that wait for a worker.', value=depth)
+        yield core.GaugeMetricFamily(
+            'manila_backup_queue_age_seconds',
+            'How long the oldest of them has waited.', value=age)
+        backups = core.GaugeMetricFamily(
+            'manila_backup_backups', 'Share backups.', labels=('status',))
+        size = core.GaugeMetricFamily(
+            'manila_backup_backup_gigabytes',
+            'Sum of the sizes of their shares, in GiB.', labels=('status',))
+        for status, count, total in self._database.read(
+                db_backups.count_by_status):
+            backups.add_metric((status,), count)
+            size.add_metric((status,), total)
+        yield backups
+        yield size
+
+
+def application(database, registry=None):
+    """The answer to ``GET /metrics``, as a WSGI application.
+
+    :param registry: of a worker in the same process, to tell of it too.
+    """
+    # Not registered in the worker's, which would then look in the database
+    # right now, for names.
+    records = Records(database)
+
+    class Both:
+        def collect(self):
+            yield from records.collect()
+            if registry:
+                yield from registry.collect()
+
+    return prometheus_client.make_wsgi_app(Both(), disable_compression=True)
+
+
+class Endpoint:
+    """Answers ``GET /metrics`` on an address of its own.
+
+    :param conf: the configuration.
+    :param registry: what to tell.
+    :raises manila_backup.exception.ConfigurationError: the address can't be
+        listened on.
+    """
+
+    def __init__(self, conf, registry):
+        group = conf.metrics
+        try:
+            self._server, self._thread = prometheus_client.start_http_server(
+                group.worker_bind_port, group.worker_bind_host, registry)
+        except OSError as exc:
+            raise exception.ConfigurationError(
+                f'Can\'t listen on [metrics] worker_bind_host '
+                f'{group.worker_bind_host}, worker_bind_port '
+                f'{group.worker_bind_port}: {exc.strerror}') from exc
+        #: The port that is listened on.
+        self.port = self._server.server_port
+        LOG.info('Metrics at http://%s:%d/metrics', group.worker_bind_host,
+                 self.port)
+
+    def close(self):
+        """Listen no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

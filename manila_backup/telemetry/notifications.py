@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What other services hear of share backups, by oslo.messaging's
+notifications: nothing, unless ``[oslo_messaging_notifications] driver`` says
+how."""
+
+from manila_backup.bus import rpc
+from manila_backup.bus import sender
+from manila_backup import states
+
+#: The kinds of operation that are told of: they are called the same there.
+_KINDS = frozenset((states.Kind.BACKUP_CREATE, states.Kind.BACKUP_RESTORE,
+                    states.Kind.BACKUP_DELETE))
+
+_ENDS = {states.Operation.DONE: 'end', states.Operation.FAILED: 'error',
+         states.Operation.CANCELLED: 'cancelled'}
+
+
+class Notifier:
+    """Tells of operations on share backups.
+
+    :param conf: the configuration.
+    """
+
+    def __init__(self, conf):
+        self._notifier = rpc.messaging.Notifier(
+            rpc.messaging.get_notification_transport(conf),
+            publisher_id=f'share_backup.{conf.host}', retry=1)
+        self._outbox = sender.Outbox('notify')
+
+    def started(self, operation):
+        """An operation's first attempt begins: ``share_backup.KIND.start``.
+
+        :param operation: its row.
+        """
+        self._tell(operation, 'start', self._notifier.info)
+
+    def ended(self, operation, status, error=None):
+        """An operation is over, and that is committed:
+        ``share_backup.KIND.end``, ``.error`` or ``.cancelled``.
+
+        :param status: a :class:`~manila_backup.states.Operation`.
+        :param error: str, why it failed.
+        """
+        self._tell(operation, _ENDS[status],
+                   self._notifier.error if error else self._notifier.info,
+                   fail_reason=error)
+
+    def close(self):
+        """Send what is waiting."""
+        self._outbox.close()
+
+    def _tell(self, operation, phase, publish, **more):
+        if operation.kind not in _KINDS:
+            return
+        payload = {'operation_id': operation.id, 'attempt': operation.attempt,
+                   'backup_id': operation.backup_id,
+                   'share_id': operation.share_id,
+                   'tenant_id': operation.project_id,
+                   'user_id': operation.user_id,
+                   'backup_type': operation.driver, **more}
+        event = f'share_backup.{operation.kind}.{phase}'
+        context = {'request_id': operation.request_id,
+                   'project_id': operation.project_id,
+                   'user_id': operation.user_id}
+        self._outbox.send(f'{event} of operation {operation.id}', publish,
+                          context, event, payload)

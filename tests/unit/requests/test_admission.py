@@ -1,0 +1,525 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import concurrent.futures
+import threading
+from unittest import mock
+
+from manila_backup.db import models
+from manila_backup.db import operations as db_operations
+from manila_backup.db import quotas as db_quotas
+from manila_backup.db import rows
+from manila_backup.db import shares as db_shares
+from manila_backup.db import usage
+from manila_backup import exception
+from manila_backup import states
+from tests.unit import base
+
+_Share = states.Share
+_Backup = states.Backup
+
+
+class CreateBackup(base.TestCase):
+
+    def test_writes_backup_share_and_operation(self):
+        share = self.share(size=3)
+        backup = self.admission.create_backup(
+            base.MEMBER, share.id, 'name', 'text', {'speed': 'fast'})
+        self.assertEqual(
+            ('creating', 3, 'p1', 'name', 'text', 'first', 0),
+            (backup.status, backup.size, backup.project_id, backup.name,
+             backup.description, backup.backup_type, backup.progress))
+        self.assertEqual('backup_creating', self.get_share(share.id).status)
+        operation = self.operation()
+        self.assertEqual(
+            ('create', 'queued', backup.id, share.id, 'first',
+             {'speed': 'fast'}),
+            (operation.kind, operation.status, operation.backup_id,
+             operation.share_id, operation.driver, operation.options))
+
+    def test_every_other_status_of_the_share(self):
+        for status in _Share:
+            if status == _Share.AVAILABLE:
+                continue
+            share = self.share(status)
+            error = (exception.Conflict if status in states.SHARE_CHANGING
+                     else exception.InvalidState)
+            self.assertRaises(error, self.admission.create_backup,
+                              base.MEMBER, share.id)
+            self.assertEqual(status, self.get_share(share.id).status)
+        self.assertEqual(0, self.database.read(rows.count,
+                                               models.share_backups))
+
+    def test_share_of_another_project(self):
+        share = self.share()
+        self.assertRaises(exception.InvalidInput,
+                          self.admission.create_backup, base.STRANGER,
+                          share.id)
+        backup = self.admission.create_backup(base.ADMIN, share.id)
+        self.assertEqual('p1', backup.project_id)
+
+    def test_share_with_snapshots(self):
+        share = self.share()
+        self.database.write(
+            rows.insert, models.snapshots, id='s', project_id='p1',
+            share_id=share.id, size=1, share_proto='NFS',
+            status='available')
+        self.assertRaises(exception.InvalidState,
+                          self.admission.create_backup, base.MEMBER,
+                          share.id)
+        self.assertEqual('available', self.get_share(share.id).status)
+
+    def test_options(self):
+        share = self.share()
+        for options, text in (
+                ({'backup_type': 'third'}, 'first, second'),
+                ({'colour': 'red'}, 'backup_type, speed'),
+                ({'speed': 'none'}, 'speed')):
+            error = self.assertRaises(
+                exception.InvalidInput, self.admission.create_backup,
+                base.MEMBER, share.id, options=options)
+            self.assertIn(text, str(error))
+        for options in (None, {}, {'backup_type': 'second'}):
+            backup = self.admission.create_backup(
+                base.MEMBER, share.id, options=options)
+            self.assertEqual('second' if options else 'first',
+                             backup.backup_type)
+            share = self.share()
+
+    def test_quotas(self):
+        for name, limit in (('backups', 2), ('backup_gigabytes', 5)):
+            with self.subTest(name):
+                self.conf.set_override(name, limit, 'quota')
+                for _ in range(2):
+                    self.admission.create_backup(base.MEMBER,
+                                                 self.share(size=2).id)
+                share = self.share(size=2)
+                error = self.assertRaises(
+                    exception.QuotaExceeded, self.admission.create_backup,
+                    base.MEMBER, share.id)
+                self.assertIn(name, str(error))
+                self.assertEqual('available',
+                                 self.get_share(share.id).status)
+                self.conf.clear_override(name, 'quota')
+                self._forget_backups()
+
+    def test_a_projects_own_quota_goes_before_the_default(self):
+        self.database.write(rows.insert, models.quotas, project_id='p1',
+                            resource='backups', hard_limit=0)
+        self.assertRaises(exception.QuotaExceeded,
+                          self.admission.create_backup, base.MEMBER,
+                          self.share().id)
+
+    def _forget_backups(self):
+        self.database.write(lambda conn: conn.execute(
+            models.share_backups.delete()))
+
+    def test_racing_requests_on_a_share_and_on_a_quota(self):
+        self.conf.set_override('backups', 3, 'quota')
+        shares = [self.share().id for _ in range(5)]
+        barrier = threading.Barrier(10)
+
+        def create(share_id):
+            barrier.wait()
+            try:
+                return self.admission.create_backup(base.MEMBER,
+                                                    share_id).share_id
+            except exception.ManilaBackupError as exc:
+                return type(exc)
+
+        with concurrent.futures.ThreadPoolExecutor(10) as pool:
+            found = list(pool.map(create, shares * 2))
+        admitted = [each for each in found if isinstance(each, str)]
+        self.assertEqual(3, len(admitted), found)
+        self.assertEqual(3, len(set(admitted)))
+        self.assertEqual((3, 3), self.database.read(
+            usage.of_table, models.share_backups, 'p1'))
+
+    def test_a_share_that_is_extended_just_then(self):
+        self.conf.set_override('backup_gigabytes', 4, 'quota')
+        share = self.share(size=1)
+        self.admission.extend_share(base.MEMBER, share.id, 5)
+        # It had been read before that was committed.
+        with read_first(share):
+            self.assertRaises(exception.QuotaExceeded,
+                              self.admission.create_backup, base.MEMBER,
+                              share.id)
+        self.conf.set_override('backup_gigabytes', 5, 'quota')
+        with read_first(share):
+            self.assertEqual(5, self.admission.create_backup(
+                base.MEMBER, share.id).size)
+
+
+def read_first(share):
+    """Have a share be found the first time as it was before."""
+    get = db_shares.get
+    found = [share]
+
+    def stale(conn, share_id, *args):
+        return found.pop() if found else get(conn, share_id, *args)
+
+    return mock.patch.object(db_shares, 'get', stale)
+
+
+class WithBackup(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.row = self.share()
+        self.backup = self.admission.create_backup(base.MEMBER, self.row.id)
+        self.set(_Backup.AVAILABLE)
+
+    def set(self, status, share=_Share.AVAILABLE):
+        self.finish_all()
+        self.database.write(rows.update, models.share_backups,
+                            self.backup.id, {'status': status})
+        self.database.write(rows.update, models.shares, self.row.id,
+                            {'status': share})
+
+    def statuses(self):
+        return (self.get_backup(self.backup.id).status,
+                self.get_share(self.row.id).status)
+
+
+class DeleteBackup(WithBackup):
+
+    def test_by_status(self):
+        for status in _Backup:
+            self.set(status)
+            if status in (_Backup.AVAILABLE, _Backup.ERROR,
+                          _Backup.ERROR_DELETING):
+                self.admission.delete_backup(base.MEMBER, self.backup.id)
+                self.assertEqual(('deleting', 'available'), self.statuses())
+                self.assertEqual('delete', self.operation().kind)
+            else:
+                self.assertRaises(exception.InvalidState,
+                                  self.admission.delete_backup, base.MEMBER,
+                                  self.backup.id)
+                self.assertEqual(status, self.statuses()[0])
+
+    def test_another_projects(self):
+        self.assertRaises(exception.NotFound, self.admission.delete_backup,
+                          base.STRANGER, self.backup.id)
+
+
+class RestoreBackup(WithBackup):
+
+    def test_by_status_of_the_backup(self):
+        for status in _Backup:
+            self.set(status)
+            if status == _Backup.AVAILABLE:
+                found = self.admission.restore_backup(base.MEMBER,
+                                                      self.backup.id)
+                self.assertEqual(self.row.id, found[1])
+                self.assertEqual(('restoring', 'backup_restoring'),
+                                 self.statuses())
+            else:
+                self.assertRaises(exception.InvalidState,
+                                  self.admission.restore_backup,
+                                  base.MEMBER, self.backup.id)
+                self.assertEqual((status, 'available'), self.statuses())
+
+    def test_by_status_of_the_share(self):
+        for status in _Share:
+            if status in (_Share.AVAILABLE, _Share.BACKUP_RESTORING_ERROR):
+                continue
+            self.set(_Backup.AVAILABLE, status)
+            error = (exception.Conflict if status in states.SHARE_CHANGING
+                     else exception.InvalidState)
+            self.assertRaises(error, self.admission.restore_backup,
+                              base.MEMBER, self.backup.id)
+            self.assertEqual(('available', status), self.statuses())
+
+    def test_where_a_restore_failed(self):
+        other = self.share(_Share.BACKUP_RESTORING_ERROR)
+        self.set(_Backup.AVAILABLE, _Share.BACKUP_RESTORING_ERROR)
+        for target in other.id, None:
+            self.admission.restore_backup(base.MEMBER, self.backup.id, target)
+            self.assertEqual('backup_restoring',
+                             self.get_share(target or self.row.id).status)
+            # Called off before any worker has it, it is what it was.
+            self.admission.reset_backup_status(base.ADMIN, self.backup.id,
+                                               'available')
+            self.assertEqual('backup_restoring_error',
+                             self.get_share(target or self.row.id).status)
+
+    def test_to_another_share(self):
+        other = self.share()
+        self.admission.restore_backup(base.MEMBER, self.backup.id, other.id)
+        self.assertEqual(('restoring', 'available'), self.statuses())
+        self.assertEqual('backup_restoring',
+                         self.get_share(other.id).status)
+
+    def test_to_a_share_that_is_too_small_or_not_ours(self):
+        self.database.write(rows.update, models.share_backups,
+                            self.backup.id, {'size': 2})
+        for other in (self.share(), self.share(context_=base.STRANGER,
+                                               size=9)):
+            self.assertRaises(exception.InvalidInput,
+                              self.admission.restore_backup, base.MEMBER,
+                              self.backup.id, other.id)
+
+    def test_to_a_share_that_is_shrunk_just_then(self):
+        self.database.write(rows.update, models.share_backups,
+                            self.backup.id, {'size': 2})
+        other = self.share(size=3)
+        self.admission.extend_share(base.MEMBER, other.id, 1, shrink=True)
+        with read_first(other):
+            self.assertRaises(exception.InvalidInput,
+                              self.admission.restore_backup, base.MEMBER,
+                              self.backup.id, other.id)
+        self.assertEqual('available', self.get_share(other.id).status)
+
+    def test_to_a_share_that_a_snapshot_is_made_of(self):
+        other = self.share()
+        self.admission.create_snapshot(base.MEMBER, other.id)
+        self.assertRaises(exception.Conflict, self.admission.restore_backup,
+                          base.MEMBER, self.backup.id, other.id)
+        self.finish_all()
+        self.database.write(lambda conn: conn.execute(
+            models.snapshots.update().values(status='available')))
+        self.admission.restore_backup(base.MEMBER, self.backup.id, other.id)
+
+
+class ShareSetAvailable(WithBackup):
+    """By an administrator, while something is being done to it."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.share()
+
+    def _set_available(self, share):
+        self.admission.reset_share_status(base.ADMIN, share.id, 'available')
+
+    def _assert_nothing_may_begin(self, share):
+        for request in (self.admission.create_backup,
+                        self.admission.delete_share,
+                        self.admission.unmanage_share):
+            self.assertRaises(exception.Conflict, request, base.MEMBER,
+                              share.id)
+        self.assertRaises(exception.Conflict, self.admission.restore_backup,
+                          base.MEMBER, self.backup.id, share.id)
+        self.assertEqual('available', self.get_share(share.id).status)
+
+    def test_while_it_is_made(self):
+        share = self.admission.create_share(
+            base.MEMBER, {'size': 1, 'share_proto': 'NFS'})
+        self._set_available(share)
+        self._assert_nothing_may_begin(share)
+        self.finish_all()
+        self.admission.unmanage_share(base.MEMBER, share.id)
+
+    def test_while_it_is_restored_to(self):
+        second = self.admission.create_backup(base.MEMBER, self.row.id)
+        self.set(_Backup.AVAILABLE)
+        self.database.write(rows.update, models.share_backups, second.id,
+                            {'status': 'available'})
+        self.admission.restore_backup(base.MEMBER, second.id, self.other.id)
+        self._set_available(self.other)
+        self._assert_nothing_may_begin(self.other)
+        self.assertEqual('restore', self.claim().kind)
+        self._assert_nothing_may_begin(self.other)
+
+    def test_before_it_is_removed(self):
+        self.admission.delete_share(base.MEMBER, self.other.id)
+        id_ = self.operation().id
+        self._set_available(self.other)
+        self.assertEqual('cancelled', self.operation(id_).status)
+        self.assertIsNone(self.claim())
+        self.assertEqual('available', self.get_share(self.other.id).status)
+        self.admission.create_backup(base.MEMBER, self.other.id)
+
+    def test_while_it_is_removed(self):
+        self.admission.delete_share(base.MEMBER, self.other.id)
+        self.assertEqual('share_delete', self.claim().kind)
+        self.assertRaises(exception.Conflict, self._set_available, self.other)
+        self.assertEqual('deleting', self.get_share(self.other.id).status)
+        self.assertEqual('running', self.operation().status)
+
+
+class ResetStatus(WithBackup):
+
+    def test_sets_what_is_asked_for(self):
+        for status in states.BACKUP_RESET:
+            self.admission.reset_backup_status(base.ADMIN, self.backup.id,
+                                               str(status))
+            self.assertEqual(status, self.statuses()[0])
+        self.assertRaises(exception.InvalidInput,
+                          self.admission.reset_backup_status, base.ADMIN,
+                          self.backup.id, 'error_deleting')
+
+    def test_frees_the_share_of_a_queued_operation_at_once(self):
+        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        operation = self.operation()
+        self.admission.reset_backup_status(base.ADMIN, self.backup.id,
+                                           'error')
+        self.assertEqual(('error', 'available'), self.statuses())
+        self.assertEqual('cancelled', self.operation(operation.id).status)
+
+    def test_one_that_was_handed_over_leaves_leftovers_to_a_worker(self):
+        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        self.database.write(db_operations.release, self.claim())
+        self.admission.reset_backup_status(base.ADMIN, self.backup.id,
+                                           'error')
+        self.assertEqual(('error', 'backup_restoring'), self.statuses())
+        found = self.claim('w2')
+        self.assertEqual(('cancelling', 2), (found.status, found.attempt))
+        self.assertEqual(('cancelled', found.id), self.bus.calls[-1])
+
+    def test_leaves_the_share_to_the_worker_of_a_running_one(self):
+        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        running = self.claim()
+        self.admission.reset_backup_status(base.ADMIN, self.backup.id,
+                                           'error')
+        self.assertEqual(('error', 'backup_restoring'), self.statuses())
+        self.assertEqual('cancelling', self.operation(running.id).status)
+        self.assertEqual(('cancelled', running.id), self.bus.calls[-1])
+        # What comes next on the backup waits for that.
+        self.admission.delete_backup(base.MEMBER, self.backup.id)
+        self.assertIsNone(self.claim())
+
+
+class Shares(base.TestCase):
+
+    def test_delete_with_backups(self):
+        share = self.share()
+        self.admission.create_backup(base.MEMBER, share.id)
+        self.finish_all()
+        self.database.write(rows.update, models.shares, share.id,
+                            {'status': 'available'})
+        self.assertRaises(exception.Forbidden, self.admission.delete_share,
+                          base.MEMBER, share.id)
+        self.assertRaises(exception.Forbidden, self.admission.delete_share,
+                          base.ADMIN, share.id, force=True)
+        self.assertRaises(exception.Forbidden,
+                          self.admission.unmanage_share, base.ADMIN,
+                          share.id)
+        self.assertEqual('available', self.get_share(share.id).status)
+
+    def test_delete_while_busy(self):
+        for status in states.SHARE_BUSY:
+            share = self.share(status)
+            self.assertRaises(exception.Forbidden,
+                              self.admission.delete_share, base.MEMBER,
+                              share.id)
+
+    def test_one_directory_is_one_share(self):
+        self.share(path='/srv/data')
+        self.assertRaises(exception.Conflict, self.share, path='/srv/data')
+
+    def test_paths_that_are_not_plain(self):
+        for path in ('data', '/srv/../etc', '/srv//data', '/', '',
+                     '/' + 'x' * 1024):
+            self.assertRaises(
+                exception.InvalidInput, self.admission.manage_share,
+                base.ADMIN, {'share_proto': 'NFS', 'path': path})
+
+    def test_extend(self):
+        share = self.share(size=2)
+        self.admission.extend_share(base.MEMBER, share.id, 3)
+        self.assertEqual(3, self.get_share(share.id).size)
+        for size, shrink in ((3, False), (3, True)):
+            self.assertRaises(exception.InvalidInput,
+                              self.admission.extend_share, base.MEMBER,
+                              share.id, size, shrink=shrink)
+        self.conf.set_override('gigabytes', 3, 'quota')
+        self.assertRaises(exception.QuotaExceeded,
+                          self.admission.extend_share, base.MEMBER,
+                          share.id, 4)
+
+
+class Snapshots(base.TestCase):
+
+    def test_life(self):
+        share = self.share()
+        row = self.admission.create_snapshot(base.MEMBER, share.id, 'name')
+        self.assertEqual(('creating', 'name'), (row.status, row.name))
+        self.assertEqual(('snapshot_create', row.id),
+                         (self.operation().kind,
+                          self.operation().snapshot_id))
+        # Being made: come back later. Made: not at all.
+        self.assertRaises(exception.Conflict, self.admission.create_backup,
+                          base.MEMBER, share.id)
+        self.admission.reset_snapshot_status(base.ADMIN, row.id, 'available')
+        self.assertRaises(exception.InvalidState,
+                          self.admission.create_backup, base.MEMBER,
+                          share.id)
+        self.assertRaises(exception.Forbidden, self.admission.delete_share,
+                          base.MEMBER, share.id)
+        self.assertRaises(exception.NotFound,
+                          self.admission.delete_snapshot, base.STRANGER,
+                          row.id)
+        self.admission.delete_snapshot(base.MEMBER, row.id)
+        self.assertRaises(exception.InvalidState,
+                          self.admission.delete_snapshot, base.MEMBER,
+                          row.id)
+
+    def test_deleted_while_it_is_made(self):
+        row = self.admission.create_snapshot(base.MEMBER, self.share().id)
+        made = self.operation().id
+        self.assertIsNotNone(self.claim())
+        self.admission.reset_snapshot_status(base.ADMIN, row.id, 'available')
+        self.assertRaises(exception.Conflict, self.admission.delete_snapshot,
+                          base.MEMBER, row.id)
+        # It may have been begun: what is left of it goes first.
+        self.assertEqual('cancelling', self.operation(made).status)
+        self.assertRaises(exception.Conflict, self.admission.delete_snapshot,
+                          base.MEMBER, row.id)
+
+    def test_share_must_be_available(self):
+        for status in _Share:
+            if status != _Share.AVAILABLE:
+                self.assertRaises(
+                    exception.InvalidState, self.admission.create_snapshot,
+                    base.MEMBER, self.share(status).id)
+
+    def test_quota(self):
+        self.conf.set_override('snapshots', 1, 'quota')
+        share = self.share()
+        self.admission.create_snapshot(base.MEMBER, share.id)
+        self.assertRaises(exception.QuotaExceeded,
+                          self.admission.create_snapshot, base.MEMBER,
+                          share.id)
+
+
+class Settings(base.TestCase):
+
+    def test_types(self):
+        row = self.admission.create_type({'name': 'gold',
+                                          'extra_specs': {'a': 'b'}})
+        self.assertEqual({'a': 'b'}, row.extra_specs)
+        self.assertRaises(exception.Conflict, self.admission.create_type,
+                          {'name': 'gold'})
+        row = self.admission.update_type(row.id, {'extra_specs': {}})
+        self.assertEqual({}, row.extra_specs)
+        share = self.admission.create_share(base.MEMBER, {
+            'size': 1, 'share_proto': 'NFS', 'share_type_id': row.id})
+        self.assertRaises(exception.InvalidInput,
+                          self.admission.delete_type, row.id)
+        self.database.write(rows.delete, models.shares, share.id)
+        self.admission.delete_type(row.id)
+        self.assertRaises(exception.NotFound, self.admission.delete_type,
+                          row.id)
+
+    def test_access_rules(self):
+        share = self.share()
+        ask = (base.MEMBER, share.id, 'ip', '10.0.0.1')
+        row = self.admission.allow_access(*ask)
+        self.assertEqual(('rw', 'active'), (row.access_level, row.state))
+        self.assertRaises(exception.InvalidInput,
+                          self.admission.allow_access, *ask)
+        self.assertRaises(exception.NotFound, self.admission.deny_access,
+                          base.STRANGER, share.id, row.id)
+        self.admission.deny_access(base.MEMBER, share.id, row.id)
+        self.assertRaises(exception.NotFound, self.admission.deny_access,
+                          base.MEMBER, share.id, row.id)
+
+    def test_quotas(self):
+        self.admission.set_quotas('p1', {'backups': 1, 'shares': -1})
+        self.admission.set_quotas('p1', {'backups': 2})
+        self.assertEqual({'backups': 2, 'shares': -1},
+                         self.database.read(db_quotas.limits, 'p1'))
+        self.admission.delete_quotas('p1')
+        self.assertEqual({}, self.database.read(db_quotas.limits, 'p1'))
+        for limits in ({'beer': 1}, {'backups': -2}):
+            self.assertRaises(exception.InvalidInput,
+                              self.admission.set_quotas, 'p1', limits)
