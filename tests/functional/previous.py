@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The release before this one, out of git, to run it beside this one."""
+"""Releases before this one, out of git, to run them beside this one."""
 
 import json
 import os
@@ -13,8 +13,8 @@ import fixtures
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 
-#: The commit to take where no release is tagged.
-NAMED = os.path.join(HERE, 'previous-release')
+#: A file that names the oldest commit that this release takes over from.
+OLDEST = os.path.join(HERE, 'oldest-release')
 
 
 class NotFound(Exception):
@@ -38,32 +38,38 @@ def git(*args):
             f'{said.decode(errors="replace").strip()}') from exc
 
 
-def commit():
+def oldest():
+    """The oldest commit that this release takes over from."""
+    with open(OLDEST) as file:
+        return file.read().strip()
+
+
+def latest():
     """The commit of the previous release: the newest tag of a release that
-    comes before HEAD, or else the one that a file names.
+    comes before HEAD; :func:`oldest` where none is tagged.
 
     :raises NotFound: see :func:`git`.
     """
     tags = git('tag', '--merged', 'HEAD', '--no-contains', 'HEAD',
                '--sort=-creatordate').decode().split()
     releases = [tag for tag in tags if re.match(r'v?\d', tag)]
-    if releases:
-        return releases[0]
-    with open(NAMED) as file:
-        return file.read().strip()
+    return releases[0] if releases else oldest()
 
 
 class Release(fixtures.Fixture):
-    """Its code in a directory, to be run with the libraries that this
-    release is tested with.
+    """The code of a commit in a directory, to be run with the libraries that
+    this release is tested with.
 
     :ivar commit: str.
     :ivar path: str, the directory.
     :ivar surroundings: dict, what of a process makes it run this code.
     """
 
+    def __init__(self, commit):
+        super().__init__()
+        self.commit = commit
+
     def _setUp(self):
-        self.commit = commit()
         self.path = self.useFixture(fixtures.TempDir()).path
         archive = os.path.join(self.path, 'archive.tar')
         git('archive', '--output', archive, '--prefix', 'manila_backup/',

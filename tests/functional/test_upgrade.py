@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rolling upgrade: processes of the previous release and of this one, on
-one database, one bus and one repository."""
+"""A rolling upgrade: processes of an earlier release and of this one, on one
+database, one bus and one repository.
+
+That release is the oldest that may be upgraded from, which differs the most;
+:class:`Latest` is of the one right before this."""
 
 import os
 import shutil
@@ -25,13 +28,14 @@ UNKNOWN_MESSAGE = r'ERROR oslo_messaging\.rpc\.server '
 
 
 class Cloud(cloud.Cloud):
-    """At first all of the previous release: the schema, and what is started.
-    """
+    """At first all of an earlier release: the schema, and what is started."""
 
     MADE = False
+    commit = staticmethod(previous.oldest)
 
     def _setUp(self):
-        self.release = self.old = self.useFixture(previous.Release())
+        self.release = self.old = self.useFixture(
+            previous.Release(self.commit()))
         super()._setUp()
         self.tolerate = f'{UNKNOWN_MESSAGE}|{cloud.NO_WORKER}'
 
@@ -151,6 +155,43 @@ class MixedTestCase(base.TestCase):
         """The versions of messages that the workers say they understand."""
         return {version for version, in self.cloud.rows(
             'SELECT DISTINCT rpc_version FROM services')}
+
+
+class LatestCloud(Cloud):
+
+    commit = staticmethod(previous.latest)
+
+
+class Latest(MixedTestCase):
+    """Processes of the release before this one, beside those of this one."""
+
+    cloud_class = LatestCloud
+
+    def test_side_by_side(self):
+        worker = self.cloud.start()
+        api = self.cloud.processes[-1]
+        share = self.cloud.create_share()
+        path = self.cloud.share_path(share['id'])
+        made = self.fill(path, 100, 3000)
+        first = self.backed_up(share)
+        self.cloud.expand()
+        self.life()
+        new = self.cloud.start_worker()
+        self.life()
+        self.assertEqual(0, api.stop())
+        self.cloud.start_api()
+        self.life()
+        self.assertEqual(0, worker.stop())
+        self.damage(path)
+        self.restore(first, share)
+        self.assertEqual(made, self.content(path))
+        self.assertEqual(new.pid, self.done_by(first, 'restore'))
+        self.life()
+
+
+class LatestPostgreSQL(Latest):
+
+    server = 'postgresql'
 
 
 class OldApi(MixedTestCase):
@@ -428,10 +469,10 @@ class NextSchemaPostgreSQL(NextSchema):
 
 
 class Columns(MixedTestCase):
-    """What the previous release's code reads and writes is still there, and
+    """What the earlier release's code reads and writes is still there, and
     of the same type; it needs to write nothing else."""
 
-    def test_of_the_previous_release(self):
+    def test_of_the_earlier_release(self):
         old = self.cloud.old.says(
             'from manila_backup.db import models',
             '{name: list(table.c.keys()) '
@@ -454,6 +495,11 @@ class Columns(MixedTestCase):
                                        each['default'])
                         for each in found.get_columns(table)}
                 for table in found.get_table_names()}
+
+
+class LatestColumns(Columns):
+
+    cloud_class = LatestCloud
 
 
 class LeftForOthers(MixedTestCase):
