@@ -22,6 +22,7 @@ from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import survey
+from manila_backup.drivers.restic import twice
 from manila_backup.drivers.restic import unread
 from manila_backup import private
 
@@ -30,6 +31,9 @@ _UNREADABLE = 3
 
 # What it says where there is nothing that it keeps.
 _EMPTY = 'snapshot is empty'
+
+# And where a directory's listing names an entry twice.
+_TWICE = 'nodes are not ordered'
 
 # How long, in seconds, we look at the share before we look at restic again.
 _SLICE = 0.02
@@ -102,6 +106,7 @@ class Backup:
     def _copy(self, root, apart):
         ignore = self._driver.ignore
         left_out = []
+        self._twice = frozenset()
         while True:
             # restic takes longer to begin than any tick of the clock.
             self._began_ns = time.time_ns()
@@ -109,8 +114,7 @@ class Backup:
                 root, ignore, self._driver.include_mounts)
             self._survey = survey.Survey(
                 apart, frozenset(map(os.fsencode, ignore)),
-                self._driver.hole_limit, self._mounts.paths,
-                self._driver.include_mounts)
+                self._driver.hole_limit, *self._looking())
             if self._restic(root, left_out):
                 break
             left_out = self._survey.left_out
@@ -133,11 +137,39 @@ class Backup:
         self._problems.merge(self._unread.problems.sentences,
                              self._unread.problems.count)
 
+    def _looking(self):
+        """How every look at the share is."""
+        return (self._mounts.paths, self._driver.include_mounts, self._twice)
+
+    def _is_twice(self, root, exc):
+        """Whether restic failed because of listings that name an entry twice,
+        and of which that is known now and was not before."""
+        if _TWICE not in exc.message:
+            return False
+        search = twice.Search(
+            root, frozenset(map(os.fsencode, self._driver.ignore)),
+            *self._looking()[:2])
+        search.finish(self._progress.check)
+        before, self._twice = self._twice, self._twice | search.found
+        return self._twice != before
+
+    @contextlib.contextmanager
+    def _targets(self, root):
+        """What restic is to read, as arguments of its run."""
+        if not self._twice:
+            yield ('--', '.'), None
+            return
+        with tempfile.TemporaryFile() as names:
+            for path in twice.targets(root, self._twice):
+                names.write(path + b'\0')
+            names.seek(0)
+            yield ('--files-from-raw', '-'), names
+
     def _look_again(self, apart):
         """restic does not notice what changes while it reads it."""
         changes = survey.Changes(
             apart, frozenset(map(os.fsencode, self._driver.ignore)),
-            self._began_ns, self._mounts.paths, self._driver.include_mounts)
+            self._began_ns, *self._looking())
         changes.finish(self._progress.check)
         self._problems.merge(changes.problems.sentences,
                              changes.problems.count)
@@ -168,19 +200,22 @@ class Backup:
             return more
 
         try:
-            self._project.restic.run(
-                'backup', '--json', *repository.tags(
-                    self._place, self._attempt, repository.CONTENT), *shown,
-                '--', '.', view=root, on_line=self._status,
-                on_error=self._unread.take, idle=look,
-                limits=self._driver.limited(self._options),
-                accept=self._is_told)
+            with self._targets(root) as (targets, names):
+                self._project.restic.run(
+                    'backup', '--json', *repository.tags(
+                        self._place, self._attempt, repository.CONTENT),
+                    *shown, *targets, stdin=names, view=root,
+                    on_line=self._status, on_error=self._unread.take,
+                    idle=look, limits=self._driver.limited(self._options),
+                    accept=self._is_told)
             while look():
                 self._progress.check()
         except _StartAgain:
             self._survey.finish(self._progress.check)
             return False
         except base.DriverError as exc:
+            if self._is_twice(root, exc):
+                return False
             if _EMPTY not in exc.message:
                 raise
             self._is_empty = True

@@ -47,6 +47,8 @@ class Survey:
     :param mounts: paths where something is mounted, as bytes: none of that
         is looked at.
     :param cross: bool, whether what is mounted is part of the share.
+    :param twice: paths of directories whose listing names an entry twice, as
+        bytes.
     :ivar files: entries so far, of every kind.
     :ivar bytes: sum of their apparent sizes.
     :ivar read: bytes that restic reads of files.
@@ -60,7 +62,9 @@ class Survey:
     :ivar done: bool.
     """
 
-    def __init__(self, root, ignore, limit, mounts=(), cross=False):
+    def __init__(self, root, ignore, limit, mounts=(), cross=False,
+                 twice=frozenset()):
+        self._twice = twice
         self._mounts = frozenset(mounts)
         self._cross = cross
         self._root = root
@@ -148,6 +152,7 @@ class Survey:
                 self.left_out.append(path)
             return      # gone; or restic can't read it either, and tells
         count = 0
+        seen = set()
         with entries:
             while True:
                 entry = None
@@ -155,6 +160,10 @@ class Survey:
                     entry = next(entries, None)
                     if entry is None:
                         break
+                    if path in self._twice:
+                        if entry.name in seen:
+                            continue
+                        seen.add(entry.name)
                     self._entry(fd, entry, path, here)
                 except FileNotFoundError:
                     continue
@@ -320,8 +329,8 @@ class Changes(Survey):
     :ivar problems: has a sentence for each such file.
     """
 
-    def __init__(self, root, ignore, since, mounts=(), cross=False):
-        super().__init__(root, ignore, 0, mounts, cross)
+    def __init__(self, root, ignore, since, *args):
+        super().__init__(root, ignore, 0, *args)
         self._since = since
 
     def _entry(self, fd, entry, path, here):

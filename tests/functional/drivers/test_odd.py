@@ -18,3 +18,8 @@ class PosixMountsTest(test_posix.PosixMixin, odd.Mounts):
 class ResticMountsTest(test_restic.ResticMixin, odd.Mounts):
 
     pass
+
+
+class ResticOddTest(test_restic.ResticMixin, odd.Odd):
+
+    KEEPS_UNLISTED = False
