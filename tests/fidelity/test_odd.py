@@ -4,6 +4,7 @@ in a share."""
 
 from tests.functional.drivers import odd
 from tests.functional.drivers import test_nfs
+from tests.functional.drivers import test_odd
 from tests.functional.drivers import test_posix
 
 
@@ -19,3 +20,13 @@ class MountsTest(test_posix.PosixMixin, odd.Mounts):
 
 class NfsOddTest(test_nfs.NfsMixin, odd.Odd):
     """The same on an export that the driver mounts."""
+
+
+class ResticOddTest(test_odd.ResticOddTest):
+
+    pass
+
+
+class ResticMountsTest(test_odd.ResticMountsTest):
+
+    pass
