@@ -6,7 +6,7 @@
 # make venv              .venv/ with the service and the command line clients
 # make unit              unit tests only: no server needed
 # make test-manila       the tests beside a real Manila
-# make test-galera      the service on a Galera cluster of three servers
+# make test-galera       the service on a Galera cluster of three servers
 # make test-servers      the functional tests and those, beside each other
 # make test-restic       the restic driver's tests with Debian stable's restic,
 #                        if this machine's is older
@@ -15,8 +15,8 @@
 # make devstack-harness  DevStack's plugin at work on this machine, without
 #                        DevStack, and tempest against what it has deployed
 # make soak              the service under load while all around it dies;
-#                        MINUTES=10, SEED=n, DATABASE=mysql|postgresql,
-#                        DRIVER=posix|restic
+#                        MINUTES=10, SEED=n, DRIVER=posix|restic,
+#                        DATABASE=mysql|postgresql|galera
 # make fidelity          generated, large and hostile shares on ext4, xfs and
 #                        btrfs; EXAMPLES=300, SECONDS=60
 # make keystone, manila  what the tests run as Keystone and Manila

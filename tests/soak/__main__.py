@@ -22,6 +22,7 @@ from tests.functional import cloud
 from tests.soak import audit
 from tests.soak import clients
 from tests.soak import faults
+from tests.soak import galera
 from tests.soak import model
 from tests.soak import repositories
 from tests.soak import servers
@@ -29,6 +30,9 @@ from tests.soak import service as services
 from tests.soak import trees
 
 APIS, WORKERS, CLIENTS = 2, 3, 6
+
+DATABASES = {'mysql': servers.MariaDB, 'postgresql': servers.PostgreSQL,
+             'galera': galera.Galera}
 
 PROJECTS = ('p0', 'p1', 'p2', 'p3')
 
@@ -49,7 +53,7 @@ def _arguments():
                         help='how long requests and faults go on')
     parser.add_argument('--seed', type=int, help='another one for other '
                         'faults and requests; printed where it is not given')
-    parser.add_argument('--database', choices=list(servers.DATABASES),
+    parser.add_argument('--database', choices=list(DATABASES),
                         default='mysql')
     parser.add_argument('--driver', choices=list(repositories.DRIVERS),
                         default='posix')
@@ -101,11 +105,12 @@ class _Soak:
         self._tally = tally
         self._random = random.Random(f'{args.seed} shares')
         bus, database = (self._server(kind, stack) for kind in (
-            servers.RabbitMQ, servers.DATABASES[args.database]))
+            servers.RabbitMQ, DATABASES[args.database]))
         for each in bus, database:
             each.launch()
         for each in bus, database:
-            cloud.eventually(type(each).__name__, each.ready)
+            cloud.eventually(type(each).__name__, each.ready,
+                             services.STARTING)
         self._service = services.Service(folder, database, bus,
                                          args.driver)
         stack.callback(self._service.end_hard)
@@ -176,7 +181,8 @@ class _Soak:
         share_id = ask('POST', '/shares', {'share': {
             'share_proto': 'NFS', 'size': 1}})['id']
         cloud.eventually('a share', lambda: ask(
-            'GET', f'/shares/{share_id}')['status'] == 'available')
+            'GET', f'/shares/{share_id}')['status'] == 'available',
+            services.STARTING)
         return share_id
 
 

@@ -132,8 +132,7 @@ class Client:
         if answer == services.REFUSED:
             return False, None
         if answer == services.LOST:
-            # It may be in the database's hands still.
-            time.sleep(1)
+            self._service.settle()
             done = self._service.operation(user) is not None
             self._tally.count('unanswered requests', kind,
                               'let in' if done else 'not let in')

@@ -4,18 +4,25 @@ and cut off."""
 
 import heapq
 import itertools
-import os
 import random
 import signal
 import time
 
+from tests.soak import servers
 from tests.soak import service as services
 
 #: How often each fault is chosen, in relation to the others.
 WEIGHTS = {'kill worker': 22, 'freeze worker': 12, 'end worker': 10,
            'kill api': 12, 'freeze api': 8, 'end api': 5,
            'stop bus': 5, 'purge queues': 4, 'kill bus': 1,
-           'kill database': 6, 'restart database': 4, 'cut database': 14}
+           'kill database': 6, 'restart database': 4, 'freeze database': 4,
+           'cut database': 14}
+
+#: How much oftener something befalls the database where it is a cluster.
+_IN_A_CLUSTER = 3
+
+#: Seconds until a server that was started again must be one of the others.
+_REJOINING = 180
 
 #: What a process says that starts while there is none.
 _NO_DATABASE = 'The database can\'t be used'
@@ -31,10 +38,13 @@ class Faults:
         self._random = random.Random(f'{seed} faults')
         self._service = service
         self._tally = tally
+        several = len(service.database.nodes) > 1
+        self._weights = {
+            kind: weight * (_IN_A_CLUSTER if several and 'database' in kind
+                            else 1) for kind, weight in WEIGHTS.items()}
         self._due = []
         self._order = itertools.count()
         self._away = set()      # what a fault has hold of
-        self._frozen = []
 
     def run(self, seconds, tick):
         """Inject faults for so long; some may last beyond.
@@ -93,7 +103,8 @@ class Faults:
     # -- the faults ------------------------------------------------------
 
     def _inject(self):
-        kind, = self._random.choices(list(WEIGHTS), WEIGHTS.values())
+        kind, = self._random.choices(list(self._weights),
+                                     self._weights.values())
         verb, what = kind.split()
         if getattr(self, f'_{verb}_{what}')():
             self._tally.count('faults', kind)
@@ -156,10 +167,10 @@ class Faults:
             pids = [self._service.processes[name].pid]
             if self._random.random() < 0.7:
                 # As a virtual machine is: with all its children.
-                pids += descendants(pids[0])
-            _signal(pids, signal.SIGSTOP)
-            self._later(seconds, name,
-                        then or (lambda: _signal(pids, signal.SIGCONT)))
+                pids += servers.descendants(pids[0])
+            servers.send(pids, signal.SIGSTOP)
+            self._later(seconds, name, then or (
+                lambda: servers.send(pids, signal.SIGCONT)))
         return name
 
     def _end_worker(self):
@@ -206,52 +217,65 @@ class Faults:
                     self._service.bus.start)
         return True
 
+    # Of several servers that are the database, one is chosen.
+
     def _kill_database(self):
-        return self._end_database(self._service.database.kill)
+        return self._end_database('kill')
 
     def _restart_database(self):
-        return self._end_database(self._service.database.stop)
+        return self._end_database('stop')
 
-    def _end_database(self, end):
+    def _end_database(self, how):
         if 'database' in self._away:
             return False
-        end()
-        self._later(self._random.uniform(0, 5), 'database',
-                    self._service.database.start)
+        node = self._pick_node()
+        getattr(node, how)()
+
+        def start():
+            node.launch()
+            self._wait_for(node.has_come_up)
+
+        self._later(self._random.uniform(0, 5), 'database', start)
         return True
+
+    def _freeze_database(self):
+        """One server; or, now and then, all but one, which then is without
+        the majority."""
+        if 'database' in self._away:
+            return False
+        nodes = list(self._service.database.nodes)
+        self._random.shuffle(nodes)
+        some = nodes[1:] if self._random.random() < 0.3 else []
+        some = some or nodes[:1]
+        for each in some:
+            each.freeze()
+
+        def thaw():
+            for each in some:
+                each.thaw()
+            self._wait_for(self._service.database.ready)
+
+        # Beyond the time in which the others do without it, mostly.
+        self._later(self._random.uniform(2, 12), 'database', thaw)
+        return True
+
+    def _wait_for(self, is_there):
+        """Keep the database from other faults until it is there."""
+        end = time.monotonic() + _REJOINING
+
+        def look():
+            if is_there():
+                return
+            if time.monotonic() > end:
+                raise RuntimeError('the database does not come back')
+            self._later(0.3, 'database', look)
+
+        look()
+
+    def _pick_node(self):
+        return self._random.choice(self._service.database.nodes)
 
     def _cut_database(self):
         """End some of the connections to it."""
-        which, how = self._service.database.connections()
-        found = self._service.try_rows(which)
-        if not found:
-            return False
-        for each, in found:
-            if self._random.random() < 0.5:
-                self._service.try_rows(how.format(each))
-        return True
-
-
-def _signal(pids, number):
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
-
-
-def descendants(pid):
-    """The process ids of a process's children, and theirs."""
-    parents = {}
-    for name in filter(str.isdigit, os.listdir('/proc')):
-        try:
-            with open(f'/proc/{name}/stat') as file:
-                parent = int(file.read().rpartition(')')[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        parents.setdefault(parent, []).append(int(name))
-    found = todo = parents.get(pid, [])
-    while todo:
-        todo = [each for one in todo for each in parents.get(one, [])]
-        found = found + todo
-    return found
+        return ('database' not in self._away and self._pick_node().cut(
+            lambda: self._random.random() < 0.5))

@@ -9,13 +9,17 @@ another's cache, or everything, by rsync.
 import contextlib
 import os
 import shutil
-import signal
 
+import pymysql
 import sqlalchemy as sa
 
 from tests.soak import servers
 
 NODES = 3
+
+#: Seconds for an answer: a node may wait for one that is frozen, until it goes
+#: on without that.
+_PATIENCE = 30
 
 _PROVIDERS = ('/usr/lib/galera/libgalera_smm.so',
               '/usr/lib64/galera/libgalera_smm.so',
@@ -86,26 +90,24 @@ class Node(servers.MariaDB):
         return (servers.listens(self.port) and self.status('ready') == 'ON'
                 and self.status('local_state_comment') == 'Synced')
 
-    def freeze(self):
-        """Stop it, as a virtual machine is."""
-        os.killpg(self._process.pid, signal.SIGSTOP)
-
-    def thaw(self):
-        """Go on."""
-        os.killpg(self._process.pid, signal.SIGCONT)
-
     def runs(self):
         """Whether it was started and not ended here."""
         return self._process is not None
 
+    def takes_connections(self):
+        """Whether it does, and is not frozen."""
+        return self.runs() and not self._frozen
+
 
 class Galera:
-    """A cluster. As a :class:`~tests.soak.servers.Server`, with the first
+    """A cluster. As a :class:`~tests.soak.servers.Database`, with the first
     of its nodes for what needs only one.
 
     :param folder: str, an existing directory, for everything it writes.
     :ivar nodes: list of :class:`Node`.
     """
+
+    options = 'mysql_wsrep_sync_wait = 1\n'
 
     def __init__(self, folder):
         self.nodes = []
@@ -144,6 +146,25 @@ class Galera:
         """End all; nothing that they keep is of use afterwards."""
         self.kill()
 
-    def connections(self):
-        """See :meth:`tests.soak.servers.MariaDB.connections`."""
-        return self.nodes[0].connections()
+    def engine(self):
+        """See :meth:`tests.soak.servers.Database.engine`. It connects to
+        any node that is there, and sees what was committed on all."""
+        return sa.create_engine(
+            self.url, isolation_level='AUTOCOMMIT', creator=self._connect,
+            poolclass=sa.NullPool, pool_reset_on_return=None,
+            skip_autocommit_rollback=True)
+
+    def _connect(self):
+        refused = None
+        for each in self.nodes:
+            if not each.takes_connections():
+                continue
+            try:
+                return pymysql.connect(
+                    host='127.0.0.1', port=each.port, user='root',
+                    database='soak', connect_timeout=5,
+                    read_timeout=_PATIENCE, write_timeout=_PATIENCE,
+                    init_command='SET SESSION wsrep_sync_wait = 1')
+            except pymysql.err.OperationalError as exc:
+                refused = exc
+        raise refused or pymysql.err.OperationalError('no node is there')

@@ -15,8 +15,10 @@ import socket
 import subprocess
 import time
 
+import sqlalchemy as sa
+
 #: Seconds for a server to come up, with a busy machine in mind.
-PATIENCE = 90
+PATIENCE = 180
 
 #: Below the ports that the kernel gives to outgoing connections: a server
 #: that is down for a while must find its own free again.
@@ -72,6 +74,7 @@ class Server:
         self.folder = folder
         self.port = own_port()
         self._process = None
+        self._frozen = []
 
     def command(self):
         """What to run: (list of str, environment or None)."""
@@ -90,20 +93,36 @@ class Server:
         """Start it, again if it ends at once, and wait until it answers."""
         end = time.monotonic() + PATIENCE
         self.launch()
-        while not self.ready():
+        while not self.has_come_up():
             if time.monotonic() > end:
                 raise RuntimeError(f'{type(self).__name__} does not answer; '
                                    f'see {self.folder}/output')
-            if self._process.poll() is not None:
-                # PostgreSQL does as long as a process of its former self
-                # has not noticed.
-                time.sleep(0.3)
-                self.launch()
             time.sleep(0.1)
+
+    def has_come_up(self):
+        """Whether it answers; launched again if it has ended instead."""
+        if self.ready():
+            return True
+        if self._process.poll() is not None:
+            # PostgreSQL does as long as a process of its former self has
+            # not noticed.
+            time.sleep(0.3)
+            self.launch()
+        return False
 
     def ready(self):
         """Whether it answers."""
         return listens(self.port)
+
+    def freeze(self):
+        """Stop it, as a virtual machine is."""
+        self._frozen = [self._process.pid, *descendants(self._process.pid)]
+        send(self._frozen, signal.SIGSTOP)
+
+    def thaw(self):
+        """Go on."""
+        send(self._frozen, signal.SIGCONT)
+        self._frozen = []
 
     def kill(self):
         """End it as a power cut would."""
@@ -116,6 +135,7 @@ class Server:
     def _signal(self, number):
         if self._process is None:
             return
+        self.thaw()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
         try:
@@ -130,8 +150,9 @@ class Server:
 
 
 class RabbitMQ(Server):
+    """:param settings: str, what its configuration file is to have."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, settings=''):
         super().__init__(folder)
         self.url = f'rabbit://guest:guest@127.0.0.1:{self.port}/'
         self._epmd_port = own_port()
@@ -141,6 +162,9 @@ class RabbitMQ(Server):
         plugins = os.path.join(folder, 'plugins')
         with open(plugins, 'w') as file:
             file.write('[].\n')
+        configuration = os.path.join(folder, 'rabbitmq.conf')
+        with open(configuration, 'w') as file:
+            file.write(settings)
         self._environment = {
             **{name: value for name, value in os.environ.items()
                if not name.startswith(('RABBITMQ_', 'ERL_'))},
@@ -156,7 +180,7 @@ class RabbitMQ(Server):
             'RABBITMQ_ENABLED_PLUGINS_FILE': plugins,
             # The machine's own settings are not for this one.
             'RABBITMQ_CONF_ENV_FILE': '/dev/null',
-            'RABBITMQ_CONFIG_FILE': os.path.join(folder, 'none'),
+            'RABBITMQ_CONFIG_FILE': configuration,
         }
         # Not the wrappers on the path, which insist on another account.
         self._programs = [os.path.dirname(program('rabbitmq-env',
@@ -191,10 +215,10 @@ class RabbitMQ(Server):
 
         :returns: int, in how many queues.
         """
-        names = (self.control('list_queues', 'name') or '').split()[1:]
-        for name in names:
-            self.control('purge_queue', name)
-        return len(names)
+        # By one command: each takes seconds to start.
+        return int(self.control(
+            'eval', 'length([rabbit_amqqueue:purge(Q) || '
+            'Q <- rabbit_amqqueue:list()]).') or 0)
 
     def stop(self):
         # Nothing that it keeps is of use afterwards.
@@ -205,7 +229,54 @@ class RabbitMQ(Server):
             self._epmd = None
 
 
-class MariaDB(Server):
+class Database(Server):
+    """A database's server.
+
+    :cvar options: str, what ``[database]`` of the service is to have for it.
+    :ivar admin: str, the URL of a database that is always there.
+    :ivar url: str, that of the service's.
+    :ivar nodes: list of the servers that it consists of, each a Database.
+    """
+
+    options = ''
+
+    #: (Lists the ids of the service's connections, ends one.)
+    _CONNECTIONS = None
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.nodes = [self]
+
+    def engine(self):
+        """A SQLAlchemy engine, to look into the service's database."""
+        return sa.create_engine(self.url, isolation_level='AUTOCOMMIT',
+                                pool_pre_ping=True, pool_size=10)
+
+    def cut(self, chosen):
+        """End connections of the service's.
+
+        :param chosen: called for each; whether to end it.
+        :returns: bool, whether there was any.
+        """
+        which, how = self._CONNECTIONS
+        admin = sa.create_engine(self.admin, isolation_level='AUTOCOMMIT',
+                                 poolclass=sa.NullPool,
+                                 connect_args={'connect_timeout': 5})
+        found = []
+        with contextlib.suppress(sa.exc.DBAPIError), admin.connect() as conn:
+            found = conn.exec_driver_sql(which).all()
+            for each, in found:
+                if chosen():
+                    # It may have ended by itself.
+                    with contextlib.suppress(sa.exc.DBAPIError):
+                        conn.exec_driver_sql(how.format(each))
+        return bool(found)
+
+
+class MariaDB(Database):
+
+    _CONNECTIONS = ('SELECT id FROM information_schema.processlist '
+                    "WHERE db = 'soak'", 'KILL {}')
 
     def __init__(self, folder):
         super().__init__(folder)
@@ -227,13 +298,11 @@ class MariaDB(Server):
                 '--skip-name-resolve',
                 '--innodb-log-file-size=32M', *self._user], None
 
-    def connections(self):
-        """(to list the ids of all but one's own connections, to end one)."""
-        return ('SELECT id FROM information_schema.processlist '
-                "WHERE db = 'soak' AND id <> CONNECTION_ID()", 'KILL {}')
 
+class PostgreSQL(Database):
 
-class PostgreSQL(Server):
+    _CONNECTIONS = ("SELECT pid FROM pg_stat_activity WHERE datname = 'soak'",
+                    'SELECT pg_terminate_backend({})')
 
     #: "Fast": without waiting for clients to go.
     ENDING = signal.SIGINT
@@ -261,11 +330,26 @@ class PostgreSQL(Server):
                 '-p', str(self.port), '-c', 'listen_addresses=127.0.0.1',
                 '-c', 'unix_socket_directories='], None
 
-    def connections(self):
-        """See :meth:`MariaDB.connections`."""
-        return ("SELECT pid FROM pg_stat_activity WHERE datname = 'soak' "
-                'AND pid <> pg_backend_pid()',
-                'SELECT pg_terminate_backend({})')
+
+def send(pids, number):
+    """Send a signal to those of the processes that are there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
-DATABASES = {'mysql': MariaDB, 'postgresql': PostgreSQL}
+def descendants(pid):
+    """The process ids of a process's children, and theirs."""
+    parents = {}
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/stat') as file:
+                parent = int(file.read().rpartition(')')[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parents.setdefault(parent, []).append(int(name))
+    found = todo = parents.get(pid, [])
+    while todo:
+        todo = [each for one in todo for each in parents.get(one, [])]
+        found = found + todo
+    return found

@@ -24,6 +24,9 @@ SCAN_INTERVAL = 2.0
 #: Seconds for an answer: longer than any fault goes on.
 PATIENCE = 120
 
+#: Seconds for all processes to be at work, on a machine that has other work.
+STARTING = 300
+
 #: A request that reached nobody, and one whose answer did not arrive.
 REFUSED, LOST = 'connection refused', 'answer lost'
 
@@ -32,8 +35,8 @@ class Service:
     """All of it.
 
     :param folder: str, an existing directory, for everything.
-    :param database: a :class:`~tests.soak.servers.MariaDB` or
-        ``PostgreSQL``.
+    :param database: a :class:`~tests.soak.servers.Database`. If it has
+        several servers, one process uses the first, the next the second.
     :param bus: a :class:`~tests.soak.servers.RabbitMQ`.
     :param driver: str, the backup driver's name.
     :ivar backups: a :class:`~tests.soak.repositories.Repository`.
@@ -78,7 +81,7 @@ service_down_time = 10
 
 [database]
 connection = {self.database.url}
-
+{self.database.options}
 [oslo_policy]
 policy_file = {self.folder}/policy.yaml
 
@@ -100,11 +103,10 @@ max_attempts = 30
         for number in range(apis):
             name = f'api{number}'
             self.ports[name] = servers.own_port()
-            self.processes[name] = None
-            with open(self._extra(name), 'w') as file:
-                file.write(f'[api]\nbind_port = {self.ports[name]}\n')
+            self._prepare(name, number,
+                          f'[api]\nbind_port = {self.ports[name]}\n')
         for number in range(workers):
-            self.processes[f'worker{number}'] = None
+            self._prepare(f'worker{number}', number)
         admin = sa.create_engine(self.database.admin,
                                  isolation_level='AUTOCOMMIT')
         with admin.connect() as conn:
@@ -114,9 +116,15 @@ max_attempts = 30
         database = engine.Database(conf)
         schema.sync(database, conf)
         database.dispose()
-        self._engine = sa.create_engine(
-            self.database.url, isolation_level='AUTOCOMMIT',
-            pool_pre_ping=True, pool_size=10)
+        self._engine = self.database.engine()
+
+    def _prepare(self, name, number, more=''):
+        """Have a process that is not running."""
+        self.processes[name] = None
+        nodes = self.database.nodes
+        url = nodes[number % len(nodes)].url
+        with open(self._extra(name), 'w') as file:
+            file.write(f'[database]\nconnection = {url}\n{more}')
 
     def _extra(self, name):
         return os.path.join(self.folder, f'{name}.conf')
@@ -135,11 +143,9 @@ max_attempts = 30
 
     def start(self, name):
         """Start a process; not waiting for it to be at work."""
-        files = ['--config-file', self.config]
-        command = 'manila-backup-worker'
-        if name in self.ports:
-            files += ['--config-file', self._extra(name)]
-            command = 'manila-backup-api'
+        files = ['--config-file', self.config,
+                 '--config-file', self._extra(name)]
+        command = f'manila-backup-{name.rstrip("0123456789")}'
         log = os.path.join(self.folder, f'{name}-{len(self.logs)}.log')
         self.logs.append(log)
         self.processes[name] = cloud.Process(command, files, log)
@@ -157,7 +163,7 @@ max_attempts = 30
             meanwhile()
             return all(map(servers.listens, self.ports.values()))
 
-        cloud.eventually('the APIs', answer)
+        cloud.eventually('the APIs', answer, STARTING)
 
     def stop_all(self):
         """End all processes.
@@ -211,6 +217,14 @@ max_attempts = 30
                 return found
             time.sleep(0.3)
         raise RuntimeError('the database does not come back')
+
+    def settle(self):
+        """Wait until the database has done what it was told before, also by
+        those who are gone."""
+        cloud.eventually(
+            'the database', lambda: self.database.ready()
+            and self.try_rows('SELECT 1'), PATIENCE, 0.3)
+        time.sleep(1)
 
     def operation(self, user):
         """The operation that a request of a user made, or None.
