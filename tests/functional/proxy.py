@@ -15,13 +15,11 @@ class Proxy(fixtures.Fixture):
 
     :param host: str.
     :param port: int: where the server is.
-    :param tls: an ``ssl.SSLContext`` to speak TLS with whoever connects.
     :ivar port: where this listens, on 127.0.0.1.
     """
 
-    def __init__(self, host, port, tls=None):
+    def __init__(self, host, port):
         self._server = host, port
-        self._tls = tls
         self._moving = threading.Event()
         self._moving.set()
         self._lock = threading.Lock()
@@ -86,12 +84,6 @@ class Proxy(fixtures.Fixture):
         with contextlib.ExitStack() as stack:
             stack.enter_context(near)
             self._moving.wait()
-            if self._tls:
-                try:
-                    near = stack.enter_context(
-                        self._tls.wrap_socket(near, server_side=True))
-                except OSError:
-                    return
             try:
                 far = stack.enter_context(
                     socket.create_connection(self._server))
@@ -109,11 +101,7 @@ class Proxy(fixtures.Fixture):
     def _take(self, near, far, source):
         """What is to be passed on of what one end says; nothing ends the
         connection."""
-        data = source.recv(65536)
-        # What TLS has read already is no event.
-        while self._tls and source is near and near.pending():
-            data += near.recv(65536)
-        return data
+        return source.recv(65536)
 
     def _copy(self, near, far):
         with selectors.DefaultSelector() as ready:

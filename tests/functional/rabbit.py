@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import urllib.parse
 import uuid
@@ -11,6 +12,7 @@ import fixtures
 import kombu
 
 from tests.functional import cloud
+from tests.soak import servers
 
 
 _SERVER = urllib.parse.urlsplit(cloud.RABBITMQ)
@@ -42,16 +44,41 @@ def channel(url):
         yield connection.channel()
 
 
+class Server(fixtures.Fixture):
+    """A RabbitMQ of its own, for what must not happen to that of all tests.
+
+    :param folder: str, an existing directory, for everything it writes.
+    :param settings: str, what its configuration file is to have.
+    :ivar server: a :class:`tests.soak.servers.RabbitMQ`.
+    """
+
+    def __init__(self, folder, settings=''):
+        self._folder = os.path.join(folder, 'rabbitmq')
+        self._settings = settings
+
+    def _setUp(self):
+        os.mkdir(self._folder)
+        self.server = servers.RabbitMQ(self._folder, self._settings)
+        self.addCleanup(self.server.stop)
+        self.server.start()
+
+
 class VirtualHost(fixtures.Fixture):
     """A virtual host of its own on RabbitMQ, whose queues have fixed names.
 
+    :param broker: a :class:`tests.soak.servers.RabbitMQ`; by default that of
+        all tests.
     :ivar name: str.
     :ivar url: str, for ``transport_url``.
     """
 
+    def __init__(self, broker=None):
+        self._control = broker.control if broker else control
+        self._broker_url = broker.url if broker else cloud.RABBITMQ
+
     def _setUp(self):
         self.name = f'test-{uuid.uuid4().hex[:12]}'
-        server = urllib.parse.urlsplit(cloud.RABBITMQ)
+        server = urllib.parse.urlsplit(self._broker_url)
         self.url = server._replace(path=f'/{self.name}').geturl()
         self._user = server.username
         self.make()
@@ -59,13 +86,13 @@ class VirtualHost(fixtures.Fixture):
 
     def make(self):
         """Have it there."""
-        control('add_vhost', self.name)
-        control('set_permissions', '-p', self.name, self._user,
-                '.*', '.*', '.*')
+        self._control('add_vhost', self.name)
+        self._control('set_permissions', '-p', self.name, self._user,
+                      '.*', '.*', '.*')
 
     def remove(self):
         """Have it gone, with all that is in it."""
-        control('delete_vhost', self.name)
+        self._control('delete_vhost', self.name)
 
     def through(self, proxy, **query):
         """The URL by way of a :class:`tests.functional.proxy.Proxy`.
@@ -81,8 +108,8 @@ class VirtualHost(fixtures.Fixture):
     def queues(self):
         """Its queues: dict of name to number of consumers."""
         return {each['name']: each['consumers'] for each in json.loads(
-            control('list_queues', '-p', self.name, '--formatter', 'json',
-                    'name', 'consumers'))}
+            self._control('list_queues', '-p', self.name, '--formatter',
+                          'json', 'name', 'consumers'))}
 
 
 class User(fixtures.Fixture):

@@ -3,7 +3,6 @@
 names that last; not there, or not willing; and what is left behind in it."""
 
 import os
-import ssl
 import subprocess
 
 from manila_backup.bus import rpc
@@ -11,6 +10,7 @@ from tests.functional import base
 from tests.functional import cloud
 from tests.functional import proxy
 from tests.functional import rabbit
+from tests.soak import servers
 
 #: What the log says of a bus that is lost in a test.
 LOST = (r'oslo[._]messaging|The bus \(127|No sign of life'
@@ -23,7 +23,11 @@ class BusCloud(cloud.Cloud):
     :cvar RABBIT: options of ``[oslo_messaging_rabbit]``.
     :ivar vhost: the :class:`tests.functional.rabbit.VirtualHost`.
     :ivar bus: the way to it.
+    :ivar broker: the :class:`tests.soak.servers.RabbitMQ` that it is on, if
+        it speaks TLS; None: that of all tests.
     """
+
+    broker = None
 
     def __init__(self, server, rabbit_options=(), tls=False, **options):
         super().__init__(server, **options)
@@ -32,9 +36,11 @@ class BusCloud(cloud.Cloud):
         self.tolerate = LOST
 
     def _configure(self):
-        self.vhost = self.useFixture(rabbit.VirtualHost())
-        self.bus = self.useFixture(proxy.Proxy(
-            *rabbit.ADDRESS, self._make_tls() if self._tls else None))
+        address = rabbit.ADDRESS
+        if self._tls:
+            address = '127.0.0.1', self._make_tls()
+        self.vhost = self.useFixture(rabbit.VirtualHost(self.broker))
+        self.bus = self.useFixture(proxy.Proxy(*address))
         options = {f'oslo_messaging_rabbit__{name}': value
                    for name, value in self._rabbit.items()}
         self._options = {'transport_url': self.vhost.through(self.bus),
@@ -42,18 +48,36 @@ class BusCloud(cloud.Cloud):
         super()._configure()
 
     def _make_tls(self):
-        certificate, key = (os.path.join(self.root, name)
-                            for name in ('cert.pem', 'key.pem'))
+        """A RabbitMQ that speaks TLS; the port on which it does."""
+        authority = self.make_authority('authority')
+        certificate = self._make_certificate(
+            'server', '-CA', f'{authority}.pem', '-CAkey', f'{authority}.key',
+            '-addext', 'subjectAltName=IP:127.0.0.1')
+        port = servers.own_port()
+        self.broker = self.useFixture(rabbit.Server(self.root, f'''\
+listeners.ssl.default = 127.0.0.1:{port}
+ssl_options.cacertfile = {authority}.pem
+ssl_options.certfile = {certificate}.pem
+ssl_options.keyfile = {certificate}.key
+ssl_options.versions.1 = tlsv1.2
+ssl_options.versions.2 = tlsv1.3
+''')).server
+        self._rabbit = {'ssl': True, 'ssl_ca_file': f'{authority}.pem',
+                        **self._rabbit}
+        return port
+
+    def make_authority(self, name):
+        """One that signs certificates: NAME.pem and NAME.key; the path of
+        both without the ending."""
+        return self._make_certificate(name)
+
+    def _make_certificate(self, name, *more):
+        path = os.path.join(self.root, name)
         subprocess.run(
             ['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes',
-             '-days', '2', '-subj', '/CN=127.0.0.1', '-addext',
-             'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out',
-             certificate], check=True, capture_output=True)
-        self._rabbit = {'ssl': True, 'ssl_ca_file': certificate,
-                        **self._rabbit}
-        found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        found.load_cert_chain(certificate, key)
-        return found
+             '-days', '2', '-subj', f'/CN={name}', '-keyout', f'{path}.key',
+             '-out', f'{path}.pem', *more], check=True, capture_output=True)
+        return path
 
 
 class BusTestCase(base.TestCase):
@@ -76,6 +100,29 @@ class BusTestCase(base.TestCase):
         (status,), = self.cloud.rows(
             'SELECT status FROM shares WHERE id = :id', id=share_id)
         return status == 'available'
+
+    def _started(self, problem):
+        """Start a service that can't join its bus, and use it.
+
+        :param problem: str, what its log says.
+        :returns: the worker.
+        """
+        worker = self.cloud.start()
+        for _ in range(3):
+            share = self.cloud.create_share()
+        backup = self.cloud.create_backup(share['id'])
+        self.cloud.wait_backup(backup['id'], 'available')
+        cloud.eventually('a line about it', lambda: 'The bus (' in
+                         worker.said())
+        self.assertIn(problem, worker.said())
+        return worker
+
+    def _use(self, options):
+        """Add to the configuration, which nobody has read yet."""
+        with open(self.cloud.config, 'a') as file:
+            for name, value in options.items():
+                group, _, option = name.partition('__')
+                file.write(f'[{group}]\n{option} = {value}\n')
 
 
 class Classic(BusTestCase):
@@ -178,7 +225,19 @@ class Streams(Classic):
 
 
 class Tls(Classic):
+    """To a broker that has a certificate."""
     tls = True
+
+    def test_a_backup_comes_and_goes(self):
+        self.cloud.start()
+        self._wait_joined()
+        backup = self.cloud.create_backup(self.cloud.create_share()['id'])
+        self.cloud.wait_backup(backup['id'], 'available')
+        self.cloud.ask(202, 'DELETE', f'/share-backups/{backup["id"]}')
+        self.cloud.wait_backup(backup['id'], None)
+        encrypted = self.cloud.broker.control(
+            'list_connections', 'ssl', '--no-table-headers').split()
+        self.assertEqual({'true'}, set(encrypted))
 
 
 class Unwilling(BusTestCase):
@@ -186,22 +245,6 @@ class Unwilling(BusTestCase):
     the log says so once, until it changes."""
 
     options = {'backup__scan_interval': 0.5}
-
-    def _started(self, problem):
-        """Start a service that can't join its bus, and use it.
-
-        :param problem: str, what its log says.
-        :returns: the worker.
-        """
-        worker = self.cloud.start()
-        for _ in range(3):
-            share = self.cloud.create_share()
-        backup = self.cloud.create_backup(share['id'])
-        self.cloud.wait_backup(backup['id'], 'available')
-        cloud.eventually('a line about it', lambda: 'The bus (' in
-                         worker.said())
-        self.assertIn(problem, worker.said())
-        return worker
 
     def _ends(self, worker):
         """It joins when it can, and has told once that it could not."""
@@ -292,9 +335,17 @@ class Unwilling(BusTestCase):
         cloud.eventually('a listener on the bus', lambda: sum(
             self.cloud.vhost.queues().values()) >= 3, patience=240, pause=2)
 
-    def _use(self, options):
-        """Add to the configuration, which nobody has read yet."""
-        with open(self.cloud.config, 'a') as file:
-            for name, value in options.items():
-                group, _, option = name.partition('__')
-                file.write(f'[{group}]\n{option} = {value}\n')
+
+class UnknownAuthority(BusTestCase):
+    """A broker whose certificate is nobody's whom the service knows."""
+
+    tls = True
+    options = {'backup__scan_interval': 0.5}
+
+    def test_certificate(self):
+        other = self.cloud.make_authority('other')
+        self._use({'oslo_messaging_rabbit__ssl_ca_file': f'{other}.pem'})
+        worker = self._started('certificate verify failed')
+        self.assertEqual(0, worker.stop())
+        self.assertNotIn('Traceback', worker.said())
+        self.assertEqual(1, worker.said().count(' ERROR '), worker.said())
