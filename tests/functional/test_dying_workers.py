@@ -18,6 +18,9 @@ class DyingWorkersTestCase(base.TestCase):
     # Long enough to be caught in the middle, short enough to wait for.
     FILES, SIZE = 4000, 20000
 
+    #: It is not caught before more files than that are stored.
+    STORED = 0
+
     options = {'posix__processes': 1, 'posix__incremental': False,
                'backup__progress_interval': 0.1}
 
@@ -39,7 +42,7 @@ class DyingWorkersTestCase(base.TestCase):
         """
         def check():
             status, done = self._state(backup_id, kind)
-            return (status == 'running' and done > 0
+            return (status == 'running' and done > self.STORED
                     or status in ('done', 'failed'))
 
         cloud.eventually('an operation to run', check, pause=0.005)

@@ -402,7 +402,9 @@ class HandedOver(test_dying_workers.DyingWorkersTestCase):
     """A worker is replaced in the middle of its work."""
 
     cloud_class = Cloud
-    FILES, SIZE = 3000, 20000
+    FILES, SIZE = 6000, 20000
+    # Several directories: what is stored of one is noted when it is done.
+    STORED = 2000
     options = {**test_dying_workers.DyingWorkersTestCase.options,
                'backup__scan_interval': 1, 'backup__shutdown_grace': 0}
 
