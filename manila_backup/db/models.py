@@ -106,6 +106,8 @@ class Share(Base):
     #: What its directory was when it became a share, as
     #: :func:`manila_backup.shares.identity.of` has it; null: not noted yet.
     identity = sa.Column(sa.JSON(none_as_null=True))
+    #: True: what is mounted in it is part of it.
+    include_mounts = sa.Column(sa.Boolean)
     created_at = _created_at()
     updated_at = _updated_at()
 

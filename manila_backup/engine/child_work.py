@@ -16,6 +16,7 @@ def backup(driver, source, share, job, place, options, record, progress):
     :returns: the driver's report. What should have been a snapshot and could
         not be is a problem.
     """
+    driver.include_mounts = share.include_mounts
     with source.use(share, job, progress) as view:
         report = driver.backup(place, job.attempt, view.path, options,
                                {**record, 'copied_from': view.kind},
@@ -34,6 +35,7 @@ def restore(driver, source, share, job, place, progress):
     :raises WorkFailed: all was done that could be, and the share still lacks
         something that is in the backup.
     """
+    driver.include_mounts = share.include_mounts
     with source.use(share, job, progress) as view:
         if not driver.TELLS_CHANGES:
             progress.changes()

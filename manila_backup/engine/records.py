@@ -22,6 +22,10 @@ _SHARE = ('id', 'project_id', 'user_id', 'source', 'name', 'description',
           'properties', 'path', 'created_at')
 
 
+# Not in the records of earlier releases.
+_LATER = ('include_mounts',)
+
+
 def of_rows(backup, share):
     """The record of a backup.
 
@@ -30,7 +34,7 @@ def of_rows(backup, share):
     :returns: dict that JSON can hold.
     """
     return {'version': VERSION, 'backup': _of(backup, _BACKUP),
-            'share': share and _of(share, _SHARE)}
+            'share': share and _of(share, _SHARE + _LATER)}
 
 
 def valid(record, place):
@@ -58,7 +62,9 @@ def valid(record, place):
         return None
     return {'version': VERSION,
             'backup': {name: backup[name] for name in _BACKUP},
-            'share': share and {name: share[name] for name in _SHARE}}
+            'share': share and {
+                **{name: share[name] for name in _SHARE},
+                **{name: share.get(name) for name in _LATER}}}
 
 
 def moment(text):
@@ -81,10 +87,13 @@ def is_possible(place):
             and len(place.project_id) <= 255)
 
 
-def _columns(table, names):
-    """JSON schema of an object that has what these columns may hold."""
+def _columns(table, names, later=()):
+    """JSON schema of an object that has what these columns may hold.
+
+    :param later: names of more, which may be missing.
+    """
     found = {}
-    for name in names:
+    for name in (*names, *later):
         column = table.c[name]
         kind = {'type': ['string', *(['null'] if column.nullable else [])],
                 'maxLength': getattr(column.type, 'length', None) or 64}
@@ -95,6 +104,7 @@ def _columns(table, names):
 _KINDS = {
     'size': {'type': 'integer', 'minimum': 1, 'maximum': (1 << 31) - 1},
     'is_public': {'type': 'boolean'},
+    'include_mounts': {'type': ['boolean', 'null']},
     'properties': {'type': 'object',
                    'additionalProperties': {'type': 'string'}},
 }
@@ -105,7 +115,7 @@ _SCHEMA = {
         'backup': {'type': 'object',
                    **_columns(models.share_backups, _BACKUP)},
         'share': {'type': ['object', 'null'],
-                  **_columns(models.shares, _SHARE)},
+                  **_columns(models.shares, _SHARE, _LATER)},
     },
     'required': ['version', 'backup', 'share'],
 }

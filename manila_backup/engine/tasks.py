@@ -136,6 +136,10 @@ class SharingKind(identities.Identifying, BackupKind):
     uses_share = True
     read_only = True
 
+    #: ``include_mounts``: the share was adopted with that wish. Only says so
+    #: to workers that could not heed it: it is the share's row that counts.
+    options = frozenset(('include_mounts',))
+
     @property
     def job(self):
         return shares.Job(self.operation.id, self.backup.id,
@@ -160,7 +164,9 @@ class BackupCreate(SharingKind):
         return child_work.backup, (
             self._prepared(make=True), self.tools.source,
             self.ref, self.job, self.place,
-            dict(self.operation.options or {}),
+            {name: value
+             for name, value in (self.operation.options or {}).items()
+             if name not in self.options},
             records.of_rows(self.backup, self.share))
 
     def publish(self):
@@ -201,7 +207,7 @@ class BackupRestore(SharingKind):
 
     read_only = False
 
-    options = frozenset(('source_share_id',))
+    options = SharingKind.options | {'source_share_id'}
 
     @property
     def progress(self):

@@ -139,7 +139,7 @@ class Admission(shares.ShareAdmission,
             backup_type=driver, **values)
         self._queue(conn, context, operation_id,
                     states.Kind.BACKUP_CREATE, share, backup_id=backup_id,
-                    driver=driver, options=options)
+                    driver=driver, options={**options, **_wishes(share)})
         return db_backups.get(conn, backup_id)
 
     def _check_backup_quota(self, conn, share):
@@ -236,7 +236,8 @@ class Admission(shares.ShareAdmission,
         self._queue(conn, context, operation_id,
                     states.Kind.BACKUP_RESTORE, share, backup_id=backup_id,
                     driver=backup.backup_type, share_was=was,
-                    options={'source_share_id': backup.share_id})
+                    options={'source_share_id': backup.share_id,
+                             **_wishes(share)})
         return backup, share_id
 
     # -- reset status ----------------------------------------------------
@@ -303,6 +304,11 @@ class Admission(shares.ShareAdmission,
         if not rows.update(conn, db_backups.TABLE, backup.id,
                            dict(status=status, **values), status=expected):
             raise _backup_conflict(backup)
+
+
+def _wishes(share):
+    """What a worker must heed of a share, as an operation's options."""
+    return {'include_mounts': True} if share.include_mounts else {}
 
 
 def _check_fits(backup, share):

@@ -60,7 +60,8 @@ class ShareAdmission:
 
         :param values: as for :meth:`create_share`, and ``path``: str, the
             absolute path of the directory on the workers' hosts. ``size``
-            may be missing: 1.
+            may be missing: 1; ``include_mounts`` too: what is mounted in it
+            is no part of it.
         :returns: the share's row.
         """
         path = values.get('path') or ''

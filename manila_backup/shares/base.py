@@ -22,6 +22,8 @@ class ShareRef:
         known.
     :ivar root: dict, the same of the directory that holds the shares that
         the source made.
+    :ivar include_mounts: bool, whether file systems that are mounted inside
+        the share are part of it.
     """
 
     id: str
@@ -29,11 +31,13 @@ class ShareRef:
     path: str | None = None
     identity: dict | None = None
     root: dict | None = None
+    include_mounts: bool = False
 
     @classmethod
     def of(cls, row, root=None):
         """Of a row of the table ``shares``."""
-        return cls(row.id, row.project_id, row.path, row.identity, root)
+        return cls(row.id, row.project_id, row.path, row.identity, root,
+                   bool(row.include_mounts))
 
 
 LIVE, SNAPSHOT = 'live', 'snapshot'

@@ -192,10 +192,23 @@ def check_mounted(path):
     :param path: str.
     :raises ShareError: something is not.
     """
+    _check_mounted(path, lambda each: _is_at_or_in(path, each))
+
+
+def check_mounted_inside(path):
+    """The same of what is to be mounted in a directory, where that is part
+    of the share: nothing is noted of it."""
+    _check_mounted(path, lambda each: _is_at_or_in(each, path))
+
+
+def _is_at_or_in(path, other):
+    return os.path.join(path, '').startswith(os.path.join(other, ''))
+
+
+def _check_mounted(path, matters):
     there = {each.path for each in mounts.mounted()}
     for each in mounts.to_be_mounted():
-        if os.path.join(path, '').startswith(os.path.join(each, '')) and (
-                each != '/' and each not in there):
+        if matters(each) and each != '/' and each not in there:
             raise base.ShareError(
                 f'Nothing is mounted at {each}, where /etc/fstab says that '
                 f'something should be: so what is at {path} now is not what '

@@ -211,6 +211,8 @@ class LocalShares(base.ShareSource):
     @contextlib.contextmanager
     def use(self, share, job, progress):
         with self.opened(share) as directory:
+            if share.include_mounts:
+                directories.check_mounted_inside(directory.path)
             if not job.read_only:
                 yield base.View(directory.view)
                 directory.check_still()

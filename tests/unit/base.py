@@ -69,9 +69,9 @@ class TestCase(base.BaseTestCase):
             {'first': Driver(), 'second': Driver()})
 
     def share(self, status=states.Share.AVAILABLE, context_=MEMBER, size=1,
-              path=None):
+              path=None, **more):
         """A share in a status; its row."""
-        values = {'size': size, 'share_proto': 'NFS'}
+        values = {'size': size, 'share_proto': 'NFS', **more}
         if path:
             row = self.admission.manage_share(context_, dict(values,
                                                              path=path))

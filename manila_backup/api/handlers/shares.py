@@ -66,9 +66,11 @@ def manage(req, document):
     path = asked['export_path']
     match = _EXPORT_PATH.fullmatch(path)
     values['path'] = match[1] if match else path
-    size = (asked.get('driver_options') or {}).get('size')
-    if size:
-        values['size'] = int(size)
+    wishes = asked.get('driver_options') or {}
+    if 'size' in wishes:
+        values['size'] = int(wishes['size'])
+    if types.boolean(wishes.get(schemas.INCLUDE_MOUNTS, False)):
+        values['include_mounts'] = True
     row = req.services.admission.manage_share(req.context, values)
     return 200, _one(req, _reread(req, row.id))
 

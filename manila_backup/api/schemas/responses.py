@@ -204,6 +204,7 @@ COMPONENTS = {
         'encryption_key_ref': _NULL,
         'host': _TEXT_OR_NULL,
         'share_server_id': _NULL,
+        'driver_options': _STRINGS,
     }),
     'SnapshotBrief': _obj(_LINKED),
     'Snapshot': _obj({

@@ -9,6 +9,9 @@ from manila_backup import states
 
 RESOURCE = 'share'
 
+#: The driver option by which what is mounted in a share is part of it.
+INCLUDE_MOUNTS = 'include_mounts'
+
 PROTOCOLS = ('NFS', 'CIFS', 'GLUSTERFS', 'HDFS', 'CEPHFS', 'MAPRFS')
 
 
@@ -57,7 +60,7 @@ MANAGE = validation.Schema(types.wrapped(RESOURCE, {
     'is_public': types.BOOLEAN,
     'driver_options': {
         'type': ['object', 'null'],
-        'properties': {'size': types.SIZE},
+        'properties': {'size': types.SIZE, INCLUDE_MOUNTS: types.BOOLEAN},
         'additionalProperties': False,
     },
     'share_server_id': types.NOTHING,

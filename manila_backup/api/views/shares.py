@@ -5,6 +5,7 @@ import uuid
 
 from oslo_utils import strutils
 
+from manila_backup.api.schemas import shares as schemas
 from manila_backup.api.views import common
 from manila_backup.shares import local
 from manila_backup import states
@@ -88,7 +89,15 @@ def detail(req, row):
     if req.context.is_admin:
         share['host'] = row.host
         share['share_server_id'] = None
+        if row.path:
+            share['driver_options'] = driver_options(row)
     return share
+
+
+def driver_options(row):
+    """What an adopted share was adopted with that still counts, as clients
+    write it."""
+    return {schemas.INCLUDE_MOUNTS: 'true' if row.include_mounts else 'false'}
 
 
 def details(req, rows):

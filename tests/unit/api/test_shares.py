@@ -230,6 +230,33 @@ class TestShares(base.ApiTest):
             'protocol': 'NFS', 'export_path': '/a',
             'driver_options': {'size': '12'}}}, base.ADMIN, code=200)
 
+    def test_manage_with_mounts(self):
+        def manage(path, code, **options):
+            return self.call('POST', f'{PATH}/manage', {'share': {
+                'protocol': 'NFS', 'export_path': path,
+                'driver_options': options}}, base.ADMIN, code=code).json
+
+        for number, wish in enumerate(('true', 'True', True, 1, 'yes')):
+            share = manage(f'/a{number}', 200, include_mounts=wish)['share']
+            self.assertEqual({'include_mounts': 'true'},
+                             share['driver_options'])
+        for number, wish in enumerate(('false', False, '0')):
+            share = manage(f'/b{number}', 200, include_mounts=wish)['share']
+            self.assertEqual({'include_mounts': 'false'},
+                             share['driver_options'])
+        for wish in ('maybe', '', None, 2, [], 'true\n'):
+            said = manage('/c', 400, include_mounts=wish)['badRequest']
+            self.assertIn('driver_options.include_mounts', said['message'])
+        said = manage('/c', 400, inlude_mounts='true')['badRequest']
+        self.assertIn('inlude_mounts', said['message'])
+        self.assertIn('Known are include_mounts, size', said['message'])
+        # Only administrators see it, and only of what was adopted.
+        self.assertNotIn('driver_options', self._show(
+            self.make_share(), token=base.ADMIN))
+        self.call('PUT', f'{PATH}/{share["id"]}', {
+            'share': {'is_public': True}}, base.ADMIN, code=200)
+        self.assertNotIn('driver_options', self._show(share['id']))
+
     def test_actions(self):
         share_id = self.make_share()
         self._act(share_id, {'extend': {'new_size': 3}}, token=base.MEMBER)

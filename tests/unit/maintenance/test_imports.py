@@ -94,11 +94,13 @@ class Imports(repository.TestCase):
 
     def test_an_adopted_share(self):
         path = os.path.join(self.root, 'adopted')
-        row = self.make_backup(self.make_share(path=path))
+        row = self.make_backup(self.make_share(path=path,
+                                               include_mounts=True))
         self.forget()
         self.assertEqual({row.id: ('imported', 'available')},
                          self.run_import())
-        self.assertEqual(path, self.get_share(row.share_id).path)
+        share = self.get_share(row.share_id)
+        self.assertEqual((path, True), (share.path, share.include_mounts))
         # Its directory is a share's again.
         self.forget()
         self.share(path=path)

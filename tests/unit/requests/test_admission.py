@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import threading
+import types
 from unittest import mock
 
 from manila_backup.db import models
@@ -10,6 +11,7 @@ from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
+from manila_backup.engine import tasks
 from manila_backup import exception
 from manila_backup import states
 from tests.unit import base
@@ -35,6 +37,22 @@ class CreateBackup(base.TestCase):
              {'speed': 'fast'}),
             (operation.kind, operation.status, operation.backup_id,
              operation.share_id, operation.driver, operation.options))
+
+    def test_a_wish_keeps_workers_away_that_could_not_heed_it(self):
+        share = self.share(path='/srv/a', context_=base.ADMIN,
+                           include_mounts=True)
+        backup = self.admission.create_backup(
+            base.ADMIN, share.id, options={'speed': 'fast'})
+        self.assertEqual({'speed': 'fast', 'include_mounts': True},
+                         self.operation().options)
+        known = tasks.Abilities(dict.fromkeys(
+            ('first', 'second'), types.SimpleNamespace(OPTIONS={'speed'})))
+        self.assertTrue(known.can_do(self.operation()))
+        kind = tasks.BackupCreate(
+            mock.MagicMock(), self.operation(), self.get_share(share.id),
+            backup)
+        self.assertTrue(kind.ref.include_mounts)
+        self.assertEqual({'speed': 'fast'}, kind.work()[1][5])
 
     def test_every_other_status_of_the_share(self):
         for status in _Share:

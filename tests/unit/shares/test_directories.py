@@ -387,6 +387,21 @@ class Mounts(TestCase):
                 self.assertTrue(error.retryable)
             other = self.make('a')
             source.adopt(shares.ShareRef('a', 'p', other))
+            # What should be mounted in a share matters if it is part of it.
+            for read_only in (True, False):
+                job = shares.Job('op', 'b', 1, read_only)
+                for include, path_ in ((False, self.root), (True, path)):
+                    with source.use(shares.ShareRef(
+                            'a', 'p', path_, include_mounts=include), job,
+                            progress.Progress()):
+                        pass
+                with self.assertRaises(shares.ShareError) as got:
+                    with source.use(shares.ShareRef(
+                            'a', 'p', self.root, include_mounts=True), job,
+                            progress.Progress()):
+                        pass
+                self.assertIn(f'mounted at {self.root}/a b, where',
+                              str(got.exception))
         self.assertEqual(['data'], os.listdir(os.path.dirname(path)))
         with mock.patch.object(mounts, '_FSTAB', fstab + '2'):
             self.assertEqual([], mounts.to_be_mounted())
