@@ -14,18 +14,17 @@ def backup(driver, source, share, job, place, options, record, progress):
     :param job: a :class:`~manila_backup.shares.base.Job`.
     :param record: dict; what is kept also tells what was copied from.
     :returns: the driver's report. What should have been a snapshot and could
-        not be is a problem.
+        not be is a problem, and so is what only the share shows as left out.
     """
     driver.include_mounts = share.include_mounts
     with source.use(share, job, progress) as view:
         report = driver.backup(place, job.attempt, view.path, options,
                                {**record, 'copied_from': view.kind},
                                progress)
-    if view.reason:
-        report = dataclasses.replace(
-            report, problems=(view.reason, *report.problems),
-            problem_count=report.problem_count + 1)
-    return report
+    said = (*([view.reason] if view.reason else ()), *view.left_out)
+    return dataclasses.replace(
+        report, problems=(*said, *report.problems),
+        problem_count=report.problem_count + len(said))
 
 
 def restore(driver, source, share, job, place, progress):

@@ -25,12 +25,12 @@ import stat
 
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errors
+from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import system
 from manila_backup import private
 from manila_backup.shares import base
 from manila_backup.shares import btrfs
 from manila_backup.shares import directories
-from manila_backup.shares import mounts
 
 HELD = '.held'
 BESIDE = '.manila-backup-held'
@@ -62,13 +62,15 @@ class Instants:
         self._mode = mode
 
     def hold(self, share_id, directory, backup_id, attempt, progress, stack,
-             unless=None):
+             unless=None, include_mounts=False):
         """Give what a backup is copied from.
 
         :param directory: the share's :class:`.directories.Directory`.
         :param stack: a ``contextlib.ExitStack``; what is open for the view
             is closed with it.
         :param unless: str, why there can be none, if that is known.
+        :param include_mounts: bool, whether what is mounted in the share is
+            part of it, and has to be in what is copied.
         :returns: a :class:`.base.View`.
         """
         with contextlib.suppress(base.ShareError):
@@ -79,10 +81,16 @@ class Instants:
         try:
             if unless:
                 raise _Impossible(unless)
+            mounted = mountpoints.inside(directory.fd)
+            if mounted and include_mounts:
+                raise _Impossible('what is mounted in it is part of it, and '
+                                  'would not be in a snapshot')
             found = self._snapshot(share_id, directory.fd,
                                    f'{backup_id}.{attempt}', progress)
             stack.callback(os.close, found)
-            return base.View(directories.view_of(found), base.SNAPSHOT)
+            return base.View(
+                directories.view_of(found), base.SNAPSHOT,
+                left_out=tuple(map(mountpoints.left_out, mounted)))
         except _Impossible as exc:
             why = str(exc)
         except OSError as exc:
@@ -129,7 +137,6 @@ class Instants:
         inode = os.fstat(share).st_ino
         with contextlib.ExitStack() as stack:
             top, below = _subvolume(share, stack)
-            _check_mounts(share)
             folder = os.path.join(self._path, HELD, share_id)
             progress.check()
             made = _make_in(folder, name, top)
@@ -200,14 +207,8 @@ def _subvolume(share, stack):
         depth += 1
 
 
-def _check_mounts(share):
-    """A snapshot would hold an empty directory for what is mounted below."""
-    if mounts.below(share):
-        raise _Impossible('something is mounted in it')
-
-
 def _check_subvolumes(top, below):
-    """The same for the subvolumes in it."""
+    """A snapshot would hold an empty directory for each subvolume in it."""
     inside = below + b'/' if below else b''
     for _, directory in btrfs.children(top):
         try:

@@ -244,7 +244,8 @@ class LocalShares(base.ShareSource):
             except base.ShareError as exc:
                 why = str(exc).rstrip('.')
         return self._instants.hold(share.id, directory, job.backup_id,
-                                   job.attempt, progress, stack, why)
+                                   job.attempt, progress, stack, why,
+                                   share.include_mounts)
 
     def release(self, share, job, progress=None):
         self._instants.release(share.id, job.backup_id, job.attempt,

@@ -3,13 +3,17 @@
 btrfs."""
 
 import contextlib
+import dataclasses
 import os
 import stat
 import subprocess
 
 import testtools
 
+from manila_backup.drivers import base as drivers
+from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers import progress
+from manila_backup.engine import child_work
 from manila_backup.shares import base
 from manila_backup.shares import local
 from tests.functional import disks
@@ -163,14 +167,59 @@ class TestInstants(testtools.TestCase):
         self.source.release(self.own, job(1))
         self.source.release(base.ShareRef('adopted', None), job(1))
         self.assertLive(self.adopted('plain'), 'there are subvolumes in it')
-        bound = self.adopted('bound', 'in')
-        subprocess.run(['mount', '--bind', self.disk.path, bound.path],
-                       check=True)
-        self.addCleanup(subprocess.run, ['umount', '-l', bound.path])
-        self.assertLive(self.adopted('bound'), 'something is mounted in it')
         ill = self.make_source(mode='snapshot')
         self.assertRaises(base.ShareError, self.hold, self.own, source=ill)
         self.assertNothingHeld()
+
+    def with_a_mount(self):
+        """An adopted share with another directory of its disk mounted in it;
+        and that directory."""
+        share = self.adopted('around')
+        self.write(share, 'own')
+        theirs, inside = (self.adopted(*names).path for names in (
+            ('theirs',), ('around', 'd', 'in')))
+        with open(os.path.join(theirs, 'other'), 'w') as file:
+            file.write('theirs')
+        subprocess.run(['mount', '--bind', theirs, inside], check=True)
+        self.addCleanup(subprocess.run, ['umount', '-l', inside])
+        return share, theirs
+
+    def test_what_is_mounted_is_not_in_it_and_told(self):
+        share, theirs = self.with_a_mount()
+        driver = posix.PosixDriver(os.path.join(self.disk.root, 'repository'))
+        driver.check(create=True)
+        place = drivers.Place('p1', share.id, 'b')
+        for source in (self.source, self.make_source(mode='snapshot')):
+            view = self.hold(share, source=source)
+            self.assertHolds('own', view)
+            self.assertEqual([], os.listdir(os.path.join(view.path, 'd/in')))
+            self.source.release(share, job(1))
+            said, = child_work.backup(driver, source, share, job(1), place,
+                                      {}, {}, self.progress).problems
+            self.assertIn('"d/in" has another file system mounted', said)
+            self.assertNothingHeld()
+        driver.publish(place, 1)
+        self.assertEqual('snapshot',
+                         driver.describe(place).record['copied_from'])
+        self.write(share, 'changed')
+        child_work.restore(
+            driver, self.source, share, base.Job('op', 'b', 2, False), place,
+            self.progress)
+        with open(os.path.join(share.path, 'file')) as file:
+            self.assertEqual('own', file.read())
+        self.assertEqual(['other'], os.listdir(theirs))
+
+    def test_what_is_mounted_and_part_of_it(self):
+        share, _ = self.with_a_mount()
+        share = dataclasses.replace(share, include_mounts=True)
+        self.assertLive(share, 'what is mounted in it is part of it')
+        self.assertRaises(base.ShareError, self.hold, share,
+                          source=self.make_source(mode='snapshot'))
+        self.assertNothingHeld()
+        # Without anything in it, it is one share like any other.
+        subprocess.run(['umount', os.path.join(share.path, 'd/in')],
+                       check=True)
+        self.assertHolds('own', self.hold(share))
 
     def empty(self, *names):
         share = self.adopted(*names)

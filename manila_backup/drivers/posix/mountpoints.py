@@ -10,6 +10,7 @@ are not taken for mounts.
 import os
 import re
 
+from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import system
 
 _ESCAPED = re.compile(rb'\\([0-7]{3})')
@@ -29,6 +30,16 @@ def inside(root):
     start = here.rstrip(b'/') + b'/'
     return sorted(point[len(start):] for number, point in _mounts()
                   if number == mount and point.startswith(start))
+
+
+def left_out(path, is_directory=True):
+    """A sentence that a backup does not hold what is mounted somewhere.
+
+    :param path: bytes, relative to the share.
+    """
+    what = 'what is in that' if is_directory else 'it'
+    return (f'"{errors.printable(path)}" has another file system mounted on '
+            f'it: {what} is not in the backup.')
 
 
 def _mounts():

@@ -20,6 +20,7 @@ from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import tree
 from manila_backup.drivers.posix import walk
 
@@ -197,9 +198,7 @@ class Scan:
             except OSError as late:
                 exc = late
             else:
-                self.problems.add(
-                    f'"{errors.printable(path)}" has another file system '
-                    'mounted on it: what is in that is not in the backup.')
+                self.problems.add(mountpoints.left_out(path))
                 number, about = self._numbered(here, st)
                 self._note(about._replace(lost=(b'entries',)))
                 self._groups.append((number, [], []))
@@ -225,9 +224,7 @@ class Scan:
         self._count += 1
         self._unread.append((self._chain[-1], path.rpartition(b'/')[2], why))
         if exc is None:
-            self.problems.add(
-                f'"{shown}" has another file system mounted on it: it is '
-                'not in the backup.')
+            self.problems.add(mountpoints.left_out(path, False))
             return
         self.unread += 1
         self.problems.add(f'"{shown}" is not in the backup: it could not be '

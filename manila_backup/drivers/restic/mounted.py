@@ -7,7 +7,6 @@ import stat
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import mountpoints
 
@@ -51,13 +50,9 @@ class Mounted:
             Problems`.
         """
         for path in self.directories:
-            problems.add(
-                f'"{errors.printable(path)}" has another file system mounted '
-                'on it: what is in that is not in the backup.')
+            problems.add(mountpoints.left_out(path))
         for path in self.files:
-            problems.add(
-                f'"{errors.printable(path)}" has another file system mounted '
-                'on it: it is not in the backup.')
+            problems.add(mountpoints.left_out(path, False))
 
 
 def _is_directory(descent, path):
