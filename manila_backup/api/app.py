@@ -78,6 +78,7 @@ def build(conf, database, admission, registry=None, gate=None,
     }, app)
     app = _wrap_cors(app, conf)
     app = _wrap_proxy(app, conf)
+    app = auth.guard(app, conf)
     return middleware.RequestId(middleware.Faults(app))
 
 

@@ -102,7 +102,8 @@ def document(table, strategy):
     """
     firsts = {_since(each) for methods in table.values()
               for each in methods.values()}
-    paths = dict(_PUBLIC)
+    paths = {path: {'get': _guarded(item['get'], strategy)}
+             for path, item in _PUBLIC.items()}
     for path, methods in table.items():
         paths[f'/v2{path}'] = item = {}
         parameters = _path_parameters(path)
@@ -333,6 +334,16 @@ def _public(name, summary, answers):
             'content': content,
         } for code, content in answers.items()},
     }}
+
+
+def _guarded(public, strategy):
+    """The same, with what is refused nevertheless: see :func:`manila_backup.
+    api.auth.guard`."""
+    if strategy != 'noauth':
+        return public
+    return {**public, 'responses': {**public['responses'],
+                                    '403': {'$ref': (
+                                        '#/components/responses/Fault403')}}}
 
 
 _VERSIONS = {JSON: {'schema': responses.VERSIONS}}

@@ -18,7 +18,18 @@ def wrap(app, services):
     :raises manila_backup.exception.ConfigurationError: the strategy can't
         be used as configured.
     """
+    return _strategy(services.conf).wrap(app, services)
+
+
+def guard(app, conf):
+    """Refuse what must not even be answered by what needs no authentication.
+
+    :param app: the WSGI application for all paths.
+    """
+    function = getattr(_strategy(conf), 'guard', None)
+    return function(app) if function else app
+
+
+def _strategy(conf):
     # What the other strategies are made of is a fifth of a process's memory.
-    strategy = importlib.import_module(
-        f'{__name__}.{services.conf.auth_strategy}')
-    return strategy.wrap(app, services)
+    return importlib.import_module(f'{__name__}.{conf.auth_strategy}')

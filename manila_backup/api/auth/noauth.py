@@ -63,6 +63,27 @@ def wrap(app, services):
     return noauth
 
 
+def guard(app):
+    """Keep web pages from reading what is answered without asking who wants
+    it (versions, health, metrics), where they had a name of theirs lead here.
+
+    A load balancer asks by an address, which no page can make its own, so any
+    will do. Nor does it matter what a proxy says that it was asked for: a
+    page can say that, too.
+
+    :param app: a WSGI application; nothing before it has changed ``Host``.
+    """
+    def guarded(environ, start_response):
+        host = environ.get('HTTP_HOST')
+        if not (is_local_host(host) or is_address(host)):
+            raise faults.Fault(
+                403, 'With auth_strategy = noauth, requests are answered '
+                     'only if they are sent to an address, or a name that '
+                     'only leads to this machine, such as localhost.')
+        return app(environ, start_response)
+    return guarded
+
+
 def identify(token):
     """Who a token names.
 
@@ -124,6 +145,15 @@ def is_local_host(host):
         return False
     name = match[1].lower().removesuffix('.')
     return name in _LOCAL_NAMES or is_loopback(name)
+
+
+def is_address(host):
+    """Whether a ``Host`` header is an address rather than a name."""
+    match = _HOST.fullmatch(host)
+    try:
+        return bool(match and ipaddress.ip_address(match[1].strip('[]')))
+    except ValueError:
+        return False
 
 
 def is_loopback(host):

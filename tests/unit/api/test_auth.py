@@ -17,6 +17,8 @@ from keystonemiddleware import fixture as keystone_fixture
 from oslotest import base as test_base
 import webob
 
+from manila_backup.api import app as api_app
+from manila_backup.api import auth
 from manila_backup.api.auth import base as auth_base
 from manila_backup.api.auth import http_basic
 from manila_backup.api.auth import keystone
@@ -97,6 +99,39 @@ class TestNoAuth(base.ApiTest):
                 request.environ['HTTP_HOST'] = host
             self.assertEqual(
                 code, request.get_response(self.api.app).status_code, host)
+
+    def test_open_paths_only_to_names_of_this_machine_and_addresses(self):
+        self.api.conf.set_override('enabled', True, 'metrics')
+        self.api.conf.set_override('enable_proxy_headers_parsing', True,
+                                   'oslo_middleware')
+        app = api_app.build(self.api.conf, self.api.database,
+                            self.api.admission)
+        for path in ('/', '', '/v2', '/v2/', '/healthcheck', '/metrics',
+                     '/v2/openapi.json'):
+            for host, refused in (
+                    ('localhost:8786', False), (None, False),
+                    ('127.0.0.1', False), ('[::1]:8786', False),
+                    # How load balancers ask.
+                    ('192.0.2.1:8786', False), ('[2001:db8::1]', False),
+                    ('evil.example', True), ('evil.example:8786', True),
+                    ('192.0.2.1.evil.example', True), ('', True),
+                    ('x@localhost', True), ('[evil.example]', True)):
+                request = webob.Request.blank(path)
+                # What a page can say as well as a proxy.
+                request.headers['X-Forwarded-Host'] = 'localhost'
+                if host is None:
+                    del request.environ['HTTP_HOST']
+                else:
+                    request.environ['HTTP_HOST'] = host
+                answer = request.get_response(app)
+                self.assertEqual(refused, answer.status_code == 403,
+                                 (path, host, answer.text))
+                if refused:
+                    self.assertIn('localhost',
+                                  answer.json['forbidden']['message'])
+        # Where callers are asked who they are, names may be any.
+        self.api.conf.set_override('auth_strategy', 'http_basic')
+        self.assertIs(app, auth.guard(app, self.api.conf))
 
     def test_adopting_is_refused_unless_it_is_wanted(self):
         body = {'share': {'protocol': 'NFS', 'export_path': '/srv/x'}}

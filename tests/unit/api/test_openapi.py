@@ -4,9 +4,11 @@ the API makes sure of: see :mod:`tests.unit.api.described`."""
 
 import json
 import re
+import types as types_
 
 import jsonschema
 import openapi_spec_validator
+import webob
 
 from manila_backup.api import faults
 from manila_backup.api import handlers
@@ -156,8 +158,10 @@ class TestDocument(base.ApiTest):
         self.assertEqual(b'', self.call('HEAD', openapi.PATH).body)
 
     def test_server(self):
-        answer = self.call('GET', openapi.PATH,
-                           headers={'Host': 'a"b.example:1'})
+        described = openapi.Description(
+            types_.SimpleNamespace(conf=self.api.conf), {})
+        answer = webob.Request.blank(openapi.PATH, headers={
+            'Host': 'a"b.example:1'}).get_response(described)
         self.assertEqual([{'url': 'http://a"b.example:1'}],
                          answer.json['servers'])
         self.api.conf.set_override('public_url', 'https://x.example/b/',
