@@ -17,12 +17,12 @@ def get(conn, backup_id, project_id=None):
 
 
 def count_of_share(conn, share_id):
-    """How many backups a share has."""
+    """Count the backups of a share."""
     return rows.count(conn, TABLE, TABLE.c.share_id == share_id)
 
 
 def statuses(conn, ids):
-    """What the database knows of some backups.
+    """Read the statuses of some backups.
 
     :param ids: list of str, not too many for one statement.
     :returns: dict of id to status; what is not known is not in it.
@@ -32,8 +32,8 @@ def statuses(conn, ids):
 
 
 def list_places(conn, project_id=None):
-    """Where backups are, as a list of rows: ``id``, ``project_id``,
-    ``share_id``, ``backup_type``, ``status``.
+    """List the backups as rows: ``id``, ``project_id``, ``share_id``,
+    ``backup_type``, ``status``.
 
     :param project_id: str, or None for those of all projects.
     """
@@ -46,8 +46,7 @@ def list_places(conn, project_id=None):
 
 
 def any_stored(conn, backup_type):
-    """Whether there is a backup that a driver must have in its repository.
-    """
+    """Tell whether a driver must have a backup in its repository."""
     return conn.execute(sa.select(TABLE.c.id).where(
         TABLE.c.backup_type == backup_type,
         TABLE.c.status.in_([str(each) for each in states.STORED])
@@ -55,7 +54,7 @@ def any_stored(conn, backup_type):
 
 
 def count_by_status(conn):
-    """How many backups there are.
+    """Count the backups, and sum up their sizes, by status.
 
     :returns: list of (status, int, sum of their sizes in GiB).
     """
@@ -67,7 +66,7 @@ def count_by_status(conn):
 
 
 def count_by_type(conn):
-    """How many backups each driver has, as a dict."""
+    """Count the backups of each driver, as a dict."""
     return dict(conn.execute(
         sa.select(TABLE.c.backup_type, sa.func.count())
         .group_by(TABLE.c.backup_type)).all())
@@ -103,5 +102,5 @@ def list_page(conn, project_id=None, filters=None, columns=SHOWN,
 
 
 def count_all(conn, project_id=None, filters=None):
-    """How many backups :func:`list_page` has in all its pages."""
+    """Count the backups on all pages of :func:`list_page`."""
     return rows.count(conn, TABLE, *listing.owned(TABLE, project_id, filters))

@@ -140,9 +140,9 @@ class _Once:
 
 
 def _is_serialisation_failure(exc):
-    """Whether another try may find the way free (oslo.db's own list has the
-    deadlocks; this adds SQLite's lock, MariaDB's record-changed, and what
-    hides a deadlock)."""
+    """Tell whether a transaction may succeed if repeated (oslo.db detects
+    deadlocks; this adds SQLite's lock, MariaDB's record-changed, and errors
+    that hide a deadlock)."""
     text = str(exc)
     return (isinstance(exc, db_exc.DBError)
             and not isinstance(exc, db_exc.DBConnectionError)
@@ -237,7 +237,7 @@ def _keep_private(connection):
 
 
 def _connections(settings):
-    """What oslo.db is told of ``[database]`` in place of what it says.
+    """Return the options for oslo.db that replace those of ``[database]``.
 
     :param settings: the configuration's group ``[database]``.
     """

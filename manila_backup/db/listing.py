@@ -9,9 +9,9 @@ from manila_backup.db import texts
 
 
 class occurs(functions.FunctionElement):
-    """Whether a text (second) occurs in another (first), character by
-    character. Unlike LIKE, it knows no wildcards, and tells upper from
-    lower case on every database."""
+    """SQL function: whether a text (second) occurs in another (first),
+    character by character. Unlike LIKE, it knows no wildcards, and is
+    case-sensitive on every database."""
 
     type = sa.Boolean()
     inherit_cache = True
@@ -29,8 +29,8 @@ def _occurs_postgresql(element, compiler_, **kw):
 
 
 class same(functions.FunctionElement):
-    """Whether a text (second) is another (first), character by character:
-    to MariaDB's ``=``, spaces at the end are nothing."""
+    """SQL function: whether two texts are equal, character by character:
+    MariaDB's ``=`` ignores spaces at the end."""
 
     type = sa.Boolean()
     inherit_cache = True

@@ -42,7 +42,9 @@ def _text(size=255, **kw):
 
 
 def _said(size=255, **kw):
-    """What others say, for people to read; None for a long text."""
+    """Column for text from other services, for people to read; None for a long
+    text.
+    """
     return sa.Column(texts.Said(size), **kw)
 
 
@@ -135,7 +137,7 @@ class Snapshot(Base):
 
 
 class AccessRule(Base):
-    """Who may mount a local share, as users asked for it."""
+    """Access rule of a local share, as a user requested it."""
 
     __tablename__ = 'access_rules'
     __table_args__ = (

@@ -48,7 +48,7 @@ def end(conn, name, holder):
 
 
 def holder(conn, name):
-    """Who has a turn, as str, or None."""
+    """Return the holder of a named lock as str, or None."""
     return conn.execute(sa.select(TABLE.c.holder).where(
         TABLE.c.name == name,
         TABLE.c.held_until >= sqltime.utcnow())).scalar()

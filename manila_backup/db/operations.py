@@ -46,7 +46,7 @@ def _live(conn, *conditions):
 
 
 def count_unfinished_of_share(conn, share_id, kinds=tuple(states.Kind)):
-    """How many operations of some kinds on a share are not over yet."""
+    """Count the unfinished operations of some kinds on a share."""
     return rows.count(conn, TABLE, TABLE.c.share_id == share_id,
                       TABLE.c.kind.in_([str(each) for each in kinds]),
                       TABLE.c.status.in_(_UNFINISHED))
@@ -281,7 +281,8 @@ def cancel(conn, row):
 
 
 def next_event(conn, able=None):
-    """When something will be there to claim without anyone saying so.
+    """Return the time until an operation becomes claimable without a wake-up
+    call.
 
     :param able: as for :func:`next_claimable`.
     :returns: float, seconds until the first lease runs out or the first
@@ -303,7 +304,7 @@ def next_event(conn, able=None):
 
 
 def unfinished(conn):
-    """What is not over yet.
+    """List the unfinished operations.
 
     :returns: list of rows with ``kind``, ``driver`` and ``options``.
     """
@@ -313,7 +314,7 @@ def unfinished(conn):
 
 
 def count_by_kind(conn):
-    """How many operations are recorded.
+    """Count the operations by kind and status.
 
     :returns: list of (kind, status, int).
     """
@@ -324,7 +325,7 @@ def count_by_kind(conn):
 
 
 def queue(conn):
-    """What waits for a worker.
+    """Count the queued operations.
 
     :returns: (int, how many; float, seconds since the oldest was asked
         for).

@@ -20,7 +20,7 @@ ROOT = 'local_shares'
 
 
 def identity(conn, name):
-    """What a place was, as a dict, or None."""
+    """Read the recorded identity of a directory as a dict, or None."""
     return conn.execute(sa.select(TABLE.c.identity).where(
         TABLE.c.name == name)).scalar()
 
@@ -39,7 +39,7 @@ def note(conn, name, found):
 
 
 def note_share(conn, share_id, found):
-    """The same of a share.
+    """Record the identity of a share's directory.
 
     :returns: the share's row as it is now, or None.
     """
@@ -72,7 +72,7 @@ def forget(conn, name):
 
 
 def forget_share(conn, share_id=None):
-    """The same of a share, or of all.
+    """Forget the identity of the directory of a share, or of all.
 
     :param share_id: str, or None for all.
     :returns: int, how many shares of the local source there are of that.

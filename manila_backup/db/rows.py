@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the query modules have in common.
+"""Functions that the query modules share.
 
 Each function takes a connection inside a transaction first, and returns
 SQLAlchemy rows (attributes named like the columns) or counts of rows.
@@ -68,7 +68,7 @@ def delete(conn, table, id_, **expected):
 
 
 def count(conn, table, *conditions):
-    """How many rows meet the conditions."""
+    """Count the rows that meet the conditions."""
     return conn.execute(sa.select(sa.func.count()).select_from(table)
                         .where(*conditions)).scalar()
 

@@ -67,9 +67,9 @@ def sync(database, conf, to='head'):
 
 
 def is_newer(found):
-    """Whether a database at this version has been brought there by a newer
-    release. This one can work with it: what a release needs is taken away
-    by the one after the next at the earliest.
+    """Tell whether a newer release has migrated the database to this version.
+    This release can work with it: columns that it needs are dropped two
+    releases later at the earliest.
 
     :param found: what :func:`version` said.
     """
@@ -100,8 +100,8 @@ def _default_share_type(conn, name):
 
 
 def differences(database):
-    """What differs between the database and the models, as alembic's list
-    of differences: empty if nothing does."""
+    """List the differences between the database and the models, as alembic has
+    them: empty if there are none."""
     from alembic import autogenerate
     from alembic.runtime import migration
 

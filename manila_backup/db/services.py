@@ -50,9 +50,8 @@ def list_all(conn, up_within):
 
 
 def list_hosts(conn, up_within):
-    """What there is of each kind of process on each host, as clients of
-    Manila know a service: a host's workers are one, which is up if any of
-    them is.
+    """List the services as clients of Manila know them, one for each binary
+    and host: a host's workers are one service, which is up if any of them is.
 
     :param up_within: float, seconds since the last beat that count as up.
     :returns: list of :class:`Service`.
@@ -82,15 +81,14 @@ class Service:
     up: bool
 
     def with_(self, other):
-        """The same with another of its processes."""
+        """Merge with another process of the same service."""
         last = max(self, other, key=lambda each: each.last_seen)
         return dataclasses.replace(last, id=min(self.id, other.id),
                                    up=self.up or other.up)
 
 
 def living_rpc_versions(conn, topic, up_within):
-    """What messages the processes understand that listen to a topic and
-    were heard of lately.
+    """List the RPC versions of the live processes that listen to a topic.
 
     :param up_within: float, seconds since the last beat that count as that.
     :returns: set of str; None in it is of one that did not say.

@@ -50,7 +50,7 @@ def get_type(conn, id_or_name):
 
 
 def count_snapshots(conn, share_id, status=None):
-    """How many snapshots a share has, or has in a status."""
+    """Count the snapshots of a share, or those in a status."""
     table = models.snapshots
     conditions = [table.c.share_id == share_id]
     if status is not None:
@@ -59,12 +59,12 @@ def count_snapshots(conn, share_id, status=None):
 
 
 def path_digest(path):
-    """What stands for a path in the column ``path_digest``."""
+    """Return the digest of a path, for the column ``path_digest``."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
 def path_taken(conn, path_digest):
-    """Whether a directory (by its path's digest) is a share already."""
+    """Tell whether a directory (by its path's digest) is a share already."""
     return rows.count(conn, TABLE, TABLE.c.path_digest == path_digest) > 0
 
 
@@ -120,7 +120,7 @@ def list_page(conn, project_id=None, public=False, filters=None,
 
 def count_all(conn, project_id=None, public=False, filters=None,
               properties=None):
-    """How many shares :func:`list_page` has in all its pages."""
+    """Count the shares on all pages of :func:`list_page`."""
     return rows.count(conn, TABLE, *_conditions(project_id, public, filters,
                                                 properties))
 

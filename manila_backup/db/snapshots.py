@@ -29,5 +29,5 @@ def list_page(conn, project_id=None, filters=None, sort_key='created_at',
 
 
 def count_all(conn, project_id=None, filters=None):
-    """How many snapshots :func:`list_page` has in all its pages."""
+    """Count the snapshots on all pages of :func:`list_page`."""
     return rows.count(conn, TABLE, *listing.owned(TABLE, project_id, filters))

@@ -26,12 +26,12 @@ _REFUSED = re.compile('[\0\ud800-\udfff]')
 
 
 def storable(text):
-    """Whether each character of a str can be stored."""
+    """Tell whether each character of a str can be stored."""
     return not _REFUSED.search(text)
 
 
 def all_storable(document):
-    """Whether all texts in what JSON can say can be stored."""
+    """Tell whether all texts in a JSON document can be stored."""
     todo = [document]
     while todo:
         value = todo.pop()

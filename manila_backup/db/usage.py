@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What projects use."""
+"""Usage of quotas by projects."""
 
 import sqlalchemy as sa
 
@@ -7,7 +7,7 @@ from manila_backup.db import models
 
 
 def of_table(conn, table, project_id):
-    """What a project's things of one kind come to.
+    """Count a project's resources of one kind, and sum up their sizes.
 
     :param table: that of shares, snapshots or backups.
     :returns: (number of things, sum of their sizes in GiB).
@@ -19,7 +19,7 @@ def of_table(conn, table, project_id):
 
 
 def of_project(conn, project_id):
-    """What a project uses of each resource that has a quota, over all
+    """Read a project's usage of each resource that has a quota, over all
     tables in one statement.
 
     :returns: dict of resource to a number: of things, or of GiB.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one process of the service at a time does"""
+"""Named locks: work that one process of the service does at a time"""
 
 from alembic import op
 import sqlalchemy as sa

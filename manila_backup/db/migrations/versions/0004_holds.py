@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which operations may have left something with a share"""
+"""Marks of operations that may have left residue with an external share"""
 
 from alembic import op
 import sqlalchemy as sa

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a restore that has changed nothing leaves its share as"""
+"""Status of a share before a restore, for one that changed nothing"""
 
 from alembic import op
 import sqlalchemy as sa

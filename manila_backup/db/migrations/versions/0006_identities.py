@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which directories the shares of the local source are"""
+"""Identities of the directories of local shares"""
 
 from alembic import op
 import sqlalchemy as sa

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which transactions were committed"""
+"""Receipts of committed transactions"""
 
 from alembic import op
 import sqlalchemy as sa
