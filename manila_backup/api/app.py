@@ -26,7 +26,7 @@ _VERSION_PREFIX = '/v2'
 
 @dataclasses.dataclass(frozen=True)
 class Services:
-    """What handlers work with; one per application."""
+    """Services that handlers use; one instance per application."""
 
     conf: cfg.ConfigOpts
     database: typing.Any
@@ -139,7 +139,7 @@ class Dispatcher:
         return handler(req, **variables)
 
     def _match(self, environ):
-        """What a path leads to.
+        """Look up the operations of a path.
 
         :returns: (prefix, dict of method to operation, variable parts).
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many threads may be held up by servers that do not answer."""
+"""Limit of threads that wait for servers which do not answer."""
 
 import threading
 import time

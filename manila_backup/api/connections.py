@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many connections there are, and how long each may take.
+"""Limits of the number of connections and of the time each may take.
 
 A connection costs its maker nothing. So none is kept that does not come to
 the point, and where there is no room for another, the one goes that has kept
@@ -143,7 +143,9 @@ class Channel(waitress_channel.HTTPChannel):
         self._limits.closed(self)
 
     def is_waiting(self):
-        """Whether the client has asked for nothing and is sent nothing."""
+        """Tell whether the client has no request pending and no response under
+        way.
+        """
         return not self.requests and not self.total_outbufs_len
 
     def usefulness(self):

@@ -109,7 +109,7 @@ def _away(message):
 
 
 def from_exception(exc):
-    """What to answer where ``exc`` was raised.
+    """Convert an exception to the fault to respond with.
 
     Exceptions that are this service's own tell the caller what is wrong;
     of all others he learns nothing, and the log everything.

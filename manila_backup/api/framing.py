@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a request ends: what two servers could see differently is refused.
+"""Framing of requests: refuse those that two servers could delimit
+differently.
 
 A proxy before this server that believes another header than this one does
 would take part of one caller's body for the next caller's request.
@@ -22,7 +23,7 @@ class Parser(waitress_parser.HTTPRequestParser):
 
 
 def objection(head):
-    """What is ambiguous in the head of a request.
+    """Find an ambiguity in the head of a request.
 
     :param head: bytes, the request line and the headers.
     :returns: str, or None if it is clear where the request ends.

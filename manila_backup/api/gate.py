@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What needs the database waits for it outside."""
+"""Gate at which requests that need the database wait for it."""
 
 import logging
 import threading

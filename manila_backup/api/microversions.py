@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which version of the API a request speaks.
+"""Negotiation of the API microversion of a request.
 
 The numbers are Manila's, so that its clients can be used; what each changes
 is listed only where it changes something here.

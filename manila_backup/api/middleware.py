@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What wraps the application: plain WSGI, so that it costs next to nothing.
+"""WSGI middleware around the application, without a framework so that it costs
+little.
 """
 
 import re

@@ -146,7 +146,7 @@ def name_of(each):
 
 
 def answers_of(each):
-    """What an operation answers where it succeeds.
+    """List the responses of an operation that succeeds.
 
     :returns: list of (status code, schema or None).
     """
@@ -321,7 +321,7 @@ _HEADERS = {
 
 
 def _public(name, summary, answers):
-    """What anyone may read."""
+    """Describe a document that needs no authentication."""
     return {'get': {
         'operationId': f'public.{name}',
         'tags': ['public'],

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be done with a resource: a function, and as data what has to
-hold before it is called."""
+"""Operations on resources: a handler function, and as data the preconditions
+of its call."""
 
 from manila_backup.api import faults
 from manila_backup.api import microversions
@@ -38,7 +38,7 @@ class Operation:
         self.__doc__ = function.__doc__
 
     def in_version(self, version):
-        """Whether a version of the API has this operation."""
+        """Tell whether an API version has this operation."""
         return self.since <= version and (self.until is None
                                           or version <= self.until)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a handler is given."""
+"""Requests as handlers see them."""
 
 import functools
 import json
@@ -99,7 +99,7 @@ class Request(webob.BaseRequest):
                                     f'performed.')
 
     def allows(self, rule, project_id=None):
-        """Whether the caller may do what a policy rule is about; see
+        """Tell whether policy lets the caller do something; see
         :meth:`authorize`."""
         context = self.context
         project_id = project_id or context.project_id
@@ -164,7 +164,7 @@ def uuid(text):
 
 
 def is_uuid(text):
-    """Whether a str is an id in the form that ids are stored in."""
+    """Tell whether a str is an id in the form that ids are stored in."""
     return bool(_UUID.fullmatch(text))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a WSGI server's process finds its configuration.
+"""Configuration files of a WSGI server's process.
 
 ``OS_MANILA_BACKUP_CONFIG_DIR`` names a directory, and
 ``OS_MANILA_BACKUP_CONFIG_FILES`` files in it (or anywhere, if their paths

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the strategies have in common."""
+"""Functions that the authentication strategies share."""
 
 from manila_backup.api import faults
 from manila_backup import context

@@ -37,7 +37,7 @@ def wrap(app, services):
 
 
 class _Known(typing.NamedTuple):
-    """What the files say, and what was found out on the strength of it."""
+    """Content of the files, and the results derived from it."""
 
     stamp: tuple
     roles: dict
@@ -61,7 +61,7 @@ class Users:
         self._known = self._load()
 
     def identify(self, environ):
-        """Who sent a request.
+        """Identify the sender of a request.
 
         :param environ: the WSGI environment; its ``Authorization`` is taken
             out.
@@ -99,8 +99,8 @@ class Users:
                 'roles': entry['roles']}
 
     def _current(self):
-        """What the files say now; whatever was remembered is forgotten when
-        either has changed."""
+        """Return the current content of the files; anything derived from older
+        content is dropped."""
         if self._look() != self._known.stamp:
             with self._lock:
                 if self._look() != self._known.stamp:

@@ -85,7 +85,7 @@ def guard(app):
 
 
 def identify(token):
-    """Who a token names.
+    """Return the user and the project of a token.
 
     :param token: str, as the WSGI environment has it.
     :returns: (user id, project id).
@@ -115,7 +115,7 @@ def roles_of(user):
 
 
 def comes_from_here(environ, origins=()):
-    """Whether a request was sent by a program on this machine.
+    """Tell whether a request was sent by a program on this machine.
 
     An address that is missing or empty is that of a UNIX socket.
 
@@ -134,7 +134,7 @@ def comes_from_here(environ, origins=()):
 
 
 def is_local_host(host):
-    """Whether a ``Host`` header can only mean this machine.
+    """Tell whether a ``Host`` header can only mean this machine.
 
     :param host: str, or None: what is not a browser may send none.
     """
@@ -157,7 +157,9 @@ def is_address(host):
 
 
 def is_loopback(host):
-    """Whether an address or host name can only be reached from here."""
+    """Tell whether an address or host name is reachable from this machine
+    only.
+    """
     if host == 'localhost':
         return True
     try:

@@ -30,7 +30,7 @@ class Busy(Exception):
 
 
 class Places:
-    """Who may hash, and who may wait for it.
+    """Limits of the callers that hash passwords or wait to do so.
 
     :param slots: int, hashes that are made at once.
     :param places: int, callers that hash or wait at once. All but one of
@@ -99,7 +99,7 @@ class Passwords:
         self._none = self._none or [_nobody(b'')]
 
     def check(self, name, password, address):
-        """Whether a password is right.
+        """Tell whether a password is right.
 
         Names that are not known take as long as those that are.
 

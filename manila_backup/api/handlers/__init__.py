@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API's paths do, a module per resource.
+"""Handlers of the API's paths, a module per resource.
 
 Each module declares its paths below ``/v2`` as ``ROUTES``: a dict of path to
 dict of method to :class:`~manila_backup.api.operation.Operation`.

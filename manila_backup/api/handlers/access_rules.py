@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may mount shares: accepted, kept and listed. It is for whoever exports
-the directories to enforce it."""
+"""Access rules of shares: validated, stored and listed. Enforcing them is left
+to whatever exports the directories."""
 
 import ipaddress
 
@@ -23,7 +23,7 @@ SINCE = (2, 45)
 @operation.operation(policies.ACCESS_LIST, since=SINCE,
                      query=schemas.LIST_ACCESS)
 def index(req, params):
-    """Who may mount a share."""
+    """List the access rules of a share."""
     if 'share_id' not in params:
         raise faults.bad_request('The parameter share_id is needed.')
     return 200, _list(req, params['share_id'])
@@ -72,7 +72,9 @@ def _access_list(name, until):
     @operation.operation(policies.ACCESS_LIST, until=until,
                          body=schemas.ACTIONS[name])
     def access_list(req, share_id, document):
-        """Who may mount a share, as it was asked before 2.45."""
+        """List the access rules of a share by the action that is used before
+        2.45.
+        """
         return 200, _list(req, request.uuid(share_id))
     return access_list
 

@@ -34,7 +34,7 @@ def list_services(req, params):
 
 @operation.operation(policies.LIMITS)
 def limits(req):
-    """What the caller's project may use, and uses."""
+    """Return the quotas of the caller's project and their usage."""
     quota, used = _read(req, req.context.project_id)
     return 200, {'limits': views.limits(quota, used)}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the handlers have in common: finding things, and paging lists."""
+"""Functions that handlers share: look-up of resources, and paging of lists."""
 
 from manila_backup.api import faults
 from manila_backup.api import request

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``POST /v2/shares/{share_id}/action`` does."""
+"""Actions of ``POST /v2/shares/{share_id}/action``."""
 
 from manila_backup.api.handlers import access_rules
 from manila_backup.api.handlers import common

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What hangs on a share: export locations, properties, and replicas, of
-which there are none."""
+"""Subresources of shares: export locations, metadata, and replicas (always an
+empty list)."""
 
 from manila_backup.api import faults
 from manila_backup.api.handlers import common
@@ -20,7 +20,7 @@ REPLICAS = (2, 11)
 
 @operation.operation(policies.EXPORT_LOCATIONS, since=EXPORT_LOCATIONS)
 def export_locations(req, share_id):
-    """Where a share can be reached."""
+    """List the export locations of a share."""
     row = shares.visible(req, policies.EXPORT_LOCATIONS, share_id)
     return 200, {'export_locations': views.export_locations(req, row)}
 

@@ -126,7 +126,7 @@ def _list(req, path, params, view):
 
 
 def _values(req, asked, protocol):
-    """What creating and adopting have in common."""
+    """Validate the parameters that creating and adopting share."""
     values = common.names(asked)
     values['share_proto'] = protocol.upper()
     values['is_public'] = types.boolean(asked.get('is_public', False))

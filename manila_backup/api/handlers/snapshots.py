@@ -34,8 +34,8 @@ def show(req, snapshot_id):
 
 @operation.operation(policies.EXPORT_LOCATIONS, since=EXPORT_LOCATIONS)
 def export_locations(req, snapshot_id):
-    """Where a snapshot can be reached: nowhere. Clients ask whenever they
-    show one."""
+    """List the export locations of a snapshot: always empty. Clients ask
+    whenever they show a snapshot."""
     _visible(req, policies.EXPORT_LOCATIONS, snapshot_id)
     return 200, {'share_snapshot_export_locations': []}
 

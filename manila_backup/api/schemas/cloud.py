@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests about services and quotas may hold."""
+"""Schemas of requests about services and quotas."""
 
 from manila_backup.api.schemas import types
 from manila_backup.api import validation

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What answers hold: for the API's description, and for the tests, which hold
-every answer that they get against it.
+"""Schemas of response bodies: for the OpenAPI description, and for the tests,
+which validate every response against them.
 
 Members that only some versions have, or only administrators see, are not
 required; others than those named here there are none.
@@ -57,7 +57,7 @@ def _one(key, name):
 
 
 def _none(key):
-    """What a list that is always empty answers."""
+    """Build the response of a list that is always empty."""
     return 200, _obj({key: {'type': 'array', 'maxItems': 0}})
 
 
@@ -82,7 +82,7 @@ def _fault(code):
 
 
 def fault_name(code):
-    """What the schema of a status code's fault is called."""
+    """Return the name of the schema of a status code's fault."""
     return f'Fault{code}'
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests about share backups may hold."""
+"""Schemas of requests about share backups."""
 
 from manila_backup.api.schemas import types
 from manila_backup.api import validation

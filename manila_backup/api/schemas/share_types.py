@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests about share types may hold."""
+"""Schemas of requests about share types."""
 
 from manila_backup.api.schemas import types
 from manila_backup.api import validation
@@ -53,7 +53,7 @@ LIST = {'is_public': _visibility}
 
 
 def public(asked):
-    """What a body says about publicity, as a bool, or None."""
+    """Return the visibility that a body asks for, as a bool, or None."""
     for name in _PUBLIC:
         if name in asked:
             return types.boolean(asked[name])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests about shares may hold."""
+"""Schemas of requests about shares."""
 
 import ast
 

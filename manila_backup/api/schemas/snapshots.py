@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What requests about snapshots may hold."""
+"""Schemas of requests about snapshots."""
 
 from manila_backup.api.schemas import types
 from manila_backup.api import validation

@@ -56,7 +56,7 @@ def service(req, row):
 
 
 def limits(quota, used):
-    """What a project may use, and uses.
+    """Build the view of a project's quotas and their usage.
 
     :param quota: dict of resource to limit.
     :param used: dict of resource to a number.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the views have in common."""
+"""Functions that the views share."""
 
 from urllib import parse
 

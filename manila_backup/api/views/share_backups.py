@@ -48,5 +48,5 @@ def details(req, rows):
 
 
 def restore(backup, share_id):
-    """What a restore answers."""
+    """Build the response to a restore."""
     return {'backup_id': backup.id, 'share_id': share_id}

@@ -106,7 +106,7 @@ def details(req, rows):
 
 
 def export_locations(req, row, in_full=False):
-    """Where a share can be reached: its directory on the host that has it.
+    """List a share's export locations: its directory on the host that has it.
 
     :param in_full: True for what one location of its own shows.
     :returns: list of dicts; empty while there is nothing to reach.
@@ -155,7 +155,7 @@ def share_type(req, row):
 
 
 def access_rule(req, row):
-    """Who may mount a share: one rule."""
+    """Build the view of an access rule."""
     rule = {
         'id': row.id,
         'access_type': row.access_type,
