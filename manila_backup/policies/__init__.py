@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what: the rules' defaults, a module per resource, and the
+"""Policies: the rules' defaults, a module per resource, and the
 :class:`~manila_backup.policies.enforcer.Enforcer` that applies them."""
 
 import itertools

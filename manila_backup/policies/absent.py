@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Manila has and there is none of here, and who may ask for it: clients
-do so whether it is used or not."""
+"""Resources of Manila that this service does not have, and policies of their
+lists: clients ask for them whether they are used or not."""
 
 import typing
 
@@ -29,12 +29,12 @@ class Resource(typing.NamedTuple):
 
     @property
     def paths(self):
-        """Those of its lists, as a list of str."""
+        """List the paths of its lists, as a list of str."""
         return [self.path, *([f'{self.path}/detail'] if self.detail else [])]
 
     @property
     def words(self):
-        """What they are called in a sentence."""
+        """Return its name as words, for a sentence."""
         return self.name.replace('_', ' ')
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may see how the service as a whole is doing, and what it allows."""
+"""Policies of the service as a whole: services, quotas and limits."""
 
 from manila_backup.policies import base
 

@@ -59,7 +59,7 @@ class Enforcer:
         self._rules = self._load()
 
     def allows(self, rule, context, target):
-        """Whether ``context`` may do what ``rule`` is about to ``target``.
+        """Tell whether a rule lets a context access a target.
 
         :param rule: str, a rule's name.
         :param target: dict with at least ``project_id``.
@@ -89,7 +89,9 @@ class Enforcer:
         return _Rules(rules)
 
     def _look(self):
-        """What the rules were made of, as something to compare."""
+        """Return the state of the files that the rules were made of, to
+        compare.
+        """
         now = time.monotonic()
         if self._searched is None or now - self._searched > SEARCH_INTERVAL:
             self._searched = now
@@ -101,7 +103,7 @@ class Enforcer:
 
 
 def problems(conf):
-    """What in the policy file hardly does what it seems to.
+    """List rules of the policy file that are probably not meant as they are.
 
     :returns: list of str, sentences.
     :raises manila_backup.exception.ConfigurationError: as for

@@ -89,7 +89,8 @@ def load(conf):
 
 
 def doubts(rules, source):
-    """What in the files has an effect, but hardly the one that is meant.
+    """List rules of the files that have an effect, but probably not the
+    intended one.
 
     :param rules: as of :func:`load`.
     :param source: as of :func:`load`.
@@ -181,7 +182,7 @@ def _read(path):
 
 
 def _texts(found):
-    """What is wrong with rules by themselves."""
+    """Find faults of single rules."""
     for name, text in found.items():
         if not isinstance(name, str):
             yield f'{name!r} is no rule\'s name'
@@ -201,8 +202,8 @@ def _texts(found):
 # -- rules ---------------------------------------------------------------
 
 def _of_rules(rules, source):
-    """What is wrong with rules among each other: pairs of the rule's name
-    and what is to be said of it."""
+    """Find faults of rules in relation to each other: pairs of a rule's name
+    and a message."""
     known = {*rules.registered_rules, rules.default_rule}
     for name in sorted(source.texts):
         check = rules.rules[name]

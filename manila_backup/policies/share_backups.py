@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what with share backups."""
+"""Policies of share backups."""
 
 from manila_backup.policies import base
 

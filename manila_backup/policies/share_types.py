@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what with share types."""
+"""Policies of share types."""
 
 from manila_backup.policies import base
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what with the shares of the local share source."""
+"""Policies of the shares of the local share source."""
 
 from manila_backup.policies import base
 

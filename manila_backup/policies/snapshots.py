@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what with snapshots of the local share source's shares."""
+"""Policies of the snapshots of the local share source's shares."""
 
 from manila_backup.policies import base
 
