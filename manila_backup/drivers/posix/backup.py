@@ -20,6 +20,7 @@ from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import listing
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import mountpoints
+from manila_backup.drivers.posix import names
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import reading
@@ -138,13 +139,21 @@ class Backup:
             written to, as ``root`` can't.
         :param surely: int, as for :class:`~.store.Storer`.
         """
+        with names.Names(directory) as taken:
+            self._copy_all(root, aside, directory, about, surely, taken)
+
+    def _copy_all(self, root, aside, directory, about, surely, taken):
+        """The same.
+
+        :param taken: the :class:`~.names.Names` of the repository.
+        """
         spool = scan.Spool(beneath.scratch(directory))
         self._journal, opened = parts.journal(directory)
         found = self.scanner(
             root, self.ignore, spool, self.repository.identity,
             self._journal, self.budget, self.cross,
-            mountpoints.inside(aside), self.partial)
-        formers = self._formers()
+            mountpoints.inside(aside), self.partial, taken)
+        formers = self._formers(taken.folds)
         about['read_since'] = min([about['created_at'], *(
             _iso(one.began) for one in formers)])
         before = (earlier.find(self.repository, self.place)
@@ -155,7 +164,8 @@ class Backup:
         def work(inbox, _):
             return self.storer(root, aside, directory, spool,
                                self._journal.paths(), formers, before,
-                               surely, self.progress, self.cross)(inbox)
+                               surely, self.progress, self.cross,
+                               taken.folds)(inbox)
 
         def describe(inbox, _):
             return parts.set_directories(inbox, spool, self._journal.paths(),
@@ -194,12 +204,15 @@ class Backup:
             'could be: this is taken for a fault of its file system. '
             + (self.problems.sentences or [''])[0])
 
-    def _formers(self):
-        """What earlier attempts left and this one can take over."""
+    def _formers(self, folds):
+        """What earlier attempts left and this one can take over.
+
+        :param folds: as for :class:`~.former.Former`.
+        """
         found = []
         with self.repository.share(self.place) as share:
             for name in layout.take(share, self.place, self.attempt):
-                one = former.Former.open(share, name)
+                one = former.Former.open(share, name, folds)
                 if one:
                     found.append(one)
         return found

@@ -17,6 +17,7 @@ from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import system
 from manila_backup.drivers.posix import tree
 
@@ -196,8 +197,9 @@ class Former:
         can't be told.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory, folds=False):
         self.directory = directory
+        self._folds = folds
         self._data = os.open(layout.DATA, beneath.DIRECTORY,
                              dir_fd=directory)
         self._descent = beneath.Descent(self._data)
@@ -214,11 +216,13 @@ class Former:
         self.began = min(times, default=0)
 
     @classmethod
-    def open(cls, share, name):
+    def open(cls, share, name, folds=False):
         """What an attempt left.
 
         :param share: int, descriptor of the share's directory.
         :param name: str, of the attempt's directory there.
+        :param folds: bool, whether the repository takes some names for one
+            another.
         :returns: None if there is nothing to be taken.
         """
         try:
@@ -226,7 +230,7 @@ class Former:
         except OSError:
             return None
         try:
-            found = cls(directory)
+            found = cls(directory, folds)
         except (OSError, manifest.Malformed):
             os.close(directory)
             return None
@@ -270,11 +274,19 @@ class Former:
         return None
 
     def _move(self, path, name, target):
+        if self._folds:
+            # Nothing else may be lost by that.
+            try:
+                os.close(os.open(name, nodes.CREATE, 0o600, dir_fd=target))
+            except FileExistsError:
+                return False
         try:
             os.rename(name, name, src_dir_fd=self._descent.enter(path),
                       dst_dir_fd=target)
             return True
         except OSError as exc:
+            if self._folds:
+                beneath.unlink(name, target)
             # Moved on already by an attempt in between; or a directory.
             if exc.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR,
                              errno.EEXIST, errno.ENOTEMPTY):

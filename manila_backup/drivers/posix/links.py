@@ -7,12 +7,20 @@ import os
 import stat
 
 from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
+
+# Of a name, whatever it is to be a name of.
+_OF_NAME = frozenset((errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL))
 
 
 class Replaced(Exception):
     """Another file has the name by now."""
+
+
+class Refused(Exception):
+    """The repository can't have the name, beside those that it has."""
 
 
 class Unsettled(Exception):
@@ -52,9 +60,12 @@ class Linking:
                 self.progress.advance(1, 0 if st is None else st.st_size)
             elif st.st_ino != inode:
                 strangers.append(place)     # replaced since
-            elif first and self._join(name, st, first, entered):
-                entered = path
-                self._tell_parted(parted, name)
+            elif first and (joined := self._joins(name, st, first, entered)):
+                if joined is Refused:
+                    strangers.append(place)
+                else:
+                    entered = path
+                    self._tell_parted(parted, name)
             else:
                 # As many as there can be: another one begins.
                 parted, first = parted or first, None
@@ -123,8 +134,8 @@ class Linking:
                 st = self._look(directory, name)
             except OSError:
                 st = None
-            if st is not None and st.st_ino == inode and self._join(
-                    name, st, first, entered):
+            if st is not None and st.st_ino == inode and self._joins(
+                    name, st, first, entered) is True:
                 entered = self._path
             else:
                 others.append((directory, name))
@@ -168,8 +179,19 @@ class Linking:
                                st.st_ctime_ns))
         return self._other(name)
 
+    def _joins(self, name, st, first, entered):
+        """Add a name to the group. False if it can't be; :class:`Refused`
+        for one that nothing can have."""
+        try:
+            return self._join(name, st, first, entered)
+        except Refused:
+            return Refused
+
     def _join(self, name, st, first, entered):
-        """Add a name to the group. False if it can't be."""
+        """Add a name to the group. False if it can't be.
+
+        :raises Refused: nothing can have that name.
+        """
         first_path, first_name, stored = first
         path = self._path
         text = b'H %b\n' % manifest.quote(name)
@@ -184,9 +206,13 @@ class Linking:
                 # It was let go.
                 self._dfd = self._data.enter(path)
                 if exc.errno == errno.EEXIST:
+                    if self._is_another(name):
+                        raise Refused from exc
                     self.progress.advance(1, st.st_size)
                     return True
-                if exc.errno == errno.EMLINK:
+                if exc.errno in _OF_NAME:
+                    raise Refused from exc
+                if errnos.can_not_hold(exc):
                     return False
                 raise errors.failed('create in the repository',
                                     self._shown(name), exc) from exc

@@ -100,6 +100,8 @@ class Scan:
     :param mounts: paths where something is mounted in it, as bytes.
     :param partial: set of paths of directories, as bytes, of which is known
         that what is there is not all that they had.
+    :param names: a :class:`~.names.Names` of the repository; None if it takes
+        any that the share has.
     :ivar files: entries found so far.
     :ivar unread: how many of them can't be read.
     :ivar problems: :class:`~.errors.Problems`.
@@ -107,7 +109,7 @@ class Scan:
     """
 
     def __init__(self, root, ignore, spool, forbidden, journal, budget,
-                 cross=False, mounts=(), partial=frozenset()):
+                 cross=False, mounts=(), partial=frozenset(), names=None):
         self.root = root
         self.ignore = ignore
         self.spool = spool
@@ -118,6 +120,8 @@ class Scan:
         self.cross = cross
         self.mounts = frozenset(() if cross else mounts)
         self.partial = partial
+        self.names = names
+        self._fallen = {}       # of the directory at hand
         self.problems = errors.Problems()
         self._unread = []
         self._seen = set()
@@ -150,6 +154,9 @@ class Scan:
         try:
             fd = here.enter()
             number, about = self._describe(fd, here)
+            if self.names:
+                self._fallen = self.names.fallen(
+                    fd, () if here.depth else self.ignore)
             entries = beneath.entries(fd)
         except OSError as exc:
             self._not_entered(here, exc)
@@ -219,16 +226,28 @@ class Scan:
 
         :param path: bytes, of the entry, in the last directory on the way.
         """
-        shown = errors.printable(path)
+        shown = f'"{errors.printable(path)}"'
+        name = path.rpartition(b'/')[2]
         self.files += 1
         self._count += 1
-        self._unread.append((self._chain[-1], path.rpartition(b'/')[2], why))
-        if exc is None:
+        self._unread.append((self._chain[-1], name, why))
+        if why == manifest.MOUNTED:
             self.problems.add(mountpoints.left_out(path, False))
-            return
-        self.unread += 1
-        self.problems.add(f'"{shown}" is not in the backup: it could not be '
-                          f'read ({errors.reason(exc)}).')
+        elif why == manifest.UNREADABLE:
+            self.unread += 1
+            self.problems.add(f'{shown} is not in the backup: it could not '
+                              f'be read ({errors.reason(exc)}).')
+        elif exc:
+            self.problems.add(
+                f'{shown} and what is in it is not in the backup: the '
+                f'repository can\'t hold it ({errors.reason(exc)}).')
+        else:
+            kept = beneath.join(path[:-len(name) - 1] or beneath.ROOT,
+                                self._fallen[name])
+            self.problems.add(
+                f'{shown} is not in the backup: the repository\'s file '
+                'system takes its name for that of '
+                f'"{errors.printable(kept)}", which is.')
 
     def _entry(self, entry, here):
         name = os.fsencode(entry.name)
@@ -244,6 +263,9 @@ class Scan:
             path = beneath.join(here.path, name)
             self._check_entry(path, exc)
             self._miss(path, manifest.UNREADABLE, exc)
+            return
+        if name in self._fallen:
+            self._miss(beneath.join(here.path, name), manifest.TOO_MUCH)
             return
         if is_directory:
             self._subdirectory(name, here)
@@ -271,6 +293,11 @@ class Scan:
             return
         if len(self._seen) < _SEEN:
             self._seen.add(name)
+        refusal = self.names and self.names.refusal(name)
+        if refusal:
+            self._miss(beneath.join(here.path, name), manifest.TOO_MUCH,
+                       refusal)
+            return
         self.files += 1
         here.put(name)
 

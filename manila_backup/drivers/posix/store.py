@@ -45,11 +45,14 @@ class Storer(links.Linking):
     :param surely: int, nanoseconds: a file whose ctime is later is read
         twice.
     :param cross: bool, whether what is mounted in the share is part of it.
+    :param folds: bool, whether the repository takes some names for one
+        another.
     """
 
     def __init__(self, source, aside, directory, spool, paths, formers,
-                 earlier, surely, progress, cross=False):
+                 earlier, surely, progress, cross=False, folds=False):
         self.aside = aside
+        self.folds = folds
         self.spool = spool
         self.paths = paths
         self.formers = formers
@@ -260,7 +263,10 @@ class Storer(links.Linking):
                 self.bytes += size
                 self.progress.advance(1, max(size - counted, 0))
                 return text
-            except (reading.Gone, _Twice):
+            except reading.Gone:
+                return None
+            except _Twice:
+                self._collided(name)
                 return None
             except reading.Other:
                 return self._other(name)
@@ -290,12 +296,27 @@ class Storer(links.Linking):
             self.problems.add(f'{shown} was being written to all the time: '
                               'it is not in the backup.')
         else:
-            self.unread += 1
-            said = ('the repository can\'t hold it'
-                    if why == manifest.TOO_MUCH else 'it could not be read')
+            said = 'the repository can\'t hold it'
+            if why == manifest.UNREADABLE:
+                self.unread += 1
+                said = 'it could not be read'
             self.problems.add(f'{shown} is not in the backup: {said} '
                               f'({errors.reason(exc)}).')
         self._lines.append(manifest.unstored_line(name, why))
+
+    def _collided(self, name):
+        """Tell of a name that was there already, unless it is that one."""
+        if self._is_another(name):
+            self._none(name, OSError(errno.EEXIST, os.strerror(
+                errno.EEXIST)), manifest.TOO_MUCH)
+
+    def _is_another(self, name):
+        """Whether what is there of a name is called otherwise: as of one that
+        was made or renamed in the share while that was read."""
+        if not self.folds:
+            return False
+        with beneath.entries(self._dfd) as entries:
+            return all(os.fsencode(entry.name) != name for entry in entries)
 
     def _try(self, name, clone):
         """Copy a file once.
@@ -521,6 +542,7 @@ class Storer(links.Linking):
         try:
             lost = nodes.make(self._dfd, entry, self._setter)
         except FileExistsError:
+            self._collided(entry.name)
             self.progress.advance(0, entry.size)
             return None
         except OSError as exc:

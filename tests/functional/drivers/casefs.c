@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * casefs BACKING MOUNTPOINT [still] [twice=NAME]
+ * casefs BACKING MOUNTPOINT [still] [hide] [narrow] [twice=NAME]
  *
  * A file system for tests, in the foreground: BACKING, with names that are
  * kept as they are written, and looked up whatever their case and Unicode
@@ -8,6 +8,9 @@
  *
  *   still       a rename that changes a name's case alone does nothing and
  *               succeeds, as on ext4
+ *   hide        what is removed while it is open is there under another name
+ *   narrow      no name may have more than 100 bytes, or a colon, or be no
+ *               UTF-8
  *   twice=NAME  listings have NAME twice
  */
 #define FUSE_USE_VERSION 31
@@ -32,6 +35,8 @@
 
 static int root;
 static int still;
+static int hide;
+static int narrow;
 static const char *twice;
 
 /* Composed letters, the plain one and the accent. */
@@ -120,6 +125,16 @@ static int find(const char *path, char *name)
         }
         memcpy(part, path, length);
         part[length] = 0;
+        if (narrow) {
+            int code = length > 100 ? ENAMETOOLONG :
+                strchr(part, ':') ? EINVAL :
+                mbstowcs(NULL, part, 0) == (size_t)-1 ? EILSEQ : 0;
+
+            if (code) {
+                close(fd);
+                return -code;
+            }
+        }
         if (length)
             spell(fd, part, name);
         else
@@ -149,7 +164,7 @@ static void *cs_init(struct fuse_conn_info *conn, struct fuse_config *cfg)
 {
     (void)conn;
     cfg->use_ino = 1;
-    cfg->hard_remove = 1;
+    cfg->hard_remove = !hide;
     cfg->entry_timeout = cfg->negative_timeout = cfg->attr_timeout = 0;
     return NULL;
 }
@@ -492,6 +507,10 @@ int main(int argc, char **argv)
     for (int at = 3; at < argc; at++) {
         if (!strcmp(argv[at], "still"))
             still = 1;
+        else if (!strcmp(argv[at], "hide"))
+            hide = 1;
+        else if (!strcmp(argv[at], "narrow"))
+            narrow = 1;
         else if (!strncmp(argv[at], "twice=", 6))
             twice = argv[at] + 6;
         else

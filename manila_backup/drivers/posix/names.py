@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which names the file system of a repository takes."""
+
+import os
+
+from manila_backup.drivers.posix import alike
+from manila_backup.drivers.posix import beneath
+from manila_backup.drivers.posix import errnos
+from manila_backup.drivers.posix import errors
+
+_PROBES = 'names'
+
+# Where these can be made, any name can.
+_HARDEST = (
+    b'x' * 255, b'\xc3\xa9' * 127, bytes(range(1, 128)).replace(b'/', b''),
+    b'not UTF-8: \xff\xfe', b'a dot at the end.', b'a space at the end ',
+    b'CON')
+
+
+class Names:
+    """Asks by making directories in an empty one; a context manager.
+
+    :param directory: int, descriptor of the attempt's directory.
+    :ivar folds: bool, whether some names are taken for one another.
+    """
+
+    def __init__(self, directory):
+        self._directory = directory
+        try:
+            os.mkdir(_PROBES, 0o700, dir_fd=directory)
+            self._fd = os.open(_PROBES, beneath.DIRECTORY, dir_fd=directory)
+            self.folds = alike.folds(self._fd)
+        except OSError as exc:
+            raise errors.failed('write to', 'the repository', exc) from exc
+        self._takes_any = not any(map(self._try, _HARDEST))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        os.close(self._fd)
+        beneath.remove(_PROBES, self._directory)
+
+    def _try(self, name):
+        """The OSError that there is; None if it can be made."""
+        try:
+            os.mkdir(name, dir_fd=self._fd)
+            os.rmdir(name, dir_fd=self._fd)
+        except OSError as exc:
+            return exc
+        return None
+
+    def refusal(self, name):
+        """Why a directory can't have a name, as an OSError; None if it can,
+        or if that is not because of the name."""
+        exc = None if self._takes_any else self._try(name)
+        return exc if exc and errnos.can_not_hold(exc) else None
+
+    def fallen(self, directory, ignore=frozenset()):
+        """The names in a directory of the share that would fall together
+        with others.
+
+        :param ignore: names not to look at.
+        :returns: dict of each to the one that has its place.
+        """
+        if not self.folds:
+            return {}
+        return dict(alike.fallen(self._fd, alike.groups(directory, (),
+                                                        ignore)))
