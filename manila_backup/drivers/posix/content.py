@@ -195,12 +195,14 @@ def _copy_sparse(source, target, size, tick, st=None):
     return _HOLES + digested.hexdigest().encode(), written
 
 
-def segments(fd, size):
+def segments(fd, size, position=0):
     """Where a file has data.
 
-    :returns: iterator of (start, end).
+    :param size: int, where to end.
+    :param position: int, where to begin.
+    :returns: iterator of (start, end). What it has yielded may be changed
+        meanwhile.
     """
-    position = 0
     while position < size:
         try:
             start = os.lseek(fd, position, os.SEEK_DATA)

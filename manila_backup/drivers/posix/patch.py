@@ -48,25 +48,15 @@ def apply(source, target, size, tick):
 
 def _clear(target, start, end, size):
     """Make a hole where there is data."""
-    while start < end:
-        try:
-            start = os.lseek(target, start, os.SEEK_DATA)
-            stop = min(os.lseek(target, start, os.SEEK_HOLE), end)
-        except OSError as exc:
-            if exc.errno == errno.ENXIO:
-                return      # nothing more
-            stop = end      # no way to ask
-        if start >= end:
-            return
+    for at, stop in content.segments(target, end, start):
         # All of the last block, which a file may end in the middle of.
         beyond = _LARGEST if stop == size else 0
         try:
-            system.punch(target, start, stop - start + beyond)
+            system.punch(target, at, stop - at + beyond)
         except OSError as exc:
             if exc.errno not in _NO_HOLES:
                 raise content.WriteFailed(exc.errno, exc.strerror) from exc
-            _zero(target, start, stop)
-        start = stop
+            _zero(target, at, stop)
 
 
 def _zero(target, start, end):
