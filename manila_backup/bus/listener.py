@@ -15,6 +15,7 @@ from oslo_log import log
 
 from manila_backup.bus import faults
 from manila_backup.bus import rpc
+from manila_backup import private
 
 LOG = log.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class Number:
     """
 
     def __init__(self, folder, name):
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        private.make_directories(folder)
         for value in itertools.count(1):
             file = open(os.path.join(folder, f'{name}-{value}'), 'a')
             try:

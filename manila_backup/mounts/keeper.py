@@ -4,12 +4,12 @@
 It is run as a script, with nothing of this package and little else loaded,
 so that it is small and quick: ``keeper.py SOCKET PATH``, where SOCKET is the
 number of a descriptor of a SOCK_SEQPACKET socket, and PATH, the mount point,
-is there to be seen in lists of processes. What it does it is told by the
-socket, since everybody on the host can read command lines: a JSON object with
-``path``, ``mount`` and ``unmount`` (lists of arguments), ``mount_timeout`` and
-``unmount_timeout`` (seconds), ``flags`` (of mount(2), that the mount is to
-have whatever the command did) and ``passing`` (whether the mount point is
-removed in the end).
+which is there, is given to be seen in lists of processes. What it does it is
+told by the socket, since everybody on the host can read command lines: a JSON
+object with ``path``, ``mount`` and ``unmount`` (lists of arguments),
+``mount_timeout`` and ``unmount_timeout`` (seconds), ``flags`` (of mount(2),
+that the mount is to have whatever the command did) and ``passing`` (whether
+the mount point is removed in the end).
 
 What it says first is either ``ok``, with a descriptor of the mounted
 directory, or ``failed`` and why. After that it answers anything it is sent
@@ -80,7 +80,6 @@ def _mount(settings):
     :returns: int, a descriptor of its root.
     """
     path = settings['path']
-    os.makedirs(path, 0o700, exist_ok=True)
     # What is mounted in the system later is still to be seen here, but
     # nothing from here there.
     _call('make a mount namespace', _libc.unshare(_CLONE_NEWNS))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from manila_backup.mounts import keeper
+from manila_backup import private
 
 _CLONE_NEWNS = 0x00020000
 
@@ -42,6 +43,11 @@ class Kept:
         self.fd = None
         self._owner = os.getpid()
         self._timeout = unmount_timeout
+        try:
+            private.make_directories(path)
+        except OSError as exc:
+            raise Failed(f'its mount point {path} can\'t be made: '
+                         f'{exc.strerror}') from exc
         self._link, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         said = {'path': path, 'mount': mount, 'unmount': unmount,
                 'mount_timeout': timeout, 'unmount_timeout': unmount_timeout,

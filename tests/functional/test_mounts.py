@@ -117,6 +117,20 @@ class TestKept(testtools.TestCase):
         self.assertEqual(('', '[\'file\'] True False\n'),
                          (entered.stderr, entered.stdout))
 
+    def test_mount_points_are_for_nobody_else(self):
+        umask = os.umask(0)
+        self.addCleanup(os.umask, umask)
+        self.mount()
+        for path in (self.path, os.path.dirname(self.path)):
+            self.assertEqual(0o700, os.stat(path).st_mode & 0o7777)
+
+    def test_a_mount_point_that_can_not_be_made(self):
+        self.path = os.path.join(self.source, 'file', 'point')
+        with open(os.path.dirname(self.path), 'w'):
+            pass
+        error = self.assertRaises(kept.Failed, self.mount)
+        self.assertIn(f'{self.path} can\'t be made: ', str(error))
+
     def test_failures(self):
         for command, said in ((['false'], 'false'),
                               (['true'], 'nothing is mounted')):

@@ -13,6 +13,7 @@ from manila_backup.db import models
 from manila_backup.db import rows
 from manila_backup.db import services as db_services
 from manila_backup.db import sqltime
+from manila_backup.engine import worker
 from manila_backup import plugins
 from manila_backup import private
 from manila_backup import version
@@ -56,11 +57,28 @@ class UpgradeCheck(base.TestCase):
                                lambda path: '/'):
             self.assert_says(WARNING, 'Directories', f'state_path {path}',
                              f'path {shares}')
+            _, said = self.check('Directories')
+            self.assertEqual(2, said.count('Other users of this host can '))
+            self.assertEqual(2, said.count('chmod 700'))
+            self._worker_says(said)
             self.conf.set_override('exported', True, 'local_shares')
             _, said = self.check('Directories')
             self.assertNotIn(shares, said)
             os.chmod(path, 0o700)
             self.assert_says(SUCCESS, 'Directories')
+
+    def _worker_says(self, said):
+        """At its start, and goes on all the same."""
+        rpc.get_transport(self.conf)
+        self.conf.set_override('transport_url', 'fake://')
+        started = worker.Worker(self.conf, self.database,
+                                rpc.get_transport(self.conf))
+        with (mock.patch.object(worker.LOG, 'warning') as warned,
+              mock.patch.object(started, '_check_repositories',
+                                side_effect=InterruptedError)):
+            self.assertRaises(InterruptedError, started.start)
+        self.assertEqual(said, ' '.join(each.args[1] for each
+                                        in warned.call_args_list))
 
     def test_adopted_shares_that_can_be_replaced(self):
         for name, mode in (('a', 0o755), ('b', 0o775)):
