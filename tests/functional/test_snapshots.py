@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots of local shares on real file systems."""
 
+import errno
+import fcntl
 import os
+from unittest import mock
 
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
+from manila_backup.drivers.posix import reflink
 from manila_backup.drivers import progress
 from manila_backup.shares import base as shares
 from manila_backup.shares import local
@@ -12,6 +16,15 @@ from tests.functional.drivers import hostile_shares
 from tests.functional.drivers import test_restic
 
 MIB = 1 << 20
+
+
+_ioctl = fcntl.ioctl
+
+
+def _no_clones(fd, request, *args):
+    if request == reflink._FICLONE:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+    return _ioctl(fd, request, *args)
 
 
 class HostileSnapshotsTest(hostile_shares.HostileSnapshots):
@@ -80,6 +93,19 @@ class SnapshotsTest(case.Case):
 
     def test_sharing_blocks_on_btrfs(self):
         self._sharing_blocks(300 * MIB, 'btrfs')
+
+    def _as_before_clones_between_mounts(self, size, kind):
+        """The share is read through a mount of its own. Before Linux 5.18 no
+        file is cloned from one mount to another."""
+        with mock.patch.object(reflink.fcntl, 'ioctl', _no_clones):
+            report = self.taken(size, kind)
+        self.assertLess(0, report.stored_bytes)
+
+    def test_copied_where_mounts_share_no_blocks_on_xfs(self):
+        self._as_before_clones_between_mounts(400 * MIB, 'xfs')
+
+    def test_copied_where_mounts_share_no_blocks_on_btrfs(self):
+        self._as_before_clones_between_mounts(300 * MIB, 'btrfs')
 
     def test_what_attempts_left_is_removed(self):
         self.taken(200 * MIB, 'ext4')
