@@ -104,10 +104,12 @@ class Checks(upgradecheck.UpgradeCommands):
             drivers = plugins.drivers(self._conf)
         except exception.ConfigurationError:
             return _warning('Not looked at: see "Drivers and share source".')
-        failures, warnings = [], []
+        failures, warnings, older = [], [], []
         for name, driver in drivers.items():
             try:
                 driver.check()
+                if driver.can_upgrade():
+                    older.append(name)
             except base.DriverError as exc:
                 if not exc.retryable:
                     failures.append(f'{name}: {exc}')
@@ -120,6 +122,13 @@ class Checks(upgradecheck.UpgradeCommands):
             return _warning(' '.join(
                 [*warnings, 'If workers run here, their operations will '
                  'fail.']))
+        if older:
+            # As it should be for as long as there may be a way back.
+            return _success(
+                f'Of an older format, and so are the backups that are made: '
+                f'the repository of {", ".join(older)}. Once no worker of an '
+                f'earlier release is to use it any more, run '
+                f'"manila-backup-manage repository upgrade".')
         return _success()
 
     @_reads_database

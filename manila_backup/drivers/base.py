@@ -288,6 +288,13 @@ class BackupDriver(abc.ABC):
         """
         return []
 
+    def can_upgrade(self):
+        """Whether :meth:`upgrade` would change the format of the repository.
+
+        :raises DriverError: it can't be told.
+        """
+        return False
+
     def upgrade(self):
         """Bring the repository to the newest format that this release
         writes. Releases that do not know it can't use it any more.

@@ -7,9 +7,12 @@ import shutil
 import subprocess
 import uuid
 
+from manila_backup.bus import rpc
 from manila_backup.db import models
+from manila_backup.db import sqltime
 from tests.functional import base
 from tests.functional import cloud
+from tests.functional import test_commands
 from tests.functional import test_dying_workers
 
 
@@ -120,6 +123,84 @@ def _manifest_remove(data):
 
 def _everything(data):
     shutil.rmtree(os.path.dirname(data))
+
+
+class UpgradeMySQL(RepositoryTestCase):
+    """A repository that an earlier release made."""
+
+    def setUp(self):
+        super().setUp()
+        self.cloud.start()
+        self.marker = os.path.join(self.cloud.repository,
+                                   'manila-backup-repository')
+        self.was = dict(self.said(), format=1)
+        with open(self.marker, 'w') as file:
+            json.dump(self.was, file)
+        self.share = self.cloud.create_share()
+        self.path = self.cloud.share_path(self.share['id'])
+        self.before = self.fill(self.path, 5, 500)
+
+    def said(self):
+        with open(self.marker) as file:
+            return json.load(file)
+
+    def version(self, backup):
+        """That of its manifest."""
+        with open(os.path.join(self.cloud.backup_path(backup), '..',
+                               'manifest'), 'rb') as file:
+            return file.readline().split()[-1]
+
+    def check(self):
+        """What "upgrade check" says, of which nothing is a warning."""
+        status, said = test_commands.run(
+            'status', '--config-file', self.cloud.config, 'upgrade', 'check',
+            '--json')
+        self.assertEqual(0, status, said)
+        return {each['check']: each['details']
+                for each in json.loads(said)['checks']}['Repositories']
+
+    def test_upgrade(self):
+        old, = self.make_backups(self.share)
+        self.assertEqual(b'1', self.version(old))
+        self.assertIn('Of an older format', self.check())
+        self.assertIn('repository of posix', self.check())
+        self.assertIn('repository upgrade', self.check())
+        self.assertEqual([{'driver': 'posix', 'result': 'upgraded'}],
+                         self.repository('upgrade'))
+        self.assertEqual({**self.was, 'format': 2}, self.said())
+        self.assertEqual(
+            [{'driver': 'posix', 'result': 'is of the newest format already'}],
+            self.repository('upgrade', '--driver', 'posix'))
+        self.assertIsNone(self.check())
+        new, = self.make_backups(self.share)
+        self.assertEqual([b'1', b'2'], [self.version(each)
+                                        for each in (old, new)])
+        for backup in (old, new):
+            shutil.rmtree(os.path.join(self.path, 'd1'))
+            self.cloud.ask(202, 'POST',
+                           f'/share-backups/{backup["id"]}/action',
+                           {'restore': None})
+            self.cloud.wait_share(self.share['id'], 'available')
+            self.assertEqual(self.before, self.content(self.path))
+        self.assertEqual({'sound'}, {each['result'] for each in
+                                     self.repository('verify', '--all')})
+
+    def test_not_while_an_earlier_release_needs_it(self):
+        with self.cloud.engine.begin() as conn:
+            conn.execute(models.services.insert().values(
+                binary='manila-backup-worker', host='there',
+                identity='there:1:x', topic=rpc.TOPIC, rpc_version='1.0',
+                version='0.0.1', last_seen=sqltime.utc_in(3600)))
+        status, said = test_commands.run(
+            'manage', '--config-file', self.cloud.config, 'repository',
+            'upgrade')
+        self.assertEqual(1, status, said)
+        self.assertIn('There are workers of an earlier release', said)
+        self.assertNotIn('Traceback', said)
+        self.assertEqual(self.was, self.said())
+        self.assertEqual([{'driver': 'posix', 'result': 'upgraded'}],
+                         self.repository('upgrade', '--force'))
+        self.assertEqual(2, self.said()['format'])
 
 
 class VerifyMySQL(RepositoryTestCase):

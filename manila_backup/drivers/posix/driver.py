@@ -86,6 +86,10 @@ class PosixDriver(base.BackupDriver):
                 self.ignore, progress, self.incremental,
                 self.bytes_per_entry, self.include_mounts).run(source)
 
+    def can_upgrade(self):
+        with self._open() as repository:
+            return repository.format != layout.FORMAT
+
     def upgrade(self):
         with self._open() as repository:
             return layout.upgrade(repository)
