@@ -2,6 +2,7 @@
 """Gate at which requests that need the database wait for it."""
 
 import logging
+import queue
 import threading
 
 from oslo_db import exception as db_exc
@@ -16,16 +17,21 @@ _CLOSED = (db_exc.DBError, sa_exc.OperationalError,
            exception.ConfigurationError)
 
 
+#: Seconds for a first look: more than a connection has to come about.
+FIRST_LOOK = 15.0
+
+
 class Gate:
     """Answers 503 until the database was found to be there, and to be what
     this release needs: an API starts without one.
 
     :param check: function without arguments that raises unless it is.
+    :param is_open: bool, whether that was found already.
     """
 
-    def __init__(self, check):
+    def __init__(self, check, is_open=False):
         self._check = check
-        self._open = False
+        self._open = is_open
         self._looking = threading.Lock()
         self._told = None
 
@@ -40,21 +46,36 @@ class Gate:
     def look(self):
         """Look, and only log why it can't be used.
 
+        A database that has taken the connection may say nothing after that
+        for ever. Who waits for it answers nobody: so this returns after
+        :data:`FIRST_LOOK` seconds, and the look goes on beside.
+
         :returns: bool, whether it can.
         :raises manila_backup.exception.ConfigurationError: it is there, and
             not what this release needs.
         """
-        problem = None
+        ended = queue.SimpleQueue()
+        threading.Thread(target=self._look, args=(ended,), name='first look',
+                         daemon=True).start()
         try:
-            self.check()
-        except exception.ConfigurationError:
-            raise
-        except _CLOSED as exc:
-            problem = exc
-        # Not above, where the log would repeat the exception.
+            problem = ended.get(timeout=FIRST_LOOK)
+        except queue.Empty:
+            problem = TimeoutError(f'no answer within {FIRST_LOOK:g} s')
+        else:
+            if problem and (not isinstance(problem, _CLOSED) or isinstance(
+                    problem, exception.ConfigurationError)):
+                raise problem
         if problem:
             self._tell(problem)
         return self._open
+
+    def _look(self, ended):
+        problem = None
+        try:
+            self.check()
+        except Exception as exc:
+            problem = exc
+        ended.put(problem)
 
     def wrap(self, app):
         """Let requests through to an application only when it can work.

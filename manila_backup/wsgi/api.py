@@ -32,18 +32,32 @@ def make(environ):
                            environ))
     config.setup_logging(conf)
     database = engine.Database(conf)
-    at_hand = gate.Gate(lambda: schema.check(database))
-    at_hand.look()
+    at_hand = gate.Gate(lambda: schema.check(database), _look(conf))
     made = app.build(conf, database,
                      admission.Admission.from_conf(conf, database),
                      gate=at_hand, places=bound.of_wsgi_server(conf))
-    # Connections don't survive a fork, and the server may fork now.
-    database.dispose()
-    # What is there now stays. Collectors that leave it alone leave the pages
-    # shared that the processes have it in.
+    # The server may fork now. What is there stays. Collectors that leave it
+    # alone leave the pages shared that the processes have it in.
     gc.collect()
     gc.freeze()
     return made
+
+
+def _look(conf):
+    """Look whether the database is there.
+
+    It is done by way of connections that nobody uses afterwards: they don't
+    survive a fork, and one that gets no answer has locks that a child would
+    find taken for ever.
+
+    :param conf: the configuration.
+    :returns: bool, whether it is.
+    """
+    own = engine.Database(conf)
+    found = gate.Gate(lambda: schema.check(own)).look()
+    if found:
+        own.dispose()
+    return found
 
 
 application = make(os.environ)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import threading
 from unittest import mock
 
 from oslo_db import exception as db_exc
@@ -32,6 +33,20 @@ class GateTestCase(testtools.TestCase):
     def test_a_wrong_schema_ends_the_start(self):
         self.check.side_effect = exception.ConfigurationError('too old')
         self.assertRaises(exception.ConfigurationError, self.gate.look)
+        self.assertRaises(faults.Fault, self.app, {}, None)
+
+    def test_a_look_without_end_does_not_keep_others_waiting(self):
+        begun, ends = threading.Event(), threading.Event()
+        self.addCleanup(ends.set)
+
+        def check():
+            begun.set()
+            ends.wait()
+
+        self.check.side_effect = check
+        with mock.patch.object(gate, 'FIRST_LOOK', 0.01):
+            self.assertFalse(self.gate.look())
+        begun.wait()
         self.assertRaises(faults.Fault, self.app, {}, None)
 
     def test_one_looks_at_a_time(self):
