@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a backup lacks because it could not be read: a restore must not take
-that for what the share had not at the time, and remove it."""
+"""Entries that a backup lacks because they could not be read: a restore must
+not take them for absent from the share, and remove them."""
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import manifest
@@ -53,7 +53,7 @@ class Absent:
             for name in names)
 
     def of(self, path):
-        """What a directory lacks.
+        """List the names that the backup lacks in a directory.
 
         :param path: bytes, ``b''`` or ``b'.'`` for the root.
         :returns: list of names, as bytes, and whether that is all: not where
@@ -65,7 +65,7 @@ class Absent:
 
 
 def is_vague(path):
-    """Whether restic may have shown a path otherwise than it is.
+    """Tell whether restic may have printed a path otherwise than it is.
 
     :param path: bytes.
     """

@@ -83,8 +83,8 @@ class Backup:
         return self._finish(began)
 
     def _take_over(self):
-        """What earlier attempts stored without getting to its end is put
-        into the index, for restic to find it again; their locks go.
+        """Add to the index what interrupted attempts stored, for restic to
+        find it again, and remove their locks.
 
         :returns: the report, if one of them was published; or None.
         """
@@ -138,12 +138,12 @@ class Backup:
                              self._unread.problems.count)
 
     def _looking(self):
-        """How every look at the share is."""
+        """Return the arguments that every walk of the share gets."""
         return (self._mounts.paths, self._driver.include_mounts, self._twice)
 
     def _is_twice(self, root, exc):
-        """Whether restic failed because of listings that name an entry twice,
-        and of which that is known now and was not before."""
+        """Tell whether restic failed because of listings that name an entry
+        twice, and those were not known before."""
         if _TWICE not in exc.message:
             return False
         search = twice.Search(
@@ -155,7 +155,7 @@ class Backup:
 
     @contextlib.contextmanager
     def _targets(self, root):
-        """What restic is to read, as arguments of its run."""
+        """Yield the arguments that name the paths restic is to read."""
         if not self._twice:
             yield ('--', '.'), None
             return
@@ -234,7 +234,7 @@ class Backup:
                 stdin=file)
 
     def _path(self, root):
-        """What restic takes the share's path to be."""
+        """Return the share's path as restic sees it."""
         view = self._driver.settings.view
         if os.geteuid() == 0:
             return view
@@ -272,7 +272,9 @@ class Backup:
         self._progress.advance(*steps)
 
     def _is_told(self, code):
-        """Whether an exit status is of what it has told entry by entry."""
+        """Tell whether restic has named an entry for each failure that an exit
+        status stands for.
+        """
         return code == _UNREADABLE and self._unread.heard > 0
 
     # -- the end
@@ -317,7 +319,7 @@ class _StartAgain(Exception):
 
 
 class Prepared:
-    """What is to be published, in a file of this host.
+    """File on this host with a mark that is about to be published.
 
     :param directory: str.
     """

@@ -43,7 +43,7 @@ _USERINFO = re.compile(r'//[^/@\s]*@')
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Settings:
-    """How restic is run.
+    """Settings for running restic.
 
     :ivar command: str, the program.
     :ivar environment: dict, what it needs to reach repositories: secret.
@@ -127,7 +127,7 @@ class Restic:
         return _USERINFO.sub('//', self.url)
 
     def json(self, *args, **kwargs):
-        """What a command prints, as JSON."""
+        """Run a command, and parse its output as JSON."""
         said = self.run('--json', *args, **kwargs)
         try:
             return json.loads(said)
@@ -393,8 +393,8 @@ def sleep(seconds, tick):
 
 
 def counters(pid):
-    """What a process has read and written so far, (bytes, bytes); None once
-    it has ended."""
+    """Read the I/O counters of a process, (bytes read, bytes written); None
+    once it has ended."""
     try:
         with open(f'/proc/{pid}/io') as file:
             found = dict(line.split(': ') for line in file)

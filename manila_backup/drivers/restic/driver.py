@@ -139,7 +139,7 @@ class ResticDriver(base.BackupDriver):
         return refs[0] if refs else None
 
     def _at(self, place, progress=None, doing=''):
-        """Where a backup is.
+        """Open the repository of a backup's project.
 
         :param doing: str, which of the operations on one backup it is for,
             apart from its making: each removes its own locks only.
@@ -263,7 +263,9 @@ class ResticDriver(base.BackupDriver):
                      for pair in zip(self.limits, asked))
 
     def prepared(self, place, attempt):
-        """What was prepared to be published."""
+        """Return the file with the mark of a backup that is about to be
+        published.
+        """
         return backup.Prepared(os.path.join(self._state, 'prepared'), place,
                                attempt)
 

@@ -20,8 +20,8 @@ def checked(found, where):
 
 
 def read(path):
-    """What a file of NAME=VALUE lines says, as dict. It is read for each
-    run of restic, so that credentials can be renewed.
+    """Parse a file of NAME=VALUE lines to a dict. It is read for each run of
+    restic, so that credentials can be renewed.
 
     :raises RepositoryUnavailable: it can't be read, or is not like that.
     """

@@ -252,7 +252,9 @@ class _Unchanged:
 
 
 def _shown(path, args):
-    """What a thing to do is about: its path, or what is first in it."""
+    """Return the path that a step is about: its own, or that of its first
+    argument.
+    """
     first = getattr(args[0], 'name', args[0]) if args else None
     return beneath.join(path, first) if isinstance(first, bytes) else path
 

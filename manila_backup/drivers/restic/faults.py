@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What restic's own words for what went wrong mean."""
+"""Interpretation of restic's error messages."""
 
 import re
 
@@ -73,8 +73,8 @@ _BROKE_DOWN = re.compile(r'^panic: |main\.runLs', re.MULTILINE).search
 
 
 def of_entries(exc):
-    """Whether a restore went on to its end in spite of a failure, which was
-    neither damage nor for want of room.
+    """Tell whether a restore went on to its end in spite of a failure, which
+    was neither damage nor lack of space.
 
     :param exc: what :func:`of` made of it.
     """
@@ -83,8 +83,8 @@ def of_entries(exc):
 
 
 def missing(line, is_local):
-    """Which file of the repository a line of errors says is gone, or, in a
-    local one, cut short; None for any other line."""
+    """Return the file of the repository that an error line reports as missing
+    or, in a local repository, as truncated; None for any other line."""
     found = _RETRIED.search(line)
     if found and (_NOT_THERE(found[2])
                   or is_local and found[2].endswith('EOF')):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is mounted inside a share, which is no part of it: what a backup leaves
-out for that reason, and what a restore must not take for removed."""
+"""Mounts inside a share, which are no part of it: a backup leaves them out,
+and a restore must not take them for removed."""
 
 import os
 import stat
@@ -38,8 +38,8 @@ class Mounted:
         descent.close()
 
     def about(self):
-        """What the backup's mark says of them, as dict: ``mounts`` is a list
-        of [path, whether it is a directory]."""
+        """Return the mounts for the backup's mark, as dict: ``mounts`` is a
+        list of [path, whether it is a directory]."""
         return {_MARK: [[manifest.quote(path).decode(),
                          path in self.directories] for path in self.paths]}
 
@@ -66,7 +66,7 @@ def _is_directory(descent, path):
 
 
 def restored(about):
-    """What a restore has to know of a backup's mounts.
+    """Parse the mounts in a backup's mark, for a restore.
 
     :param about: dict, the backup's mark, perhaps from before there was
         anything of it in there.

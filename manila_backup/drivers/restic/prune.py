@@ -9,7 +9,7 @@ from manila_backup.drivers.restic import repository
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How that is done.
+    """Settings of the pruning of repositories.
 
     :ivar interval: float, seconds; 0 for never.
     :ivar max_repack_size: str, as restic has it.
@@ -57,7 +57,7 @@ class Maintenance:
             sink=True, limits=self._driver.limits)
 
     def _forget(self, project):
-        """What deletions had to leave."""
+        """Forget the snapshots that interrupted deletions left."""
         found = project.snapshots()
         gone = {each.place for each in found
                 if each.kind == repository.DELETED}

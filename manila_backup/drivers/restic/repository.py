@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in the repositories, and what it means.
+"""Content of the repositories, and its meaning.
 
 A backup is two snapshots of restic in its project's repository: its content,
 and, once it is published, a mark with one file that says what the content
@@ -72,7 +72,7 @@ class Repository:
         self._is_known = is_known
 
     def snapshots(self, backup_id=None):
-        """What it holds of this service, as list of :class:`Snapshot`."""
+        """List the snapshots of this service, as list of :class:`Snapshot`."""
         args = ['snapshots', '--no-lock']
         if backup_id:
             args += ['--tag', _tag('backup', backup_id)]
@@ -98,7 +98,7 @@ class Repository:
                 *tags(place, attempt, kind), stdin=file)
 
     def about(self, place):
-        """What the mark of a backup says, as dict.
+        """Read the mark of a backup, as dict.
 
         :raises DamagedBackup: it is published, and its content gone.
         :raises DriverError: it is not published.
@@ -187,7 +187,7 @@ def published(snapshots):
 
 
 def stored(snapshots):
-    """What the snapshots of one backup come to.
+    """Convert the snapshots of one backup to repository items.
 
     :returns: iterator of :class:`~manila_backup.drivers.base.Stored`.
     """
@@ -208,7 +208,7 @@ def stored(snapshots):
 
 
 def leftovers(snapshots, attempt):
-    """Those of one backup's snapshots that nothing needs.
+    """List the snapshots of one backup that nothing needs.
 
     :param attempt: int, the highest whose content is not needed either.
     :returns: list, in the order in which they should go.
@@ -221,7 +221,7 @@ def leftovers(snapshots, attempt):
 
 
 def _is_of(snapshot, mark):
-    """Whether a snapshot is of the attempt that a mark is of."""
+    """Tell whether a snapshot and a mark are of the same attempt."""
     return mark is not None and snapshot.attempt == mark.attempt
 
 
@@ -231,7 +231,7 @@ def marks_last(snapshot):
 
 
 def deleted(place):
-    """What the mark of a deleted backup says, as bytes."""
+    """Return the content of a deleted backup's mark, as bytes."""
     return json.dumps({'version': VERSION, 'state': DELETED,
                        **dataclasses.asdict(place)}).encode()
 
@@ -243,7 +243,7 @@ def absent(place):
 
 
 def exists(restic):
-    """Whether a repository is there.
+    """Tell whether a repository exists.
 
     :raises RepositoryUnavailable: that can't be told, or it is not ours.
     """
@@ -286,7 +286,8 @@ def _forget_half_made(path):
 
 
 def _is_content(path, name):
-    """Whether something in a repository needs its key."""
+    """Tell whether reading an entry of a repository's directory takes its key.
+    """
     folder = os.path.join(path, name)
     if not os.path.isdir(folder):
         return True

@@ -102,7 +102,7 @@ class Survey:
             tick()
 
     def about(self):
-        """What a mark says of it, as dict of what JSON can hold.
+        """Return the survey for the backup's mark, as dict that JSON can hold.
 
         ``nodes`` are [directory, line, other names], where each other name
         is [directory, name]; ``links`` are lists of [directory, name] that
@@ -213,7 +213,7 @@ class Survey:
             self._time(shown, st)
 
     def _room(self, path):
-        """Whether one more thing can be kept; told if not."""
+        """Tell whether one more entry can be kept; add a problem if not."""
         self._kept += 1
         if self._kept <= _MOST:
             return True
@@ -367,8 +367,8 @@ def _text(entry):
 
 
 def _data(fd, size):
-    """Where a file has data, as list of [start, end); None if that is in too
-    many pieces."""
+    """List the segments of a file that have data, each [start, end); None if
+    there are too many."""
     found, end = [], 0
     while end < size:
         try:

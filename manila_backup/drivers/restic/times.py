@@ -19,7 +19,7 @@ _FROM, _TO = -(1 << 63), 1 << 63
 
 
 def is_restored(mtime):
-    """Whether restic restores a time, if the file system can hold it.
+    """Tell whether restic restores a time, if the file system can hold it.
 
     :param mtime: int, nanoseconds since 1970.
     """
@@ -33,7 +33,7 @@ def _checked(mtime):
 
 
 class Times:
-    """Those of one backup.
+    """Modification times of one backup that restic does not restore.
 
     :param about: dict, what the backup's mark says. One of an earlier release
         has none of them.

@@ -36,7 +36,8 @@ class Search(survey.Survey):
 
 
 def targets(root, directories):
-    """What restic is to back up so that it lists none of some directories.
+    """List the paths to give to restic so that it lists none of some
+    directories itself.
 
     :param root: int, descriptor of the share's directory.
     :param directories: set of paths, as bytes.

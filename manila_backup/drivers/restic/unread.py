@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What restic could not read of a share, by its own words: whose that is, and
-what is told of it."""
+"""Entries of a share that restic could not read, by its messages: the
+responsible side, and the problem to report."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ _CODES = {os.strerror(code).lower(): code for code in errno.errorcode}
 
 
 class Unread:
-    """What one run of it could not read.
+    """Entries that a run of restic could not read.
 
     :param root: int, descriptor of the share's directory.
     :param view: str, the path that the share is shown at.

@@ -49,7 +49,7 @@ def _is_sound(driver, project, place, checks):
 
 
 def _check(project, subset):
-    """Whether restic finds nothing wrong.
+    """Run ``restic check``; returns whether it finds nothing wrong.
 
     Without a lock: a check takes as long as it takes to read everything, and
     its lock would keep all backups out. So it may stumble over what is just
