@@ -8,12 +8,12 @@ from manila_backup import exception
 
 
 class ShareError(exception.WorkFailed):
-    """What was asked of a share can't be done."""
+    """An operation on a share can't be done."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ShareRef:
-    """What a source needs to know of a share.
+    """Reference to a share, for a share source.
 
     :ivar path: str, the export path that an adopted share was adopted with;
         None for one that the source made.
@@ -45,7 +45,8 @@ LIVE, SNAPSHOT = 'live', 'snapshot'
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """What a backup is copied from, or restored to.
+    """View of a share: the directory that a backup is copied from, or restored
+    to.
 
     :ivar path: str, an absolute path of a directory. It may be one below
         ``/proc`` that leads to an open descriptor, so that it is that
@@ -67,7 +68,7 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What a foreign source says of a share.
+    """Information about an external share.
 
     :ivar status: str, what the other service calls its state.
     :ivar changing: bool, whether that is one that it only passes through.
@@ -119,7 +120,7 @@ class ShareSource(abc.ABC):
         """Make an instance from the service's configuration."""
 
     def describe(self, share_id):
-        """What a foreign source says of a share right now.
+        """Read the current state of an external share.
 
         :returns: a :class:`Description`, or None if there is no such share.
         :raises ShareError: it can't be told.

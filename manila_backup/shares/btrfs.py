@@ -122,7 +122,7 @@ def number_of(fd):
 
 
 def path_of(top, inode):
-    """Where in a subvolume a directory is; needs privileges.
+    """Return the path of a directory in a subvolume; needs privileges.
 
     :returns: bytes, such as ``a/b/``; empty for the top.
     """

@@ -218,7 +218,7 @@ def _check_mounted(path, matters):
 # -- what may be adopted --------------------------------------------------
 
 def is_below(path, allowed):
-    """Whether a path is below one of some directories.
+    """Tell whether a path is below one of some directories.
 
     :param path: str, absolute and without ``..``.
     :param allowed: list of str.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tells one directory from all others, also after the machine was
-started again.
+"""Identity of a directory, which tells it from all others, also after a
+restart of the machine.
 
 An identity has two parts, both strings:
 

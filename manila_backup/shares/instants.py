@@ -158,7 +158,7 @@ class Instants:
 
 
 def names(folder):
-    """What is in a directory; nothing if it isn't there.
+    """List the names in a directory; none if it does not exist.
 
     :raises ShareError: it can't be read.
     """

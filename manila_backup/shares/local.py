@@ -230,7 +230,8 @@ class LocalShares(base.ShareSource):
                     self.release(share, job, progress)
 
     def hold(self, share, directory, job, progress, stack):
-        """What a backup is copied from: the first half of :meth:`use`.
+        """Open the view that a backup is copied from: the first half of
+        :meth:`use`.
 
         :param directory: the share's, open.
         :param stack: a ``contextlib.ExitStack`` to close in the end.
@@ -257,7 +258,7 @@ class LocalShares(base.ShareSource):
     # -- snapshots -------------------------------------------------------
 
     def snapshot_directory(self, share, snapshot_id):
-        """Where a snapshot's content is."""
+        """Return the path of a snapshot's content."""
         return self._snapshots.path(share.id, snapshot_id)
 
     def create_snapshot(self, share, snapshot_id, attempt, progress):
@@ -289,7 +290,9 @@ class LocalShares(base.ShareSource):
 
 
 def _check_no_mounts(directory):
-    """What is mounted in a share is not the share's, nor to be emptied."""
+    """Check that nothing is mounted in a share: it is no part of the share,
+    and must not be emptied.
+    """
     found = mounts.below(directory.fd)
     if found:
         raise base.ShareError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is mounted, and what should be."""
+"""Mounts that exist, and mounts that should."""
 
 import dataclasses
 import os

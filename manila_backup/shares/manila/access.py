@@ -13,7 +13,7 @@ _GOING = ('queued_to_deny', 'denying')
 
 @dataclasses.dataclass(frozen=True)
 class Grantee:
-    """Who is given access.
+    """Client that is given access: an address or a CephX user.
 
     :ivar type: str, ``ip`` or ``cephx``.
     :ivar to: str, the address or the user.

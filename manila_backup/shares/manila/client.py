@@ -203,7 +203,7 @@ class Manila:
     # -- how it is asked -------------------------------------------------
 
     def has(self, version):
-        """Whether Manila is as new as a microversion."""
+        """Tell whether Manila supports a microversion."""
         with self._asking('say which version it is') as manila:
             return manila.api_version >= version
 

@@ -22,7 +22,7 @@ class Impossible(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Mountable:
-    """What can be mounted now.
+    """Export locations that can be mounted now, with their access key.
 
     :ivar exports: list of export locations.
     :ivar key: str, or None: what goes with the access to it.

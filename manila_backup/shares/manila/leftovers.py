@@ -16,7 +16,8 @@ _AT_REST = ('available', 'error', 'inactive')
 
 
 class Leftovers:
-    """What there is of this service's with a share.
+    """Residue of this service with an external share: access rules, snapshots,
+    locks and shares.
 
     :param manila: a :class:`.client.Manila`.
     :param share_id: str; the share may be gone.

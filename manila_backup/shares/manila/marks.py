@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How this service's things in Manila are told from everybody else's.
+"""Ownership marks, which tell this service's resources in Manila from all
+others.
 
 Whatever an attempt makes there carries a mark in its name, its metadata or
 its reason from the moment it is there: so it can be found and removed whenever
@@ -32,8 +33,8 @@ def find(text):
 
 
 class Mine:
-    """What an attempt has made. Calling it with a text tells whether that
-    has its mark."""
+    """Mark of one attempt's resources. Calling it with a text tells whether
+    that has the mark."""
 
     def __init__(self, job):
         self._mark = job.operation_id, job.attempt
@@ -43,7 +44,7 @@ class Mine:
 
 
 class UpTo(Mine):
-    """What an operation has made, in this attempt and earlier ones."""
+    """Marks of the resources of an operation's attempts up to this one."""
 
     def __call__(self, text):
         found = find(text)
@@ -52,8 +53,8 @@ class UpTo(Mine):
 
 
 class Others(Mine):
-    """What this service has made otherwise. On a share that this attempt has
-    for itself, nobody needs it any more."""
+    """Marks of the service's other resources. On a share that this attempt has
+    for itself, nobody needs those any more."""
 
     def __call__(self, text):
         found = find(text)

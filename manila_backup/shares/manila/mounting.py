@@ -18,7 +18,7 @@ _CEPHFS = 'CEPHFS'
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How it is done, as ``[manila_shares]`` says.
+    """Settings of mounting, from ``[manila_shares]``.
 
     :ivar options: dict of True (CephFS) and False to mount options.
     """
@@ -65,7 +65,7 @@ class Settings:
                 ('unmount_template', self.unmount_template)))
 
     def point(self, job):
-        """Where an attempt mounts what it uses."""
+        """Return the mount point of an attempt."""
         return os.path.join(self.base, f'{job.operation_id}.{job.attempt}')
 
 

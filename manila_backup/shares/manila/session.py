@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who this service is to Keystone and Manila, and how requests are sent."""
+"""Authentication at Keystone, and requests to Manila."""
 
 import dataclasses
 
@@ -26,7 +26,7 @@ _OVERLOADED = (429, 502, 503, 504)
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the configuration says. Holds nothing that is open.
+    """Settings of the session. Holds nothing that is open.
 
     :ivar auth_type: str, the name of keystoneauth's plug-in.
     :ivar auth: dict, its options.
@@ -43,7 +43,7 @@ class Settings:
 
     @classmethod
     def from_conf(cls, conf):
-        """What ``[manila_shares]`` says.
+        """Read ``[manila_shares]``.
 
         :raises manila_backup.exception.ConfigurationError: it is not enough.
         """

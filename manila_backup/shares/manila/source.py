@@ -134,7 +134,7 @@ class ManilaShares(base.ShareSource):
             yield base.View(path, kind, reason)
 
     def _mountable(self, share, grantee, job, patience):
-        """What is to be mounted.
+        """Create what is to be mounted, or choose the share itself.
 
         :returns: (an :class:`.instants.Mountable`, what kind of
             :class:`~.base.View` it makes, the reason that goes with it).

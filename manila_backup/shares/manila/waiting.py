@@ -10,7 +10,7 @@ _GROWTH = 1.5
 
 
 class Patience:
-    """How long one is ready to wait for each thing.
+    """Limits of the time to wait for each change in Manila.
 
     :param timeout: float, seconds.
     :param interval: float, the longest pause between two looks, in seconds.
