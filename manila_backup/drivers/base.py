@@ -29,7 +29,7 @@ class RepositoryUnavailable(DriverError):
 
 
 class DamagedBackup(DriverError):
-    """What the repository holds is not what was stored."""
+    """A backup's content in the repository is not what was stored."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What one run of a driver did.
+    """Result of an operation of a driver.
 
     :ivar files: number of directory entries handled, of every kind.
     :ivar bytes: sum of their apparent sizes, in bytes.
@@ -70,7 +70,7 @@ MAX_PROBLEMS = 100
 
 
 class StoredState(enum.Enum):
-    """How far a thing found in a repository has come."""
+    """State of an item in a repository."""
 
     PUBLISHED = 'published'
     PARTIAL = 'partial'     # an attempt's unfinished work
@@ -91,7 +91,7 @@ class Stored:
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What a published backup says of itself.
+    """Information about a published backup, as its repository has it.
 
     :ivar created_at: str, ISO 8601 in UTC: when reading the share began.
     :ivar files: number of directory entries, of every kind.
@@ -265,7 +265,7 @@ class BackupDriver(abc.ABC):
 
     @abc.abstractmethod
     def describe(self, place):
-        """What a published backup says of itself.
+        """Read the information about a published backup from its repository.
 
         :returns: a :class:`Description`.
         :raises DamagedBackup: that can't be relied on, or it is another
@@ -274,7 +274,7 @@ class BackupDriver(abc.ABC):
         """
 
     def unique_bytes(self, place, progress):
-        """How much room the removal of a published backup would make.
+        """Compute the space that the removal of a published backup would free.
 
         :returns: int, bytes; or None if this driver can't tell.
         """
@@ -305,7 +305,7 @@ class BackupDriver(abc.ABC):
         return None
 
     def export_key(self, project_id):
-        """What a person needs to read a project's backups without this
+        """Return what is needed to read a project's backups without this
         service.
 
         :returns: (place of the repository, its password).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a driver needs that keeps each backup in a directory of its own.
+"""Base of drivers that keep each backup in a directory of its own.
 
 How a backup comes and goes there (attempts, publishing, deletion, what is
 told of it) is done here; a driver has to say how content gets into such a
@@ -173,8 +173,8 @@ def _digest(text):
 
 
 def lines(command, progress, directory='/', end=b'\n'):
-    """What a program says, also as errors, line by line. It ends with this
-    process, which ends with its lease.
+    """Run a program, and yield its output (stdout and stderr) by line. It ends
+    with this process, which ends with its lease.
 
     :param command: sequence of str.
     :param directory: str, where it is to run.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every backup driver must do, as tests that any driver can be put to.
+"""Conformance tests for backup drivers.
 
 They need root, the standard library and nothing of the service but the
 interface of drivers; ``doc/source/contributor/drivers.rst`` says how to run

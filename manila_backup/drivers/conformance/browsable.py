@@ -11,10 +11,12 @@ from manila_backup.drivers.conformance import trees
 
 
 class Browsable(suite.Conformance):
-    """What every driver must do, and that the tree is the share's."""
+    """Conformance tests of drivers whose repository has the share's tree as it
+    is.
+    """
 
     def data(self, place):
-        """Where the tree of a published backup is."""
+        """Return the path of the tree of a published backup."""
         raise NotImplementedError
 
     def assertStored(self, expected, what=None):

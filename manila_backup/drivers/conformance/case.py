@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of a driver begin with."""
+"""Base class of the conformance tests, with a child process per operation."""
 
 import contextlib
 import multiprocessing
@@ -74,7 +74,9 @@ class Process:
         os.killpg(self._process.pid, number)
 
     def result(self):
-        """What the operation returned, or :exc:`EOFError`."""
+        """Return the result of the operation; raises :exc:`EOFError` if it
+        died.
+        """
         said = self._reader.recv()
         self._process.join()
         if isinstance(said, Exception):
@@ -91,7 +93,7 @@ class Process:
         self._wait_for(0, count, seconds)
 
     def wait_for_bytes(self, count, seconds=20):
-        """The same of bytes."""
+        """Wait until a number of bytes is reported."""
         self._wait_for(1, count, seconds)
 
     def _wait_for(self, which, count, seconds):
@@ -181,7 +183,7 @@ class Case(unittest.TestCase):
         return path
 
     def get_ready(self, to):
-        """What a worker does before it has a driver make a backup."""
+        """Prepare the driver for a backup, as a worker does."""
         self.driver.prepare(to, contextlib.nullcontext, make=True)
 
     def backup(self, to=None, attempt=1, options=None, source=None,
@@ -222,7 +224,7 @@ class Case(unittest.TestCase):
             self.source, limits.Limit.HOLES not in self.LACKS)
 
     def assertSame(self, one, other, ignore=()):
-        """That two trees are equal, but for what the driver can't keep.
+        """Assert that two trees are equal except for the driver's limits.
 
         :param one: str, a directory, or what :func:`.trees.snapshot` made.
         """
@@ -234,7 +236,7 @@ class Case(unittest.TestCase):
             self.fail(said)
 
     def assertStored(self, expected, what=None):
-        """That a published backup holds a tree."""
+        """Assert that a published backup holds a tree."""
         self.assertEqual([], self.verify(what))
         path = tempfile.mkdtemp(dir=self.scratch)
         self.restore(what, target=path)
@@ -242,8 +244,8 @@ class Case(unittest.TestCase):
         subprocess.run(['rm', '-rf', path], check=True)
 
     def assertTold(self, share, report):
-        """That a backup tells what of a share it has no room for, and
-        nothing else.
+        """Assert that a backup reports exactly the entries of a share that the
+        driver can't store.
 
         :param share: what :func:`.trees.snapshot` made of it.
         """
@@ -270,6 +272,6 @@ class Case(unittest.TestCase):
             time.sleep(0.02)
 
     def states(self):
-        """What there is, as (state, attempt)."""
+        """List the repository's items, as (state, attempt)."""
         return sorted(((stored.state.value, stored.attempt)
                        for stored in self.driver.contents()), key=str)

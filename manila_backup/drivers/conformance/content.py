@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in a share is in its backup, and comes back."""
+"""Tests that backup and restore preserve a share's content."""
 
 import os
 

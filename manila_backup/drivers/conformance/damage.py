@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was lost or changed in a repository is found, and is not restored."""
+"""Tests that damage in a repository is detected and not restored."""
 
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
@@ -9,7 +9,8 @@ from manila_backup.drivers.conformance import trees
 class Damage(case.Case):
 
     def damages(self):
-        """What can be done to a published backup of :func:`.trees.many`.
+        """List the kinds of damage for a published backup of
+        :func:`.trees.many`.
 
         :returns: dict of what it is to a function of the backup's place,
             which does that to the content of this backup, and of no other.

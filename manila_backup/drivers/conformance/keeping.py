@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How backups come, are told of, and go."""
+"""Tests of the lifecycle of backups: creation, listing and deletion."""
 
 import datetime
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a driver may say that it can't keep of a share.
+"""Limits that a driver may declare: properties of a share it can't store.
 
 Whatever of it is in a share has to be told, by name, among the problems of
 the backup's report. A limit is no licence to drop something in silence.
@@ -10,7 +10,7 @@ import stat
 
 
 class Limit(enum.Enum):
-    """What there is that not every format can hold."""
+    """Properties of entries that not every format can store."""
 
     SOCKETS = 'sockets'
     FIFOS = 'FIFOs'
@@ -29,7 +29,7 @@ class Limit(enum.Enum):
 
 
 def affected(found, lacks):
-    """What of a share some limits are about.
+    """List the entries of a share that some limits affect.
 
     :param found: dict, as :func:`.trees.snapshot` makes it.
     :param lacks: set of :class:`Limit`.
@@ -44,7 +44,7 @@ def affected(found, lacks):
 
 
 def without(found, lacks):
-    """What is left of a share by a driver with some limits.
+    """Return the part of a share that a driver with some limits can store.
 
     :returns: dict like ``found``, to compare with another one.
     """

@@ -27,4 +27,4 @@ from manila_backup.drivers.conformance import keeping
 
 class Conformance(content.Content, keeping.Keeping, damage.Damage,
                   dying.Dying):
-    """What every driver must do."""
+    """All conformance tests of backup drivers."""

@@ -112,7 +112,7 @@ def _content(name, size):
 
 
 def _holes(name, size):
-    """Which blocks of 64 KiB take no room, as [start, end) of each run."""
+    """List the holes as runs of whole blocks of 64 KiB, each [start, end)."""
     found, end = [], 0
     with open(name, 'rb') as source:
         while end < size:

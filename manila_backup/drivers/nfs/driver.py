@@ -48,8 +48,8 @@ class NfsDriver(posix.PosixDriver):
 
     @contextlib.contextmanager
     def _mounted(self):
-        """What goes wrong once the mount is lost says nothing about a backup,
-        and may go right on the next one."""
+        """Use the mounted repository. A failure after the mount was lost says
+        nothing about a backup, and is retryable."""
         with self._mount.use() as fd:
             try:
                 yield f'/proc/self/fd/{fd}'
@@ -64,7 +64,7 @@ class NfsDriver(posix.PosixDriver):
 
 
 def settings_of(options):
-    """What the configuration's group ``[nfs]`` says.
+    """Read the configuration's group ``[nfs]``.
 
     :raises manila_backup.exception.ConfigurationError: it makes no sense.
     """

@@ -27,7 +27,7 @@ _mounts = {}        # Settings: what this process has
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What to mount, and how.
+    """Export, mount point and commands of a mount.
 
     :ivar export: str, for messages.
     :ivar path: str, the mount point.
@@ -77,7 +77,7 @@ class Mount:
             os.close(root)
 
     def is_stale(self):
-        """Whether what this process last used can't be used any more."""
+        """Tell whether the mount that this process used last is unusable."""
         with _lock:
             mine = _mounts.get(self.settings)
             return not (mine and mine.usable(self.settings.timeout / 2))
@@ -134,7 +134,9 @@ class _Borrowed:
         return None
 
     def where(self):
-        """How another process finds it; None if it can't."""
+        """Return the process id, descriptor, device and inode by which another
+        process finds it; None if it is gone.
+        """
         try:
             st = os.fstat(self.fd)
         except OSError:
