@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is asking, on whose behalf, and under which request id."""
+"""Contexts of requests and operations: caller, project and request id."""
 
 from oslo_context import context
 
@@ -21,14 +21,14 @@ class RequestContext(context.RequestContext):
     """
 
     def to_policy_values(self):
-        """What policy rules can compare, as a mapping."""
+        """Build the mapping of values that policy rules can compare."""
         values = super().to_policy_values()
         values['is_admin'] = self.is_admin
         return values
 
     def get_logging_values(self):
-        """What a log line can say of the caller. Names are what somebody
-        else let pass: Keystone's may have newlines in them."""
+        """Build the mapping of values for a log line. Names come from other
+        services: Keystone's may have newlines in them."""
         return {name: (logtext.one_line(value) if isinstance(value, str)
                        else value)
                 for name, value in super().get_logging_values().items()}

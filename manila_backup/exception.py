@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong, by meaning.
+"""Exceptions of the service, one class for each kind of failure.
 
 Nothing here knows of HTTP: the API turns each class into its status code
 (``manila_backup.api.faults``), the worker turns it into a ``fail_reason``.
@@ -58,8 +58,8 @@ class IllegalTransition(ManilaBackupError):
 
 
 class Unavailable(ManilaBackupError):
-    """What has to be asked before the request can be let in does not answer
-    right now."""
+    """A service that must be asked before the request can be admitted does not
+    answer right now."""
 
 
 class LeaseLost(ManilaBackupError):

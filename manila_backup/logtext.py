@@ -19,7 +19,7 @@ _NOT_LAYOUT = re.compile(rf'(?![\n\t])[{_CONTROL}]')
 
 
 def is_plain(text):
-    """Whether a str has nothing in it that is not for being read."""
+    """Tell whether a str is free of control characters."""
     return not _ANY.search(text)
 
 

@@ -61,9 +61,9 @@ def close_file(path):
 
 
 def is_reachable(path):
-    """Whether users that are neither its owner nor in its group can get at
-    a directory or file: may do something with it, and with all that it is
-    in.
+    """Tell whether users other than the owner and its group can use a
+    directory or file: have some permission on it, and search permission on all
+    directories above it.
 
     :param path: str, absolute.
     :returns: bool; False if it is not there.

@@ -78,7 +78,7 @@ class Operation(_Status):
 
 
 class Kind(_Status):
-    """What an operation does."""
+    """Kinds of operations."""
 
     BACKUP_CREATE = 'create'
     BACKUP_RESTORE = 'restore'
@@ -167,7 +167,7 @@ SHARE_BUSY = SHARE_CHANGING | {Share.BACKUP_CREATING, Share.BACKUP_RESTORING}
 
 
 def before_restore(status):
-    """What a share is again if a restore to it has changed nothing.
+    """Return the status of a share once a restore to it has changed nothing.
 
     :param status: str, what it was before; None if nobody remembers, which
         is so where it was available.

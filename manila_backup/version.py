@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which release of the service this is."""
+"""Release of the service."""
 
 from pbr import version as pbr_version
 

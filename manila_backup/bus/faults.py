@@ -7,8 +7,8 @@ import threading
 
 
 def reason(exc):
-    """Why the bus can't be used, in one line, without what oslo.messaging
-    says before it.
+    """Return the reason for a failure of the bus in one line, without the
+    preamble of oslo.messaging.
 
     :param exc: what oslo.messaging raised.
     """

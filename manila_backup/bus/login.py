@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a server of the bus takes us: no more is done there."""
+"""Log in to a server of the bus, to learn whether it accepts the connection.
+"""
 
 import contextlib
 import socket
@@ -60,7 +61,9 @@ def _log_in(conf, url, host, timeout):
 
 
 def _tls(conf, url, host):
-    """What kombu takes as ``ssl``, as oslo.messaging has it."""
+    """Return the TLS options for kombu's argument ``ssl``, as oslo.messaging
+    has them.
+    """
     if not strutils.bool_from_string(_option(conf, url, 'ssl')):
         return False
     found = {theirs: _option(conf, url, ours)

@@ -90,8 +90,8 @@ def servers(transport):
 
 
 def names_queues(transport):
-    """Whether ``[oslo_messaging_rabbit] use_queue_manager`` says that queues
-    have names which last.
+    """Tell whether ``[oslo_messaging_rabbit] use_queue_manager`` gives queues
+    names that last.
 
     :param transport: an oslo.messaging transport.
     """
@@ -100,7 +100,7 @@ def names_queues(transport):
 
 
 class Caller:
-    """Who sends wake-up calls.
+    """Sender of wake-up calls to workers.
 
     They are sent by a thread of its own: the request's transaction is
     committed already.

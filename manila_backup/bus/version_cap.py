@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which version of the messages all workers understand: while releases are
-mixed, not the newest."""
+"""RPC version cap: the newest message version that all workers understand."""
 
 import threading
 import time

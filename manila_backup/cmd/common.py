@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands have in common. Imports little: see :func:`run`."""
+"""Functions that the commands share. Imports little: see :func:`run`."""
 
 import json
 import logging
@@ -67,7 +67,7 @@ class Signals:
 
     @classmethod
     def of_service(cls, conf):
-        """Those of a process of the service."""
+        """Create the signal handling of a process of the service."""
         return cls(conf.mutate_config_files,
                    lambda: conf.backup.shutdown_grace + LEAVE)
 
@@ -167,7 +167,7 @@ def patiently(conf, function, signals=None):
 
 
 def _away():
-    """What says that the database is not there."""
+    """List the exceptions that mean that the database can't be reached."""
     from oslo_db import exception as db_exc
     from sqlalchemy import exc as sa_exc
 

@@ -8,7 +8,7 @@ from manila_backup.cmd import common
 
 
 class _Tools:
-    """What the commands work with.
+    """Drivers, database and configuration for the commands.
 
     :param driver: str, to have only that driver.
     :param location: str, another repository to look at than the configured

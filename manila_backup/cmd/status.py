@@ -99,7 +99,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_reads_database
     def _repositories(self, database):
-        """Whether this release can read them: their format."""
+        """Check that this release can read the repositories' format."""
         try:
             drivers = plugins.drivers(self._conf)
         except exception.ConfigurationError:
@@ -133,7 +133,9 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_reads_database
     def _directories(self, database):
-        """Whether others can get at them or replace them."""
+        """Check that other users can neither access the directories nor
+        replace them.
+        """
         found = exposure.reachable(self._conf)
         if self._conf.shares.source == 'local':
             found += database.read(exposure.replaceable)
@@ -199,7 +201,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_reads_database
     def _operations(self, database):
-        """Whether there is somebody to do them."""
+        """Check that a worker can execute each unfinished operation."""
         try:
             able = tasks.Abilities(plugins.drivers(self._conf))
         except exception.ConfigurationError:
@@ -253,7 +255,7 @@ def _listeners(conf, database):
 
 
 def _named(workers):
-    """How many workers of which version are where, in words."""
+    """List the number of workers by release and host, as a phrase."""
     found = collections.Counter(
         f'of {each.version or "an unknown release"} (messages '
         f'{each.rpc_version or rpc.FIRST_VERSION}) on {each.host}'

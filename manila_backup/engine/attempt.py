@@ -353,15 +353,15 @@ class Run:
 
 
 def _reason(exc):
-    """Why an attempt failed, for the records: as long as those can be, and
-    nothing of a statement to the database."""
+    """Return the reason for an attempt's failure, for the records: cut to
+    their length, and without SQL statements."""
     if isinstance(exc, db_exc.DBError):
         return 'The database failed; the worker\'s log says how.'
     return texts.fit(str(exc) or type(exc).__name__)
 
 
 def percentage(files_done, bytes_done, files_total, bytes_total):
-    """How much is done, in whole percent, 0 to 99: 100 is for what has
+    """Return the progress in whole percent, 0 to 99: 100 means that it has
     ended."""
     total = bytes_total + files_total * FILE_WEIGHT
     done = bytes_done + files_done * FILE_WEIGHT

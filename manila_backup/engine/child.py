@@ -39,7 +39,8 @@ util.abstract_sockets_supported = False
 
 
 def is_vulnerable(version=sys.version_info):
-    """Whether Python itself, as it was released, lets others in here.
+    """Tell whether this release of Python lets other users connect to the fork
+    server.
 
     :param version: (major, minor, micro, ...).
     """
@@ -103,7 +104,7 @@ class Copier:
         return self._result in ready or self._process.sentinel in ready
 
     def result(self):
-        """What the function returned.
+        """Return the function's result.
 
         :raises manila_backup.exception.WorkFailed: what it raised.
         :raises CopierDied: the process was killed, or failed in a way that

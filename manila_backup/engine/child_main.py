@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs inside a copier. Imports little on purpose: it is loaded once
-into the process that all copiers are forked from."""
+"""Main function of a child process. Imports little on purpose: it is loaded
+once into the process that all child processes are forked from."""
 
 import fcntl
 import multiprocessing

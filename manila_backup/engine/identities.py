@@ -30,7 +30,7 @@ class Identifying:
         return shares.ShareRef.of(self.share, self._root)
 
     def unknown(self):
-        """What has to be noted before there is anything to be done.
+        """List the identities to record before the operation begins.
 
         :returns: iterator of (function, args, what to call with the result):
             the function is for a copier, as it may take long to answer.

@@ -68,7 +68,7 @@ class Turn:
         return False
 
     def taken_by(self):
-        """Who has it, as str, or None."""
+        """Return the holder of the lock as str, or None."""
         return self._database.read(db_locks.holder, self._name)
 
     def keep(self):

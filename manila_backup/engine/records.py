@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept with a backup in its repository, to rebuild a lost database.
+"""Record that is kept with a backup in its repository, to rebuild a lost
+database.
 
 The record's form is part of the repository's: repository-format.rst.
 """
@@ -79,7 +80,7 @@ def moment(text):
 
 
 def is_possible(place):
-    """Whether the ids of a place can be those of rows."""
+    """Tell whether the ids of a backup reference are valid as ids of rows."""
     if not texts.all_storable(list(dataclasses.astuple(place))):
         return False
     return (uuidutils.is_uuid_like(place.backup_id)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each kind of operation does, and what its end means to the rows.
+"""Tasks: the work of each kind of operation, and the effect of its end on the
+rows.
 
 The worker (:mod:`manila_backup.engine.worker`) runs them all alike; a
 kind only says what to run, and writes the outcome inside the transaction that
@@ -60,18 +61,20 @@ class Kind(abc.ABC):
 
     @abc.abstractmethod
     def work(self):
-        """What to run: (function, args). Raises WorkFailed if it can't."""
+        """Return the work to run as (function, args). Raises WorkFailed if it
+        can't.
+        """
 
     def unknown(self):
-        """What has to be found out by a copier before :meth:`work`, as
-        iterator of (function, args, what to call with the result)."""
+        """List what a child process has to determine before :meth:`work`, as
+        iterator of (function, args, function to call with the result)."""
         return ()
 
     def publish(self):
         """Make the result visible; called while the lease is held."""
 
     def discard(self):
-        """When it is over for good, however: leave nothing unpublished."""
+        """Remove unpublished content once the operation has ended for good."""
 
     def note_progress(self, conn, percent):
         """Write how far it is, 0 to 99, into the transaction."""
@@ -396,8 +399,8 @@ KINDS = {
 
 
 class Abilities:
-    """Which operations a worker knows how to do. One of another release or
-    configuration may know others, and gets to do those.
+    """Capabilities of a worker: the operations that it can execute. A worker
+    of another release or configuration may have others.
 
     :param drivers: dict of name to backup driver.
     :ivar kinds: list of str.
@@ -411,7 +414,8 @@ class Abilities:
                          for name, driver in drivers.items()}
 
     def may_do(self, kind, driver):
-        """Whether to look at an operation that so much is known of.
+        """Tell whether an operation of a kind and driver is worth a closer
+        look.
 
         :param kind: str, or None where that is not known.
         :param driver: str, or None where it has none or that is not known.
@@ -420,7 +424,8 @@ class Abilities:
                 and (driver is None or driver in self.drivers))
 
     def can_do(self, row):
-        """Whether nothing in an operation's row is unknown here.
+        """Tell whether this worker can execute an operation, by all of its
+        row.
 
         :param row: has ``kind``, ``driver`` and ``options``.
         """
@@ -432,7 +437,8 @@ class Abilities:
 
 
 def problems(report):
-    """What a driver could not carry over in full, for the backup's record.
+    """Describe what a driver could not carry over in full, for the backup's
+    record.
 
     :param report: a :class:`manila_backup.drivers.base.Report`.
     :returns: str, or None if there was nothing.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What others on this host could get at, or put something else in the place
-of: told at a worker's start and by ``upgrade check``. What there is already is
-never closed by itself, as somebody may rely on it."""
+"""Exposure of directories to other users of this host: reported at a worker's
+start and by ``upgrade check``. Permissions of existing directories are not
+changed, as somebody may rely on them."""
 
 import os
 

@@ -21,7 +21,7 @@ _GIB = 1 << 30
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of one backup.
+    """Result of the import of one backup.
 
     :ivar result: ``imported``, ``would be imported``, ``known`` (there is a
         row already) or ``refused``.
@@ -106,7 +106,7 @@ class Import:
         return values
 
     def _look(self, conn, share):
-        """What is known of a share.
+        """Look up a share.
 
         :returns: str, ``known``; or None, and then the path is only left in
             if it can be this share's.

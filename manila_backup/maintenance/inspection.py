@@ -35,7 +35,7 @@ class Target:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What came of looking at a backup.
+    """Result of the inspection of a backup.
 
     :ivar result: SOUND; DAMAGED; FAILED, if it could not be told; or GONE,
         if it was deleted meanwhile or there never was one.
@@ -179,8 +179,9 @@ class Audit:
                 f'enabled_drivers.') from None
 
     def _mark(self, conn, target, damages, mark):
-        """Whether the backup should still be there; and whether it has been
-        marked. What was being read while it was removed is not damaged."""
+        """Set a damaged backup to ``error``; returns whether it should still
+        exist, and whether it is marked. One that was removed while being read
+        is not damaged."""
         backup_id = target.place.backup_id
         operation = db_operations.live_of_backup(conn, backup_id)
         row = rows.get(conn, db_backups.TABLE, backup_id, lock=True)

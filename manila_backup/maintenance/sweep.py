@@ -183,8 +183,7 @@ class Sweep:
                  shares.Job('', backup_id, attempt)))
 
     def _unreleased(self):
-        """What operations used of a foreign source's shares, and were not
-        seen to have given back."""
+        """Remove the residue of operations with external shares."""
         source = self._tools.source
         if not source.FOREIGN:
             return
@@ -223,7 +222,7 @@ class Sweep:
 
 
 def judge(conn, stored):
-    """What is to become of a thing in a repository.
+    """Decide whether to keep or remove an item in a repository.
 
     :param stored: a :class:`manila_backup.drivers.base.Stored`.
     :returns: (KEEP, REMOVE or UNKNOWN, why).
@@ -247,7 +246,7 @@ def judge(conn, stored):
 
 
 def judge_snapshot(conn, share_id, snapshot_id, unfinished):
-    """The same for what there is of a snapshot.
+    """Decide whether to keep or remove an item of a snapshot.
 
     :param unfinished: bool, whether it is what an attempt made of it.
     """
@@ -265,7 +264,9 @@ def judge_snapshot(conn, share_id, snapshot_id, unfinished):
 
 
 def judge_source(conn, backup_id):
-    """The same for what a backup was copied from."""
+    """Decide whether to keep or remove the frozen copy that a backup was made
+    from.
+    """
     operations = db_operations.of_backup(conn, backup_id)
     if _unfinished(operations):
         return KEEP, None
@@ -275,7 +276,9 @@ def judge_source(conn, backup_id):
 
 
 def judge_use(conn, operation_id):
-    """The same for what an operation used of a foreign share."""
+    """Decide whether to keep or remove the residue of an operation with an
+    external share.
+    """
     operation = db_operations.get(conn, operation_id)
     if operation is None or _unfinished([operation]):
         return KEEP, None

@@ -57,7 +57,7 @@ class Sweeper:
                     LOG.exception('The %s failed', what)
 
     def _due(self):
-        """What is to be done every so many seconds: (seconds, what, turn,
+        """List the periodic work: (interval in seconds, name, named lock,
         function, its arguments)."""
         found = [(self._worker.conf.backup.sweep_interval,
                   'sweep of the repositories', sweep.TURN, self._sweep)]

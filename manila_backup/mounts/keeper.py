@@ -136,7 +136,9 @@ def _call(what, result):
 
 
 def _mount_id(path):
-    """What tells one mount from another, even of the same filesystem."""
+    """Return the id of a mount, which differs even for mounts of one file
+    system.
+    """
     fd = os.open(path, os.O_PATH)
     try:
         with open(f'/proc/self/fdinfo/{fd}') as info:

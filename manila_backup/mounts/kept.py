@@ -89,11 +89,12 @@ class Kept:
             os.close(namespace)
 
     def is_mine(self):
-        """Whether this is the process that has it, and not a fork of it."""
+        """Tell whether this is the process that owns it, and not a fork of it.
+        """
         return self._owner == os.getpid()
 
     def usable(self, timeout):
-        """Whether it is there and its server answers.
+        """Tell whether it is mounted and its server answers.
 
         :param timeout: float, seconds to wait for that.
         """

@@ -20,7 +20,8 @@ _PLACEHOLDER = re.compile(r'\{([^{}]*)\}')
 
 
 def exposed(text):
-    """Which secret everybody on the host could read while a command runs.
+    """Find a secret that every user of the host could read while a command
+    runs.
 
     :param text: str, a template, or mount options that are put into one.
     :returns: str, the first mount option that is one; or None.

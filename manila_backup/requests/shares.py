@@ -281,7 +281,7 @@ class ShareAdmission:
         return db_shares.get(conn, share.id)
 
     def _claim_share_for_backup(self, conn, share, status):
-        """The same for what uses all of a share.
+        """Claim a share for an operation that needs all of it.
 
         Its status says that nothing else does, unless an administrator has
         set it.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Prometheus can read: doc/source/admin/metrics.rst has the names.
+"""Metrics for Prometheus: doc/source/admin/metrics.rst has the names.
 
 Two kinds. What a worker does is counted by the worker, and is gone with it.
 What waits and what there is stands in the database, and every API tells the
@@ -27,7 +27,7 @@ RETRIED, HANDED_OVER, LEASE_LOST = 'retried', 'handed_over', 'lease_lost'
 
 
 class Worker:
-    """What one worker counts.
+    """Metrics that one worker counts.
 
     :param limit: int, ``[backup] concurrent_operations``.
     :ivar registry: what to expose.
@@ -122,7 +122,7 @@ class Attempt:
 
 
 class Records:
-    """What the database says, as a collector: read when it is asked for.
+    """Metrics from the database, as a collector: read when it is asked for.
 
     :param database: a :class:`manila_backup.db.engine.Database`.
     """

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What other services hear of share backups, by oslo.messaging's
-notifications: nothing, unless ``[oslo_messaging_notifications] driver`` says
-how."""
+"""Notifications about share backups by oslo.messaging: none, unless
+``[oslo_messaging_notifications] driver`` is set."""
 
 from manila_backup.bus import rpc
 from manila_backup.bus import sender
