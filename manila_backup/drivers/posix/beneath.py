@@ -227,7 +227,7 @@ def unlock(name, parent):
         os.close(fd)
 
 
-def remove(name, parent, tick=None, cross=False, kept=None):
+def remove(name, parent, tick=None, cross=False, kept=None, above=ROOT):
     """Remove an entry, with all that is below it if it is a directory. What
     can't be removed does not keep the rest.
 
@@ -238,9 +238,11 @@ def remove(name, parent, tick=None, cross=False, kept=None):
     :param kept: called with the path, as bytes from ``name`` on, and the
         OSError, of whatever stays for a reason of its own; None to raise the
         first of these errors in the end.
-    :raises OSError: its ``filename`` is the path that stayed, as bytes.
+    :param above: bytes, the path of ``parent``.
+    :raises OSError: its ``filename`` is the path that stayed, as bytes from
+        ``name`` on, and its ``path`` the same below ``above``.
     """
-    removal = _Removal(os.fsencode(name), parent, tick, cross, kept)
+    removal = _Removal(os.fsencode(name), parent, tick, cross, kept, above)
     try:
         removal.run()
     except _Ended as exc:
@@ -256,12 +258,13 @@ class _Ended(Exception):
 class _Removal:
     """One :func:`remove`."""
 
-    def __init__(self, name, parent, tick, cross, kept):
+    def __init__(self, name, parent, tick, cross, kept, above):
         self._name = name
         self._parent = parent
         self._tick = tick
         self._cross = cross
         self._told = kept
+        self._above = above
         self.first = None
         self._root = None
         self._kept = {}         # path of a directory: names that stay in it
@@ -293,7 +296,8 @@ class _Removal:
         """
         at = self._name if path is None else join(
             self._name if path == ROOT else join(self._name, path), name)
-        exc.filename = exc.path = at
+        exc.filename = at
+        exc.path = join(self._above, at)
         self._count += 1
         if not errnos.is_of_entry(exc) or self._count > _MOST_KEPT:
             raise _Ended(exc)

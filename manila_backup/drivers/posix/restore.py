@@ -394,14 +394,13 @@ class _Shaper:
 
         def kept(at, exc):
             stays.add(at.split(b'/', 1)[0])
-            exc.path = beneath.join(path, at)
-            self._failed(exc.path, exc)
+            self._failed(path, exc)
 
         for name in extras:
             try:
                 if not self._respeller.take(name):
                     beneath.remove(name, fd, self._progress.check,
-                                   self._cross, kept)
+                                   self._cross, kept, path)
             except OSError as exc:
                 stays.add(name)
                 self._failed(beneath.join(path, name), exc)

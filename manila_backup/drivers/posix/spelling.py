@@ -73,7 +73,7 @@ class Respeller:
             _rename(self._directory, aside, wanted)
             return True
         # It was another one.
-        beneath.remove(aside, self._directory)
+        beneath.remove(aside, self._directory, above=self._path)
         return False
 
 

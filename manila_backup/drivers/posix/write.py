@@ -245,7 +245,8 @@ class Writer:
             if not errors.is_full(exc):
                 raise
         # Not even for that. What has its name would go anyway.
-        beneath.remove(entry.name, fd, self._progress.check)
+        beneath.remove(entry.name, fd, self._progress.check,
+                       above=self._path)
         return entry.name, nodes.make(fd, entry, self._setter,
                                       inherits=self._inherits)
 
@@ -258,11 +259,10 @@ class Writer:
                 self._drop(fd, name)
                 raise
             try:
-                beneath.remove(final, fd, self._progress.check)
+                beneath.remove(final, fd, self._progress.check,
+                               above=self._path)
                 os.rename(name, final, src_dir_fd=fd, dst_dir_fd=fd)
-            except OSError as exc:
-                if exc.filename and hasattr(exc, 'path'):
-                    exc.path = beneath.join(self._path, exc.path)
+            except OSError:
                 self._drop(fd, name)
                 raise
 

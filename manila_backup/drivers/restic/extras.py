@@ -166,7 +166,7 @@ class Extras:
         if path == beneath.ROOT and entry.name in self._ignore:
             return
         with _Unchanged(self._descent.enter(path)) as directory:
-            beneath.remove(entry.name, directory, self._tick)
+            beneath.remove(entry.name, directory, self._tick, above=path)
             if entry.kind == b'F':
                 lost = self._hole_only(directory, entry)
             else:
@@ -219,7 +219,7 @@ class Extras:
                 beneath.join(where, other), beneath.join(path, name),
                 'share'))
             return
-        beneath.remove(other, directory, self._tick)
+        beneath.remove(other, directory, self._tick, above=where)
         os.rename(aside, other, src_dir_fd=directory, dst_dir_fd=directory)
 
     def _set_root(self, entry):

@@ -202,6 +202,35 @@ class Odd(case.Case):
         self.assertEqual((0, ()), (report.missing, report.problems))
         self.assertSame(before, self.shown)
 
+    def test_what_is_in_the_way_is_called_by_its_path(self):
+        self.write('a/d/file')
+        os.symlink('nowhere', os.path.join(self.shown, 'a/d/link'))
+        os.mkfifo(os.path.join(self.shown, 'a/d/fifo'))
+        self.mount()
+        self.backup(source=self.share)
+        names = [f'a/d/{name}' for name in ('fifo', 'file', 'link')]
+        for name in names:
+            os.unlink(os.path.join(self.shown, name))
+            self.write(f'{name}/in/stays')
+        self.write('a/d/extra/in/stays')
+        stay = [f'/{name}/in/stays' for name in (*names, 'a/d/extra')]
+        self.odd.set([['unlink', path, 'EPERM'] for path in stay])
+        report = self.restore(target=self.share)
+        self.assertEqual(sorted([*names, 'a/d/extra/in/stays']),
+                         told(report), report.problems)
+        for name in names:
+            self.assertTrue(any(
+                text.startswith('Could not restore in the share '
+                                f'"{name}", because of "{name}/in/stays": ')
+                for text in report.problems), report.problems)
+        # And if it ends it all, when extras are removed and after that.
+        self.odd.set([['unlink', path, 'EROFS'] for path in stay])
+        for named in 'a/d/extra/in/stays', 'a/d/(fifo|file|link)/in/stays':
+            with self.assertRaisesRegex(base.DriverError, f'"{named}"'):
+                self.restore(target=self.share)
+            subprocess.run(['rm', '-rf', os.path.join(
+                self.shown, 'a/d/extra')], check=True)
+
     def test_what_is_of_all(self):
         self.write('a/f', 'b/f')
         self.mount()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing leads out of a root."""
 
+import errno
 import os
 import tempfile
 from unittest import mock
@@ -99,6 +100,30 @@ class BeneathTest(testtools.TestCase):
         self.assertEqual([], os.listdir(self.path('root')))
         self.assertEqual(['b'], os.listdir(self.path('outside')))
         self.assertLess(opened.call_count, 10 * levels)
+
+    def _stuck(self, code, **kwargs):
+        """The error of removing the top while a file below stays."""
+        open(self.path('root/a/b/c/file'), 'w').close()
+        unlink = os.unlink
+
+        def unless(name, *args, **kwargs):
+            if name == b'file':
+                raise OSError(code, os.strerror(code))
+            unlink(name, *args, **kwargs)
+
+        with mock.patch.object(os, 'unlink', unless):
+            return self.assertRaises(OSError, beneath.remove, b'a',
+                                     self.root, **kwargs)
+
+    def test_what_stays_is_called_by_its_path(self):
+        # One of a single entry, and one that ends it at once.
+        for code in errno.EPERM, errno.EROFS:
+            exc = self._stuck(code, above=b'up/here')
+            self.assertEqual((code, b'a/b/c/file', b'up/here/a/b/c/file'),
+                             (exc.errno, exc.filename, exc.path))
+            self.assertIn('"up/here/a/b/c/file"', str(errors.failed(
+                'remove', b'up/here/a', exc)))
+            self.assertEqual(b'a/b/c/file', self._stuck(code).path)
 
     def test_removing_what_can_not_be_moved(self):
         self._deep(200)
