@@ -64,6 +64,28 @@ class Restore:
             self._project.restic.unlock()
         self._about = about = self._project.about(self._place)
         self._files, self._bytes = about['files'], about['bytes']
+        told = self._complete()
+        return _also(self._into(target), told)
+
+    def _complete(self):
+        """Add to the mark of an earlier release the times that it lacks.
+
+        :returns: :class:`.errors.Problems`, with those that can't be had.
+        """
+        problems = errors.Problems()
+        if 'times' in self._about or self._about['is_empty']:
+            return problems
+        listing = times.Listing()
+        self._project.restic.run(
+            'ls', '--json', *repository.content_of(
+                self._place, self._about['attempt']), 'latest',
+            on_line=listing.take)
+        self._about['times'] = listing.times
+        for path in listing.unknown:
+            problems.lost(path, [b'time'])
+        return problems
+
+    def _into(self, target):
         root = backup.open_share(target, self._project.restic)
         try:
             if self._is_empty(root):
@@ -209,6 +231,18 @@ def _with(files, report):
     return dataclasses.replace(
         report, problem_count=report.problem_count + len(told),
         problems=(*report.problems, *told)[:base.MAX_PROBLEMS])
+
+
+def _also(report, problems):
+    """A report with more problems."""
+    if not problems.count:
+        return report
+    all_ = errors.Problems()
+    all_.merge(*problems.said())
+    all_.merge(report.problems, report.problem_count, report.missing)
+    return dataclasses.replace(
+        report, problems=tuple(all_.sentences), problem_count=all_.count,
+        missing=all_.missing)
 
 
 class _Entries(base.DriverError):

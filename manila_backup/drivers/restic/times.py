@@ -7,13 +7,22 @@ that it restores to. So those that some can't are kept in the backup's mark,
 and set last of all.
 """
 
+import datetime
+import json
 import os
+import re
 
 from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import errnos
 from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.restic import absent
+
+_RFC3339 = re.compile(
+    r'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?'
+    r'(?:Z|([+-]\d\d:\d\d))')
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 _FROM, _TO = -(1 << 63), 1 << 63
 
@@ -32,11 +41,50 @@ def _checked(mtime):
     return int(mtime)
 
 
+class Listing:
+    """The times that restic does not restore, as its own listing has them: for
+    backups of releases that kept none in the mark.
+
+    :ivar times: as in a mark.
+    :ivar unknown: list of bytes, paths of some whose names it does not tell
+        for certain.
+    """
+
+    def __init__(self):
+        self.times = []
+        self.unknown = []
+
+    def take(self, line):
+        """Take a line of ``ls --json``, as bytes."""
+        try:
+            said = json.loads(line)
+            path, mtime = said['path'], _parsed(said['mtime'])
+        except (ValueError, KeyError, TypeError, OverflowError):
+            return
+        if is_restored(mtime):
+            return
+        path = os.fsencode(path).lstrip(b'/')
+        if absent.is_vague(path):
+            self.unknown.append(path)
+        else:
+            self.times.append([manifest.quote(path).decode(), mtime])
+
+
+def _parsed(text):
+    """A time as restic writes it, in nanoseconds since 1970."""
+    found = _RFC3339.fullmatch(text)
+    if not found:
+        raise ValueError(text)
+    whole = datetime.datetime.fromisoformat(
+        found[1] + (found[3] or '+00:00')) - _EPOCH
+    seconds = whole.days * 86400 + whole.seconds
+    return seconds * 10 ** 9 + int((found[2] or '').ljust(9, '0'))
+
+
 class Times:
     """Modification times of one backup that restic does not restore.
 
-    :param about: dict, what the backup's mark says. One of an earlier release
-        has none of them.
+    :param about: dict, what the backup's mark says.
     :param ignore: set of bytes, names in the root to leave alone.
     :param tick: called now and then.
     :ivar paths: frozenset of bytes.

@@ -166,14 +166,27 @@ class FarTimesTest(test_restic.ResticMixin, case.Case):
             self.assertEqual('x', file.read())
 
     def test_a_mark_of_an_earlier_release(self):
-        trees.write(os.path.join(self.source, 'late'), b'x', LATE)
-        trees.write(os.path.join(self.source, 'now'), b'y', 12)
+        os.mkdir(os.path.join(self.source, 'd: d'))
+        for name, time in (('late', LATE), ('now', 12), ('d: d/late', LATE),
+                           ('early', -(1 << 63) - 7)):
+            trees.write(os.path.join(self.source, name), b'x', time)
+        os.utime(os.path.join(self.source, 'd: d'), ns=(LATE, LATE))
+        before = trees.snapshot(self.source)
         self._published(case.place(), lambda about: about.pop('times'))
         target = self.loop(_SIZE, 'btrfs')
-        self.assertEqual((), self.restore(target=target).problems)
-        self.assertEqual(['late', 'now'], sorted(os.listdir(target)))
-        self.assertEqual(12, os.stat(
-            os.path.join(target, 'now')).st_mtime_ns)
+        for _ in range(2):
+            # Empty, and then not.
+            self.assertEqual((), self.restore(target=target).problems)
+            self.assertSame(before, target)
+            os.utime(os.path.join(target, 'late'), ns=(1, 1))
+
+    def test_names_that_are_not_known_in_one_of_an_earlier_release(self):
+        name = os.path.join(os.fsencode(self.source), b'late \xff')
+        trees.write(name, b'x', LATE)
+        trees.write(os.path.join(self.source, 'now'), b'x', 12)
+        self._published(case.place(), lambda about: about.pop('times'))
+        said, = self.restore(target=self.loop(_SIZE, 'btrfs')).problems
+        self.assertRegex(said, '^"late .*exact modification time')
 
     def test_a_mark_that_makes_no_sense(self):
         trees.write(os.path.join(self.source, 'late'), b'x', LATE)
