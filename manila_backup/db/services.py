@@ -20,17 +20,24 @@ def beat(conn, identity, up_within, *, binary, host, **values):
     :param up_within: float, seconds since the last beat that count as up.
     :param values: the other columns, used where the row is made.
     """
-    found = conn.execute(sa.update(TABLE).where(
-        TABLE.c.identity == identity).values(last_seen=sqltime.utcnow()))
-    if not found.rowcount:
+    silent = TABLE.c.last_seen < sqltime.utc_in(-up_within)
+    # Looked for first, as that locks nothing; then one after the other, as
+    # one of them may come back and do the same about this one.
+    found = conn.execute(sa.select(TABLE.c.id, TABLE.c.identity).where(sa.or_(
+        TABLE.c.identity == identity,
+        sa.and_(TABLE.c.binary == binary, TABLE.c.host == host, silent)))
+        .order_by(TABLE.c.id)).all()
+    is_there = False
+    for row in found:
+        this = TABLE.c.id == row.id
+        if row.identity == identity:
+            is_there = conn.execute(sa.update(TABLE).where(this).values(
+                last_seen=sqltime.utcnow())).rowcount > 0
+        else:
+            conn.execute(sa.delete(TABLE).where(this, silent))
+    if not is_there:
         conn.execute(sa.insert(TABLE).values(
             identity=identity, binary=binary, host=host, **values))
-    # Looked for first, as that locks nothing: mostly there is none.
-    silent = TABLE.c.last_seen < sqltime.utc_in(-up_within)
-    dead = conn.execute(sa.select(TABLE.c.id).where(
-        TABLE.c.binary == binary, TABLE.c.host == host, silent)).scalars()
-    for id_ in sorted(dead):
-        conn.execute(sa.delete(TABLE).where(TABLE.c.id == id_, silent))
 
 
 def remove(conn, identity):

@@ -6,8 +6,8 @@ them by compare-and-swap, checks the quota and writes the operation. After the
 commit nothing can be lost any more; the message to the workers only saves
 them the wait for their next look.
 
-Rows are locked in one order everywhere, here and in the worker: project lock,
-operation, share, backup.
+Rows are locked in one order everywhere, here and in the worker:
+:data:`manila_backup.db.locking.ORDER`.
 """
 
 import jsonschema

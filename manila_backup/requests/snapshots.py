@@ -89,8 +89,10 @@ class SnapshotAdmission:
     def _delete_snapshot(self, conn, context, operation_id, snapshot_id,
                          force):
         snapshot = self._get_snapshot(conn, context, snapshot_id)
-        if force and not db_operations.live_of_snapshot(
-                conn, snapshot.share_id, snapshot_id):
+        # An operation is locked before what it is about: locking.ORDER.
+        live = db_operations.live_of_snapshot(conn, snapshot.share_id,
+                                              snapshot_id)
+        if force and not live:
             rows.update(conn, models.snapshots, snapshot_id,
                         {'status': _Snapshot.ERROR}, status=snapshot.status)
             snapshot = self._get_snapshot(conn, context, snapshot_id)
@@ -105,8 +107,6 @@ class SnapshotAdmission:
                 f'Share snapshot {snapshot_id} is being changed by another '
                 f'request.')
         # An administrator may have set its status.
-        live = db_operations.live_of_snapshot(conn, snapshot.share_id,
-                                              snapshot_id)
         if live and not db_operations.cancel(conn, live) or any(
                 each.status not in states.OVER for each in
                 db_operations.of_snapshot(conn, snapshot.share_id,

@@ -64,19 +64,19 @@ class Workers(threading.Thread):
 
     def run(self):
         while not self._over.wait(0.3):
-            with self._engine.begin() as conn:
-                self.work(conn)
+            for statement in self._work():
+                with self._engine.begin() as conn:
+                    conn.execute(statement)
 
-    def work(self, conn):
-        conn.execute(sa.update(models.operations).values(
-            live=None, status='done'))
+    @staticmethod
+    def _work():
+        yield sa.update(models.operations).values(live=None, status='done')
         for table in (models.share_backups, models.snapshots, models.shares):
             for old, new in DONE.items():
-                conn.execute(sa.update(table).where(
-                    table.c.status == old).values(status=new))
+                yield sa.update(table).where(
+                    table.c.status == old).values(status=new)
         for table in (models.share_backups, models.snapshots):
-            conn.execute(sa.delete(table).where(
-                table.c.status == 'deleting'))
+            yield sa.delete(table).where(table.c.status == 'deleting')
 
     def stop(self):
         self._over.set()

@@ -49,9 +49,9 @@ class ResetMySQL(testtools.TestCase):
     def _set(self, table, id_, status):
         """As if what was running had been done."""
         def write(conn):
-            rows.update(conn, table, id_, {'status': status})
             conn.execute(models.operations.update().values(
                 status='done', live=None))
+            rows.update(conn, table, id_, {'status': status})
 
         self.database.write(write)
 

@@ -99,21 +99,24 @@ class Api(fixtures.Fixture):
 
     def work(self):
         """Stand in for a worker that does all there is to do."""
+        for statement in self._work():
+            with self.database.writer() as conn:
+                conn.execute(statement)
+
+    @staticmethod
+    def _work():
         tables = models.shares, models.share_backups, models.snapshots
         done = {'creating': 'available', 'manage_starting': 'available',
                 'backup_creating': 'available', 'restoring': 'available',
                 'backup_restoring': 'available'}
-        with self.database.writer() as conn:
-            conn.execute(sa.update(models.operations).values(
-                live=None, status=str(states.Operation.DONE)))
-            for table in (models.share_backups, models.snapshots,
-                          models.shares):
-                conn.execute(sa.delete(table).where(
-                    table.c.status == 'deleting'))
-            for table in tables:
-                for old, new in done.items():
-                    conn.execute(sa.update(table).where(
-                        table.c.status == old).values(status=new))
+        yield sa.update(models.operations).values(
+            live=None, status=str(states.Operation.DONE))
+        for table in (models.share_backups, models.snapshots, models.shares):
+            yield sa.delete(table).where(table.c.status == 'deleting')
+        for table in tables:
+            for old, new in done.items():
+                yield sa.update(table).where(
+                    table.c.status == old).values(status=new)
 
     def set(self, table, id_, **values):
         """Change a row behind the API's back."""
