@@ -47,7 +47,6 @@ def _main(args):
     from manila_backup import conf as config
     from manila_backup.db import engine
     from manila_backup.db import schema
-    from manila_backup.engine import worker
     from manila_backup import exception
     from manila_backup import private
     from manila_backup.requests import backups as admission
@@ -65,7 +64,7 @@ def _main(args):
     at_hand = gate.Gate(lambda: schema.sync(database, conf))
     transport = rpc.get_transport(conf)
     requests = admission.Admission.from_conf(conf, database, transport)
-    running = worker.Worker(conf, database, transport)
+    running = common.make_worker(conf, database, transport)
     http = server.Server(conf, app.build(conf, database, requests,
                                          running.metrics.registry, at_hand,
                                          bound.Bound(conf.api.threads)))

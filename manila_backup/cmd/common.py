@@ -175,6 +175,23 @@ def _away():
     return db_exc.DBError, sa_exc.OperationalError
 
 
+# -- workers ---------------------------------------------------------------
+
+def make_worker(conf, database, transport):
+    """A worker that also does what is to be done now and then.
+
+    :param transport: an oslo.messaging transport.
+    :returns: a :class:`manila_backup.engine.worker.Worker`, not started.
+    """
+    from manila_backup.engine import worker
+    from manila_backup.maintenance import exposure
+    from manila_backup.maintenance import sweeper
+
+    for problem in exposure.reachable(conf):
+        LOG.warning('%s', problem)
+    return worker.Worker(conf, database, transport, [sweeper.Sweeper])
+
+
 # -- commands of several levels ------------------------------------------
 
 def category(subparsers, name, text):

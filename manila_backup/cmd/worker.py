@@ -7,7 +7,6 @@ from manila_backup.cmd import common
 def _main(args):
     from manila_backup.bus import rpc
     from manila_backup import conf as config
-    from manila_backup.engine import worker
     from manila_backup.telemetry import metrics
 
     conf = config.load(args, 'manila-backup-worker')
@@ -16,7 +15,7 @@ def _main(args):
     database = common.connect(conf, signals)
     if database is None:
         return
-    running = worker.Worker(conf, database, rpc.get_transport(conf))
+    running = common.make_worker(conf, database, rpc.get_transport(conf))
     endpoint = (metrics.Endpoint(conf, running.metrics.registry)
                 if conf.metrics.enabled else None)
     running.start()

@@ -19,8 +19,6 @@ from manila_backup.engine import named_lock
 from manila_backup.engine import process_name
 from manila_backup.engine import tasks
 from manila_backup import exception
-from manila_backup.maintenance import exposure
-from manila_backup.maintenance import sweeper
 from manila_backup import plugins
 from manila_backup.telemetry import metrics
 from manila_backup.telemetry import notifications
@@ -38,9 +36,11 @@ class Worker:
     :param conf: the configuration.
     :param database: a :class:`manila_backup.db.engine.Database`.
     :param transport: an oslo.messaging transport.
+    :param beside: what is done beside operations: functions that make, of
+        this worker, something with ``start()`` and ``stop()``.
     """
 
-    def __init__(self, conf, database, transport):
+    def __init__(self, conf, database, transport, beside=()):
         self.conf = conf
         self.database = database
         self.host = conf.host
@@ -65,7 +65,7 @@ class Worker:
             threading.Thread(target=self._claim_forever, name='claims'),
             threading.Thread(target=self._beat_forever, name='heartbeat',
                              daemon=True)]
-        self._sweeper = sweeper.Sweeper(self)
+        self._beside = [make(self) for make in beside]
         self._ended = threading.Event()
 
     def start(self):
@@ -75,14 +75,13 @@ class Worker:
             not there.
         """
         LOG.info('Worker %s starts', self.identity)
-        for each in exposure.reachable(self.conf):
-            LOG.warning('%s', each)
         self._check_repositories()
         child.prepare([*self.drivers.values(), self.source])
         self._listener.start()
         for thread in self._threads:
             thread.start()
-        self._sweeper.start()
+        for companion in self._beside:
+            companion.start()
 
     def _check_repositories(self):
         try:
@@ -118,7 +117,8 @@ class Worker:
         to end, hand the rest over, and return when all is quiet."""
         LOG.info('Worker %s stops', self.identity)
         self._begin_to_stop()
-        self._sweeper.stop()
+        for companion in self._beside:
+            companion.stop()
         self._threads[0].join()
         self._pool.shutdown()
         self._ended.set()

@@ -15,6 +15,7 @@ from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
 from manila_backup import exception
 from manila_backup.shares import directories
+from manila_backup.shares import local
 from manila_backup import states
 
 _Share = states.Share
@@ -315,6 +316,14 @@ class ShareAdmission:
             status=states.Operation.QUEUED, live=True, share_id=share.id,
             project_id=share.project_id, user_id=context.user_id,
             request_id=context.request_id, **values)
+
+
+def directory(conf, share):
+    """The path of a local share's directory, to be shown.
+
+    :param share: its row.
+    """
+    return local.LocalShares.from_conf(conf).directory(share)
 
 
 def _still_busy(share):

@@ -7,7 +7,7 @@ from oslo_utils import strutils
 
 from manila_backup.api.schemas import shares as schemas
 from manila_backup.api.views import common
-from manila_backup.shares import local
+from manila_backup.requests import shares
 from manila_backup import states
 
 #: Not exported yet, or never.
@@ -113,8 +113,7 @@ def export_locations(req, row, in_full=False):
     """
     if row.status in _UNREACHABLE:
         return []
-    directory = local.LocalShares.from_conf(
-        req.services.conf).directory(row)
+    directory = shares.directory(req.services.conf, row)
     path = f'{(row.host or "").partition("@")[0]}:{directory}'
     location = {
         'id': str(uuid.uuid5(uuid.UUID(row.id), path)),
