@@ -40,7 +40,7 @@ def build(conf, database, admission, registry=None, gate=None,
 
     :param conf: the configuration.
     :param database: a :class:`manila_backup.db.engine.Database`.
-    :param admission: a :class:`manila_backup.requests.backups.Admission`.
+    :param admission: a :class:`manila_backup.requests.admission.Admission`.
     :param registry: metrics of a worker in the same process.
     :param gate: a :class:`manila_backup.api.gate.Gate`, where the database
         may not be there yet.

@@ -106,15 +106,15 @@ class Caller:
     committed already.
 
     :param transport: an oslo.messaging transport.
-    :param pin: a :class:`manila_backup.bus.version_cap.Pin`.
+    :param cap: a :class:`manila_backup.bus.version_cap.VersionCap`.
     """
 
-    def __init__(self, transport, pin):
+    def __init__(self, transport, cap):
         self._client = messaging.get_rpc_client(
             transport, messaging.Target(topic=TOPIC)
         ).prepare(fanout=True, retry=1)
-        self._pin = pin
-        self._outbox = sender.Outbox('cast')
+        self._version_cap = cap
+        self._sender = sender.AsyncSender('cast')
 
     def queued(self, context, operation_id, kind=None, driver=None):
         """An operation waits to be claimed.
@@ -136,17 +136,17 @@ class Caller:
 
     def close(self):
         """Send what is waiting, then end the thread."""
-        self._outbox.close()
+        self._sender.close()
 
     def _later(self, context, method, **args):
         # If it is lost, nothing else is: the operation stands in the
         # database, and a worker will find it by itself.
-        self._outbox.send(
+        self._sender.send(
             f'wake-up call for operation {args["operation_id"]}', self._cast,
             context.to_dict(), method, args)
 
     def _cast(self, context, method, args):
-        cap = self._pin.version()
+        cap = self._version_cap.version()
         for version, names in FORMS[method]:
             client = self._client.prepare(version=version, version_cap=cap)
             if client.can_send_version():

@@ -17,7 +17,7 @@ MAX_WAITING = 1000
 PATIENCE = 3.0
 
 
-class Outbox:
+class AsyncSender:
     """Sends messages by a thread of its own, one after the other, so that a
     bus that is slow or away doesn't hold up what is committed already.
 

@@ -28,7 +28,7 @@ def numbers(version):
         return numbers(rpc.FIRST_VERSION)
 
 
-class Pin:
+class VersionCap:
     """The newest version of a message that may be sent.
 
     :param conf: the configuration.

@@ -49,7 +49,7 @@ def _main(args):
     from manila_backup.db import schema
     from manila_backup import exception
     from manila_backup import private
-    from manila_backup.requests import backups as admission
+    from manila_backup.requests import admission
 
     conf = config.load(args, 'manila-backup-all', configure=_register)
     config.setup_logging(conf)

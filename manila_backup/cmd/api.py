@@ -12,7 +12,7 @@ def _main(args):
     from manila_backup import conf as config
     from manila_backup.db import engine
     from manila_backup.db import schema
-    from manila_backup.requests import backups as admission
+    from manila_backup.requests import admission
 
     conf = config.load(args, 'manila-backup-api')
     config.setup_logging(conf)

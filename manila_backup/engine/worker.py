@@ -48,7 +48,8 @@ class Worker:
         self.drivers = plugins.drivers(conf)
         self.able = tasks.Abilities(self.drivers)
         self.source = plugins.share_source(conf)
-        self.caller = rpc.Caller(transport, version_cap.Pin(conf, database))
+        self.caller = rpc.Caller(
+            transport, version_cap.VersionCap(conf, database))
         self._listener = listener.Listener(transport, self)
         self.notifier = notifications.Notifier(conf)
         self.metrics = metrics.Worker(conf.backup.concurrent_operations)

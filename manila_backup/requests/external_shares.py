@@ -12,7 +12,7 @@ from manila_backup import states
 LOG = log.getLogger(__name__)
 
 
-class Foreign:
+class ExternalShares:
     """Looks shares up before a request about them is let in.
 
     :param source: the share source, or None for the local one.

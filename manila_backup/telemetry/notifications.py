@@ -24,7 +24,7 @@ class Notifier:
         self._notifier = rpc.messaging.Notifier(
             rpc.messaging.get_notification_transport(conf),
             publisher_id=f'share_backup.{conf.host}', retry=1)
-        self._outbox = sender.Outbox('notify')
+        self._sender = sender.AsyncSender('notify')
 
     def started(self, operation):
         """An operation's first attempt begins: ``share_backup.KIND.start``.
@@ -46,7 +46,7 @@ class Notifier:
 
     def close(self):
         """Send what is waiting."""
-        self._outbox.close()
+        self._sender.close()
 
     def _tell(self, operation, phase, publish, **more):
         if operation.kind not in _KINDS:
@@ -61,5 +61,5 @@ class Notifier:
         context = {'request_id': operation.request_id,
                    'project_id': operation.project_id,
                    'user_id': operation.user_id}
-        self._outbox.send(f'{event} of operation {operation.id}', publish,
+        self._sender.send(f'{event} of operation {operation.id}', publish,
                           context, event, payload)

@@ -16,7 +16,7 @@ from manila_backup.api import gate
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import schema
-from manila_backup.requests import backups as admission
+from manila_backup.requests import admission
 from manila_backup.wsgi import config_files
 
 

@@ -15,7 +15,7 @@ from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import places
 from manila_backup.db import rows
-from manila_backup.requests import backups as admission
+from manila_backup.requests import admission
 from manila_backup import states
 from tests.functional import cloud
 from tests.functional import databases
@@ -32,11 +32,11 @@ class ResetMySQL(testtools.TestCase):
         self.bus = base.Bus()
         self.database, self.admission = self._api()
         _, self.other = self._api()
-        share = self.admission.create_share(
+        share = self.admission.shares.create(
             base.MEMBER, {'size': 1, 'share_proto': 'NFS'})
         self._set(models.shares, share.id, states.Share.AVAILABLE)
         self.share_id = share.id
-        self.backup_id = self.admission.create_backup(
+        self.backup_id = self.admission.backups.create(
             base.MEMBER, share.id).id
 
     def _api(self):
@@ -77,8 +77,8 @@ class ResetMySQL(testtools.TestCase):
                                if row.status != 'done']
 
     def _call_off(self):
-        self.admission.reset_backup_status(base.ADMIN, self.backup_id,
-                                           'error')
+        self.admission.backups.reset_status(base.ADMIN, self.backup_id,
+                                            'error')
 
     def test_against_a_deletion(self):
         self._set(models.share_backups, self.backup_id, 'available')

@@ -15,7 +15,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import schema
 from manila_backup.db import shares as db_shares
-from manila_backup.requests import backups as admission
+from manila_backup.requests import admission
 from manila_backup import states
 
 
@@ -73,10 +73,10 @@ class TestCase(base.BaseTestCase):
         """A share in a status; its row."""
         values = {'size': size, 'share_proto': 'NFS', **more}
         if path:
-            row = self.admission.manage_share(context_, dict(values,
-                                                             path=path))
+            row = self.admission.shares.manage(context_, dict(values,
+                                                              path=path))
         else:
-            row = self.admission.create_share(context_, values)
+            row = self.admission.shares.create(context_, values)
         self.database.write(rows.update, models.shares, row.id,
                             {'status': status})
         self.finish_all()

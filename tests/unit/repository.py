@@ -12,7 +12,7 @@ from manila_backup.drivers import base as drivers
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers import progress
 from manila_backup.engine import tasks
-from manila_backup.requests import backups as admission
+from manila_backup.requests import admission
 from manila_backup.shares import local
 from manila_backup import states
 from tests.unit import base
@@ -49,7 +49,7 @@ class TestCase(base.TestCase):
         :returns: its kind.
         """
         share = share or self.make_share()
-        row = self.admission.create_backup(base.MEMBER, share.id, **kwargs)
+        row = self.admission.backups.create(base.MEMBER, share.id, **kwargs)
         for number in range(1, attempts):
             self.claim(f'w{number}', -1)
         kind = tasks.BackupCreate(

@@ -48,7 +48,7 @@ def _allow(name, until):
         asked = document[name]
         if asked['access_type'] == 'ip':
             _check_network(asked['access_to'])
-        row = req.services.admission.allow_access(
+        row = req.services.admission.access_rules.allow(
             req.context, share_id, asked['access_type'],
             asked['access_to'], asked.get('access_level') or 'rw')
         return 200, {'access': {**views.access_rule(req, row),
@@ -62,7 +62,7 @@ def _deny(name, until):
     def deny(req, share_id, document):
         """Remove a note of who may mount a share."""
         share_id = _target(req, policies.DENY_ACCESS, share_id)
-        req.services.admission.deny_access(
+        req.services.admission.access_rules.deny(
             req.context, share_id, document[name]['access_id'].lower())
         return 202, None
     return deny

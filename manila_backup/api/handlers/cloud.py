@@ -71,7 +71,7 @@ def quota_class_show(req, class_name):
 def quota_class_update(req, class_name, document):
     """Set quotas of projects that have none of their own."""
     _check_class(class_name)
-    req.services.admission.set_default_quotas(
+    req.services.admission.quotas.set_defaults(
         schemas.limits(document[schemas.QUOTA_CLASS_RESOURCE]))
     return _quota_class(req, class_name)
 
@@ -81,7 +81,7 @@ def quota_update(req, project_id, document):
     """Give a project quotas of its own."""
     req.authorize(policies.QUOTA_UPDATE, project_id)
     _check_whose(req)
-    req.services.admission.set_quotas(
+    req.services.admission.quotas.set(
         _project(project_id),
         schemas.limits(document[schemas.QUOTA_RESOURCE]))
     return _quota_set(req, project_id)
@@ -92,7 +92,7 @@ def quota_delete(req, project_id):
     """Give a project the default quotas again."""
     req.authorize(policies.QUOTA_DELETE, project_id)
     _check_whose(req)
-    req.services.admission.delete_quotas(_project(project_id))
+    req.services.admission.quotas.delete(_project(project_id))
     return 202, None
 
 

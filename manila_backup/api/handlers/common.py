@@ -50,7 +50,7 @@ def authorize_share(req, rule, share_id):
     """
     share_id = share_id.lower()
     if req.context.is_admin:
-        project_id = req.services.admission.project_of(share_id)
+        project_id = req.services.admission.backups.project_of(share_id)
         if project_id not in (None, req.context.project_id):
             req.authorize(rule, project_id)
     return share_id

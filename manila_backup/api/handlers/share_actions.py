@@ -35,18 +35,18 @@ def _action(name, rule, function):
 
 def _extend(admission, context, share_id, asked):
     """Make a share larger."""
-    admission.extend_share(context, share_id, int(asked['new_size']))
+    admission.shares.extend(context, share_id, int(asked['new_size']))
 
 
 def _shrink(admission, context, share_id, asked):
     """Make a share smaller."""
-    admission.extend_share(context, share_id, int(asked['new_size']),
-                           shrink=True)
+    admission.shares.extend(context, share_id, int(asked['new_size']),
+                            shrink=True)
 
 
 def _reset_status(admission, context, share_id, asked):
     """Set a share's status."""
-    admission.reset_share_status(context, share_id, asked['status'])
+    admission.shares.reset_status(context, share_id, asked['status'])
 
 
 def _reset_task_state(admission, context, share_id, asked):
@@ -55,12 +55,12 @@ def _reset_task_state(admission, context, share_id, asked):
 
 def _force_delete(admission, context, share_id, asked):
     """Begin to delete a share whatever its status."""
-    admission.delete_share(context, share_id, force=True)
+    admission.shares.delete(context, share_id, force=True)
 
 
 def _unmanage(admission, context, share_id, asked):
     """Forget a share and leave its directory alone."""
-    admission.unmanage_share(context, share_id)
+    admission.shares.unmanage(context, share_id)
 
 
 _ALL = {

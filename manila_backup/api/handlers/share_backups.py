@@ -54,7 +54,7 @@ def create(req, document):
     asked = document[schemas.RESOURCE]
     share_id = common.authorize_share(req, policies.CREATE,
                                       asked['share_id'])
-    row = req.services.admission.create_backup(
+    row = req.services.admission.backups.create(
         req.context, share_id, name=asked.get('name'),
         description=asked.get('description'),
         options=asked.get('backup_options'))
@@ -65,7 +65,7 @@ def create(req, document):
 def update(req, backup_id, document):
     """Change a backup's name or description."""
     backup_id = _target(req, policies.UPDATE, backup_id)
-    row = req.services.admission.update_backup(
+    row = req.services.admission.backups.update(
         req.context, backup_id, common.names(document[schemas.RESOURCE]))
     return 200, _one(req, row)
 
@@ -74,7 +74,7 @@ def update(req, backup_id, document):
 def delete(req, backup_id):
     """Begin to delete a backup."""
     backup_id = _target(req, policies.DELETE, backup_id)
-    req.services.admission.delete_backup(req.context, backup_id)
+    req.services.admission.backups.delete(req.context, backup_id)
     return 202, None
 
 
@@ -89,7 +89,7 @@ def restore(req, backup_id, document):
     """Begin to restore a backup to its share, or to another one."""
     backup_id = _target(req, policies.RESTORE, backup_id)
     target = document['restore']
-    backup, share_id = req.services.admission.restore_backup(
+    backup, share_id = req.services.admission.backups.restore(
         req.context, backup_id, target_share_id=target and target.lower())
     return 202, {'restore': views.restore(backup, share_id)}
 
@@ -98,7 +98,7 @@ def restore(req, backup_id, document):
 def reset_status(req, backup_id, document):
     """Set a backup's status, and call off what is being done to it."""
     backup_id = _target(req, policies.RESET_STATUS, backup_id)
-    req.services.admission.reset_backup_status(
+    req.services.admission.backups.reset_status(
         req.context, backup_id, document['reset_status']['status'])
     return 202, None
 

@@ -98,7 +98,7 @@ def _target(req, rule, share_id):
 
 
 def _save(req, row, properties):
-    row = req.services.admission.update_share(
+    row = req.services.admission.shares.update(
         req.context, row.id, {'properties': properties})
     return 200, {'metadata': row.properties}
 

@@ -47,7 +47,7 @@ def create(req, document):
     """Make a share type."""
     asked = document[schemas.RESOURCE]
     public = schemas.public(asked)
-    return 200, _one(req, req.services.admission.create_type({
+    return 200, _one(req, req.services.admission.share_types.create({
         'name': asked['name'], 'description': asked.get('description'),
         'is_public': True if public is None else public,
         'extra_specs': _texts(asked['extra_specs'])}))
@@ -62,14 +62,14 @@ def update(req, share_type_id, document):
     public = schemas.public(asked)
     if public is not None:
         values['is_public'] = public
-    return 200, _one(req, req.services.admission.update_type(
+    return 200, _one(req, req.services.admission.share_types.update(
         request.uuid(share_type_id), values))
 
 
 @operation.operation(policies.DELETE)
 def delete(req, share_type_id):
     """Delete a share type that no share is of."""
-    req.services.admission.delete_type(request.uuid(share_type_id))
+    req.services.admission.share_types.delete(request.uuid(share_type_id))
     return 202, None
 
 
@@ -77,7 +77,7 @@ def delete(req, share_type_id):
 def set_specs(req, share_type_id, document):
     """Set extra specs of a share type, and leave its others."""
     row = find(req, request.uuid(share_type_id))
-    row = req.services.admission.update_type(row.id, {'extra_specs': {
+    row = req.services.admission.share_types.update(row.id, {'extra_specs': {
         **row.extra_specs, **_texts(document['extra_specs'])}})
     return 200, {'extra_specs': row.extra_specs}
 
@@ -96,7 +96,7 @@ def delete_spec(req, share_type_id, key):
     _spec(row, key)
     if key == schemas.REQUIRED_SPEC:
         raise faults.Fault(403, f'Every share type has {key}.')
-    req.services.admission.update_type(row.id, {'extra_specs': {
+    req.services.admission.share_types.update(row.id, {'extra_specs': {
         name: value for name, value in row.extra_specs.items()
         if name != key}})
     return 202, None

@@ -47,7 +47,7 @@ def create(req, document):
     values.update(size=int(asked['size']),
                   availability_zone=asked.get('availability_zone'),
                   properties=asked.get('metadata') or {})
-    row = req.services.admission.create_share(req.context, values)
+    row = req.services.admission.shares.create(req.context, values)
     return 200, _one(req, _reread(req, row.id))
 
 
@@ -71,7 +71,7 @@ def manage(req, document):
         values['size'] = int(wishes['size'])
     if types.boolean(wishes.get(schemas.INCLUDE_MOUNTS, False)):
         values['include_mounts'] = True
-    row = req.services.admission.manage_share(req.context, values)
+    row = req.services.admission.shares.manage(req.context, values)
     return 200, _one(req, _reread(req, row.id))
 
 
@@ -86,7 +86,7 @@ def update(req, share_id, document):
         if values['is_public']:
             req.authorize(policies.SET_PUBLIC)
     if values:
-        req.services.admission.update_share(req.context, share_id, values)
+        req.services.admission.shares.update(req.context, share_id, values)
     return 200, _one(req, _reread(req, share_id))
 
 
@@ -94,7 +94,7 @@ def update(req, share_id, document):
 def delete(req, share_id):
     """Begin to delete a share."""
     share_id = _target(req, policies.DELETE, share_id)
-    req.services.admission.delete_share(req.context, share_id)
+    req.services.admission.shares.delete(req.context, share_id)
     return 202, None
 
 

@@ -46,7 +46,7 @@ def create(req, document):
     asked = document[schemas.RESOURCE]
     share_id = common.authorize_share(req, policies.CREATE,
                                       asked['share_id'])
-    row = req.services.admission.create_snapshot(
+    row = req.services.admission.snapshots.create(
         req.context, share_id, **common.names(asked))
     return 202, _one(req, row)
 
@@ -55,7 +55,7 @@ def create(req, document):
 def update(req, snapshot_id, document):
     """Change a snapshot's name or description."""
     snapshot_id = _target(req, policies.UPDATE, snapshot_id)
-    row = req.services.admission.update_snapshot(
+    row = req.services.admission.snapshots.update(
         req.context, snapshot_id, common.names(document[schemas.RESOURCE]))
     return 200, _one(req, row)
 
@@ -64,7 +64,7 @@ def update(req, snapshot_id, document):
 def delete(req, snapshot_id):
     """Begin to delete a snapshot."""
     snapshot_id = _target(req, policies.DELETE, snapshot_id)
-    req.services.admission.delete_snapshot(req.context, snapshot_id)
+    req.services.admission.snapshots.delete(req.context, snapshot_id)
     return 202, None
 
 
@@ -72,7 +72,7 @@ def delete(req, snapshot_id):
 def reset_status(req, snapshot_id, document):
     """Set a snapshot's status."""
     snapshot_id = _target(req, policies.RESET_STATUS, snapshot_id)
-    req.services.admission.reset_snapshot_status(
+    req.services.admission.snapshots.reset_status(
         req.context, snapshot_id, document['reset_status']['status'])
     return 202, None
 
@@ -81,8 +81,8 @@ def reset_status(req, snapshot_id, document):
 def force_delete(req, snapshot_id, document):
     """Begin to delete a snapshot whatever its status."""
     snapshot_id = _target(req, policies.FORCE_DELETE, snapshot_id)
-    req.services.admission.delete_snapshot(req.context, snapshot_id,
-                                           force=True)
+    req.services.admission.snapshots.delete(req.context, snapshot_id,
+                                            force=True)
     return 202, None
 
 

@@ -20,7 +20,7 @@ from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import schema
-from manila_backup.requests import backups as admission
+from manila_backup.requests import admission
 from manila_backup import states
 from tests.unit.api import described
 
@@ -90,7 +90,8 @@ class Api(fixtures.Fixture):
         self.addCleanup(transport.cleanup)
         self.admission = admission.Admission(
             conf, self.database,
-            rpc.Caller(transport, version_cap.Pin(conf, self.database)),
+            rpc.Caller(transport,
+                       version_cap.VersionCap(conf, self.database)),
             {'posix': Driver(), 'picky': PickyDriver()})
         self.addCleanup(self.admission.close)
         self.app = app.build(conf, self.database, self.admission)

@@ -218,7 +218,7 @@ class TestFailures(base.ApiTest):
     def test_refused_by_a_constraint(self):
         for refusal in (db_exc.DBDuplicateEntry(), db_exc.DBReferenceError(
                 'shares', 'constraint', 'key', 'key_table')):
-            with mock.patch.object(self.api.admission, 'create_type',
+            with mock.patch.object(self.api.admission.share_types, 'create',
                                    side_effect=refusal):
                 response = self.call('POST', '/v2/types', {'share_type': {
                     'name': 'x', 'extra_specs': {

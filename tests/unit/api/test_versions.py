@@ -155,7 +155,7 @@ class TestRequestIds(base.ApiTest):
         sent = 'req-11111111-2222-3333-4444-555555555555'
         seen = []
         with mock.patch.object(
-                self.api.admission, 'create_backup',
+                self.api.admission.backups, 'create',
                 side_effect=lambda context, *args, **kwargs:
                 seen.append(context) or self.fail('enough')):
             for each in (sent, 'req-1', sent + 'x'):

@@ -24,7 +24,7 @@ class Workers(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.pin = version_cap.Pin(self.conf, self.database)
+        self.pin = version_cap.VersionCap(self.conf, self.database)
         # Every look is one at the database.
         self.useFixture(fixtures.MockPatchObject(
             version_cap, 'time', types.SimpleNamespace(
@@ -73,7 +73,7 @@ class Pin(Workers):
         with mock.patch.object(self.database, 'read',
                                side_effect=Exception('away')):
             self.assertEqual('1.1', self.pin.version())
-            self.assertEqual('1.0', version_cap.Pin(
+            self.assertEqual('1.0', version_cap.VersionCap(
                 self.conf, self.database).version())
 
     def test_configured(self):
@@ -92,7 +92,7 @@ class Pin(Workers):
 class PinLooksSeldom(base.TestCase):
 
     def test_once_in_a_report_interval(self):
-        found = version_cap.Pin(self.conf, self.database)
+        found = version_cap.VersionCap(self.conf, self.database)
         with mock.patch.object(self.database, 'read',
                                return_value={'1.1'}) as read:
             for _ in range(100):
@@ -214,16 +214,16 @@ class Everything(base.TestCase):
         self.kinds.add(row.kind)
 
     def test_that_is_asked_for(self):
-        share = self.admission.create_share(
+        share = self.admission.shares.create(
             base.MEMBER, {'size': 1, 'share_proto': 'NFS'})
         self.check()
         share = self.share(path='/somewhere')
-        self.admission.create_snapshot(base.MEMBER, share.id)
+        self.admission.snapshots.create(base.MEMBER, share.id)
         self.check()
         self.finish_all()
-        self.admission.delete_share(base.MEMBER, self.share().id)
+        self.admission.shares.delete(base.MEMBER, self.share().id)
         self.check()
-        backup = self.admission.create_backup(
+        backup = self.admission.backups.create(
             base.MEMBER, self.share().id, options={
                 'backup_type': 'second', 'speed': 'fast'})
         self.check()
@@ -232,17 +232,17 @@ class Everything(base.TestCase):
                            (models.shares, backup.share_id)):
             self.database.write(rows.update, table, id_,
                                 {'status': 'available'})
-        self.admission.restore_backup(base.MEMBER, backup.id)
+        self.admission.backups.restore(base.MEMBER, backup.id)
         self.check()
         self.finish_all()
         self.database.write(rows.update, models.share_backups, backup.id,
                             {'status': 'available'})
-        self.admission.delete_backup(base.MEMBER, backup.id)
+        self.admission.backups.delete(base.MEMBER, backup.id)
         self.check()
         self.assertEqual({'share_create', 'snapshot_create', 'share_delete',
                           'create', 'restore', 'delete'}, self.kinds)
 
     def test_a_driver_that_went_away(self):
-        self.admission.create_backup(base.MEMBER, self.share().id)
+        self.admission.backups.create(base.MEMBER, self.share().id)
         self.assertFalse(tasks.Abilities(
             {'second': base.Driver()}).can_do(self.operation()))

@@ -12,7 +12,7 @@ class OutboxTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.outbox = sender.Outbox('test')
+        self.outbox = sender.AsyncSender('test')
 
     def test_what_waits_is_sent_at_the_end(self):
         sent = []

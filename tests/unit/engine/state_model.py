@@ -17,7 +17,7 @@ from manila_backup.db import usage
 from manila_backup.drivers import base as drivers
 from manila_backup.engine import attempt
 from manila_backup import exception
-from manila_backup.requests import backups as admission
+from manila_backup.requests import admission
 from manila_backup import states
 from manila_backup.telemetry import metrics
 from tests.unit import base
@@ -149,7 +149,7 @@ class Machine(stateful.RuleBasedStateMachine):
             return False
 
     def _create(self, side, one, other):
-        side.admission.create_backup(base.MEMBER, f's{one % SHARES}')
+        side.admission.backups.create(base.MEMBER, f's{one % SHARES}')
 
     def _may_create(self, one, other):
         return (self.was[states.Share, f's{one % SHARES}'] == 'available'
@@ -158,8 +158,8 @@ class Machine(stateful.RuleBasedStateMachine):
     def _restore(self, side, one, other):
         backup = self._backup(one)
         if backup:
-            side.admission.restore_backup(base.MEMBER, backup.id,
-                                          f's{other % SHARES}')
+            side.admission.backups.restore(base.MEMBER, backup.id,
+                                           f's{other % SHARES}')
 
     def _may_restore(self, one, other):
         backup = self._backup(one)
@@ -171,7 +171,7 @@ class Machine(stateful.RuleBasedStateMachine):
     def _delete(self, side, one, other):
         backup = self._backup(one)
         if backup:
-            side.admission.delete_backup(base.MEMBER, backup.id)
+            side.admission.backups.delete(base.MEMBER, backup.id)
 
     def _may_delete(self, one, other):
         backup = self._backup(one)
@@ -181,7 +181,7 @@ class Machine(stateful.RuleBasedStateMachine):
     def _reset(self, side, one, other):
         backup = self._backup(one)
         if backup:
-            side.admission.reset_backup_status(
+            side.admission.backups.reset_status(
                 base.ADMIN, backup.id,
                 states.BACKUP_RESET[other % len(states.BACKUP_RESET)])
             self.set_by_admin.add(backup.id)

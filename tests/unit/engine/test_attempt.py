@@ -30,7 +30,7 @@ def worker(test, name):
 class HandedOver(base.TestCase):
 
     def test_wakes_the_others_once_it_is_theirs(self):
-        self.admission.create_backup(base.MEMBER, self.share().id)
+        self.admission.backups.create(base.MEMBER, self.share().id)
         calls = []
 
         def queued(context, *args):
@@ -51,7 +51,7 @@ class TestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.backup = self.admission.create_backup(
+        self.backup = self.admission.backups.create(
             base.MEMBER, self.share().id)
 
     def claimed(self, name):
@@ -75,7 +75,7 @@ class ShareThatIsGone(TestCase):
             self.database.write(lambda conn, table=table: conn.execute(
                 table.update().values(status='available')))
         other = self.share()
-        self.admission.restore_backup(base.MEMBER, self.backup.id, other.id)
+        self.admission.backups.restore(base.MEMBER, self.backup.id, other.id)
         self.database.write(rows.delete, models.shares, other.id)
 
     def run_it(self):
@@ -92,14 +92,14 @@ class ShareThatIsGone(TestCase):
     def test_called_off(self):
         self.claimed('w1')
         id_ = self.operation().id
-        self.admission.reset_backup_status(base.ADMIN, self.backup.id,
-                                           'available')
+        self.admission.backups.reset_status(base.ADMIN, self.backup.id,
+                                            'available')
         self.assertEqual('cancelling', self.operation(id_).status)
         self.database.write(rows.update, models.operations, id_,
                             {'lease_until': sqltime.utc_in(-1)})
         attempt.Run.claim(worker(self, 'w2'), id_).run()
         self.assertEqual('cancelled', self.operation(id_).status)
-        self.admission.delete_backup(base.MEMBER, self.backup.id)
+        self.admission.backups.delete(base.MEMBER, self.backup.id)
         self.assertEqual('delete', self.claim().kind)
 
 
@@ -173,7 +173,7 @@ class Restore(TestCase):
                 (models.share_backups, self.backup.id, 'available'),
                 (models.shares, self.backup.share_id, was)):
             self.database.write(rows.update, table, id_, {'status': status})
-        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        self.admission.backups.restore(base.MEMBER, self.backup.id)
         return self.operation().id
 
     def attempt(self, name, changes, ends):
@@ -189,7 +189,7 @@ class Restore(TestCase):
                 copier.progress.changes()
             claimed._note(copier)
             if isinstance(ends, attempt.CalledOff):
-                self.admission.reset_backup_status(
+                self.admission.backups.reset_status(
                     base.ADMIN, self.backup.id, 'available')
             raise ends
 
@@ -254,7 +254,7 @@ class ShareSetAvailable(base.TestCase):
 
     def test_is_not_removed(self):
         share = self.share()
-        self.admission.delete_share(base.MEMBER, share.id)
+        self.admission.shares.delete(base.MEMBER, share.id)
         # As an API of the last release lets an administrator do.
         self.database.write(rows.update, models.shares, share.id,
                             {'status': 'available'})
@@ -347,7 +347,7 @@ class Progress(TestCase):
                            (models.shares, self.backup.share_id)):
             self.database.write(rows.update, table, id_,
                                 {'status': 'available'})
-        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        self.admission.backups.restore(base.MEMBER, self.backup.id)
         first = self.attempt('w1')
         self.assertEqual((80, 20, 'w1'), first(20))
         self.lapse()

@@ -41,7 +41,7 @@ class TestCase(repository.TestCase):
         os.makedirs(path, exist_ok=True)
         with open(os.path.join(path, 'file'), 'w') as file:
             file.write('kept')
-        row = self.admission.manage_share(
+        row = self.admission.shares.manage(
             base.MEMBER, {'size': 1, 'share_proto': 'NFS', 'path': path})
         self.run_next()
         return self.get_share(row.id)
@@ -53,7 +53,7 @@ class TestCase(repository.TestCase):
 class Noted(TestCase):
 
     def test_when_it_is_made(self):
-        row = self.admission.create_share(
+        row = self.admission.shares.create(
             base.MEMBER, {'size': 1, 'share_proto': 'NFS'})
         self.run_next()
         share = self.get_share(row.id)
@@ -70,7 +70,7 @@ class Noted(TestCase):
     def test_when_it_is_used_first(self):
         share = self.make_share()
         self.assertIsNone(share.identity)
-        self.admission.create_backup(base.MEMBER, share.id)
+        self.admission.backups.create(base.MEMBER, share.id)
         with self.assertLogs('manila_backup', 'WARNING') as logs:
             self.assertEqual('done', self.run_next().status)
         self.assertIn('nothing was noted', ''.join(logs.output))
@@ -79,7 +79,7 @@ class Noted(TestCase):
 
     def test_not_once_it_is_noted(self):
         share = self.adopt()
-        self.admission.create_backup(base.MEMBER, share.id)
+        self.admission.backups.create(base.MEMBER, share.id)
         with self.assertNoLogs('manila_backup', 'WARNING'):
             self.assertEqual('done', self.run_next().status)
 
@@ -91,7 +91,7 @@ class Noted(TestCase):
                                                 share.id))
         self.assertEqual(0, self.database.write(places.forget_share, 'x'))
         self.assertEqual(1, self.database.write(places.forget_share))
-        self.admission.create_backup(base.MEMBER, share.id)
+        self.admission.backups.create(base.MEMBER, share.id)
         self.assertEqual('done', self.run_next().status)
         self.assertNotEqual(share.identity,
                             self.get_share(share.id).identity)
@@ -108,7 +108,7 @@ class Noted(TestCase):
         os.rename(self.tools.source.path, self.tools.source.path + '2')
         os.mkdir(self.tools.source.path)
         self.conf.set_override('max_attempts', 1, 'backup')
-        self.admission.create_backup(base.MEMBER, share.id)
+        self.admission.backups.create(base.MEMBER, share.id)
         self.assertIn('probably not mounted', self.run_next().error)
         self.assertIsNone(self.noted())
 
@@ -133,7 +133,7 @@ class Elsewhere(TestCase):
 
     def test_backup(self):
         self.swap()
-        row = self.admission.create_backup(base.MEMBER, self.share_row.id)
+        row = self.admission.backups.create(base.MEMBER, self.share_row.id)
         self.assertEqual('failed', self.run_next().status)
         self.assertEqual(_Share.AVAILABLE, self.status())
         backup = self.get_backup(row.id)
@@ -147,7 +147,7 @@ class Elsewhere(TestCase):
         for gone in False, True:
             if gone:
                 os.rename(self.path, self.path + '3')
-            self.admission.restore_backup(base.MEMBER, row.id)
+            self.admission.backups.restore(base.MEMBER, row.id)
             operation = self.run_next()
             self.assertEqual(('failed', 1), (operation.status,
                                              operation.attempt))
@@ -159,7 +159,7 @@ class Elsewhere(TestCase):
 
     def test_restore_that_was_begun_before(self):
         row = self.make_backup(self.share_row)
-        self.admission.restore_backup(base.MEMBER, row.id)
+        self.admission.backups.restore(base.MEMBER, row.id)
         self.claim('w0', -1)
         self.swap()
         self.assertEqual('failed', self.run_next().status)
@@ -168,14 +168,14 @@ class Elsewhere(TestCase):
     def test_snapshot(self):
         self.make_share()
         self.swap()
-        row = self.admission.create_snapshot(base.MEMBER, self.share_row.id)
+        row = self.admission.snapshots.create(base.MEMBER, self.share_row.id)
         self.assertEqual('failed', self.run_next().status)
         self.assertEqual('error', self.database.read(
             rows.get, models.snapshots, row.id).status)
 
     def test_delete(self):
         self.swap()
-        self.admission.delete_share(base.MEMBER, self.share_row.id)
+        self.admission.shares.delete(base.MEMBER, self.share_row.id)
         self.assertEqual('failed', self.run_next().status)
         self.assertEqual(_Share.ERROR_DELETING, self.status())
         self.assertEqual(['secret'], os.listdir(self.path))
@@ -190,7 +190,7 @@ class NeverAdopted(TestCase):
         for force in False, True:
             share = self.adopt(path)
             self.assertEqual(_Share.MANAGE_ERROR, share.status)
-            self.admission.delete_share(base.ADMIN, share.id, force)
+            self.admission.shares.delete(base.ADMIN, share.id, force)
             self.assertEqual('done', self.run_next().status)
             self.assertIsNone(self.get_share(share.id))
             self.assertEqual(['file'], os.listdir(path))
@@ -201,17 +201,17 @@ class NeverAdopted(TestCase):
                               (['/srv/a/'], '/srv/ab/c')):
             self.conf.set_override('adopt_below', allowed, 'local_shares')
             error = self.assertRaises(
-                exception.InvalidInput, self.admission.manage_share,
+                exception.InvalidInput, self.admission.shares.manage,
                 base.ADMIN, dict(values, path=path))
             self.assertIn('adopt_below', str(error))
         self.conf.set_override('adopt_below', ['/srv/a/'], 'local_shares')
-        self.admission.manage_share(base.ADMIN, dict(values, path='/srv/a/b'))
+        self.admission.shares.manage(base.ADMIN, dict(values, path='/srv/a/b'))
 
 
 class Snapshots(TestCase):
 
     def snapshot(self, share):
-        return self.admission.create_snapshot(base.MEMBER, share.id)
+        return self.admission.snapshots.create(base.MEMBER, share.id)
 
     def left(self):
         return list(self.tools.source.snapshots())
@@ -239,16 +239,16 @@ class Snapshots(TestCase):
         claimed = attempt.Run.claim(self.worker(), made.id)
         os.makedirs(self.tools.source.snapshot_directory(share, row.id)
                     + '.1/data')
-        self.admission.reset_snapshot_status(base.ADMIN, row.id, 'error')
+        self.admission.snapshots.reset_status(base.ADMIN, row.id, 'error')
         self.assertEqual(('cancelled', made.id), self.bus.calls[-1])
         self.assertEqual('cancelling', self.operation(made.id).status)
         # What is left of it goes first.
-        self.assertRaises(exception.Conflict, self.admission.delete_snapshot,
+        self.assertRaises(exception.Conflict, self.admission.snapshots.delete,
                           base.MEMBER, row.id)
         with mock.patch.object(claimed, '_work',
                                side_effect=attempt.CalledOff()):
             claimed.run()
         self.assertEqual('cancelled', self.operation(made.id).status)
         self.assertEqual([], self.left())
-        self.admission.delete_snapshot(base.MEMBER, row.id)
+        self.admission.snapshots.delete(base.MEMBER, row.id)
         self.assertEqual('done', self.run_next().status)

@@ -54,7 +54,7 @@ class Stop(base.TestCase):
 
     def test_while_an_operation_is_claimed(self):
         share = self.share()
-        self.admission.create_backup(base.MEMBER, share.id)
+        self.admission.backups.create(base.MEMBER, share.id)
         self.database.write(lambda conn: conn.execute(
             models.operations.update().values(driver='posix')))
         rpc.get_transport(self.conf)

@@ -161,7 +161,7 @@ class Imports(repository.TestCase):
 
     def test_an_export_has_what_was_changed_since(self):
         row = self.make_backup(name='old')
-        self.admission.update_backup(base.MEMBER, row.id, {'name': 'new'})
+        self.admission.backups.update(base.MEMBER, row.id, {'name': 'new'})
         share = self.get_share(row.share_id)
         record = json.loads(json.dumps(records.of_rows(
             self.get_backup(row.id), share)))

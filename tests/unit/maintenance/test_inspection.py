@@ -96,7 +96,7 @@ class Audits(repository.TestCase):
     def test_being_restored(self):
         row = self.make_backup()
         self.damage(row)
-        self.admission.restore_backup(base.MEMBER, row.id)
+        self.admission.backups.restore(base.MEMBER, row.id)
         self.assertEqual({row.id: ('damaged', False)},
                          self.verify(self.audit.all()))
         self.assertEqual('restoring', self.get_backup(row.id).status)
@@ -107,7 +107,7 @@ class Audits(repository.TestCase):
         self.tools.drivers['posix'] = self.driver
 
         def then():
-            self.admission.delete_backup(base.MEMBER, row.id)
+            self.admission.backups.delete(base.MEMBER, row.id)
             self.damage(row)
 
         self.driver.then = then

@@ -49,8 +49,8 @@ class Sweeps(repository.TestCase):
                 sweep.Sweep(self.tools, turn, **kwargs).run()]
 
     def cancel(self, kind):
-        self.admission.reset_backup_status(base.ADMIN, kind.backup.id,
-                                           'error')
+        self.admission.backups.reset_status(base.ADMIN, kind.backup.id,
+                                            'error')
 
     # -- what stays
 
@@ -113,7 +113,7 @@ class Sweeps(repository.TestCase):
         self.driver = self.tools.drivers['posix'] = Racing(self.driver.path)
         backup = self.make_backup()
         self.set_backup(backup.id, status=states.Backup.ERROR_DELETING)
-        self.driver.then = lambda: self.admission.delete_backup(
+        self.driver.then = lambda: self.admission.backups.delete(
             base.MEMBER, backup.id)
         self.assertEqual([], self.sweep())
         self.assertEqual([backup.id], self.names(self.place(backup)))
@@ -162,7 +162,7 @@ class Sweeps(repository.TestCase):
         place = self.place(backup)
         self.plant(f'.trash.{backup.id}.0123abcd', place)
         self.plant(f'.trash.{uuid.uuid4()}.0123abcd', place)
-        self.admission.delete_backup(base.MEMBER, backup.id)
+        self.admission.backups.delete(base.MEMBER, backup.id)
         self.assertEqual([('deletion', 'removed')], self.sweep())
         self.assertEqual([f'.trash.{backup.id}.0123abcd', backup.id],
                          self.names(place))
@@ -173,7 +173,7 @@ class Sweeps(repository.TestCase):
     def test_a_backup_whose_row_was_deleted(self):
         backup = self.make_backup()
         place = self.place(backup)
-        self.admission.delete_backup(base.MEMBER, backup.id)
+        self.admission.backups.delete(base.MEMBER, backup.id)
         kind = tasks.BackupDelete(self.tools, self.claim(), None,
                                   self.get_backup(backup.id))
         self.finish(kind, states.Operation.DONE, kind.succeeded, None)
@@ -218,7 +218,7 @@ class Sweeps(repository.TestCase):
     def snapshot(self, *names):
         """A snapshot's row, with these directories below .snapshots."""
         share = self.make_share()
-        row = self.admission.create_snapshot(base.MEMBER, share.id)
+        row = self.admission.snapshots.create(base.MEMBER, share.id)
         for name in names:
             os.makedirs(os.path.join(
                 self.tools.source.snapshot_directory(share, row.id) + name,

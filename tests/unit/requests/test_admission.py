@@ -24,7 +24,7 @@ class CreateBackup(base.TestCase):
 
     def test_writes_backup_share_and_operation(self):
         share = self.share(size=3)
-        backup = self.admission.create_backup(
+        backup = self.admission.backups.create(
             base.MEMBER, share.id, 'name', 'text', {'speed': 'fast'})
         self.assertEqual(
             ('creating', 3, 'p1', 'name', 'text', 'first', 0),
@@ -41,7 +41,7 @@ class CreateBackup(base.TestCase):
     def test_a_wish_keeps_workers_away_that_could_not_heed_it(self):
         share = self.share(path='/srv/a', context_=base.ADMIN,
                            include_mounts=True)
-        backup = self.admission.create_backup(
+        backup = self.admission.backups.create(
             base.ADMIN, share.id, options={'speed': 'fast'})
         self.assertEqual({'speed': 'fast', 'include_mounts': True},
                          self.operation().options)
@@ -61,7 +61,7 @@ class CreateBackup(base.TestCase):
             share = self.share(status)
             error = (exception.Conflict if status in states.SHARE_CHANGING
                      else exception.InvalidState)
-            self.assertRaises(error, self.admission.create_backup,
+            self.assertRaises(error, self.admission.backups.create,
                               base.MEMBER, share.id)
             self.assertEqual(status, self.get_share(share.id).status)
         self.assertEqual(0, self.database.read(rows.count,
@@ -70,9 +70,9 @@ class CreateBackup(base.TestCase):
     def test_share_of_another_project(self):
         share = self.share()
         self.assertRaises(exception.InvalidInput,
-                          self.admission.create_backup, base.STRANGER,
+                          self.admission.backups.create, base.STRANGER,
                           share.id)
-        backup = self.admission.create_backup(base.ADMIN, share.id)
+        backup = self.admission.backups.create(base.ADMIN, share.id)
         self.assertEqual('p1', backup.project_id)
 
     def test_share_with_snapshots(self):
@@ -82,7 +82,7 @@ class CreateBackup(base.TestCase):
             share_id=share.id, size=1, share_proto='NFS',
             status='available')
         self.assertRaises(exception.InvalidState,
-                          self.admission.create_backup, base.MEMBER,
+                          self.admission.backups.create, base.MEMBER,
                           share.id)
         self.assertEqual('available', self.get_share(share.id).status)
 
@@ -93,11 +93,11 @@ class CreateBackup(base.TestCase):
                 ({'colour': 'red'}, 'backup_type, speed'),
                 ({'speed': 'none'}, 'speed')):
             error = self.assertRaises(
-                exception.InvalidInput, self.admission.create_backup,
+                exception.InvalidInput, self.admission.backups.create,
                 base.MEMBER, share.id, options=options)
             self.assertIn(text, str(error))
         for options in (None, {}, {'backup_type': 'second'}):
-            backup = self.admission.create_backup(
+            backup = self.admission.backups.create(
                 base.MEMBER, share.id, options=options)
             self.assertEqual('second' if options else 'first',
                              backup.backup_type)
@@ -108,11 +108,11 @@ class CreateBackup(base.TestCase):
             with self.subTest(name):
                 self.conf.set_override(name, limit, 'quota')
                 for _ in range(2):
-                    self.admission.create_backup(base.MEMBER,
-                                                 self.share(size=2).id)
+                    self.admission.backups.create(base.MEMBER,
+                                                  self.share(size=2).id)
                 share = self.share(size=2)
                 error = self.assertRaises(
-                    exception.QuotaExceeded, self.admission.create_backup,
+                    exception.QuotaExceeded, self.admission.backups.create,
                     base.MEMBER, share.id)
                 self.assertIn(name, str(error))
                 self.assertEqual('available',
@@ -124,7 +124,7 @@ class CreateBackup(base.TestCase):
         self.database.write(rows.insert, models.quotas, project_id='p1',
                             resource='backups', hard_limit=0)
         self.assertRaises(exception.QuotaExceeded,
-                          self.admission.create_backup, base.MEMBER,
+                          self.admission.backups.create, base.MEMBER,
                           self.share().id)
 
     def _forget_backups(self):
@@ -139,8 +139,8 @@ class CreateBackup(base.TestCase):
         def create(share_id):
             barrier.wait()
             try:
-                return self.admission.create_backup(base.MEMBER,
-                                                    share_id).share_id
+                return self.admission.backups.create(base.MEMBER,
+                                                     share_id).share_id
             except exception.ManilaBackupError as exc:
                 return type(exc)
 
@@ -155,15 +155,15 @@ class CreateBackup(base.TestCase):
     def test_a_share_that_is_extended_just_then(self):
         self.conf.set_override('backup_gigabytes', 4, 'quota')
         share = self.share(size=1)
-        self.admission.extend_share(base.MEMBER, share.id, 5)
+        self.admission.shares.extend(base.MEMBER, share.id, 5)
         # It had been read before that was committed.
         with read_first(share):
             self.assertRaises(exception.QuotaExceeded,
-                              self.admission.create_backup, base.MEMBER,
+                              self.admission.backups.create, base.MEMBER,
                               share.id)
         self.conf.set_override('backup_gigabytes', 5, 'quota')
         with read_first(share):
-            self.assertEqual(5, self.admission.create_backup(
+            self.assertEqual(5, self.admission.backups.create(
                 base.MEMBER, share.id).size)
 
 
@@ -183,7 +183,7 @@ class WithBackup(base.TestCase):
     def setUp(self):
         super().setUp()
         self.row = self.share()
-        self.backup = self.admission.create_backup(base.MEMBER, self.row.id)
+        self.backup = self.admission.backups.create(base.MEMBER, self.row.id)
         self.set(_Backup.AVAILABLE)
 
     def set(self, status, share=_Share.AVAILABLE):
@@ -205,17 +205,17 @@ class DeleteBackup(WithBackup):
             self.set(status)
             if status in (_Backup.AVAILABLE, _Backup.ERROR,
                           _Backup.ERROR_DELETING):
-                self.admission.delete_backup(base.MEMBER, self.backup.id)
+                self.admission.backups.delete(base.MEMBER, self.backup.id)
                 self.assertEqual(('deleting', 'available'), self.statuses())
                 self.assertEqual('delete', self.operation().kind)
             else:
                 self.assertRaises(exception.InvalidState,
-                                  self.admission.delete_backup, base.MEMBER,
+                                  self.admission.backups.delete, base.MEMBER,
                                   self.backup.id)
                 self.assertEqual(status, self.statuses()[0])
 
     def test_another_projects(self):
-        self.assertRaises(exception.NotFound, self.admission.delete_backup,
+        self.assertRaises(exception.NotFound, self.admission.backups.delete,
                           base.STRANGER, self.backup.id)
 
 
@@ -225,14 +225,14 @@ class RestoreBackup(WithBackup):
         for status in _Backup:
             self.set(status)
             if status == _Backup.AVAILABLE:
-                found = self.admission.restore_backup(base.MEMBER,
-                                                      self.backup.id)
+                found = self.admission.backups.restore(base.MEMBER,
+                                                       self.backup.id)
                 self.assertEqual(self.row.id, found[1])
                 self.assertEqual(('restoring', 'backup_restoring'),
                                  self.statuses())
             else:
                 self.assertRaises(exception.InvalidState,
-                                  self.admission.restore_backup,
+                                  self.admission.backups.restore,
                                   base.MEMBER, self.backup.id)
                 self.assertEqual((status, 'available'), self.statuses())
 
@@ -243,7 +243,7 @@ class RestoreBackup(WithBackup):
             self.set(_Backup.AVAILABLE, status)
             error = (exception.Conflict if status in states.SHARE_CHANGING
                      else exception.InvalidState)
-            self.assertRaises(error, self.admission.restore_backup,
+            self.assertRaises(error, self.admission.backups.restore,
                               base.MEMBER, self.backup.id)
             self.assertEqual(('available', status), self.statuses())
 
@@ -251,18 +251,18 @@ class RestoreBackup(WithBackup):
         other = self.share(_Share.BACKUP_RESTORING_ERROR)
         self.set(_Backup.AVAILABLE, _Share.BACKUP_RESTORING_ERROR)
         for target in other.id, None:
-            self.admission.restore_backup(base.MEMBER, self.backup.id, target)
+            self.admission.backups.restore(base.MEMBER, self.backup.id, target)
             self.assertEqual('backup_restoring',
                              self.get_share(target or self.row.id).status)
             # Called off before any worker has it, it is what it was.
-            self.admission.reset_backup_status(base.ADMIN, self.backup.id,
-                                               'available')
+            self.admission.backups.reset_status(base.ADMIN, self.backup.id,
+                                                'available')
             self.assertEqual('backup_restoring_error',
                              self.get_share(target or self.row.id).status)
 
     def test_to_another_share(self):
         other = self.share()
-        self.admission.restore_backup(base.MEMBER, self.backup.id, other.id)
+        self.admission.backups.restore(base.MEMBER, self.backup.id, other.id)
         self.assertEqual(('restoring', 'available'), self.statuses())
         self.assertEqual('backup_restoring',
                          self.get_share(other.id).status)
@@ -273,29 +273,29 @@ class RestoreBackup(WithBackup):
         for other in (self.share(), self.share(context_=base.STRANGER,
                                                size=9)):
             self.assertRaises(exception.InvalidInput,
-                              self.admission.restore_backup, base.MEMBER,
+                              self.admission.backups.restore, base.MEMBER,
                               self.backup.id, other.id)
 
     def test_to_a_share_that_is_shrunk_just_then(self):
         self.database.write(rows.update, models.share_backups,
                             self.backup.id, {'size': 2})
         other = self.share(size=3)
-        self.admission.extend_share(base.MEMBER, other.id, 1, shrink=True)
+        self.admission.shares.extend(base.MEMBER, other.id, 1, shrink=True)
         with read_first(other):
             self.assertRaises(exception.InvalidInput,
-                              self.admission.restore_backup, base.MEMBER,
+                              self.admission.backups.restore, base.MEMBER,
                               self.backup.id, other.id)
         self.assertEqual('available', self.get_share(other.id).status)
 
     def test_to_a_share_that_a_snapshot_is_made_of(self):
         other = self.share()
-        self.admission.create_snapshot(base.MEMBER, other.id)
-        self.assertRaises(exception.Conflict, self.admission.restore_backup,
+        self.admission.snapshots.create(base.MEMBER, other.id)
+        self.assertRaises(exception.Conflict, self.admission.backups.restore,
                           base.MEMBER, self.backup.id, other.id)
         self.finish_all()
         self.database.write(lambda conn: conn.execute(
             models.snapshots.update().values(status='available')))
-        self.admission.restore_backup(base.MEMBER, self.backup.id, other.id)
+        self.admission.backups.restore(base.MEMBER, self.backup.id, other.id)
 
 
 class ShareSetAvailable(WithBackup):
@@ -306,48 +306,48 @@ class ShareSetAvailable(WithBackup):
         self.other = self.share()
 
     def _set_available(self, share):
-        self.admission.reset_share_status(base.ADMIN, share.id, 'available')
+        self.admission.shares.reset_status(base.ADMIN, share.id, 'available')
 
     def _assert_nothing_may_begin(self, share):
-        for request in (self.admission.create_backup,
-                        self.admission.delete_share,
-                        self.admission.unmanage_share):
+        for request in (self.admission.backups.create,
+                        self.admission.shares.delete,
+                        self.admission.shares.unmanage):
             self.assertRaises(exception.Conflict, request, base.MEMBER,
                               share.id)
-        self.assertRaises(exception.Conflict, self.admission.restore_backup,
+        self.assertRaises(exception.Conflict, self.admission.backups.restore,
                           base.MEMBER, self.backup.id, share.id)
         self.assertEqual('available', self.get_share(share.id).status)
 
     def test_while_it_is_made(self):
-        share = self.admission.create_share(
+        share = self.admission.shares.create(
             base.MEMBER, {'size': 1, 'share_proto': 'NFS'})
         self._set_available(share)
         self._assert_nothing_may_begin(share)
         self.finish_all()
-        self.admission.unmanage_share(base.MEMBER, share.id)
+        self.admission.shares.unmanage(base.MEMBER, share.id)
 
     def test_while_it_is_restored_to(self):
-        second = self.admission.create_backup(base.MEMBER, self.row.id)
+        second = self.admission.backups.create(base.MEMBER, self.row.id)
         self.set(_Backup.AVAILABLE)
         self.database.write(rows.update, models.share_backups, second.id,
                             {'status': 'available'})
-        self.admission.restore_backup(base.MEMBER, second.id, self.other.id)
+        self.admission.backups.restore(base.MEMBER, second.id, self.other.id)
         self._set_available(self.other)
         self._assert_nothing_may_begin(self.other)
         self.assertEqual('restore', self.claim().kind)
         self._assert_nothing_may_begin(self.other)
 
     def test_before_it_is_removed(self):
-        self.admission.delete_share(base.MEMBER, self.other.id)
+        self.admission.shares.delete(base.MEMBER, self.other.id)
         id_ = self.operation().id
         self._set_available(self.other)
         self.assertEqual('cancelled', self.operation(id_).status)
         self.assertIsNone(self.claim())
         self.assertEqual('available', self.get_share(self.other.id).status)
-        self.admission.create_backup(base.MEMBER, self.other.id)
+        self.admission.backups.create(base.MEMBER, self.other.id)
 
     def test_while_it_is_removed(self):
-        self.admission.delete_share(base.MEMBER, self.other.id)
+        self.admission.shares.delete(base.MEMBER, self.other.id)
         self.assertEqual('share_delete', self.claim().kind)
         self.assertRaises(exception.Conflict, self._set_available, self.other)
         self.assertEqual('deleting', self.get_share(self.other.id).status)
@@ -358,41 +358,41 @@ class ResetStatus(WithBackup):
 
     def test_sets_what_is_asked_for(self):
         for status in states.BACKUP_RESET:
-            self.admission.reset_backup_status(base.ADMIN, self.backup.id,
-                                               str(status))
+            self.admission.backups.reset_status(base.ADMIN, self.backup.id,
+                                                str(status))
             self.assertEqual(status, self.statuses()[0])
         self.assertRaises(exception.InvalidInput,
-                          self.admission.reset_backup_status, base.ADMIN,
+                          self.admission.backups.reset_status, base.ADMIN,
                           self.backup.id, 'error_deleting')
 
     def test_frees_the_share_of_a_queued_operation_at_once(self):
-        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        self.admission.backups.restore(base.MEMBER, self.backup.id)
         operation = self.operation()
-        self.admission.reset_backup_status(base.ADMIN, self.backup.id,
-                                           'error')
+        self.admission.backups.reset_status(base.ADMIN, self.backup.id,
+                                            'error')
         self.assertEqual(('error', 'available'), self.statuses())
         self.assertEqual('cancelled', self.operation(operation.id).status)
 
     def test_one_that_was_handed_over_leaves_leftovers_to_a_worker(self):
-        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        self.admission.backups.restore(base.MEMBER, self.backup.id)
         self.database.write(db_operations.release, self.claim())
-        self.admission.reset_backup_status(base.ADMIN, self.backup.id,
-                                           'error')
+        self.admission.backups.reset_status(base.ADMIN, self.backup.id,
+                                            'error')
         self.assertEqual(('error', 'backup_restoring'), self.statuses())
         found = self.claim('w2')
         self.assertEqual(('cancelling', 2), (found.status, found.attempt))
         self.assertEqual(('cancelled', found.id), self.bus.calls[-1])
 
     def test_leaves_the_share_to_the_worker_of_a_running_one(self):
-        self.admission.restore_backup(base.MEMBER, self.backup.id)
+        self.admission.backups.restore(base.MEMBER, self.backup.id)
         running = self.claim()
-        self.admission.reset_backup_status(base.ADMIN, self.backup.id,
-                                           'error')
+        self.admission.backups.reset_status(base.ADMIN, self.backup.id,
+                                            'error')
         self.assertEqual(('error', 'backup_restoring'), self.statuses())
         self.assertEqual('cancelling', self.operation(running.id).status)
         self.assertEqual(('cancelled', running.id), self.bus.calls[-1])
         # What comes next on the backup waits for that.
-        self.admission.delete_backup(base.MEMBER, self.backup.id)
+        self.admission.backups.delete(base.MEMBER, self.backup.id)
         self.assertIsNone(self.claim())
 
 
@@ -400,16 +400,16 @@ class Shares(base.TestCase):
 
     def test_delete_with_backups(self):
         share = self.share()
-        self.admission.create_backup(base.MEMBER, share.id)
+        self.admission.backups.create(base.MEMBER, share.id)
         self.finish_all()
         self.database.write(rows.update, models.shares, share.id,
                             {'status': 'available'})
-        self.assertRaises(exception.Forbidden, self.admission.delete_share,
+        self.assertRaises(exception.Forbidden, self.admission.shares.delete,
                           base.MEMBER, share.id)
-        self.assertRaises(exception.Forbidden, self.admission.delete_share,
+        self.assertRaises(exception.Forbidden, self.admission.shares.delete,
                           base.ADMIN, share.id, force=True)
         self.assertRaises(exception.Forbidden,
-                          self.admission.unmanage_share, base.ADMIN,
+                          self.admission.shares.unmanage, base.ADMIN,
                           share.id)
         self.assertEqual('available', self.get_share(share.id).status)
 
@@ -417,7 +417,7 @@ class Shares(base.TestCase):
         for status in states.SHARE_BUSY:
             share = self.share(status)
             self.assertRaises(exception.Forbidden,
-                              self.admission.delete_share, base.MEMBER,
+                              self.admission.shares.delete, base.MEMBER,
                               share.id)
 
     def test_one_directory_is_one_share(self):
@@ -428,20 +428,20 @@ class Shares(base.TestCase):
         for path in ('data', '/srv/../etc', '/srv//data', '/', '',
                      '/' + 'x' * 1024):
             self.assertRaises(
-                exception.InvalidInput, self.admission.manage_share,
+                exception.InvalidInput, self.admission.shares.manage,
                 base.ADMIN, {'share_proto': 'NFS', 'path': path})
 
     def test_extend(self):
         share = self.share(size=2)
-        self.admission.extend_share(base.MEMBER, share.id, 3)
+        self.admission.shares.extend(base.MEMBER, share.id, 3)
         self.assertEqual(3, self.get_share(share.id).size)
         for size, shrink in ((3, False), (3, True)):
             self.assertRaises(exception.InvalidInput,
-                              self.admission.extend_share, base.MEMBER,
+                              self.admission.shares.extend, base.MEMBER,
                               share.id, size, shrink=shrink)
         self.conf.set_override('gigabytes', 3, 'quota')
         self.assertRaises(exception.QuotaExceeded,
-                          self.admission.extend_share, base.MEMBER,
+                          self.admission.shares.extend, base.MEMBER,
                           share.id, 4)
 
 
@@ -449,95 +449,96 @@ class Snapshots(base.TestCase):
 
     def test_life(self):
         share = self.share()
-        row = self.admission.create_snapshot(base.MEMBER, share.id, 'name')
+        row = self.admission.snapshots.create(base.MEMBER, share.id, 'name')
         self.assertEqual(('creating', 'name'), (row.status, row.name))
         self.assertEqual(('snapshot_create', row.id),
                          (self.operation().kind,
                           self.operation().snapshot_id))
         # Being made: come back later. Made: not at all.
-        self.assertRaises(exception.Conflict, self.admission.create_backup,
+        self.assertRaises(exception.Conflict, self.admission.backups.create,
                           base.MEMBER, share.id)
-        self.admission.reset_snapshot_status(base.ADMIN, row.id, 'available')
+        self.admission.snapshots.reset_status(base.ADMIN, row.id, 'available')
         self.assertRaises(exception.InvalidState,
-                          self.admission.create_backup, base.MEMBER,
+                          self.admission.backups.create, base.MEMBER,
                           share.id)
-        self.assertRaises(exception.Forbidden, self.admission.delete_share,
+        self.assertRaises(exception.Forbidden, self.admission.shares.delete,
                           base.MEMBER, share.id)
         self.assertRaises(exception.NotFound,
-                          self.admission.delete_snapshot, base.STRANGER,
+                          self.admission.snapshots.delete, base.STRANGER,
                           row.id)
-        self.admission.delete_snapshot(base.MEMBER, row.id)
+        self.admission.snapshots.delete(base.MEMBER, row.id)
         self.assertRaises(exception.InvalidState,
-                          self.admission.delete_snapshot, base.MEMBER,
+                          self.admission.snapshots.delete, base.MEMBER,
                           row.id)
 
     def test_deleted_while_it_is_made(self):
-        row = self.admission.create_snapshot(base.MEMBER, self.share().id)
+        row = self.admission.snapshots.create(base.MEMBER, self.share().id)
         made = self.operation().id
         self.assertIsNotNone(self.claim())
-        self.admission.reset_snapshot_status(base.ADMIN, row.id, 'available')
-        self.assertRaises(exception.Conflict, self.admission.delete_snapshot,
+        self.admission.snapshots.reset_status(base.ADMIN, row.id, 'available')
+        self.assertRaises(exception.Conflict, self.admission.snapshots.delete,
                           base.MEMBER, row.id)
         # It may have been begun: what is left of it goes first.
         self.assertEqual('cancelling', self.operation(made).status)
-        self.assertRaises(exception.Conflict, self.admission.delete_snapshot,
+        self.assertRaises(exception.Conflict, self.admission.snapshots.delete,
                           base.MEMBER, row.id)
 
     def test_share_must_be_available(self):
         for status in _Share:
             if status != _Share.AVAILABLE:
                 self.assertRaises(
-                    exception.InvalidState, self.admission.create_snapshot,
+                    exception.InvalidState, self.admission.snapshots.create,
                     base.MEMBER, self.share(status).id)
 
     def test_quota(self):
         self.conf.set_override('snapshots', 1, 'quota')
         share = self.share()
-        self.admission.create_snapshot(base.MEMBER, share.id)
+        self.admission.snapshots.create(base.MEMBER, share.id)
         self.assertRaises(exception.QuotaExceeded,
-                          self.admission.create_snapshot, base.MEMBER,
+                          self.admission.snapshots.create, base.MEMBER,
                           share.id)
 
 
 class Settings(base.TestCase):
 
     def test_types(self):
-        row = self.admission.create_type({'name': 'gold',
-                                          'extra_specs': {'a': 'b'}})
+        row = self.admission.share_types.create({'name': 'gold',
+                                                 'extra_specs': {'a': 'b'}})
         self.assertEqual({'a': 'b'}, row.extra_specs)
-        self.assertRaises(exception.Conflict, self.admission.create_type,
+        self.assertRaises(exception.Conflict,
+                          self.admission.share_types.create,
                           {'name': 'gold'})
-        row = self.admission.update_type(row.id, {'extra_specs': {}})
+        row = self.admission.share_types.update(row.id, {'extra_specs': {}})
         self.assertEqual({}, row.extra_specs)
-        share = self.admission.create_share(base.MEMBER, {
+        share = self.admission.shares.create(base.MEMBER, {
             'size': 1, 'share_proto': 'NFS', 'share_type_id': row.id})
         self.assertRaises(exception.InvalidInput,
-                          self.admission.delete_type, row.id)
+                          self.admission.share_types.delete, row.id)
         self.database.write(rows.delete, models.shares, share.id)
-        self.admission.delete_type(row.id)
-        self.assertRaises(exception.NotFound, self.admission.delete_type,
-                          row.id)
+        self.admission.share_types.delete(row.id)
+        self.assertRaises(exception.NotFound,
+                          self.admission.share_types.delete, row.id)
 
     def test_access_rules(self):
         share = self.share()
         ask = (base.MEMBER, share.id, 'ip', '10.0.0.1')
-        row = self.admission.allow_access(*ask)
+        row = self.admission.access_rules.allow(*ask)
         self.assertEqual(('rw', 'active'), (row.access_level, row.state))
         self.assertRaises(exception.InvalidInput,
-                          self.admission.allow_access, *ask)
-        self.assertRaises(exception.NotFound, self.admission.deny_access,
+                          self.admission.access_rules.allow, *ask)
+        self.assertRaises(exception.NotFound, self.admission.access_rules.deny,
                           base.STRANGER, share.id, row.id)
-        self.admission.deny_access(base.MEMBER, share.id, row.id)
-        self.assertRaises(exception.NotFound, self.admission.deny_access,
+        self.admission.access_rules.deny(base.MEMBER, share.id, row.id)
+        self.assertRaises(exception.NotFound, self.admission.access_rules.deny,
                           base.MEMBER, share.id, row.id)
 
     def test_quotas(self):
-        self.admission.set_quotas('p1', {'backups': 1, 'shares': -1})
-        self.admission.set_quotas('p1', {'backups': 2})
+        self.admission.quotas.set('p1', {'backups': 1, 'shares': -1})
+        self.admission.quotas.set('p1', {'backups': 2})
         self.assertEqual({'backups': 2, 'shares': -1},
                          self.database.read(db_quotas.limits, 'p1'))
-        self.admission.delete_quotas('p1')
+        self.admission.quotas.delete('p1')
         self.assertEqual({}, self.database.read(db_quotas.limits, 'p1'))
         for limits in ({'beer': 1}, {'backups': -2}):
             self.assertRaises(exception.InvalidInput,
-                              self.admission.set_quotas, 'p1', limits)
+                              self.admission.quotas.set, 'p1', limits)

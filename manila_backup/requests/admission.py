@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Letting requests in: what the API does to the database.
+
+Each request that is let in is one transaction: it checks the states, changes
+them by compare-and-swap, checks the quota and writes the operation. After the
+commit nothing can be lost any more; the message to the workers only saves
+them the wait for their next look.
+"""
+
+from manila_backup.bus import rpc
+from manila_backup.bus import version_cap
+from manila_backup import plugins
+from manila_backup.requests import access_rules
+from manila_backup.requests import backups
+from manila_backup.requests import external_shares
+from manila_backup.requests import quotas
+from manila_backup.requests import share_types
+from manila_backup.requests import shares
+from manila_backup.requests import snapshots
+
+
+class Admission:
+    """The requests that there are, by resource.
+
+    Methods that take the caller's context look things up in the caller's
+    project (an administrator's: in all). All raise
+    :class:`manila_backup.exception.NotFound`, ``InvalidState``,
+    ``InvalidInput``, ``Conflict``, ``QuotaExceeded`` or ``Forbidden``.
+
+    :param conf: the configuration.
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param caller: a :class:`manila_backup.bus.rpc.Caller`.
+    :param drivers: dict of name to backup driver, the default first.
+    :param source: the share source; None for the local one.
+    """
+
+    def __init__(self, conf, database, caller, drivers, source=None):
+        self._caller = caller
+        external = external_shares.ExternalShares(
+            source, conf.shares.source, database)
+        self.access_rules = access_rules.AccessRules(database)
+        self.backups = backups.Backups(conf, database, caller, drivers,
+                                       external)
+        self.quotas = quotas.Quotas(database)
+        self.share_types = share_types.ShareTypes(database)
+        self.shares = shares.Shares(conf, database, caller)
+        self.snapshots = snapshots.Snapshots(conf, database, caller)
+
+    @classmethod
+    def from_conf(cls, conf, database, transport=None):
+        """With the configured drivers and bus.
+
+        :param transport: an oslo.messaging transport to use instead of the
+            one that ``[DEFAULT] transport_url`` names.
+        """
+        return cls(conf, database,
+                   rpc.Caller(transport or rpc.get_transport(conf),
+                              version_cap.VersionCap(conf, database)),
+                   plugins.drivers(conf), plugins.share_source(conf))
+
+    def close(self):
+        """Send the wake-up calls that wait, then end the thread for them."""
+        self._caller.close()
