@@ -3,7 +3,7 @@
 
 Both do the same work in turn, round by round, every other round in the
 opposite order, with a warm page cache, each with a repository and a cache of
-its own, made before. The driver runs as a worker has it run: in a copier that
+its own, made before. The driver runs as a worker has it run: in a child that
 is started for it, and with the backup's publishing at the end. Each time
 includes a ``syncfs`` of the filesystem after it. Medians are printed, and
 what the driver's are of restic's, each beside its aim. Run as root, on a
@@ -16,7 +16,7 @@ import sys
 # As in copy.py, which has the name of a module of the standard library.
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-# A copier imports once more the program that it is started by. A worker's is
+# A child imports once more the program that it is started by. A worker's is
 # small, so this one must be for it.
 if __name__ != '__mp_main__':
     import argparse
@@ -48,7 +48,7 @@ AIMS = {
     'restore into an empty share, large files': 1.10,
 }
 
-#: Of what the copier's processes have that are not restic's.
+#: Of what the child's processes have that are not restic's.
 MEMORY_AIM_MIB = 100
 
 
@@ -63,7 +63,7 @@ class Watch:
 
     def __init__(self):
         self.own = self.restic = 0
-        # The one that copiers are forked from is no part of one.
+        # The one that children are forked from is no part of one.
         self._known = {each.pid for each in
                        psutil.Process().children(recursive=True)}
         self._over = threading.Event()
@@ -149,13 +149,13 @@ class Bench:
 
     def copy(self, function, *args):
         """Run a driver's method as a worker does."""
-        copier = child.Copier(function, args, self.settings)
-        copier.progress.extend(3600)
-        copier.start()
-        while not copier.wait(0.2):
-            copier.progress.extend(3600)
-        copier.result()
-        copier.kill()
+        running = child.Child(function, args, self.settings)
+        running.progress.extend(3600)
+        running.start()
+        while not running.wait(0.2):
+            running.progress.extend(3600)
+        running.result()
+        running.kill()
 
     def backup(self, number):
         self.copy(self.driver.backup, self.place(number), 1, self.source, {},

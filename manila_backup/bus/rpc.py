@@ -165,7 +165,7 @@ class _Endpoint:
 
     def operation_queued(self, context, operation_id, kind=None,
                          driver=None):
-        if self._worker.able.may_do(kind, driver):
+        if self._worker.capabilities.may_do(kind, driver):
             self._worker.wake()
 
     def operation_cancelled(self, context, operation_id):
@@ -176,8 +176,8 @@ def get_server(transport, worker):
     """The worker's side: an oslo.messaging server, not started.
 
     :param worker: has ``wake()`` and ``look_after(operation_id)``, which
-        return at once, ``able``, a
-        :class:`manila_backup.engine.tasks.Abilities`, and ``host``.
+        return at once, ``capabilities``, a
+        :class:`manila_backup.engine.capabilities.Capabilities`, and ``host``.
     """
     # There is a queue of this name that nobody sends to, and that stays when
     # its last listener goes: one for each host, not for each process.

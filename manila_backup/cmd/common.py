@@ -21,7 +21,7 @@ def run(main):
     A configuration that can't work ends in one clear line and status 1.
 
     The commands import what they need inside their functions: the process
-    that copiers are forked from loads the command's module as well, and
+    that children are forked from loads the command's module as well, and
     should stay small.
     """
     try:

@@ -34,8 +34,8 @@ class _Tools:
             self.drivers = {driver: self.drivers[driver]}
         self.source = plugins.share_source(conf)
 
-    def turn(self):
-        """Take the turn that sweeps and imports take; a context manager.
+    def lock(self):
+        """Take the lock that sweeps and imports take; a context manager.
 
         :raises ConfigurationError: another process has it.
         """
@@ -43,7 +43,7 @@ class _Tools:
         from manila_backup import exception
         from manila_backup.maintenance import sweep
 
-        found = named_lock.Turn(sweep.TURN, self.conf, self.database)
+        found = named_lock.NamedLock(sweep.LOCK, self.conf, self.database)
         if not found.take():
             with found:
                 raise exception.ConfigurationError(
@@ -93,8 +93,8 @@ def _sweep(conf):
     tools = _Tools(conf)
     child.prepare([*tools.drivers.values(), tools.source])
     with (contextlib.nullcontext() if conf.command.dry_run
-          else tools.turn()) as turn:
-        found = list(sweep.Sweep(tools, turn, conf.command.unknown).run())
+          else tools.lock()) as lock:
+        found = list(sweep.Sweep(tools, lock, conf.command.unknown).run())
     common.show(conf, [field.name for field in
                        dataclasses.fields(sweep.Finding)],
                 [dataclasses.asdict(each) for each in found])
@@ -178,14 +178,14 @@ def _import(conf):
     tools = _Tools(conf, command.driver, command.repository)
     work = imports.Import(conf, tools.database, tools.drivers, tools.source,
                           command.dry_run)
-    with tools.turn() as turn:
+    with tools.lock() as lock:
         found = []
         if command.record:
             found.append(_import_record(tools, work, command.record))
         else:
             checks = inspection.Audit(tools.database, tools.drivers)
             for name, place in checks.published():
-                turn.keep()
+                lock.keep()
                 found.append(work.one(name, place))
     common.show(conf, [field.name for field in
                        dataclasses.fields(imports.Outcome)],

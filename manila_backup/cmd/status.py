@@ -17,7 +17,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import schema
 from manila_backup.db import services as db_services
 from manila_backup.drivers import base
-from manila_backup.engine import tasks
+from manila_backup.engine import capabilities
 from manila_backup import exception
 from manila_backup.maintenance import exposure
 from manila_backup import plugins
@@ -203,7 +203,7 @@ class Checks(upgradecheck.UpgradeCommands):
     def _operations(self, database):
         """Check that a worker can execute each unfinished operation."""
         try:
-            able = tasks.Abilities(plugins.drivers(self._conf))
+            able = capabilities.Capabilities(plugins.drivers(self._conf))
         except exception.ConfigurationError:
             return _warning('Not looked at: see "Drivers and share source".')
         waiting = collections.Counter(

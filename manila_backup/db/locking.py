@@ -27,7 +27,7 @@ ORDER = (
     models.access_rules,
     models.quotas,
     models.default_quotas,
-    models.turns,
+    models.named_locks,
     models.places,
     models.services,
 )

@@ -299,7 +299,7 @@ class ProjectLock(Base):
     number = sa.Column(sa.BigInteger)
 
 
-class Turn(Base):
+class NamedLock(Base):
     """Something that one process at a time does, such as sweeping the
     repositories, and until when it is whose."""
 
@@ -348,6 +348,6 @@ services = Service.__table__
 quotas = Quota.__table__
 default_quotas = DefaultQuota.__table__
 project_locks = ProjectLock.__table__
-turns = Turn.__table__
+named_locks = NamedLock.__table__
 places = Place.__table__
 write_receipts = WriteReceipt.__table__

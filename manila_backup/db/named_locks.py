@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Queries about turns: what one process of the service at a time does.
+"""Queries about named locks: what one process of the service at a time does.
 
-A turn is held by a lease on the database's clock, like an operation.
+A lock is held by a lease on the database's clock, like an operation.
 """
 
 import sqlalchemy as sa
@@ -10,16 +10,17 @@ from manila_backup.db import models
 from manila_backup.db import rows
 from manila_backup.db import sqltime
 
-TABLE = models.turns
+TABLE = models.named_locks
 
 
 def take(conn, name, holder, ttl, every=0.0):
-    """Take a turn if nobody has it.
+    """Take a lock if nobody has it.
 
     :param holder: str, who takes it; unique.
     :param ttl: float, seconds that it is good for.
     :param every: float, seconds that must have passed since the end of the
-        last one. A turn that nobody ever had counts as just ended.
+        last one. A lock that was never taken counts as just
+        released.
     :returns: bool, whether it was to be had.
     """
     if not conn.execute(sa.select(TABLE).where(TABLE.c.name == name)).first():
@@ -33,7 +34,7 @@ def take(conn, name, holder, ttl, every=0.0):
 
 
 def renew(conn, name, holder, ttl):
-    """Keep a turn.
+    """Renew a lock.
 
     :returns: bool, False if it is another's by now.
     """
@@ -42,13 +43,13 @@ def renew(conn, name, holder, ttl):
 
 
 def end(conn, name, holder):
-    """Let go of a turn; harmless if it is another's."""
+    """Release a lock; harmless if it is another's."""
     _update(conn, name, TABLE.c.holder == holder, holder=None,
             held_until=None, ended_at=sqltime.utcnow())
 
 
 def holder(conn, name):
-    """Return the holder of a named lock as str, or None."""
+    """Return the holder of a lock as str, or None."""
     return conn.execute(sa.select(TABLE.c.holder).where(
         TABLE.c.name == name,
         TABLE.c.held_until >= sqltime.utcnow())).scalar()

@@ -75,7 +75,7 @@ def next_claimable(conn, able=None):
     What the worker doesn't know how to do is left for one that does, and
     keeps nothing else waiting.
 
-    :param able: a :class:`manila_backup.engine.tasks.Abilities`, or
+    :param able: a :class:`manila_backup.engine.capabilities.Capabilities`, or
         None for a worker that knows everything.
     :returns: list of str, a few candidates; claiming each may still fail.
     """

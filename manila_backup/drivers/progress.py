@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counters and a deadline in memory shared between worker and copiers.
+"""Counters and a deadline in memory shared between worker and children.
 
 The worker reads the counters at every tick and pushes the deadline forward
 each time the database grants it another lease term; the process that copies,
@@ -47,7 +47,7 @@ class Progress:
         self._mine = _HEADER
 
     def extend(self, seconds):
-        """Worker: let the copiers go on for so many seconds from now.
+        """Worker: let the children go on for so many seconds from now.
 
         :param seconds: float; counted from *before* the lease was asked
             for, so that it can't outlast what the database granted.
@@ -55,19 +55,19 @@ class Progress:
         self._cells[_DEADLINE] = now() + int(seconds * 1e9)
 
     def expect(self, files, size):
-        """Copier: set what there is to do in all (entries, bytes)."""
+        """Child: set what there is to do in all (entries, bytes)."""
         self._cells[_FILES_TOTAL] = files
         self._cells[_BYTES_TOTAL] = min(size, _MOST)
 
     def use_slot(self, number):
-        """Copier: count in this slot from here on. Slot 0 belongs to the
+        """Child: count in this slot from here on. Slot 0 belongs to the
         operation's own process; each process it forks takes another."""
         if not 0 <= number < self.slots:
             raise ValueError(f'no slot {number}')
         self._mine = _HEADER + 2 * number
 
     def advance(self, files, size):
-        """Copier: count entries and bytes as done; ends the process if the
+        """Child: count entries and bytes as done; ends the process if the
         lease has run out."""
         cells = self._cells
         cells[self._mine] += files
@@ -78,11 +78,11 @@ class Progress:
             os._exit(FENCED_EXIT)
 
     def check(self):
-        """Copier: end the process if the lease has run out."""
+        """Child: end the process if the lease has run out."""
         self.advance(0, 0)
 
     def changes(self):
-        """Copier: say that the share is about to be changed. A restore does
+        """Child: say that the share is about to be changed. A restore does
         so before it first writes to it, or removes something."""
         self.check()
         self._cells[_CHANGES] = 1

@@ -1,25 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copying in operating system processes of its own.
+"""Child processes: all work on shares and repositories is done in them.
 
-A copier is forked from a small server process that has no threads and has
-imported little, so it starts in milliseconds; it can be killed at any moment
-without harm to the worker, and never outlives it: the kernel ends it when the
-worker's end of its pipe closes, however the worker died.
+A child is forked from a small server process that has no threads, so it starts
+in milliseconds; it can be killed at any moment without harm to the worker, and
+never outlives it: the kernel ends it when the worker's end of its pipe closes,
+however the worker died.
+
+That server loads this module, and each child has what it loads: it imports
+little on purpose.
 """
 
+import dataclasses
+import fcntl
+import logging
 import multiprocessing
 from multiprocessing import connection
 from multiprocessing import forkserver
 from multiprocessing import util
+import os
+import select
 import signal
 import sys
+import traceback
 
-from oslo_log import log
+from manila_backup.drivers import progress as shared_progress
+from manila_backup import exception
 
-from manila_backup.drivers import progress
-from manila_backup.engine import child_main
-
-LOG = log.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 #: What is to be said where :func:`is_vulnerable`.
 VULNERABLE = (
@@ -48,29 +55,28 @@ def is_vulnerable(version=sys.version_info):
 
 
 def prepare(plugins):
-    """Start the process that copiers are forked from.
+    """Start the process that children are forked from.
 
     :param plugins: the drivers and the share source: their modules are
-        loaded once there, rather than in every copier.
+        loaded once there, rather than in every child.
     """
     if is_vulnerable():
         LOG.warning('%s', VULNERABLE)
     _CONTEXT.set_forkserver_preload([
-        'manila_backup.engine.child_main',
-        'manila_backup.engine.child_work',
+        __name__,
         *sorted({type(each).__module__ for each in plugins})])
     forkserver.ensure_running()
 
 
-class CopierDied(Exception):
-    """The process ended without saying what became of its work."""
+class ChildDied(Exception):
+    """A child ended without saying what became of its work."""
 
 
-class Copier:
+class Child:
     """One call of a function, in a process of its own.
 
     :param function: a picklable callable, usually a driver's method. It is
-        called with ``args`` and then the copier's :class:`Progress`.
+        called with ``args`` and then the child's :class:`Progress`.
     :param settings: the configuration's group ``[backup]``, for the
         process's priorities.
     :ivar progress: the :class:`~manila_backup.drivers.progress.Progress`
@@ -78,7 +84,7 @@ class Copier:
     """
 
     def __init__(self, function, args, settings):
-        self.progress = progress.Progress(context=_CONTEXT)
+        self.progress = shared_progress.Progress(context=_CONTEXT)
         self._call = (function, args, settings.nice, settings.ionice_idle)
         self._process = None
         self._result = None
@@ -87,7 +93,7 @@ class Copier:
         """Start the process."""
         self._result, theirs = _CONTEXT.Pipe(duplex=False)
         self._process = _CONTEXT.Process(
-            target=child_main.main, args=(theirs, self.progress, *self._call))
+            target=main, args=(theirs, self.progress, *self._call))
         self._process.start()
         theirs.close()
 
@@ -107,22 +113,22 @@ class Copier:
         """Return the function's result.
 
         :raises manila_backup.exception.WorkFailed: what it raised.
-        :raises CopierDied: the process was killed, or failed in a way that
+        :raises ChildDied: the process was killed, or failed in a way that
             no driver should.
         """
         try:
             kind, value = self._result.recv()
         except EOFError:
             self._process.join()
-            raise CopierDied(
+            raise ChildDied(
                 _how_it_ended(self._process.exitcode)) from None
         if kind == 'returned':
             return value
         if kind == 'raised':
             raise value
         LOG.error('The copying process failed:\n%s', value)
-        raise CopierDied('the copying process failed: '
-                         + value.strip().splitlines()[-1])
+        raise ChildDied('the copying process failed: '
+                        + value.strip().splitlines()[-1])
 
     def kill(self):
         """End the process and all it forked, and wait until it is gone.
@@ -135,9 +141,93 @@ class Copier:
 
 
 def _how_it_ended(code):
-    if code == progress.FENCED_EXIT:
+    if code == shared_progress.FENCED_EXIT:
         return 'the copying process found its lease run out'
     if code < 0:
         return ('the copying process was killed by '
                 + signal.Signals(-code).name)
     return f'the copying process exited with status {code}'
+
+
+# -- inside a child -------------------------------------------------------
+
+def main(result, progress, function, args, nice, idle_io):
+    """Call ``function(*args, progress)`` and send what becomes of it: all that
+    a child does.
+
+    :param result: a multiprocessing connection to send to: ('returned',
+        value), ('raised', WorkFailed) or ('failed', traceback as str).
+    """
+    _end_with_the_worker()
+    # Leaving is the worker's to tell, by SIGKILL: a terminal's Ctrl-C or a
+    # service manager's SIGTERM to the whole group must not look like a
+    # failed copy.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if nice:
+        os.nice(nice)
+    if idle_io:
+        import psutil
+
+        psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
+    try:
+        answer = 'returned', function(*args, progress)
+    except exception.WorkFailed as exc:
+        answer = 'raised', exc
+    except Exception:
+        answer = 'failed', traceback.format_exc()
+    progress.check()
+    result.send(answer)
+
+
+def _end_with_the_worker():
+    """Have the kernel end this process (SIGIO, not caught) when the worker
+    closes its end of the pipe that multiprocessing keeps for the purpose."""
+    sentinel = multiprocessing.parent_process().sentinel
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(sentinel, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(sentinel, fcntl.F_GETFL)
+    fcntl.fcntl(sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
+    if select.select([sentinel], [], [], 0)[0]:     # gone before we asked
+        os._exit(1)
+
+
+def back_up(driver, source, share, job, place, options, record, progress):
+    """Copy a share into a repository, from a snapshot if there can be one.
+
+    :param share: a :class:`~manila_backup.shares.base.ShareRef`.
+    :param job: a :class:`~manila_backup.shares.base.Job`.
+    :param record: dict; what is kept also tells what was copied from.
+    :returns: the driver's report. What should have been a snapshot and could
+        not be is a problem, and so is what only the share shows as left out.
+    """
+    driver.include_mounts = share.include_mounts
+    with source.use(share, job, progress) as view:
+        report = driver.backup(place, job.attempt, view.path, options,
+                               {**record, 'copied_from': view.kind},
+                               progress)
+    said = (*([view.reason] if view.reason else ()), *view.left_out)
+    return dataclasses.replace(
+        report, problems=(*said, *report.problems),
+        problem_count=report.problem_count + len(said))
+
+
+def restore(driver, source, share, job, place, progress):
+    """Make a share equal to a backup.
+
+    :returns: the driver's report.
+    :raises WorkFailed: all was done that could be, and the share still lacks
+        something that is in the backup.
+    """
+    driver.include_mounts = share.include_mounts
+    with source.use(share, job, progress) as view:
+        if not driver.TELLS_CHANGES:
+            progress.changes()
+        report = driver.restore(place, job.attempt, view.path, progress)
+    if report.missing:
+        raise exception.WorkFailed('\n'.join((
+            'Not all of the backup could be restored: '
+            f'{report.missing} of its entries are missing in the share, or '
+            'not as they should be. All the rest was restored.',
+            *report.problems)))
+    return report

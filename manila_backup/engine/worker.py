@@ -14,10 +14,10 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import services as db_services
 from manila_backup.engine import attempt
+from manila_backup.engine import capabilities
 from manila_backup.engine import child
 from manila_backup.engine import named_lock
 from manila_backup.engine import process_name
-from manila_backup.engine import tasks
 from manila_backup import exception
 from manila_backup import plugins
 from manila_backup.telemetry import metrics
@@ -46,7 +46,7 @@ class Worker:
         self.host = conf.host
         self.identity = process_name.make(conf)
         self.drivers = plugins.drivers(conf)
-        self.able = tasks.Abilities(self.drivers)
+        self.capabilities = capabilities.Capabilities(self.drivers)
         self.source = plugins.share_source(conf)
         self.caller = rpc.Caller(
             transport, version_cap.VersionCap(conf, database))
@@ -56,7 +56,7 @@ class Worker:
         self._changed = threading.Condition()
         self._woken = False
         self._stopping = False
-        self._running = {}      # operation id -> attempt.Run
+        self._running = {}      # operation id -> attempt.Attempt
         # Operations whose claim failed in a way that may have made it.
         self._unsure = set()
         self._pool = concurrent.futures.ThreadPoolExecutor(
@@ -176,7 +176,7 @@ class Worker:
                     if self._claim_one():
                         continue
                     due = self.database.read(db_operations.next_event,
-                                             self.able)
+                                             self.capabilities)
                     if due is not None:
                         pause = min(pause, max(due, 0.1))
                 except Exception:
@@ -189,7 +189,7 @@ class Worker:
         """Claim one operation and start it; False if there is none."""
         unsure = list(self._unsure)
         for operation_id in unsure + self.database.read(
-                db_operations.next_claimable, self.able):
+                db_operations.next_claimable, self.capabilities):
             runner = self._claim(operation_id)
             if runner:
                 with self._changed:
@@ -205,7 +205,7 @@ class Worker:
         """Claim an operation: a Run of it, or None."""
         again = operation_id in self._unsure
         self._unsure.add(operation_id)
-        runner = attempt.Run.claim(self, operation_id, again)
+        runner = attempt.Attempt.claim(self, operation_id, again)
         self._unsure.discard(operation_id)
         return runner
 

@@ -59,8 +59,8 @@ from manila_backup import exception
 from manila_backup.shares import base as shares
 from manila_backup import states
 
-#: The turn that keeps sweeps and imports from one another.
-TURN = 'repository'
+#: The lock that keeps sweeps and imports from one another.
+LOCK = 'repository'
 
 _CHUNK = 500
 
@@ -103,16 +103,16 @@ class Sweep:
 
     :param tools: has ``database``, ``drivers`` (dict of name to driver) and
         ``source``.
-    :param turn: the :class:`manila_backup.engine.named_lock.Turn` that is
+    :param lock: the :class:`manila_backup.engine.named_lock.NamedLock` that is
         held; None for a dry run.
     :param unknown: bool, whether to remove what the database has never
         heard of.
     """
 
-    def __init__(self, tools, turn=None, unknown=False):
+    def __init__(self, tools, lock=None, unknown=False):
         self._tools = tools
         self._database = tools.database
-        self._turn = turn
+        self._lock = lock
         self._unknown = unknown
 
     def run(self):
@@ -138,8 +138,8 @@ class Sweep:
     def _repository(self, name, driver):
         found = driver.contents()
         while chunk := list(itertools.islice(found, _CHUNK)):
-            if self._turn:
-                self._turn.keep()
+            if self._lock:
+                self._lock.keep()
             known = self._database.write(
                 db_backups.statuses,
                 sorted({stored.place.backup_id for stored in chunk}))
@@ -210,11 +210,11 @@ class Sweep:
         finding['reason'] = reason
         if verdict == UNKNOWN and not self._unknown:
             yield Finding(done='unknown', **finding)
-        elif not self._turn:
+        elif not self._lock:
             yield Finding(done='would be removed', **finding)
         else:
             try:
-                self._turn.run(*removal)
+                self._lock.run(*removal)
                 yield Finding(done='removed', **finding)
             except exception.WorkFailed as exc:
                 finding['reason'] = str(exc)

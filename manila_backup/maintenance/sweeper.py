@@ -25,7 +25,7 @@ class Sweeper:
         self._worker = worker
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._turn = None
+        self._held = None
         self._thread = threading.Thread(target=self._forever, name='sweeps')
 
     def start(self):
@@ -35,8 +35,8 @@ class Sweeper:
         """Stop, also in the middle, and return when it is over."""
         with self._lock:
             self._ended.set()
-            if self._turn:
-                self._turn.stop()
+            if self._held:
+                self._held.stop()
         self._thread.join()
 
     def _forever(self):
@@ -60,7 +60,7 @@ class Sweeper:
         """List the periodic work: (interval in seconds, name, named lock,
         function, its arguments)."""
         found = [(self._worker.conf.backup.sweep_interval,
-                  'sweep of the repositories', sweep.TURN, self._sweep)]
+                  'sweep of the repositories', sweep.LOCK, self._sweep)]
         for name, driver in self._worker.drivers.items():
             found.append((driver.maintain_interval,
                           f'maintenance of the driver {name}',
@@ -71,7 +71,7 @@ class Sweeper:
         with self._lock:
             if self._ended.is_set():
                 return
-            mine = self._turn = named_lock.Turn(
+            mine = self._held = named_lock.NamedLock(
                 name, self._worker.conf, self._worker.database)
         with mine:
             try:
@@ -79,7 +79,7 @@ class Sweeper:
                     function(mine, *args)
             finally:
                 with self._lock:
-                    self._turn = None
+                    self._held = None
 
     def _maintain(self, mine, name, driver):
         try:

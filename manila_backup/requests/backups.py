@@ -11,6 +11,11 @@ from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
+from manila_backup.engine import tasks
+from manila_backup.engine.tasks import backup_create
+from manila_backup.engine.tasks import backup_delete
+from manila_backup.engine.tasks import backup_restore
+from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
 from manila_backup.requests import common
 from manila_backup import states
@@ -63,12 +68,7 @@ class Backups:
             if share is None:
                 raise unknown
             db_quotas.lock(conn, share.project_id)
-            share = common.claim_share_for_backup(
-                conn, share, states.Share.BACKUP_CREATING)
-            if db_shares.count_snapshots(conn, share.id):
-                raise exception.InvalidState(
-                    f'Share {share.id} has snapshots; a share with snapshots '
-                    f'can\'t be backed up.')
+            share = backup_create.begin(conn, share)
             count, size = usage.of_table(conn, db_backups.TABLE,
                                          share.project_id)
             common.check_quota(conn, self._conf.quota, share.project_id,
@@ -140,7 +140,7 @@ class Backups:
 
         def admit(conn):
             backup = _get_backup(conn, context, backup_id)
-            _claim_backup(conn, backup, states.Backup.DELETING)
+            backup_delete.begin(conn, backup)
             share = db_shares.get(conn, backup.share_id)
             common.queue(conn, context, operation_id,
                          states.Kind.BACKUP_DELETE, share,
@@ -166,22 +166,11 @@ class Backups:
         def admit(conn):
             backup = _get_backup(conn, context, backup_id)
             share_id = target_share_id or backup.share_id
-            # Locked: what its status is now it may have to be again.
             share = rows.get(conn, db_shares.TABLE, share_id,
                              backup.project_id, lock=True)
             if share is None:
                 raise _unknown_target(share_id)
-            _check_fits(backup, share)
-            if backup.status != states.Backup.AVAILABLE:
-                raise _wrong_backup(backup, states.Backup.RESTORING)
-            was = (None if share.status == states.Share.AVAILABLE
-                   else share.status)
-            share = common.claim_share_for_backup(
-                conn, share, states.Share.BACKUP_RESTORING)
-            # It may have been shrunk just then.
-            _check_fits(backup, share)
-            _claim_backup(conn, backup, states.Backup.RESTORING,
-                          restore_progress=0)
+            was = backup_restore.begin(conn, backup, share)
             common.queue(conn, context, operation_id,
                          states.Kind.BACKUP_RESTORE, share,
                          backup_id=backup_id, driver=backup.backup_type,
@@ -222,7 +211,7 @@ class Backups:
                 operation = db_operations.live_of_backup(conn, backup_id)
                 if operation:
                     if db_operations.cancel(conn, operation):
-                        _free_share(conn, operation)
+                        tasks.TASKS[operation.kind].undo(conn, operation)
                     else:
                         # A worker frees the share once nothing is written to
                         # it any more and the leftovers are gone.
@@ -233,39 +222,11 @@ class Backups:
                 if rows.update(conn, db_backups.TABLE, backup_id,
                                {'status': status}, status=backup.status):
                     return cancelled
-            raise _backup_conflict(backup)
+            raise preconditions.backup_conflict(backup)
 
         cancelled = self._database.write(write)
         if cancelled:
             self._caller.cancelled(context, cancelled)
-
-
-def _free_share(conn, operation):
-    """Give a share its status back: no worker ever had the operation."""
-    status = {
-        states.Kind.BACKUP_CREATE: states.Share.BACKUP_CREATING,
-        states.Kind.BACKUP_RESTORE: states.Share.BACKUP_RESTORING,
-    }.get(operation.kind)
-    if status:
-        before = states.before_restore(operation.share_was)
-        rows.update(conn, db_shares.TABLE, operation.share_id,
-                    {'status': before}, status=status)
-
-
-def _get_backup(conn, context, backup_id):
-    backup = db_backups.get(conn, backup_id, common.scope(context))
-    if backup is None:
-        raise exception.NotFound('Share backup', backup_id)
-    return backup
-
-
-def _claim_backup(conn, backup, status, **values):
-    expected = states.sources(status)
-    if backup.status not in expected:
-        raise _wrong_backup(backup, status)
-    if not rows.update(conn, db_backups.TABLE, backup.id,
-                       dict(status=status, **values), status=expected):
-        raise _backup_conflict(backup)
 
 
 def _wishes(share):
@@ -273,11 +234,11 @@ def _wishes(share):
     return {'include_mounts': True} if share.include_mounts else {}
 
 
-def _check_fits(backup, share):
-    if share.size < backup.size:
-        raise exception.InvalidInput(
-            f'Share {share.id} of {share.size} GiB is smaller than the '
-            f'backup, of {backup.size} GiB.')
+def _get_backup(conn, context, backup_id):
+    backup = db_backups.get(conn, backup_id, common.scope(context))
+    if backup is None:
+        raise exception.NotFound('Share backup', backup_id)
+    return backup
 
 
 def _unknown_share(share_id):
@@ -288,14 +249,3 @@ def _unknown_share(share_id):
 def _unknown_target(share_id):
     return exception.InvalidInput(
         f'Share {share_id} to restore to could not be found.')
-
-
-def _backup_conflict(backup):
-    return exception.Conflict(
-        f'Share backup {backup.id} is being changed by another request.')
-
-
-def _wrong_backup(backup, status):
-    return exception.InvalidState(
-        f'Share backup {backup.id} is {backup.status}; to be {status} it '
-        f'must be {" or ".join(states.sources(status))}.')

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the resources' requests have in common: whose a thing is, a share's
-change of status, the quota, and the operation that begins.
-
-All are called inside a transaction. Rows are locked in one order everywhere,
-here and in the worker: :data:`manila_backup.db.locking.ORDER`.
-"""
+"""What the resources' requests have in common: whose a thing is, the quota,
+and the operation that begins."""
 
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
@@ -15,12 +11,6 @@ from manila_backup import states
 
 #: How often a change of status is tried while others come in between.
 TRIES = 5
-
-#: What no other operation may go on beside on the same share: it makes, uses
-#: or removes all that is in it.
-_ALONE = (states.Kind.BACKUP_CREATE, states.Kind.BACKUP_RESTORE,
-          states.Kind.SHARE_CREATE, states.Kind.SHARE_MANAGE,
-          states.Kind.SHARE_DELETE)
 
 
 def scope(context):
@@ -36,43 +26,6 @@ def get_share(conn, context, share_id):
     share = db_shares.get(conn, share_id, scope(context))
     if share is None:
         raise exception.NotFound('Share', share_id)
-    return share
-
-
-def claim_share(conn, share, status, busy=exception.Conflict):
-    """Change a share's status as the table of transitions allows.
-
-    :param busy: the error if it is in the middle of another change.
-    :returns: the row as it is now, locked.
-    """
-    expected = states.sources(status)
-    if share.status not in expected:
-        error = (busy if share.status in states.SHARE_CHANGING
-                 else exception.InvalidState)
-        if busy is exception.Forbidden:
-            error = busy
-        raise error(f'Share {share.id} is {share.status}; to be {status} '
-                    f'it must be {" or ".join(expected)}.')
-    if not rows.update(conn, db_shares.TABLE, share.id, {'status': status},
-                       status=expected):
-        raise share_conflict(share)
-    return db_shares.get(conn, share.id)
-
-
-def claim_share_for_backup(conn, share, status):
-    """Change a share's status for what uses all of it.
-
-    Its status says that nothing else does, unless an administrator has set
-    it.
-
-    :returns: the row as it is now, locked.
-    """
-    share = claim_share(conn, share, status)
-    if db_shares.count_snapshots(conn, share.id, states.Snapshot.CREATING):
-        raise exception.Conflict(
-            f'A snapshot of share {share.id} is being made.')
-    if db_operations.count_unfinished_of_share(conn, share.id, _ALONE):
-        raise still_busy(share)
     return share
 
 
@@ -98,15 +51,3 @@ def queue(conn, context, operation_id, kind, share, **values):
         status=states.Operation.QUEUED, live=True, share_id=share.id,
         project_id=share.project_id, user_id=context.user_id,
         request_id=context.request_id, **values)
-
-
-def still_busy(share):
-    """The error for a share that an operation is not done with."""
-    return exception.Conflict(
-        f'Something is still being done to share {share.id}.')
-
-
-def share_conflict(share):
-    """The error for a request that lost a race."""
-    return exception.Conflict(
-        f'Share {share.id} is being changed by another request.')

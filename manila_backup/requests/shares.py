@@ -6,13 +6,15 @@ import os
 from oslo_db import exception as db_exc
 from oslo_utils import uuidutils
 
-from manila_backup.db import backups as db_backups
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
+from manila_backup.engine import tasks
+from manila_backup.engine.tasks import preconditions
+from manila_backup.engine.tasks import share_delete
 from manila_backup import exception
 from manila_backup.requests import common
 from manila_backup.shares import directories
@@ -45,8 +47,7 @@ class Shares:
             ``availability_zone`` and ``properties`` (dict of str to str).
         :returns: the share's row.
         """
-        return self._begin(context, values, states.Kind.SHARE_CREATE,
-                           _Share.CREATING)
+        return self._begin(context, values, states.Kind.SHARE_CREATE)
 
     def manage(self, context, values):
         """Have an existing directory adopted as a share.
@@ -71,10 +72,9 @@ class Shares:
                 f'in none of them.')
         values = dict(values, path_digest=db_shares.path_digest(path))
         values.setdefault('size', 1)
-        return self._begin(context, values, states.Kind.SHARE_MANAGE,
-                           _Share.MANAGE_STARTING)
+        return self._begin(context, values, states.Kind.SHARE_MANAGE)
 
-    def _begin(self, context, values, kind, status):
+    def _begin(self, context, values, kind):
         share_id = uuidutils.generate_uuid()
         operation_id = uuidutils.generate_uuid()
         taken = exception.Conflict(
@@ -96,7 +96,7 @@ class Shares:
             rows.insert(
                 conn, db_shares.TABLE, id=share_id,
                 project_id=context.project_id, user_id=context.user_id,
-                source='local', status=status,
+                source='local', status=tasks.TASKS[kind].begun,
                 host=f'{self._conf.host}@local#local',
                 **dict(values, availability_zone=zone))
             share = db_shares.get(conn, share_id)
@@ -130,9 +130,7 @@ class Shares:
                 rows.update(conn, db_shares.TABLE, share.id,
                             {'status': _Share.ERROR}, status=share.status)
                 share = common.get_share(conn, context, share_id)
-            common.claim_share(conn, share, _Share.DELETING,
-                               busy=exception.Forbidden)
-            _check_no_dependants(conn, share, 'deleted')
+            share_delete.begin(conn, share)
             common.queue(conn, context, operation_id,
                          states.Kind.SHARE_DELETE, share, options=options)
 
@@ -148,10 +146,10 @@ class Shares:
                 raise exception.Forbidden(
                     f'Share {share_id} is {share.status}; to be unmanaged it '
                     f'must be available or have failed to be managed.')
-            _check_no_dependants(conn, share, 'unmanaged')
+            preconditions.check_no_dependants(conn, share, 'unmanaged')
             if not rows.delete(conn, db_shares.TABLE, share_id,
                                status=share.status):
-                raise common.share_conflict(share)
+                raise preconditions.share_conflict(share)
 
         self._database.write(write)
 
@@ -196,7 +194,7 @@ class Shares:
             if not rows.update(conn, db_shares.TABLE, share_id,
                                {'size': new_size}, status=_Share.AVAILABLE,
                                size=share.size):
-                raise common.share_conflict(share)
+                raise preconditions.share_conflict(share)
 
         self._database.write(write)
 
@@ -222,7 +220,7 @@ class Shares:
                 if rows.update(conn, db_shares.TABLE, share_id,
                                {'status': status}, status=share.status):
                     return
-            raise common.share_conflict(share)
+            raise preconditions.share_conflict(share)
 
         self._database.write(write)
 
@@ -233,19 +231,3 @@ def directory(conf, share):
     :param share: its row.
     """
     return local.LocalShares.from_conf(conf).directory(share)
-
-
-def _check_no_dependants(conn, share, what):
-    """Raise Forbidden (what Manila's clients expect) if something hangs on
-    the share. Its row is locked by now: a backup of it is either seen here or
-    not let in."""
-    for count, name in (
-            (db_backups.count_of_share(conn, share.id), 'backups'),
-            (db_shares.count_snapshots(conn, share.id), 'snapshots')):
-        if count:
-            raise exception.Forbidden(
-                f'Share {share.id} has {count} {name} and can\'t be '
-                f'{what}: delete them first.')
-    # One that is left would look for its share in vain.
-    if db_operations.count_unfinished_of_share(conn, share.id):
-        raise common.still_busy(share)

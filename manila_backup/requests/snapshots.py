@@ -9,6 +9,8 @@ from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
+from manila_backup.engine.tasks import snapshot_create
+from manila_backup.engine.tasks import snapshot_delete
 from manila_backup import exception
 from manila_backup.requests import common
 from manila_backup import states
@@ -40,15 +42,10 @@ class Snapshots:
         def admit(conn):
             share = common.get_share(conn, context, share_id)
             db_quotas.lock(conn, share.project_id)
-            # Locked: a backup that is asked for now sees the snapshot or
-            # comes first.
             share = rows.get(conn, models.shares, share.id, lock=True)
             if share is None:
                 raise exception.NotFound('Share', share_id)
-            if share.status != states.Share.AVAILABLE:
-                raise exception.InvalidState(
-                    f'Share {share_id} is {share.status}; for a snapshot it '
-                    f'must be available.')
+            snapshot_create.begin(share)
             count, size = usage.of_table(conn, models.snapshots,
                                          share.project_id)
             common.check_quota(conn, self._conf.quota, share.project_id,
@@ -58,7 +55,7 @@ class Snapshots:
                         project_id=share.project_id, user_id=context.user_id,
                         share_id=share.id, size=share.size,
                         share_proto=share.share_proto,
-                        status=_Snapshot.CREATING, name=name,
+                        status=snapshot_create.SnapshotCreate.begun, name=name,
                         description=description)
             common.queue(conn, context, operation_id,
                          states.Kind.SNAPSHOT_CREATE, share,
@@ -101,7 +98,7 @@ class Snapshots:
                             {'status': _Snapshot.ERROR},
                             status=snapshot.status)
                 snapshot = _get_snapshot(conn, context, snapshot_id)
-            _claim_for_removal(conn, snapshot, live)
+            snapshot_delete.begin(conn, snapshot, live)
             common.queue(conn, context, operation_id,
                          states.Kind.SNAPSHOT_DELETE,
                          db_shares.get(conn, snapshot.share_id),
@@ -135,26 +132,6 @@ class Snapshots:
         cancelled = self._database.write(write)
         if cancelled:
             self._caller.cancelled(context, cancelled)
-
-
-def _claim_for_removal(conn, snapshot, live):
-    expected = states.sources(_Snapshot.DELETING)
-    if snapshot.status not in expected:
-        raise exception.InvalidState(
-            f'Share snapshot {snapshot.id} is {snapshot.status}; to be '
-            f'deleted it must be {" or ".join(expected)}.')
-    if not rows.update(conn, models.snapshots, snapshot.id,
-                       {'status': _Snapshot.DELETING}, status=expected):
-        raise exception.Conflict(
-            f'Share snapshot {snapshot.id} is being changed by another '
-            f'request.')
-    # An administrator may have set its status.
-    if live and not db_operations.cancel(conn, live) or any(
-            operation.status not in states.OVER for operation in
-            db_operations.of_snapshot(conn, snapshot.share_id, snapshot.id)):
-        raise exception.Conflict(
-            f'Something is still being done to share snapshot '
-            f'{snapshot.id}.')
 
 
 def _get_snapshot(conn, context, snapshot_id):

@@ -151,7 +151,7 @@ class ShareSource(abc.ABC):
         job's; harmless if there is nothing, and beside others that do the
         same. Of the share only the id need be right.
 
-        :param progress: as for :meth:`use`; None outside of copiers.
+        :param progress: as for :meth:`use`; None outside of children.
         :raises ShareError: something stays.
         """
 

@@ -11,7 +11,7 @@ import testtools
 from manila_backup.drivers import base as drivers
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers import progress
-from manila_backup.engine import child_work
+from manila_backup.engine import child
 from manila_backup.shares import base
 from manila_backup.shares import local
 from tests.functional import cloud
@@ -55,17 +55,17 @@ class TestCase(testtools.TestCase):
 
     def backup(self, share, name='b'):
         place = drivers.Place('p', share.id, name)
-        child_work.backup(self.driver, self.source, share,
-                          base.Job('op', name, 1), place, {}, {},
-                          progress.Progress())
+        child.back_up(self.driver, self.source, share,
+                      base.Job('op', name, 1), place, {}, {},
+                      progress.Progress())
         self.driver.publish(place, 1)
         return place
 
     def restore(self, share, name='b'):
-        child_work.restore(self.driver, self.source, share,
-                           base.Job('op', name, 1, False),
-                           drivers.Place('p', share.id, name),
-                           progress.Progress())
+        child.restore(self.driver, self.source, share,
+                      base.Job('op', name, 1, False),
+                      drivers.Place('p', share.id, name),
+                      progress.Progress())
 
     def assertRefused(self, share, said):
         """Whatever is done to it."""

@@ -37,7 +37,7 @@ class DyingWorkersTestCase(base.TestCase):
         """Wait until an operation on a backup is in the middle of its work,
         and have it stand still there.
 
-        :param others: pids of copiers that have nothing to do with it.
+        :param others: pids of children that have nothing to do with it.
         :returns: bool; False if it was over before it could be caught.
         """
         def check():
@@ -48,7 +48,7 @@ class DyingWorkersTestCase(base.TestCase):
         cloud.eventually('an operation to run', check, pause=0.005)
         # Twice: the first time, one may just be making another.
         for _ in range(2):
-            self.stopped = [pid for pid in self._copiers()
+            self.stopped = [pid for pid in self._children()
                             if pid not in others]
             self._tell(self.stopped, signal.SIGSTOP)
         self.addCleanup(self._tell, self.stopped, signal.SIGCONT)
@@ -59,9 +59,9 @@ class DyingWorkersTestCase(base.TestCase):
         return False
 
     def _stand_still(self, stopped, which):
-        """Whether copiers were stopped in the middle of an operation.
+        """Whether children were stopped in the middle of an operation.
 
-        Its worker looks whether a copier has come to its end before it
+        Its worker looks whether a child has come to its end before it
         renews the lease; once it has done so twice, it has looked since the
         stop. Whoever had sent a result is gone by then.
 
@@ -94,14 +94,14 @@ class DyingWorkersTestCase(base.TestCase):
     def _caught_backup(self, share_id):
         """A backup whose making is under way, and stands still."""
         for _ in range(10):
-            others = self._copiers()
+            others = self._children()
             backup = self.cloud.create_backup(share_id)
             if self._catch(backup['id'], others):
                 return backup
             self.cloud.wait_backup(backup['id'], 'available')
         self.fail('every backup was made before it could be disturbed')
 
-    def _copiers(self):
+    def _children(self):
         """What copies, and what it is forked from."""
         found = []
         for each in psutil.Process().children(recursive=True):
@@ -112,7 +112,7 @@ class DyingWorkersTestCase(base.TestCase):
 
     def _tell(self, pids, number):
         for pid in pids:
-            # A copier may have come to its end meanwhile.
+            # A child may have come to its end meanwhile.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
@@ -204,7 +204,7 @@ class EndedEarly(DyingWorkersTestCase):
             with open(os.path.join(path, f'd{number % 10}', f'f{number}'),
                       'r+b') as file:
                 file.write(b'damage')
-        others = self._copiers()
+        others = self._children()
         self.cloud.ask(202, 'POST', f'/share-backups/{backup["id"]}/action',
                        {'restore': None})
         self.assertTrue(self._catch(backup['id'], others, 'restore'))
@@ -222,7 +222,7 @@ class EndedEarly(DyingWorkersTestCase):
         self.assertNotEqual([], group)
         doomed.kill()
         self._tell(self.stopped, signal.SIGCONT)
-        cloud.eventually('the copiers to end', lambda: not [
+        cloud.eventually('the children to end', lambda: not [
             pid for pid in group if os.path.exists(f'/proc/{pid}')])
         self.cloud.start_worker()
         self.cloud.wait_share(share['id'], 'available')

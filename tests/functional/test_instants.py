@@ -13,7 +13,7 @@ import testtools
 from manila_backup.drivers import base as drivers
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers import progress
-from manila_backup.engine import child_work
+from manila_backup.engine import child
 from manila_backup.shares import base
 from manila_backup.shares import local
 from tests.functional import disks
@@ -194,15 +194,15 @@ class TestInstants(testtools.TestCase):
             self.assertHolds('own', view)
             self.assertEqual([], os.listdir(os.path.join(view.path, 'd/in')))
             self.source.release(share, job(1))
-            said, = child_work.backup(driver, source, share, job(1), place,
-                                      {}, {}, self.progress).problems
+            said, = child.back_up(driver, source, share, job(1), place,
+                                  {}, {}, self.progress).problems
             self.assertIn('"d/in" has another file system mounted', said)
             self.assertNothingHeld()
         driver.publish(place, 1)
         self.assertEqual('snapshot',
                          driver.describe(place).record['copied_from'])
         self.write(share, 'changed')
-        child_work.restore(
+        child.restore(
             driver, self.source, share, base.Job('op', 'b', 2, False), place,
             self.progress)
         with open(os.path.join(share.path, 'file')) as file:

@@ -13,7 +13,7 @@ from manila_backup.drivers import base as drivers
 from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers import progress
-from manila_backup.engine import child_work
+from manila_backup.engine import child
 from manila_backup.shares import base as shares
 from manila_backup.shares import local
 from tests.functional import cloud
@@ -101,7 +101,7 @@ class TestWhileWritten(testtools.TestCase):
         driver.check(create=True)
         for number in range(count):
             place = drivers.Place('p1', 'a-share', f'b-{number}')
-            report = child_work.backup(
+            report = child.back_up(
                 driver, self.source, self.share,
                 shares.Job('op', place.backup_id, 1), place, {}, {},
                 progress.Progress())

@@ -384,7 +384,7 @@ class SweepMySQL(RepositoryTestCase):
 
     def test_one_at_a_time(self):
         with self.cloud.engine.connect() as conn:
-            conn.execute(models.turns.insert().values(
+            conn.execute(models.named_locks.insert().values(
                 name='repository', holder='elsewhere:1:2',
                 held_until=models.sqltime.utc_in(60),
                 ended_at=models.sqltime.utcnow()))

@@ -55,14 +55,14 @@ class Rolling(test_dying_workers.DyingWorkersTestCase):
         """Have one of a worker's backups stand still in its middle; false if
         all are made."""
         while self._count("status <> 'done'"):
-            server, = [pid for pid in self._copiers()
+            server, = [pid for pid in self._children()
                        if pid in self._descendants(worker.pid)][:1]
-            copiers = self._descendants(server)
-            self._tell(copiers, signal.SIGSTOP)
+            children = self._descendants(server)
+            self._tell(children, signal.SIGSTOP)
             if self._stand_still(
-                    copiers, f"worker LIKE 'here:{worker.pid}:%%'"):
+                    children, f"worker LIKE 'here:{worker.pid}:%%'"):
                 return True
-            self._tell(copiers, signal.SIGCONT)
+            self._tell(children, signal.SIGCONT)
         return False
 
     def _count(self, which):

@@ -52,7 +52,7 @@ class TestCase(base.TestCase):
         row = self.admission.backups.create(base.MEMBER, share.id, **kwargs)
         for number in range(1, attempts):
             self.claim(f'w{number}', -1)
-        kind = tasks.BackupCreate(
+        kind = tasks.TASKS[states.Kind.BACKUP_CREATE](
             self.tools, self.claim(), self.get_share(share.id),
             self.get_backup(row.id))
         self.work(kind)

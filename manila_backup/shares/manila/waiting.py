@@ -15,7 +15,7 @@ class Patience:
     :param timeout: float, seconds.
     :param interval: float, the longest pause between two looks, in seconds.
     :param progress: a :class:`~manila_backup.drivers.progress.Progress` that
-        ends the process if its lease is gone; None outside of copiers.
+        ends the process if its lease is gone; None outside of children.
     """
 
     def __init__(self, timeout, interval, progress=None):

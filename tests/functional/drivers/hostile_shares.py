@@ -15,7 +15,7 @@ from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers import progress
-from manila_backup.engine import child_work
+from manila_backup.engine import child
 from manila_backup.shares import base as shares
 from manila_backup.shares import local
 from tests.functional.drivers import hostile
@@ -131,15 +131,15 @@ class HostileWays(hostile.Hostile):
 
         def backup(place):
             self.get_ready(place)
-            child_work.backup(self.driver, source, share,
-                              shares.Job('op', place.backup_id, 1), place, {},
-                              {}, progress.Progress())
+            child.back_up(self.driver, source, share,
+                          shares.Job('op', place.backup_id, 1), place, {},
+                          {}, progress.Progress())
             self.driver.publish(place, 1)
 
         def restore():
-            child_work.restore(self.driver, source, share,
-                               shares.Job('op', 'r', 1, False), first,
-                               progress.Progress())
+            child.restore(self.driver, source, share,
+                          shares.Job('op', 'r', 1, False), first,
+                          progress.Progress())
 
         first = case.place(1)
         backup(first)

@@ -13,7 +13,7 @@ from manila_backup.db import models
 from manila_backup.db import rows
 from manila_backup.db import services as db_services
 from manila_backup.db import sqltime
-from manila_backup.engine import tasks
+from manila_backup.engine import capabilities
 from tests.unit import base
 
 messaging = rpc.messaging
@@ -185,7 +185,7 @@ class Messages(Workers):
     def test_worker_looks_only_where_it_may_know_what_to_do(self):
         calls = []
         worker = types.SimpleNamespace(
-            able=tasks.Abilities({'posix': base.Driver()}),
+            capabilities=capabilities.Capabilities({'posix': base.Driver()}),
             wake=lambda: calls.append('wake'),
             look_after=lambda id_: calls.append(id_))
         endpoint = rpc._Endpoint(worker)
@@ -204,8 +204,8 @@ class Everything(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.able = tasks.Abilities({'first': base.Driver(),
-                                     'second': base.Driver()})
+        self.able = capabilities.Capabilities({'first': base.Driver(),
+                                               'second': base.Driver()})
         self.kinds = set()
 
     def check(self):
@@ -244,5 +244,5 @@ class Everything(base.TestCase):
 
     def test_a_driver_that_went_away(self):
         self.admission.backups.create(base.MEMBER, self.share().id)
-        self.assertFalse(tasks.Abilities(
+        self.assertFalse(capabilities.Capabilities(
             {'second': base.Driver()}).can_do(self.operation()))

@@ -42,6 +42,6 @@ class Turns(base.TestCase):
         self._write(named_locks.end, 'a')
         self.assertFalse(self._take('a', every=3600))
         self.database.write(lambda conn: conn.execute(
-            models.turns.update().values(
+            models.named_locks.update().values(
                 ended_at=named_locks.sqltime.utc_in(-3601))))
         self.assertTrue(self._take('a', every=3600))

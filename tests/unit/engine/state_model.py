@@ -194,31 +194,31 @@ class Machine(stateful.RuleBasedStateMachine):
 
     def _claim(self, side, one, other):
         for id_ in side.database.read(db_operations.next_claimable):
-            claimed = attempt.Run.claim(side.worker, id_)
+            claimed = attempt.Attempt.claim(side.worker, id_)
             if claimed:
                 self.runs.append(claimed)
                 return
 
     def _renew(self, side, one, other):
-        self._attempt(side, one, lambda claimed: claimed._keep())
+        self._attempt(side, one, lambda claimed: claimed.lease.renew())
 
     def _write(self, side, one, other):
         """What is restored to is changed."""
         def write(claimed):
-            claimed._keep()
-            if claimed._operation.kind == 'restore':
-                claimed._harmless = False
-                self.torn.add(claimed._operation.share_id)
+            claimed.lease.renew()
+            if claimed.operation.kind == 'restore':
+                claimed.harmless = False
+                self.torn.add(claimed.operation.share_id)
 
         self._attempt(side, one, write)
 
     def _finish(self, side, one, other):
         def finish(claimed):
-            claimed._finish(states.Operation.DONE, claimed._kind.succeeded,
-                            drivers.Report())
-            if claimed._operation.kind == 'restore' and self._done(claimed):
-                self.torn.discard(claimed._operation.share_id)
-                self.doubtful.discard(claimed._operation.share_id)
+            claimed.finish(states.Operation.DONE, claimed.task.succeeded,
+                           drivers.Report())
+            if claimed.operation.kind == 'restore' and self._done(claimed):
+                self.torn.discard(claimed.operation.share_id)
+                self.doubtful.discard(claimed.operation.share_id)
 
         self._attempt(side, one, finish)
 
@@ -231,23 +231,23 @@ class Machine(stateful.RuleBasedStateMachine):
 
     def _fail(self, side, one, other):
         def fail(claimed):
-            claimed._kind.harmless = claimed._harmless
-            claimed._finish(states.Operation.FAILED, claimed._kind.failed,
-                            'because')
+            claimed.task.harmless = claimed.harmless
+            claimed.finish(states.Operation.FAILED, claimed.task.failed,
+                           'because')
 
         self._attempt(side, one, fail)
 
     def _release(self, side, one, other):
-        self._attempt(side, one, lambda claimed: claimed._release(
+        self._attempt(side, one, lambda claimed: claimed.release(
             0.0, bool(other % 2), None))
 
     def _expire(self, side, one, other):
         claimed = self._run(one)
         if claimed:
-            if claimed._operation.kind == 'restore':
-                self.doubtful.add(claimed._operation.share_id)
+            if claimed.operation.kind == 'restore':
+                self.doubtful.add(claimed.operation.share_id)
             side.database.write(rows.update, models.operations,
-                                claimed._operation.id,
+                                claimed.operation.id,
                                 {'lease_until': sqltime.utc_in(-1)},
                                 status=['running', 'cancelling'])
 
@@ -260,10 +260,10 @@ class Machine(stateful.RuleBasedStateMachine):
         # Whichever side has claimed it: only the second one's never waits.
         claimed._database = side.database
         before = self._operation(claimed)
-        held = (before.attempt == claimed._operation.attempt
-                and before.worker == claimed._operation.worker)
+        held = (before.attempt == claimed.operation.attempt
+                and before.worker == claimed.operation.worker)
         try:
-            if claimed._operation.status == states.Operation.CANCELLING:
+            if claimed.operation.status == states.Operation.CANCELLING:
                 raise attempt.CalledOff()
             function(claimed)
         except attempt.CalledOff:
@@ -278,16 +278,16 @@ class Machine(stateful.RuleBasedStateMachine):
 
     @staticmethod
     def _call_off(claimed):
-        claimed._kind.harmless = claimed._harmless
+        claimed.task.harmless = claimed.harmless
         try:
-            claimed._finish(states.Operation.CANCELLED,
-                            claimed._kind.cancelled)
+            claimed.finish(states.Operation.CANCELLED,
+                           claimed.task.cancelled)
         except exception.LeaseLost:
             pass
 
     def _operation(self, claimed):
         return self.side.database.read(db_operations.get,
-                                       claimed._operation.id)
+                                       claimed.operation.id)
 
     # -- what must hold --------------------------------------------------
 

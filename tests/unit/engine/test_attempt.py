@@ -20,7 +20,7 @@ from tests.unit import base
 
 
 def worker(test, name):
-    """What a :class:`~attempt.Run` has of a worker."""
+    """What a :class:`~attempt.Attempt` has of a worker."""
     return types.SimpleNamespace(
         conf=test.conf, database=test.database, drivers={'first': mock.Mock()},
         source=mock.Mock(), host=name, identity=name,
@@ -39,7 +39,7 @@ class HandedOver(base.TestCase):
 
         first = worker(self, 'w1')
         first.caller = types.SimpleNamespace(queued=queued)
-        claimed = attempt.Run.claim(first, self.operation().id)
+        claimed = attempt.Attempt.claim(first, self.operation().id)
         with mock.patch.object(claimed, '_work',
                                side_effect=attempt.HandedOver()):
             claimed.run()
@@ -55,8 +55,8 @@ class TestCase(base.TestCase):
             base.MEMBER, self.share().id)
 
     def claimed(self, name):
-        """Claim the operation; the :class:`~attempt.Run`."""
-        return attempt.Run.claim(worker(self, name), self.operation().id)
+        """Claim the operation; the :class:`~attempt.Attempt`."""
+        return attempt.Attempt.claim(worker(self, name), self.operation().id)
 
     def lapse(self):
         """As if its worker had died long ago."""
@@ -79,7 +79,7 @@ class ShareThatIsGone(TestCase):
         self.database.write(rows.delete, models.shares, other.id)
 
     def run_it(self):
-        attempt.Run.claim(worker(self, 'w2'), self.operation().id).run()
+        attempt.Attempt.claim(worker(self, 'w2'), self.operation().id).run()
 
     def test_ends(self):
         self.run_it()
@@ -97,7 +97,7 @@ class ShareThatIsGone(TestCase):
         self.assertEqual('cancelling', self.operation(id_).status)
         self.database.write(rows.update, models.operations, id_,
                             {'lease_until': sqltime.utc_in(-1)})
-        attempt.Run.claim(worker(self, 'w2'), id_).run()
+        attempt.Attempt.claim(worker(self, 'w2'), id_).run()
         self.assertEqual('cancelled', self.operation(id_).status)
         self.admission.backups.delete(base.MEMBER, self.backup.id)
         self.assertEqual('delete', self.claim().kind)
@@ -123,7 +123,7 @@ class Failed(TestCase):
     def test_removes_nothing_of_who_has_taken_over(self):
         def taken_over():
             self.lapse()
-            self.assertEqual(2, self.claimed('w2')._operation.attempt)
+            self.assertEqual(2, self.claimed('w2').operation.attempt)
 
         discard = self._run(taken_over)
         self.assertEqual('running', self.operation().status)
@@ -182,12 +182,12 @@ class Restore(TestCase):
         :param ends: what it raises in the end; None if its worker dies.
         """
         claimed = self.claimed(name)
-        copier = types.SimpleNamespace(progress=progress.Progress())
+        counters = progress.Progress()
 
         def work():
             if changes:
-                copier.progress.changes()
-            claimed._note(copier)
+                counters.changes()
+            claimed._note(counters)
             if isinstance(ends, attempt.CalledOff):
                 self.admission.backups.reset_status(
                     base.ADMIN, self.backup.id, 'available')
@@ -259,7 +259,7 @@ class ShareSetAvailable(base.TestCase):
         self.database.write(rows.update, models.shares, share.id,
                             {'status': 'available'})
         removing = worker(self, 'w1')
-        attempt.Run.claim(removing, self.operation().id).run()
+        attempt.Attempt.claim(removing, self.operation().id).run()
         self.assertEqual('failed', self.operation().status)
         removing.source.remove.assert_not_called()
         self.assertEqual('available', self.get_share(share.id).status)
@@ -284,7 +284,7 @@ class Lease(TestCase):
                 pass
             return 'done'
 
-        self.assertEqual('done', self.attempt._meanwhile(work))
+        self.assertEqual('done', self.attempt.lease.run_here(work))
 
     def test_lost(self):
         over = threading.Event()
@@ -295,11 +295,12 @@ class Lease(TestCase):
                 # Until it is not renewed in between.
                 self.lapse()
                 other = self.claimed('w2')
-            self.assertEqual(2, other._operation.attempt)
+            self.assertEqual(2, other.operation.attempt)
             over.wait(0.3)
             over.set()
 
-        self.assertRaises(exception.LeaseLost, self.attempt._meanwhile, work)
+        self.assertRaises(exception.LeaseLost, self.attempt.lease.run_here,
+                          work)
         # It is never left running by itself.
         self.assertTrue(over.is_set())
 
@@ -307,7 +308,8 @@ class Lease(TestCase):
         def work():
             raise exception.WorkFailed('it could not be')
 
-        self.assertRaises(exception.WorkFailed, self.attempt._meanwhile, work)
+        self.assertRaises(exception.WorkFailed, self.attempt.lease.run_here,
+                          work)
 
 
 class Progress(TestCase):
@@ -316,12 +318,12 @@ class Progress(TestCase):
     def attempt(self, worker):
         """Claim the operation; a function that says how far it is."""
         claimed = self.claimed(worker)
-        copier = types.SimpleNamespace(progress=progress.Progress())
-        copier.progress.expect(0, 100)
+        counters = progress.Progress()
+        counters.expect(0, 100)
 
         def advance(size):
-            copier.progress.advance(0, size)
-            claimed._keep(copier)
+            counters.advance(0, size)
+            claimed.lease.renew(counters)
             return self.shown()
         return advance
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copiers: real processes."""
+"""Child processes: real processes."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from manila_backup.engine import child
 
 
 def priorities(progress):
-    """Runs in the copier."""
+    """Runs in the child."""
     return os.nice(0), int(psutil.Process().ionice().ioclass)
 
 
@@ -50,19 +50,19 @@ class ForkServer(testtools.TestCase):
             self.assertEqual(is_so, child.is_vulnerable(version), version)
 
 
-class Copier(testtools.TestCase):
+class Child(testtools.TestCase):
 
     def _run(self, **settings):
-        copier = child.Copier(priorities, (), types.SimpleNamespace(
+        running = child.Child(priorities, (), types.SimpleNamespace(
             **settings))
-        copier.progress.extend(60)
-        copier.start()
-        while not copier.wait(60):
+        running.progress.extend(60)
+        running.start()
+        while not running.wait(60):
             pass
         try:
-            return copier.result()
+            return running.result()
         finally:
-            copier.kill()
+            running.kill()
 
     def test_priorities(self):
         own = os.nice(0)

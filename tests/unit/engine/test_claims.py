@@ -4,7 +4,7 @@ from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import sqltime
-from manila_backup.engine import tasks
+from manila_backup.engine import capabilities
 from manila_backup import states
 from tests.unit import base
 
@@ -88,7 +88,7 @@ class Claims(base.TestCase):
                          (third.attempt, third.failures, third.error))
 
     def test_what_is_not_known_is_left_and_keeps_nothing_waiting(self):
-        able = tasks.Abilities({'posix': base.Driver()})
+        able = capabilities.Capabilities({'posix': base.Driver()})
         unknown = [self.queue(driver='posix', **values) for values in [
             dict(options={'tape': 'x'})] * 30]
         unknown += [self.queue(driver='tape') for _ in range(10)]
@@ -108,7 +108,7 @@ class Claims(base.TestCase):
         self.assertEqual(['op40', 'op1'], sorted(self.database.read(
             db_operations.next_claimable), reverse=True))
         # Whoever knows it gets it, as soon as it comes.
-        newer = tasks.Abilities({'tape': base.Driver()})
+        newer = capabilities.Capabilities({'tape': base.Driver()})
         self.assertEqual(['op40'], self.database.read(
             db_operations.next_claimable, newer))
         self.assertEqual(0, self.database.read(db_operations.next_event,
@@ -119,7 +119,7 @@ class Claims(base.TestCase):
             db_operations.next_claimable, newer))
 
     def test_kinds_of_another_release_are_left(self):
-        able = tasks.Abilities({'posix': base.Driver()})
+        able = capabilities.Capabilities({'posix': base.Driver()})
         id_ = self.queue()
         self.assertEqual([id_], self.database.read(
             db_operations.next_claimable, able))

@@ -29,9 +29,9 @@ class TestCase(repository.TestCase):
 
     def run_next(self):
         """Do what is in the queue, in this process; its row."""
-        claimed = attempt.Run.claim(self.worker(), self.operation().id)
+        claimed = attempt.Attempt.claim(self.worker(), self.operation().id)
         with mock.patch.object(
-                claimed, '_copy',
+                claimed, '_run_child',
                 lambda function, args: function(*args, progress.Progress())):
             claimed.run()
         return self.operation()
@@ -236,7 +236,7 @@ class Snapshots(TestCase):
         share = self.make_share()
         row = self.snapshot(share)
         made = self.operation()
-        claimed = attempt.Run.claim(self.worker(), made.id)
+        claimed = attempt.Attempt.claim(self.worker(), made.id)
         os.makedirs(self.tools.source.snapshot_directory(share, row.id)
                     + '.1/data')
         self.admission.snapshots.reset_status(base.ADMIN, row.id, 'error')

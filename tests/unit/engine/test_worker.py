@@ -62,14 +62,14 @@ class Stop(base.TestCase):
         self.conf.set_override('shutdown_grace', 0, 'backup')
         stopped = worker.Worker(self.conf, self.database,
                                 rpc.get_transport(self.conf))
-        claim = attempt.Run.claim
+        claim = attempt.Attempt.claim
 
         def stop_meanwhile(*args):
             found = claim(*args)
             stopped._begin_to_stop()
             return found
 
-        with mock.patch.object(attempt.Run, 'claim', stop_meanwhile):
+        with mock.patch.object(attempt.Attempt, 'claim', stop_meanwhile):
             self.assertTrue(stopped._claim_one())
         stopped._pool.shutdown()
         row, = self.database.read(lambda conn: conn.execute(

@@ -174,8 +174,8 @@ class Sweeps(repository.TestCase):
         backup = self.make_backup()
         place = self.place(backup)
         self.admission.backups.delete(base.MEMBER, backup.id)
-        kind = tasks.BackupDelete(self.tools, self.claim(), None,
-                                  self.get_backup(backup.id))
+        kind = tasks.TASKS[states.Kind.BACKUP_DELETE](
+            self.tools, self.claim(), None, self.get_backup(backup.id))
         self.finish(kind, states.Operation.DONE, kind.succeeded, None)
         self.assertIsNone(self.get_backup(backup.id))
         self.assertEqual([('backup', 'removed')], self.sweep())

@@ -11,6 +11,7 @@ from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import usage
+from manila_backup.engine import capabilities
 from manila_backup.engine import tasks
 from manila_backup import exception
 from manila_backup import states
@@ -45,10 +46,10 @@ class CreateBackup(base.TestCase):
             base.ADMIN, share.id, options={'speed': 'fast'})
         self.assertEqual({'speed': 'fast', 'include_mounts': True},
                          self.operation().options)
-        known = tasks.Abilities(dict.fromkeys(
+        known = capabilities.Capabilities(dict.fromkeys(
             ('first', 'second'), types.SimpleNamespace(OPTIONS={'speed'})))
         self.assertTrue(known.can_do(self.operation()))
-        kind = tasks.BackupCreate(
+        kind = tasks.TASKS[states.Kind.BACKUP_CREATE](
             mock.MagicMock(), self.operation(), self.get_share(share.id),
             backup)
         self.assertTrue(kind.ref.include_mounts)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backing a share up."""
+
+from manila_backup.db import backups as db_backups
+from manila_backup.db import rows
+from manila_backup.db import shares as db_shares
+from manila_backup.engine import child
+from manila_backup.engine import records
+from manila_backup.engine.tasks import base
+from manila_backup.engine.tasks import preconditions
+from manila_backup import exception
+from manila_backup import states
+
+
+def begin(conn, share):
+    """Claim a share to be backed up.
+
+    :returns: its row, locked.
+    """
+    share = preconditions.claim_share_for_backup(
+        conn, share, states.Share.BACKUP_CREATING)
+    if db_shares.count_snapshots(conn, share.id):
+        raise exception.InvalidState(
+            f'Share {share.id} has snapshots; a share with snapshots '
+            f'can\'t be backed up.')
+    return share
+
+
+class BackupCreate(base.ShareUsingTask):
+
+    @property
+    def progress(self):
+        return self.backup.progress
+
+    def work(self):
+        return child.back_up, (
+            self._prepared(make=True), self.tools.source,
+            self.ref, self.job, self.place,
+            {name: value
+             for name, value in (self.operation.options or {}).items()
+             if name not in self.options},
+            records.of_rows(self.backup, self.share))
+
+    def publish(self):
+        self.driver.publish(self.place, self.operation.attempt)
+
+    def discard(self):
+        try:
+            self.driver.discard(self.place, self.operation.attempt)
+        finally:
+            super().discard()
+
+    def note_progress(self, conn, percent):
+        rows.update(conn, db_backups.TABLE, self.backup.id,
+                    {'progress': percent, 'host': self.tools.host},
+                    status=states.Backup.CREATING)
+
+    def succeeded(self, conn, result):
+        self.undo(conn, self.operation)
+        self._set_backup(
+            conn, states.Backup.AVAILABLE, states.Backup.CREATING,
+            progress=100, host=self.tools.host,
+            fail_reason=base.problems(result))
+
+    def failed(self, conn, reason):
+        self.undo(conn, self.operation)
+        self._set_backup(conn, states.Backup.ERROR, states.Backup.CREATING,
+                         fail_reason=reason)
+
+    def cancelled(self, conn):
+        self.undo(conn, self.operation)
+
+    @classmethod
+    def undo(cls, conn, operation):
+        base.set_share(conn, operation, states.Share.AVAILABLE,
+                       states.Share.BACKUP_CREATING)

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deleting a backup."""
+
+from manila_backup.db import backups as db_backups
+from manila_backup.db import rows
+from manila_backup.engine.tasks import base
+from manila_backup.engine.tasks import preconditions
+from manila_backup import states
+
+
+def begin(conn, backup):
+    """Claim a backup to be deleted."""
+    preconditions.claim_backup(conn, backup, states.Backup.DELETING)
+
+
+class BackupDelete(base.BackupTask):
+
+    needs_share = False
+
+    def work(self):
+        return self._prepared().delete, (self.place,)
+
+    def succeeded(self, conn, result):
+        rows.delete(conn, db_backups.TABLE, self.backup.id,
+                    status=states.removable(states.Backup))
+
+    def failed(self, conn, reason):
+        self._set_backup(conn, states.Backup.ERROR_DELETING,
+                         states.Backup.DELETING, fail_reason=reason)

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tasks have in common."""
+
+import abc
+
+from oslo_log import log
+
+from manila_backup.db import backups as db_backups
+from manila_backup.db import models
+from manila_backup.db import operations as db_operations
+from manila_backup.db import places as db_places
+from manila_backup.db import rows
+from manila_backup.db import shares as db_shares
+from manila_backup.db import texts
+from manila_backup.drivers import base as drivers
+from manila_backup import exception
+from manila_backup.shares import base as shares
+from manila_backup import states
+
+LOG = log.getLogger(__name__)
+
+
+class Task(abc.ABC):
+    """One claimed operation: what to run, and what its end means to the rows.
+
+    Even what moves no data is run by a child process, which can be killed: a
+    directory of a server that is gone may never answer.
+
+    :param tools: has ``drivers`` (dict of name to driver) and ``source``.
+    :param operation: the operation's row as claimed.
+    :param share: the share's row or None.
+    :param backup: the backup's row or None.
+    """
+
+    #: What may stand in the operation's ``options``, beside the options that
+    #: callers may give to its driver.
+    options = frozenset()
+
+    #: Whether there is nothing to be done without the share's row.
+    needs_share = True
+
+    #: Whether it uses the directory of a share of the local source.
+    opens_share = True
+
+    #: Whether a share that nothing was noted of yet is noted.
+    identifies = True
+
+    #: Whether it uses a share by way of :meth:`.ShareSource.use`.
+    uses_share = False
+
+    #: Whether it is known that no attempt at it has changed the share.
+    harmless = False
+
+    #: The progress that callers were shown before this attempt, 0 to 99.
+    progress = 0
+
+    def __init__(self, tools, operation, share, backup):
+        self.tools = tools
+        self.operation = operation
+        self.share = share
+        self.backup = backup
+        self._root = None
+
+    # -- work ------------------------------------------------------------
+
+    @property
+    def ref(self):
+        """The share, as its source is told of it."""
+        return shares.ShareRef.of(self.share, self._root)
+
+    def unknown(self):
+        """What has to be noted before there is anything to be done.
+
+        What is noted when a share is created or adopted is compared whenever
+        it is used. Shares, and the directory that holds them, that became
+        what they are before there was such a note are noted when they are
+        used first: there is nothing else to go by. That is told in the log.
+
+        :returns: iterator of (function, args, what to call with the result):
+            the function is for a child, as it may take long to answer.
+        """
+        source, database = self.tools.source, self.tools.database
+        if not self.opens_share or self.share is None or source.FOREIGN:
+            return
+        self._root = database.read(db_places.identity, db_places.ROOT)
+        if self._root is None and not self.share.path:
+            yield (source.identify_root, (database.read(db_places.known),),
+                   self._note_root)
+        if self.identifies and self.share.identity is None:
+            yield source.identify, (self.ref,), self._note_share
+
+    def _note_root(self, identity):
+        self._root = self.tools.database.write(
+            db_places.note, db_places.ROOT, identity)
+        LOG.info('The directory of the shares is %s from now on', identity)
+
+    def _note_share(self, identity):
+        self.share = self.tools.database.write(
+            db_places.note_share, self.share.id, identity) or self.share
+        LOG.warning(
+            'Share %s (%s): nothing was noted of its directory until now, so '
+            'the one that is there is taken for it: %s', self.share.id,
+            self.share.path or 'of this service', identity)
+
+    @abc.abstractmethod
+    def work(self):
+        """What a child has to run: (function, args).
+
+        :raises manila_backup.exception.WorkFailed: it can't be done.
+        """
+
+    def publish(self):
+        """Make the result visible; called while the lease is held."""
+
+    def discard(self):
+        """Leave nothing unpublished, once the operation is over."""
+
+    def note_progress(self, conn, percent):
+        """Write how far it is, 0 to 99, into the transaction."""
+
+    # -- outcome ---------------------------------------------------------
+
+    @abc.abstractmethod
+    def succeeded(self, conn, result):
+        """Write success into the transaction."""
+
+    @abc.abstractmethod
+    def failed(self, conn, reason):
+        """Write failure into the transaction."""
+
+    def cancelled(self, conn):
+        """Write that it was cancelled into the transaction."""
+
+    @classmethod
+    def undo(cls, conn, operation):
+        """Write that it was cancelled before any worker had it."""
+
+
+class BackupTask(Task):
+    """An operation on a backup."""
+
+    opens_share = False
+
+    @property
+    def driver(self):
+        """The backup's driver.
+
+        :raises manila_backup.exception.WorkFailed: it is not enabled.
+        """
+        try:
+            return self.tools.drivers[self.operation.driver]
+        except KeyError:
+            raise exception.WorkFailed(
+                f'The backup driver {self.operation.driver!r} is not in '
+                f'[backup] enabled_drivers of this worker.') from None
+
+    @property
+    def place(self):
+        """The backup, as drivers are told of it."""
+        return drivers.Place(self.backup.project_id, self.backup.share_id,
+                             self.backup.id)
+
+    def _prepared(self, make=False):
+        """The backup's driver, ready for the operation."""
+        driver = self.driver
+        driver.prepare(self.place, self.tools.alone, make)
+        return driver
+
+    def _set_backup(self, conn, status, expected, **values):
+        # An administrator may have set another status meanwhile: it stays.
+        states.check(expected, status)
+        rows.update(conn, db_backups.TABLE, self.backup.id,
+                    dict(status=status, **values), status=expected)
+
+
+class ShareUsingTask(BackupTask):
+    """An operation on a backup and a share."""
+
+    opens_share = True
+    uses_share = True
+    read_only = True
+
+    #: ``include_mounts``: the share was adopted with that wish. Only says so
+    #: to workers that could not heed it: it is the share's row that counts.
+    options = frozenset(('include_mounts',))
+
+    @property
+    def job(self):
+        """The attempt, as the share source is told of it."""
+        return shares.Job(self.operation.id, self.backup.id,
+                          self.operation.attempt, self.read_only)
+
+    def discard(self):
+        if self.share is None:
+            return
+        self.tools.source.release(shares.ShareRef.of(self.share), self.job)
+        if self.tools.source.FOREIGN:
+            self.tools.database.write(db_operations.released,
+                                      self.operation.id)
+
+
+class ShareTask(Task):
+    """An operation on a share that this service keeps itself."""
+
+    identifies = False
+
+    #: The share's status meanwhile, and after a failure.
+    begun = None
+    error = None
+
+    def failed(self, conn, reason):
+        set_share(conn, self.operation, self.error, self.begun)
+
+
+class SnapshotTask(Task):
+    """An operation on a snapshot of a share that this service keeps."""
+
+    #: The snapshot's status meanwhile, and after a failure.
+    begun = None
+    error = None
+
+    @property
+    def snapshot_id(self):
+        return self.operation.snapshot_id
+
+    def _set_snapshot(self, conn, status):
+        states.check(self.begun, status)
+        rows.update(conn, models.snapshots, self.snapshot_id,
+                    {'status': status}, status=self.begun)
+
+    def failed(self, conn, reason):
+        self._set_snapshot(conn, self.error)
+
+
+def set_share(conn, operation, status, expected):
+    """Change the status of an operation's share; one that an administrator
+    has set meanwhile stays."""
+    states.check(expected, status)
+    rows.update(conn, db_shares.TABLE, operation.share_id,
+                {'status': status}, status=expected)
+
+
+def problems(report):
+    """What a driver could not carry over in full, for the backup's record.
+
+    :param report: a :class:`manila_backup.drivers.base.Report`.
+    :returns: str, or None if there was nothing.
+    """
+    if not report.problem_count:
+        return None
+    return texts.fit_list(report.problems, report.problem_count)

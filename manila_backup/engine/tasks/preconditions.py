@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claiming a share or a backup for an operation: what several tasks begin
+with.
+
+All are called inside the transaction that lets a request in. Rows are locked
+in one order everywhere, here and in the worker:
+:data:`manila_backup.db.locking.ORDER`.
+"""
+
+from manila_backup.db import backups as db_backups
+from manila_backup.db import operations as db_operations
+from manila_backup.db import rows
+from manila_backup.db import shares as db_shares
+from manila_backup import exception
+from manila_backup import states
+
+#: What no other operation may go on beside on the same share: it makes, uses
+#: or removes all that is in it.
+_ALONE = (states.Kind.BACKUP_CREATE, states.Kind.BACKUP_RESTORE,
+          states.Kind.SHARE_CREATE, states.Kind.SHARE_MANAGE,
+          states.Kind.SHARE_DELETE)
+
+
+def claim_share(conn, share, status, busy=exception.Conflict):
+    """Change a share's status as the table of transitions allows.
+
+    :param busy: the error if it is in the middle of another change.
+    :returns: the row as it is now, locked.
+    """
+    expected = states.sources(status)
+    if share.status not in expected:
+        error = (busy if share.status in states.SHARE_CHANGING
+                 else exception.InvalidState)
+        if busy is exception.Forbidden:
+            error = busy
+        raise error(f'Share {share.id} is {share.status}; to be {status} '
+                    f'it must be {" or ".join(expected)}.')
+    if not rows.update(conn, db_shares.TABLE, share.id, {'status': status},
+                       status=expected):
+        raise share_conflict(share)
+    return db_shares.get(conn, share.id)
+
+
+def claim_share_for_backup(conn, share, status):
+    """Change a share's status for what uses all of it.
+
+    Its status says that nothing else does, unless an administrator has set
+    it.
+
+    :returns: the row as it is now, locked.
+    """
+    share = claim_share(conn, share, status)
+    if db_shares.count_snapshots(conn, share.id, states.Snapshot.CREATING):
+        raise exception.Conflict(
+            f'A snapshot of share {share.id} is being made.')
+    if db_operations.count_unfinished_of_share(conn, share.id, _ALONE):
+        raise _still_busy(share)
+    return share
+
+
+def check_no_dependants(conn, share, what):
+    """Raise Forbidden (what Manila's clients expect) if something hangs on
+    the share. Its row is locked by now: a backup of it is either seen here or
+    not let in.
+
+    :param what: str, what is to be done to it: ``deleted``.
+    """
+    for count, name in (
+            (db_backups.count_of_share(conn, share.id), 'backups'),
+            (db_shares.count_snapshots(conn, share.id), 'snapshots')):
+        if count:
+            raise exception.Forbidden(
+                f'Share {share.id} has {count} {name} and can\'t be '
+                f'{what}: delete them first.')
+    # One that is left would look for its share in vain.
+    if db_operations.count_unfinished_of_share(conn, share.id):
+        raise _still_busy(share)
+
+
+def share_conflict(share):
+    """The error for a request about a share that lost a race."""
+    return exception.Conflict(
+        f'Share {share.id} is being changed by another request.')
+
+
+def _still_busy(share):
+    return exception.Conflict(
+        f'Something is still being done to share {share.id}.')
+
+
+def claim_backup(conn, backup, status, **values):
+    """Change a backup's status as the table of transitions allows.
+
+    :param values: further columns to set.
+    """
+    check_backup(backup, status)
+    if not rows.update(conn, db_backups.TABLE, backup.id,
+                       dict(status=status, **values),
+                       status=states.sources(status)):
+        raise backup_conflict(backup)
+
+
+def check_backup(backup, status):
+    """Raise InvalidState unless a backup's status may become another one."""
+    expected = states.sources(status)
+    if backup.status not in expected:
+        raise exception.InvalidState(
+            f'Share backup {backup.id} is {backup.status}; to be {status} it '
+            f'must be {" or ".join(expected)}.')
+
+
+def backup_conflict(backup):
+    """The error for a request about a backup that lost a race."""
+    return exception.Conflict(
+        f'Share backup {backup.id} is being changed by another request.')

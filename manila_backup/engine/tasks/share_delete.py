@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removing a share and all that is in it."""
+
+from manila_backup.db import rows
+from manila_backup.db import shares as db_shares
+from manila_backup.engine.tasks import base
+from manila_backup.engine.tasks import preconditions
+from manila_backup import exception
+from manila_backup import states
+
+
+def begin(conn, share):
+    """Claim a share to be removed."""
+    preconditions.claim_share(conn, share, ShareDelete.begun,
+                              busy=exception.Forbidden)
+    preconditions.check_no_dependants(conn, share, 'deleted')
+
+
+class ShareDelete(base.ShareTask):
+
+    #: ``keep``: the directory never became a share.
+    options = frozenset(('keep',))
+
+    begun = states.Share.DELETING
+    error = states.Share.ERROR_DELETING
+
+    def work(self):
+        if self.share.status != self.begun:
+            raise exception.WorkFailed(
+                f'Share {self.share.id} is {self.share.status}: it is not '
+                f'to be removed any more.')
+        if (self.operation.options or {}).get('keep'):
+            return self.tools.source.leave, (self.ref,)
+        return self.tools.source.remove, (self.ref,)
+
+    def succeeded(self, conn, result):
+        rows.delete(conn, db_shares.TABLE, self.share.id,
+                    status=states.removable(states.Share))

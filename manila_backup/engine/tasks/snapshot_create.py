@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a snapshot of a share. Its row begins as
+:attr:`SnapshotCreate.begun`."""
+
+from manila_backup.db import operations as db_operations
+from manila_backup.db import rows
+from manila_backup.engine.tasks import base
+from manila_backup import exception
+from manila_backup import states
+
+
+def begin(share):
+    """Make sure that a snapshot of a share can be made.
+
+    :param share: its row, locked: a backup that is asked for now sees the
+        snapshot or comes first.
+    """
+    if share.status != states.Share.AVAILABLE:
+        raise exception.InvalidState(
+            f'Share {share.id} is {share.status}; for a snapshot it must be '
+            f'available.')
+
+
+class SnapshotCreate(base.SnapshotTask):
+
+    begun = states.Snapshot.CREATING
+    error = states.Snapshot.ERROR
+
+    def work(self):
+        return self.tools.source.create_snapshot, (
+            self.ref, self.snapshot_id, self.operation.attempt)
+
+    def discard(self):
+        # Of an attempt that was cancelled, or failed.
+        if self.share is not None:
+            self.tools.source.discard_snapshot(
+                self.ref, self.snapshot_id, attempt=self.operation.attempt)
+
+    def succeeded(self, conn, result):
+        self._set_snapshot(conn, states.Snapshot.AVAILABLE)
+        # Snapshots have no record of their own: this is where operators
+        # look.
+        rows.update(conn, db_operations.TABLE, self.operation.id,
+                    {'error': base.problems(result)})

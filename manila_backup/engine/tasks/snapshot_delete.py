@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removing a snapshot."""
+
+from manila_backup.db import models
+from manila_backup.db import operations as db_operations
+from manila_backup.db import rows
+from manila_backup.engine.tasks import base
+from manila_backup import exception
+from manila_backup import states
+
+
+def begin(conn, snapshot, live):
+    """Claim a snapshot to be removed.
+
+    :param live: the live operation on it, locked, or None.
+    """
+    expected = states.sources(SnapshotDelete.begun)
+    if snapshot.status not in expected:
+        raise exception.InvalidState(
+            f'Share snapshot {snapshot.id} is {snapshot.status}; to be '
+            f'deleted it must be {" or ".join(expected)}.')
+    if not rows.update(conn, models.snapshots, snapshot.id,
+                       {'status': SnapshotDelete.begun}, status=expected):
+        raise exception.Conflict(
+            f'Share snapshot {snapshot.id} is being changed by another '
+            f'request.')
+    # An administrator may have set its status.
+    if live and not db_operations.cancel(conn, live) or any(
+            operation.status not in states.OVER for operation in
+            db_operations.of_snapshot(conn, snapshot.share_id, snapshot.id)):
+        raise exception.Conflict(
+            f'Something is still being done to share snapshot '
+            f'{snapshot.id}.')
+
+
+class SnapshotDelete(base.SnapshotTask):
+
+    # What is in the share has nothing to do with it.
+    identifies = False
+    begun = states.Snapshot.DELETING
+    error = states.Snapshot.ERROR_DELETING
+
+    def work(self):
+        return self.tools.source.remove_snapshot, (self.ref, self.snapshot_id)
+
+    def succeeded(self, conn, result):
+        rows.delete(conn, models.snapshots, self.snapshot_id,
+                    status=states.removable(states.Snapshot))
