@@ -193,7 +193,7 @@ bench: $(VENV)/.stamp
 	$(VENV)/bin/python benchmarks/copy.py $(BENCH)
 
 clean:
-	rm -rf $(VENV) $(TOOLS) $(RESULTS) .tox .ruff_cache build dist cover \
-		.coverage doc/build api-ref/build releasenotes/build \
+	rm -rf $(VENV) $(TOOLS) $(RESULTS) .tox .mypy_cache .ruff_cache build dist \
+		cover .coverage doc/build api-ref/build releasenotes/build \
 		*.egg-info AUTHORS ChangeLog etc/manila-backup/*.sample
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

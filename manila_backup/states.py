@@ -7,18 +7,19 @@ IllegalTransition`, which is a bug of the code that asked.
 """
 
 import enum
+import typing
 
 from manila_backup import exception
 
 
-class _Status(str, enum.Enum):
+class Status(str, enum.Enum):
     """A status is its name in the database and in the API."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.value
 
 
-class Backup(_Status):
+class Backup(Status):
     """Of a share backup."""
 
     CREATING = 'creating'
@@ -29,7 +30,7 @@ class Backup(_Status):
     ERROR_DELETING = 'error_deleting'
 
 
-class Share(_Status):
+class Share(Status):
     """Of a share; the first three are about its backups."""
 
     AVAILABLE = 'available'
@@ -56,7 +57,7 @@ class Share(_Status):
     SNAPSHOTTING = 'snapshotting'
 
 
-class Snapshot(_Status):
+class Snapshot(Status):
     """Of a snapshot of a local share."""
 
     CREATING = 'creating'
@@ -66,7 +67,7 @@ class Snapshot(_Status):
     ERROR_DELETING = 'error_deleting'
 
 
-class Operation(_Status):
+class Operation(Status):
     """Of an operation's record."""
 
     QUEUED = 'queued'           # for whoever claims it
@@ -77,7 +78,7 @@ class Operation(_Status):
     CANCELLED = 'cancelled'
 
 
-class Kind(_Status):
+class Kind(Status):
     """Kinds of operations."""
 
     BACKUP_CREATE = 'create'
@@ -92,7 +93,7 @@ class Kind(_Status):
 
 #: From each status to those that may follow it. ``None``: the row's life
 #: begins or ends.
-TRANSITIONS = {
+TRANSITIONS: dict[type[Status], dict[typing.Any, set[typing.Any]]] = {
     Backup: {
         # Available at once: found in a repository.
         None: {Backup.CREATING, Backup.AVAILABLE},
@@ -166,7 +167,7 @@ SHARE_CHANGING = frozenset({
 SHARE_BUSY = SHARE_CHANGING | {Share.BACKUP_CREATING, Share.BACKUP_RESTORING}
 
 
-def before_restore(status):
+def before_restore(status: str | None) -> Share:
     """Return the status of a share once a restore to it has changed nothing.
 
     :param status: str, what it was before; None if nobody remembers, which
@@ -176,7 +177,7 @@ def before_restore(status):
     return Share(status or Share.AVAILABLE)
 
 
-def sources(target):
+def sources(target: Status) -> list[str]:
     """The statuses from which ``target`` may follow, as a list of str:
     what an UPDATE's compare-and-swap asks for.
 
@@ -190,13 +191,13 @@ def sources(target):
     return found
 
 
-def removable(kind):
+def removable(kind: type[Status]) -> list[str]:
     """The statuses from which a row of ``kind`` may be removed, as a list
     of str."""
     return [str(old) for old, new in TRANSITIONS[kind].items() if None in new]
 
 
-def check(old, new):
+def check(old: Status | None, new: Status) -> None:
     """Make sure that one status may follow another.
 
     :param old: a member of an enumeration above, or None.

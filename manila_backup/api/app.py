@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The WSGI application, put together from the inside out."""
 
+from collections import abc
 import dataclasses
 import json
 import typing
@@ -11,7 +12,9 @@ from oslo_middleware import http_proxy_to_wsgi
 import routes
 
 from manila_backup.api import auth
+from manila_backup.api import bound
 from manila_backup.api import faults
+from manila_backup.api import gate as gate_
 from manila_backup.api import handlers
 from manila_backup.api.handlers import versions
 from manila_backup.api import health
@@ -19,9 +22,20 @@ from manila_backup.api import microversions
 from manila_backup.api import middleware
 from manila_backup.api import openapi
 from manila_backup.api import request
+from manila_backup.db import engine
 from manila_backup.policies import enforcer
+from manila_backup.requests import admission as admission_
 
 _VERSION_PREFIX = '/v2'
+
+_Environ = dict[str, typing.Any]
+_Start = abc.Callable[..., typing.Any]
+
+#: A WSGI application.
+Application = abc.Callable[[_Environ, _Start], abc.Iterable[bytes]]
+
+#: Path below ``/v2`` to method to an operation.
+_Table = dict[str, dict[str, abc.Callable[..., typing.Any]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +43,15 @@ class Services:
     """Services that handlers use; one instance per application."""
 
     conf: cfg.ConfigOpts
-    database: typing.Any
-    admission: typing.Any
+    database: engine.Reader
+    admission: admission_.Admission
     policy: enforcer.Enforcer
 
 
-def build(conf, database, admission, registry=None, gate=None,
-          places=None):
+def build(conf: cfg.ConfigOpts, database: engine.Database,
+          admission: admission_.Admission, registry: typing.Any = None,
+          gate: gate_.Gate | None = None,
+          places: bound.Bound | None = None) -> Application:
     """Make the application.
 
     :param conf: the configuration.
@@ -49,10 +65,10 @@ def build(conf, database, admission, registry=None, gate=None,
     :raises manila_backup.exception.ConfigurationError: it can't be used as
         configured.
     """
-    services = Services(conf, database, admission, enforcer.Enforcer(conf))
+    services = Services(conf, engine.Reader(database), admission,
+                        enforcer.Enforcer(conf))
     table = handlers.routes(conf)
-    app = Dispatcher(services, table)
-    app = auth.wrap(app, services)
+    app: Application = auth.wrap(Dispatcher(services, table), services)
     if gate:
         app = gate.wrap(app)
     if places:
@@ -61,7 +77,7 @@ def build(conf, database, admission, registry=None, gate=None,
         'database': health.database_check(database),
         'bus': health.bus_check(conf)})
     one_version = versions.Versions(services, 200)
-    extra = {}
+    extra: dict[str, Application] = {}
     if conf.metrics.enabled:
         # Its library is only wanted where it is used.
         from manila_backup.telemetry import metrics
@@ -91,7 +107,7 @@ class Dispatcher:
         method to a callable as in :mod:`manila_backup.api.operation`.
     """
 
-    def __init__(self, services, table):
+    def __init__(self, services: Services, table: _Table) -> None:
         self._services = services
         self._table = table
         self._newer = services.conf.shares.source != 'local'
@@ -103,7 +119,8 @@ class Dispatcher:
         #: What the first part of a path can be, unless it is a project id.
         self._resources = {path.split('/')[1] for path in table}
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: _Environ,
+                 start_response: _Start) -> abc.Iterable[bytes]:
         headers = [microversions.VARY]
         try:
             version = microversions.from_environ(environ, self._newer)
@@ -122,7 +139,8 @@ class Dispatcher:
         start_response(faults.status_line(code), headers)
         return [b'' if environ['REQUEST_METHOD'] == 'HEAD' else content]
 
-    def _dispatch(self, environ, version):
+    def _dispatch(self, environ: _Environ, version: tuple[int, int]
+                  ) -> tuple[int, typing.Any]:
         prefix, methods, variables = self._match(environ)
         method = environ['REQUEST_METHOD']
         handler = methods.get('GET' if method == 'HEAD' else method)
@@ -138,7 +156,8 @@ class Dispatcher:
         req.url_prefix = prefix
         return handler(req, **variables)
 
-    def _match(self, environ):
+    def _match(self, environ: _Environ) -> tuple[
+            str, dict[str, abc.Callable[..., typing.Any]], dict[str, str]]:
         """Look up the operations of a path.
 
         :returns: (prefix, dict of method to operation, variable parts).
@@ -167,14 +186,14 @@ class Dispatcher:
         return prefix, self._table[found.pop('path_')], found
 
 
-def _wrap_cors(app, conf):
+def _wrap_cors(app: Application, conf: cfg.ConfigOpts) -> Application:
     # Costs time at every request, so only where it is used. What is refused
     # has to come to it as an answer: a preflight has no credentials.
     wrapped = cors.CORS(middleware.Faults(app), conf)
     return wrapped if conf.cors.allowed_origin else app
 
 
-def _wrap_proxy(app, conf):
+def _wrap_proxy(app: Application, conf: cfg.ConfigOpts) -> Application:
     wrapped = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
     enabled = conf.oslo_middleware.enable_proxy_headers_parsing
     return wrapped if enabled else app

@@ -4,6 +4,7 @@
 import functools
 import json
 import re
+import typing
 from urllib import parse
 
 import webob
@@ -29,10 +30,10 @@ class Request(webob.BaseRequest):
     """
 
     # BaseRequest keeps attributes that it doesn't know in the object.
-    services = None
-    context = None
-    version = None
-    url_prefix = None
+    services: typing.Any = None
+    context: typing.Any = None
+    version: typing.Any = None
+    url_prefix: typing.Any = None
 
     @functools.cached_property
     def params(self):

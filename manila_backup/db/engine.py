@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections and transactions, by oslo.db's enginefacade."""
 
+from collections import abc
 import contextlib
 import contextvars
+import typing
 
+from oslo_config import cfg
 from oslo_db import api as oslo_db_api
 from oslo_db import exception as db_exc
 from oslo_db.sqlalchemy import enginefacade
@@ -31,6 +34,12 @@ class _Scope:
     into one another by accident."""
 
 
+_Result = typing.TypeVar('_Result')
+
+#: The configuration's group ``[database]``.
+_Settings: typing.TypeAlias = typing.Any
+
+
 class Database:
     """The service's database.
 
@@ -39,7 +48,7 @@ class Database:
         configured, or its URL makes no sense.
     """
 
-    def __init__(self, conf):
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
         if not conf.database.connection:
             raise exception.ConfigurationError(
                 'The configuration has no [database] connection.')
@@ -58,7 +67,7 @@ class Database:
         self._reading = _reading_engine(conf.database)
 
     @property
-    def engine(self):
+    def engine(self) -> sa.Engine:
         """The SQLAlchemy engine; connects on first use.
 
         :raises manila_backup.exception.ConfigurationError: the URL is not
@@ -71,14 +80,14 @@ class Database:
             raise exception.ConfigurationError(
                 f'[database] connection can\'t be used: {exc}') from exc
 
-    def dispose(self):
+    def dispose(self) -> None:
         """Close every connection."""
         self._facade.writer.get_engine().dispose()
         if self._reading:
             self._reading.dispose()
 
     @contextlib.contextmanager
-    def reader(self):
+    def reader(self) -> abc.Iterator[sa.Connection]:
         """A connection that only reads. Each statement sees what is
         committed when it begins."""
         if self._reading:
@@ -89,7 +98,7 @@ class Database:
                 yield conn
 
     @contextlib.contextmanager
-    def writer(self):
+    def writer(self) -> abc.Iterator[sa.Connection]:
         """A connection in a transaction that is committed at the end."""
         token = _WRITING.set(True)
         try:
@@ -98,7 +107,8 @@ class Database:
         finally:
             _WRITING.reset(token)
 
-    def write(self, function, *args, **kwargs):
+    def write(self, function: abc.Callable[..., _Result], *args: typing.Any,
+              **kwargs: typing.Any) -> _Result:
         """Run ``function(conn, ...)`` in a writing transaction, again from
         the start where the database gave up on it (a deadlock, a
         serialisation failure) or the connection broke.
@@ -110,36 +120,50 @@ class Database:
         with receipts.of_thread() as receipt:
             return _run(self.writer, _Once(function, receipt), args, kwargs)
 
-    def read(self, function, *args, **kwargs):
+    def read(self, function: abc.Callable[..., _Result], *args: typing.Any,
+             **kwargs: typing.Any) -> _Result:
         """Run ``function(conn, ...)`` on a connection that only reads,
         again if it broke."""
         return _run(self.reader, function, args, kwargs)
 
 
-class _Once:
+class Reader:
+    """The part of a :class:`Database` that changes nothing: what the API's
+    handlers have."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, function: abc.Callable[..., _Result], *args: typing.Any,
+             **kwargs: typing.Any) -> _Result:
+        """As :meth:`Database.read`."""
+        return self._database.read(function, *args, **kwargs)
+
+
+class _Once(typing.Generic[_Result]):
     """A function that writes, for one call of :meth:`Database.write`.
 
     :param function: called with a connection in a transaction, and more.
     :param receipt: a :class:`manila_backup.db.receipts.Receipt`.
     """
 
-    def __init__(self, function, receipt):
+    def __init__(self, function: abc.Callable[..., _Result],
+                 receipt: receipts.Receipt) -> None:
         self._function = function
         self._receipt = receipt
-        self._has_returned = False
-        self._returned = None
+        self._returned: list[_Result] = []
 
-    def __call__(self, conn, *args, **kwargs):
-        if self._has_returned and self._receipt.is_left(conn):
-            return self._returned
+    def __call__(self, conn: sa.Connection, *args: typing.Any,
+                 **kwargs: typing.Any) -> _Result:
+        if self._returned and self._receipt.is_left(conn):
+            return self._returned[0]
         self._receipt.leave(conn)
-        self._has_returned = False
-        self._returned = self._function(conn, *args, **kwargs)
-        self._has_returned = True
-        return self._returned
+        self._returned = []
+        self._returned = [self._function(conn, *args, **kwargs)]
+        return self._returned[0]
 
 
-def _is_serialisation_failure(exc):
+def _is_serialisation_failure(exc: BaseException) -> bool:
     """Tell whether a transaction may succeed if repeated (oslo.db detects
     deadlocks; this adds SQLite's lock, MariaDB's record-changed, and errors
     that hide a deadlock)."""
@@ -152,7 +176,7 @@ def _is_serialisation_failure(exc):
                  or _hides_deadlock(exc)))
 
 
-def _hides_deadlock(exc):
+def _hides_deadlock(exc: BaseException | None) -> bool:
     """Tell whether an error came of undoing what a deadlock had undone:
     with the transaction, MySQL forgets the savepoint to go back to."""
     while exc is not None:
@@ -171,7 +195,10 @@ RETRIES = oslo_db_api.wrap_db_retry(
 
 
 @RETRIES
-def _run(scope, function, args, kwargs):
+def _run(scope: abc.Callable[
+            [], contextlib.AbstractContextManager[sa.Connection]],
+         function: abc.Callable[..., _Result], args: tuple[typing.Any, ...],
+         kwargs: dict[str, typing.Any]) -> _Result:
     try:
         with scope() as conn:
             return function(conn, *args, **kwargs)
@@ -181,7 +208,7 @@ def _run(scope, function, args, kwargs):
         raise db_exc.DBConnectionError(exc) from exc
 
 
-def _reading_engine(settings):
+def _reading_engine(settings: _Settings) -> sa.Engine | None:
     """The engine that reads go through, or None on SQLite, where oslo.db's
     own serves as well.
 
@@ -215,7 +242,7 @@ def _reading_engine(settings):
     return engine
 
 
-def _keep_private(connection):
+def _keep_private(connection: str) -> None:
     """See that SQLite's file is for its owner only, and those that SQLite
     makes beside it, which have its mode.
 
@@ -236,7 +263,7 @@ def _keep_private(connection):
             private.close_file(path + suffix)
 
 
-def _connections(settings):
+def _connections(settings: _Settings) -> dict[str, typing.Any]:
     """Return the options for oslo.db that replace those of ``[database]``.
 
     :param settings: the configuration's group ``[database]``.
@@ -258,14 +285,14 @@ def _connections(settings):
             'max_retries': 0}
 
 
-def _prepare(engine, settings):
+def _prepare(engine: sa.Engine, settings: _Settings) -> None:
     _listen(engine, settings)
     # oslo.db may have connected already: without these ways, and the pool
     # would keep that connection.
     engine.dispose()
 
 
-def _listen(engine, settings):
+def _listen(engine: sa.Engine, settings: _Settings) -> None:
     """Set up each new connection's ways: the same for what is read and for
     what is written through.
 
@@ -283,7 +310,7 @@ def _listen(engine, settings):
         sa.event.listen(engine, 'begin', _sqlite_begin)
 
 
-def _mysql_connect(connection, record):
+def _mysql_connect(connection: typing.Any, record: typing.Any) -> None:
     with contextlib.closing(connection.cursor()) as cursor:
         cursor.execute(
             'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
@@ -292,13 +319,14 @@ def _mysql_connect(connection, record):
         cursor.execute('SET NAMES utf8mb4')
 
 
-def _mysql_variables(settings):
+def _mysql_variables(settings: _Settings
+                     ) -> abc.Callable[[typing.Any, typing.Any], None]:
     """A listener that sets what oslo.db has options for; by itself it does
     so for its own engine alone."""
     wanted = {'sql_mode': settings.mysql_sql_mode,
               'wsrep_sync_wait': settings.mysql_wsrep_sync_wait}
 
-    def connect(connection, record):
+    def connect(connection: typing.Any, record: typing.Any) -> None:
         with contextlib.closing(connection.cursor()) as cursor:
             for name, value in wanted.items():
                 if value is not None:
@@ -306,12 +334,12 @@ def _mysql_variables(settings):
     return connect
 
 
-def _sqlite_connect(connection, record):
+def _sqlite_connect(connection: typing.Any, record: typing.Any) -> None:
     connection.execute('PRAGMA journal_mode=WAL')
     connection.execute('PRAGMA busy_timeout=30000')
 
 
-def _sqlite_begin(conn):
+def _sqlite_begin(conn: sa.Connection) -> None:
     # A transaction that reads first and writes later can't wait for another
     # writer; one that says at the start that it will write can.
     # oslo.db's own listener has begun a deferred one just before.

@@ -11,10 +11,21 @@ to run again under a higher attempt number.
 """
 
 import abc
+from collections import abc as collections_abc
+import contextlib
 import dataclasses
 import enum
+import typing
 
+from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
+
+if typing.TYPE_CHECKING:
+    from oslo_config import cfg
+
+#: A context manager that only one process of the service is inside at a time.
+Alone = collections_abc.Callable[
+    [], contextlib.AbstractContextManager[typing.Any]]
 
 
 class DriverError(exception.WorkFailed):
@@ -24,7 +35,7 @@ class DriverError(exception.WorkFailed):
 class RepositoryUnavailable(DriverError):
     """The place where backups are kept can't be reached or is not ours."""
 
-    def __init__(self, message, retryable=True):
+    def __init__(self, message: str, retryable: bool = True) -> None:
         super().__init__(message, retryable)
 
 
@@ -61,7 +72,7 @@ class Report:
     files: int = 0
     bytes: int = 0
     stored_bytes: int = 0
-    problems: tuple = ()
+    problems: tuple[str, ...] = ()
     problem_count: int = 0
     missing: int = 0
 
@@ -102,7 +113,7 @@ class Description:
     created_at: str
     files: int
     bytes: int
-    record: dict | None = None
+    record: dict[str, typing.Any] | None = None
 
 
 class BackupDriver(abc.ABC):
@@ -116,12 +127,12 @@ class BackupDriver(abc.ABC):
 
     #: JSON schema ``properties`` of the driver's own ``backup_options``
     #: (every value is a string); ``backup_type`` is not among them.
-    OPTIONS: dict = {}
+    OPTIONS: dict[str, typing.Any] = {}
 
     #: The option, as (group, name), that says where the driver's repository
     #: is; None if there is no single one. For the operator's commands, which
     #: can be told to look at another repository.
-    LOCATION: tuple | None = None
+    LOCATION: tuple[str, str] | None = None
 
     #: Whether :meth:`restore` calls ``progress.changes()`` before it first
     #: changes the target. A restore that failed before that leaves a share
@@ -140,7 +151,7 @@ class BackupDriver(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def from_conf(cls, conf):
+    def from_conf(cls, conf: 'cfg.ConfigOpts') -> 'BackupDriver':
         """Make an instance from the service's configuration.
 
         :param conf: an ``oslo_config.cfg.ConfigOpts``.
@@ -149,7 +160,7 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def check(self, create=False):
+    def check(self, create: bool = False) -> None:
         """Make sure that the repository can be used.
 
         :param create: bool, whether to make one where there is none yet:
@@ -158,7 +169,7 @@ class BackupDriver(abc.ABC):
         :raises RepositoryUnavailable: it can't.
         """
 
-    def prepare(self, place, alone, make=False):
+    def prepare(self, place: Place, alone: Alone, make: bool = False) -> None:
         """Get ready for an operation on a backup. Runs in the worker itself,
         before the process that copies is started, which is given what this
         leaves in the instance.
@@ -174,7 +185,10 @@ class BackupDriver(abc.ABC):
             self.check()
 
     @abc.abstractmethod
-    def backup(self, place, attempt, source, options, record, progress):
+    def backup(self, place: Place, attempt: int, source: str,
+               options: dict[str, str],
+               record: dict[str, typing.Any] | None,
+               progress: shared_progress.Progress) -> Report:
         """Copy a directory into the repository, unpublished.
 
         One operation makes a backup, in one or several attempts; this,
@@ -199,7 +213,7 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def publish(self, place, attempt):
+    def publish(self, place: Place, attempt: int) -> None:
         """Make what :meth:`backup` prepared visible, atomically.
 
         Quick; runs in the worker itself while it holds the lease. Publishing
@@ -209,7 +223,8 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def restore(self, place, attempt, target, progress):
+    def restore(self, place: Place, attempt: int, target: str,
+                progress: shared_progress.Progress) -> Report:
         """Make a directory's content equal to a published backup.
 
         What the backup lacks is removed, what is equal is not rewritten.
@@ -225,7 +240,7 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def delete(self, place, progress):
+    def delete(self, place: Place, progress: shared_progress.Progress) -> None:
         """Remove a backup: what is published, and whatever attempts at it
         and interrupted deletions of it have left. Removing one that isn't
         there is no error.
@@ -235,7 +250,7 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def discard(self, place, attempt):
+    def discard(self, place: Place, attempt: int) -> None:
         """Remove what attempts up to and including ``attempt`` left
         unpublished, and what interrupted deletions of the backup left
         (with 0: nothing else). What is published stays. Removing nothing
@@ -244,7 +259,8 @@ class BackupDriver(abc.ABC):
         Safe beside anything else that removes the same."""
 
     @abc.abstractmethod
-    def verify(self, place, progress):
+    def verify(self, place: Place,
+               progress: shared_progress.Progress) -> list[str]:
         """Re-read a published backup and compare it with what was recorded.
 
         A backup that is not there is damaged. That something can't be read
@@ -256,7 +272,7 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def contents(self):
+    def contents(self) -> collections_abc.Iterator[Stored]:
         """Iterate over everything in the repository. What comes or goes
         meanwhile may be among it or not.
 
@@ -264,7 +280,7 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def describe(self, place):
+    def describe(self, place: Place) -> Description:
         """Read the information about a published backup from its repository.
 
         :returns: a :class:`Description`.
@@ -273,14 +289,15 @@ class BackupDriver(abc.ABC):
         :raises DriverError: it isn't there, or can't be read now.
         """
 
-    def unique_bytes(self, place, progress):
+    def unique_bytes(self, place: Place,
+                     progress: shared_progress.Progress) -> int | None:
         """Compute the space that the removal of a published backup would free.
 
         :returns: int, bytes; or None if this driver can't tell.
         """
         return None
 
-    def maintain(self, progress):
+    def maintain(self, progress: shared_progress.Progress) -> list[str]:
         """Do what a repository needs to have done now and then. Called every
         :attr:`maintain_interval` seconds, by one worker at a time.
 
@@ -288,14 +305,14 @@ class BackupDriver(abc.ABC):
         """
         return []
 
-    def can_upgrade(self):
+    def can_upgrade(self) -> bool:
         """Whether :meth:`upgrade` would change the format of the repository.
 
         :raises DriverError: it can't be told.
         """
         return False
 
-    def upgrade(self):
+    def upgrade(self) -> bool | None:
         """Bring the repository to the newest format that this release
         writes. Releases that do not know it can't use it any more.
 
@@ -304,7 +321,7 @@ class BackupDriver(abc.ABC):
         """
         return None
 
-    def export_key(self, project_id):
+    def export_key(self, project_id: str) -> tuple[str, str]:
         """Return what is needed to read a project's backups without this
         service.
 

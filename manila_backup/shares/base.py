@@ -2,9 +2,23 @@
 """The interface of a share source: where shares come from."""
 
 import abc
+from collections import abc as collections_abc
+import contextlib
 import dataclasses
+import typing
 
 from manila_backup import exception
+
+if typing.TYPE_CHECKING:
+    from oslo_config import cfg
+
+
+class Progress(typing.Protocol):
+    """What a :class:`manila_backup.drivers.progress.Progress` is to a
+    source."""
+
+    def check(self) -> None:
+        """End the process if the lease has run out."""
 
 
 class ShareError(exception.WorkFailed):
@@ -29,12 +43,13 @@ class ShareRef:
     id: str
     project_id: str
     path: str | None = None
-    identity: dict | None = None
-    root: dict | None = None
+    identity: dict[str, typing.Any] | None = None
+    root: dict[str, typing.Any] | None = None
     include_mounts: bool = False
 
     @classmethod
-    def of(cls, row, root=None):
+    def of(cls, row: typing.Any,
+           root: dict[str, typing.Any] | None = None) -> 'ShareRef':
         """Of a row of the table ``shares``."""
         return cls(row.id, row.project_id, row.path, row.identity, root,
                    bool(row.include_mounts))
@@ -63,7 +78,7 @@ class View:
     path: str
     kind: str = LIVE
     reason: str | None = None
-    left_out: tuple = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,10 +131,10 @@ class ShareSource(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def from_conf(cls, conf):
+    def from_conf(cls, conf: 'cfg.ConfigOpts') -> 'ShareSource':
         """Make an instance from the service's configuration."""
 
-    def describe(self, share_id):
+    def describe(self, share_id: str) -> Description | None:
         """Read the current state of an external share.
 
         :returns: a :class:`Description`, or None if there is no such share.
@@ -128,7 +143,8 @@ class ShareSource(abc.ABC):
         raise NotImplementedError
 
     @abc.abstractmethod
-    def use(self, share, job, progress):
+    def use(self, share: ShareRef, job: Job, progress: Progress
+            ) -> contextlib.AbstractContextManager[View]:
         """Make the share's content reachable for an operation: a context
         manager. Runs in the process that copies.
 
@@ -146,7 +162,8 @@ class ShareSource(abc.ABC):
             snapshot, and can't be.
         """
 
-    def release(self, share, job, progress=None):
+    def release(self, share: ShareRef, job: Job,
+                progress: Progress | None = None) -> None:
         """Remove what :meth:`use` made in attempts up to and including the
         job's; harmless if there is nothing, and beside others that do the
         same. Of the share only the id need be right.
@@ -155,7 +172,7 @@ class ShareSource(abc.ABC):
         :raises ShareError: something stays.
         """
 
-    def held(self):
+    def held(self) -> collections_abc.Iterator[tuple[str, str, int]]:
         """Iterate over what :meth:`use` made and is still there; what comes
         or goes meanwhile may be among it or not.
 
@@ -163,7 +180,7 @@ class ShareSource(abc.ABC):
         """
         return iter(())
 
-    def snapshots(self):
+    def snapshots(self) -> collections_abc.Iterator[tuple[str, str, bool]]:
         """Iterate over what the source itself keeps of snapshots, finished
         or not; what comes or goes meanwhile may be among it or not.
 

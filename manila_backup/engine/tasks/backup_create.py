@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backing a share up."""
 
+import typing
+
+import sqlalchemy as sa
+
 from manila_backup.db import backups as db_backups
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
@@ -12,7 +16,7 @@ from manila_backup import exception
 from manila_backup import states
 
 
-def begin(conn, share):
+def begin(conn: sa.Connection, share: base.Row) -> base.Row:
     """Claim a share to be backed up.
 
     :returns: its row, locked.
@@ -29,10 +33,10 @@ def begin(conn, share):
 class BackupCreate(base.ShareUsingTask):
 
     @property
-    def progress(self):
-        return self.backup.progress
+    def progress(self) -> int:
+        return int(self.backup.progress)
 
-    def work(self):
+    def work(self) -> base.Call:
         return child.back_up, (
             self._prepared(make=True), self.tools.source,
             self.ref, self.job, self.place,
@@ -41,36 +45,36 @@ class BackupCreate(base.ShareUsingTask):
              if name not in self.options},
             records.of_rows(self.backup, self.share))
 
-    def publish(self):
+    def publish(self) -> None:
         self.driver.publish(self.place, self.operation.attempt)
 
-    def discard(self):
+    def discard(self) -> None:
         try:
             self.driver.discard(self.place, self.operation.attempt)
         finally:
             super().discard()
 
-    def note_progress(self, conn, percent):
+    def note_progress(self, conn: sa.Connection, percent: int) -> None:
         rows.update(conn, db_backups.TABLE, self.backup.id,
                     {'progress': percent, 'host': self.tools.host},
                     status=states.Backup.CREATING)
 
-    def succeeded(self, conn, result):
+    def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
         self.undo(conn, self.operation)
         self._set_backup(
             conn, states.Backup.AVAILABLE, states.Backup.CREATING,
             progress=100, host=self.tools.host,
             fail_reason=base.problems(result))
 
-    def failed(self, conn, reason):
+    def failed(self, conn: sa.Connection, reason: str) -> None:
         self.undo(conn, self.operation)
         self._set_backup(conn, states.Backup.ERROR, states.Backup.CREATING,
                          fail_reason=reason)
 
-    def cancelled(self, conn):
+    def cancelled(self, conn: sa.Connection) -> None:
         self.undo(conn, self.operation)
 
     @classmethod
-    def undo(cls, conn, operation):
+    def undo(cls, conn: sa.Connection, operation: base.Row) -> None:
         base.set_share(conn, operation, states.Share.AVAILABLE,
                        states.Share.BACKUP_CREATING)

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deleting a backup."""
 
+import typing
+
+import sqlalchemy as sa
+
 from manila_backup.db import backups as db_backups
 from manila_backup.db import rows
 from manila_backup.engine.tasks import base
@@ -8,7 +12,7 @@ from manila_backup.engine.tasks import preconditions
 from manila_backup import states
 
 
-def begin(conn, backup):
+def begin(conn: sa.Connection, backup: base.Row) -> None:
     """Claim a backup to be deleted."""
     preconditions.claim_backup(conn, backup, states.Backup.DELETING)
 
@@ -17,13 +21,13 @@ class BackupDelete(base.BackupTask):
 
     needs_share = False
 
-    def work(self):
+    def work(self) -> base.Call:
         return self._prepared().delete, (self.place,)
 
-    def succeeded(self, conn, result):
+    def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
         rows.delete(conn, db_backups.TABLE, self.backup.id,
                     status=states.removable(states.Backup))
 
-    def failed(self, conn, reason):
+    def failed(self, conn: sa.Connection, reason: str) -> None:
         self._set_backup(conn, states.Backup.ERROR_DELETING,
                          states.Backup.DELETING, fail_reason=reason)

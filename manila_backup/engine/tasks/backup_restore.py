@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Making a share equal to a backup."""
 
+import typing
+
+import sqlalchemy as sa
+
 from manila_backup.db import backups as db_backups
 from manila_backup.db import rows
 from manila_backup.engine import child
@@ -10,7 +14,8 @@ from manila_backup import exception
 from manila_backup import states
 
 
-def begin(conn, backup, share):
+def begin(conn: sa.Connection, backup: base.Row,
+          share: base.Row) -> str | None:
     """Claim a backup and the share to restore it to.
 
     :param share: its row, locked: what its status is now it may have to be
@@ -29,7 +34,7 @@ def begin(conn, backup, share):
     return was
 
 
-def _check_fits(backup, share):
+def _check_fits(backup: base.Row, share: base.Row) -> None:
     if share.size < backup.size:
         raise exception.InvalidInput(
             f'Share {share.id} of {share.size} GiB is smaller than the '
@@ -43,35 +48,35 @@ class BackupRestore(base.ShareUsingTask):
     options = base.ShareUsingTask.options | {'source_share_id'}
 
     @property
-    def progress(self):
-        return self.backup.restore_progress
+    def progress(self) -> int:
+        return int(self.backup.restore_progress)
 
-    def work(self):
+    def work(self) -> base.Call:
         return child.restore, (
             self._prepared(), self.tools.source,
             self.ref, self.job, self.place)
 
-    def note_progress(self, conn, percent):
+    def note_progress(self, conn: sa.Connection, percent: int) -> None:
         rows.update(conn, db_backups.TABLE, self.backup.id,
                     {'restore_progress': percent},
                     status=states.Backup.RESTORING)
 
-    def succeeded(self, conn, result):
+    def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
         base.set_share(conn, self.operation, states.Share.AVAILABLE,
                        states.Share.BACKUP_RESTORING)
         self._set_backup(
             conn, states.Backup.AVAILABLE, states.Backup.RESTORING,
             restore_progress=100, fail_reason=base.problems(result))
 
-    def failed(self, conn, reason):
+    def failed(self, conn: sa.Connection, reason: str) -> None:
         self._leave_share(conn)
         self._set_backup(conn, states.Backup.AVAILABLE,
                          states.Backup.RESTORING, fail_reason=reason)
 
-    def cancelled(self, conn):
+    def cancelled(self, conn: sa.Connection) -> None:
         self._leave_share(conn)
 
-    def _leave_share(self, conn):
+    def _leave_share(self, conn: sa.Connection) -> None:
         # It may hold neither what it did nor what the backup does, unless
         # nothing was written.
         if self.harmless:
@@ -82,7 +87,7 @@ class BackupRestore(base.ShareUsingTask):
                            states.Share.BACKUP_RESTORING)
 
     @classmethod
-    def undo(cls, conn, operation):
+    def undo(cls, conn: sa.Connection, operation: base.Row) -> None:
         base.set_share(conn, operation,
                        states.before_restore(operation.share_was),
                        states.Share.BACKUP_RESTORING)

@@ -2,10 +2,15 @@
 """What the tasks have in common."""
 
 import abc
+from collections import abc as collections_abc
+import contextlib
+import typing
 
 from oslo_log import log
+import sqlalchemy as sa
 
 from manila_backup.db import backups as db_backups
+from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import places as db_places
@@ -19,6 +24,26 @@ from manila_backup import states
 
 LOG = log.getLogger(__name__)
 
+#: A row, whose attributes are its columns.
+Row: typing.TypeAlias = typing.Any
+
+#: What a child runs, and its arguments; the last one, its Progress, is not
+#: among them.
+Call = tuple[collections_abc.Callable[..., typing.Any],
+             tuple[typing.Any, ...]]
+
+
+class Tools(typing.Protocol):
+    """What a task has of the worker that runs it."""
+
+    database: engine.Database
+    drivers: dict[str, drivers.BackupDriver]
+    source: typing.Any
+    host: str
+
+    def alone(self) -> contextlib.AbstractContextManager[typing.Any]:
+        """A context manager that one process at a time is inside."""
+
 
 class Task(abc.ABC):
     """One claimed operation: what to run, and what its end means to the rows.
@@ -26,7 +51,6 @@ class Task(abc.ABC):
     Even what moves no data is run by a child process, which can be killed: a
     directory of a server that is gone may never answer.
 
-    :param tools: has ``drivers`` (dict of name to driver) and ``source``.
     :param operation: the operation's row as claimed.
     :param share: the share's row or None.
     :param backup: the backup's row or None.
@@ -34,7 +58,7 @@ class Task(abc.ABC):
 
     #: What may stand in the operation's ``options``, beside the options that
     #: callers may give to its driver.
-    options = frozenset()
+    options: frozenset[str] = frozenset()
 
     #: Whether there is nothing to be done without the share's row.
     needs_share = True
@@ -51,24 +75,31 @@ class Task(abc.ABC):
     #: Whether it is known that no attempt at it has changed the share.
     harmless = False
 
-    #: The progress that callers were shown before this attempt, 0 to 99.
-    progress = 0
-
-    def __init__(self, tools, operation, share, backup):
+    def __init__(self, tools: Tools, operation: Row, share: Row | None,
+                 backup: Row | None) -> None:
         self.tools = tools
         self.operation = operation
-        self.share = share
-        self.backup = backup
-        self._root = None
+        self.share: Row = share
+        self.backup: Row = backup
+        self._root: dict[str, typing.Any] | None = None
+
+    @property
+    def progress(self) -> int:
+        """The progress that callers were shown before this attempt, 0 to
+        99."""
+        return 0
 
     # -- work ------------------------------------------------------------
 
     @property
-    def ref(self):
+    def ref(self) -> shares.ShareRef:
         """The share, as its source is told of it."""
         return shares.ShareRef.of(self.share, self._root)
 
-    def unknown(self):
+    def unknown(self) -> collections_abc.Iterator[tuple[
+            collections_abc.Callable[..., typing.Any],
+            tuple[typing.Any, ...],
+            collections_abc.Callable[[typing.Any], None]]]:
         """What has to be noted before there is anything to be done.
 
         What is noted when a share is created or adopted is compared whenever
@@ -89,12 +120,12 @@ class Task(abc.ABC):
         if self.identifies and self.share.identity is None:
             yield source.identify, (self.ref,), self._note_share
 
-    def _note_root(self, identity):
+    def _note_root(self, identity: dict[str, typing.Any]) -> None:
         self._root = self.tools.database.write(
             db_places.note, db_places.ROOT, identity)
         LOG.info('The directory of the shares is %s from now on', identity)
 
-    def _note_share(self, identity):
+    def _note_share(self, identity: dict[str, typing.Any]) -> None:
         self.share = self.tools.database.write(
             db_places.note_share, self.share.id, identity) or self.share
         LOG.warning(
@@ -103,36 +134,36 @@ class Task(abc.ABC):
             self.share.path or 'of this service', identity)
 
     @abc.abstractmethod
-    def work(self):
+    def work(self) -> Call:
         """What a child has to run: (function, args).
 
         :raises manila_backup.exception.WorkFailed: it can't be done.
         """
 
-    def publish(self):
+    def publish(self) -> None:
         """Make the result visible; called while the lease is held."""
 
-    def discard(self):
+    def discard(self) -> None:
         """Leave nothing unpublished, once the operation is over."""
 
-    def note_progress(self, conn, percent):
+    def note_progress(self, conn: sa.Connection, percent: int) -> None:
         """Write how far it is, 0 to 99, into the transaction."""
 
     # -- outcome ---------------------------------------------------------
 
     @abc.abstractmethod
-    def succeeded(self, conn, result):
+    def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
         """Write success into the transaction."""
 
     @abc.abstractmethod
-    def failed(self, conn, reason):
+    def failed(self, conn: sa.Connection, reason: str) -> None:
         """Write failure into the transaction."""
 
-    def cancelled(self, conn):
+    def cancelled(self, conn: sa.Connection) -> None:
         """Write that it was cancelled into the transaction."""
 
     @classmethod
-    def undo(cls, conn, operation):
+    def undo(cls, conn: sa.Connection, operation: Row) -> None:
         """Write that it was cancelled before any worker had it."""
 
 
@@ -142,7 +173,7 @@ class BackupTask(Task):
     opens_share = False
 
     @property
-    def driver(self):
+    def driver(self) -> drivers.BackupDriver:
         """The backup's driver.
 
         :raises manila_backup.exception.WorkFailed: it is not enabled.
@@ -155,18 +186,19 @@ class BackupTask(Task):
                 f'[backup] enabled_drivers of this worker.') from None
 
     @property
-    def place(self):
+    def place(self) -> drivers.Place:
         """The backup, as drivers are told of it."""
         return drivers.Place(self.backup.project_id, self.backup.share_id,
                              self.backup.id)
 
-    def _prepared(self, make=False):
+    def _prepared(self, make: bool = False) -> drivers.BackupDriver:
         """The backup's driver, ready for the operation."""
         driver = self.driver
         driver.prepare(self.place, self.tools.alone, make)
         return driver
 
-    def _set_backup(self, conn, status, expected, **values):
+    def _set_backup(self, conn: sa.Connection, status: states.Backup,
+                    expected: states.Backup, **values: typing.Any) -> None:
         # An administrator may have set another status meanwhile: it stays.
         states.check(expected, status)
         rows.update(conn, db_backups.TABLE, self.backup.id,
@@ -185,12 +217,12 @@ class ShareUsingTask(BackupTask):
     options = frozenset(('include_mounts',))
 
     @property
-    def job(self):
+    def job(self) -> shares.Job:
         """The attempt, as the share source is told of it."""
         return shares.Job(self.operation.id, self.backup.id,
                           self.operation.attempt, self.read_only)
 
-    def discard(self):
+    def discard(self) -> None:
         if self.share is None:
             return
         self.tools.source.release(shares.ShareRef.of(self.share), self.job)
@@ -205,10 +237,10 @@ class ShareTask(Task):
     identifies = False
 
     #: The share's status meanwhile, and after a failure.
-    begun = None
-    error = None
+    begun: states.Share
+    error: states.Share
 
-    def failed(self, conn, reason):
+    def failed(self, conn: sa.Connection, reason: str) -> None:
         set_share(conn, self.operation, self.error, self.begun)
 
 
@@ -216,23 +248,25 @@ class SnapshotTask(Task):
     """An operation on a snapshot of a share that this service keeps."""
 
     #: The snapshot's status meanwhile, and after a failure.
-    begun = None
-    error = None
+    begun: states.Snapshot
+    error: states.Snapshot
 
     @property
-    def snapshot_id(self):
-        return self.operation.snapshot_id
+    def snapshot_id(self) -> str:
+        return str(self.operation.snapshot_id)
 
-    def _set_snapshot(self, conn, status):
+    def _set_snapshot(self, conn: sa.Connection,
+                      status: states.Snapshot) -> None:
         states.check(self.begun, status)
         rows.update(conn, models.snapshots, self.snapshot_id,
                     {'status': status}, status=self.begun)
 
-    def failed(self, conn, reason):
+    def failed(self, conn: sa.Connection, reason: str) -> None:
         self._set_snapshot(conn, self.error)
 
 
-def set_share(conn, operation, status, expected):
+def set_share(conn: sa.Connection, operation: Row, status: states.Share,
+              expected: states.Share) -> None:
     """Change the status of an operation's share; one that an administrator
     has set meanwhile stays."""
     states.check(expected, status)
@@ -240,7 +274,7 @@ def set_share(conn, operation, status, expected):
                 {'status': status}, status=expected)
 
 
-def problems(report):
+def problems(report: drivers.Report) -> str | None:
     """What a driver could not carry over in full, for the backup's record.
 
     :param report: a :class:`manila_backup.drivers.base.Report`.

@@ -7,12 +7,19 @@ in one order everywhere, here and in the worker:
 :data:`manila_backup.db.locking.ORDER`.
 """
 
+import typing
+
+import sqlalchemy as sa
+
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup import exception
 from manila_backup import states
+
+#: A row, whose attributes are its columns.
+Row: typing.TypeAlias = typing.Any
 
 #: What no other operation may go on beside on the same share: it makes, uses
 #: or removes all that is in it.
@@ -21,7 +28,9 @@ _ALONE = (states.Kind.BACKUP_CREATE, states.Kind.BACKUP_RESTORE,
           states.Kind.SHARE_DELETE)
 
 
-def claim_share(conn, share, status, busy=exception.Conflict):
+def claim_share(conn: sa.Connection, share: Row, status: states.Share,
+                busy: type[exception.ManilaBackupError] = exception.Conflict
+                ) -> Row:
     """Change a share's status as the table of transitions allows.
 
     :param busy: the error if it is in the middle of another change.
@@ -41,7 +50,8 @@ def claim_share(conn, share, status, busy=exception.Conflict):
     return db_shares.get(conn, share.id)
 
 
-def claim_share_for_backup(conn, share, status):
+def claim_share_for_backup(conn: sa.Connection, share: Row,
+                           status: states.Share) -> Row:
     """Change a share's status for what uses all of it.
 
     Its status says that nothing else does, unless an administrator has set
@@ -58,7 +68,7 @@ def claim_share_for_backup(conn, share, status):
     return share
 
 
-def check_no_dependants(conn, share, what):
+def check_no_dependants(conn: sa.Connection, share: Row, what: str) -> None:
     """Raise Forbidden (what Manila's clients expect) if something hangs on
     the share. Its row is locked by now: a backup of it is either seen here or
     not let in.
@@ -77,18 +87,19 @@ def check_no_dependants(conn, share, what):
         raise _still_busy(share)
 
 
-def share_conflict(share):
+def share_conflict(share: Row) -> exception.Conflict:
     """The error for a request about a share that lost a race."""
     return exception.Conflict(
         f'Share {share.id} is being changed by another request.')
 
 
-def _still_busy(share):
+def _still_busy(share: Row) -> exception.Conflict:
     return exception.Conflict(
         f'Something is still being done to share {share.id}.')
 
 
-def claim_backup(conn, backup, status, **values):
+def claim_backup(conn: sa.Connection, backup: Row, status: states.Backup,
+                 **values: typing.Any) -> None:
     """Change a backup's status as the table of transitions allows.
 
     :param values: further columns to set.
@@ -100,7 +111,7 @@ def claim_backup(conn, backup, status, **values):
         raise backup_conflict(backup)
 
 
-def check_backup(backup, status):
+def check_backup(backup: Row, status: states.Backup) -> None:
     """Raise InvalidState unless a backup's status may become another one."""
     expected = states.sources(status)
     if backup.status not in expected:
@@ -109,7 +120,7 @@ def check_backup(backup, status):
             f'must be {" or ".join(expected)}.')
 
 
-def backup_conflict(backup):
+def backup_conflict(backup: Row) -> exception.Conflict:
     """The error for a request about a backup that lost a race."""
     return exception.Conflict(
         f'Share backup {backup.id} is being changed by another request.')

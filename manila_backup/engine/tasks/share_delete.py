@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removing a share and all that is in it."""
 
+import typing
+
+import sqlalchemy as sa
+
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.engine.tasks import base
@@ -9,7 +13,7 @@ from manila_backup import exception
 from manila_backup import states
 
 
-def begin(conn, share):
+def begin(conn: sa.Connection, share: base.Row) -> None:
     """Claim a share to be removed."""
     preconditions.claim_share(conn, share, ShareDelete.begun,
                               busy=exception.Forbidden)
@@ -24,7 +28,7 @@ class ShareDelete(base.ShareTask):
     begun = states.Share.DELETING
     error = states.Share.ERROR_DELETING
 
-    def work(self):
+    def work(self) -> base.Call:
         if self.share.status != self.begun:
             raise exception.WorkFailed(
                 f'Share {self.share.id} is {self.share.status}: it is not '
@@ -33,6 +37,6 @@ class ShareDelete(base.ShareTask):
             return self.tools.source.leave, (self.ref,)
         return self.tools.source.remove, (self.ref,)
 
-    def succeeded(self, conn, result):
+    def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
         rows.delete(conn, db_shares.TABLE, self.share.id,
                     status=states.removable(states.Share))

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removing a snapshot."""
 
+import typing
+
+import sqlalchemy as sa
+
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
@@ -9,7 +13,8 @@ from manila_backup import exception
 from manila_backup import states
 
 
-def begin(conn, snapshot, live):
+def begin(conn: sa.Connection, snapshot: base.Row,
+          live: base.Row | None) -> None:
     """Claim a snapshot to be removed.
 
     :param live: the live operation on it, locked, or None.
@@ -40,9 +45,9 @@ class SnapshotDelete(base.SnapshotTask):
     begun = states.Snapshot.DELETING
     error = states.Snapshot.ERROR_DELETING
 
-    def work(self):
+    def work(self) -> base.Call:
         return self.tools.source.remove_snapshot, (self.ref, self.snapshot_id)
 
-    def succeeded(self, conn, result):
+    def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
         rows.delete(conn, models.snapshots, self.snapshot_id,
                     status=states.removable(states.Snapshot))
