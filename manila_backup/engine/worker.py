@@ -11,13 +11,12 @@ from manila_backup.bus import listener
 from manila_backup.bus import rpc
 from manila_backup.bus import version_cap
 from manila_backup.db import backups as db_backups
-from manila_backup.db import operations as db_operations
 from manila_backup.db import services as db_services
-from manila_backup.engine import attempt
 from manila_backup.engine import capabilities
 from manila_backup.engine import child
 from manila_backup.engine import named_lock
 from manila_backup.engine import process_name
+from manila_backup.engine import queue
 from manila_backup import exception
 from manila_backup import plugins
 from manila_backup.telemetry import metrics
@@ -53,12 +52,11 @@ class Worker:
         self._listener = listener.Listener(transport, self)
         self.notifier = notifications.Notifier(conf)
         self.metrics = metrics.Worker(conf.backup.concurrent_operations)
+        self._queue = queue.Queue(self)
         self._changed = threading.Condition()
         self._woken = False
         self._stopping = False
         self._running = {}      # operation id -> attempt.Attempt
-        # Operations whose claim failed in a way that may have made it.
-        self._unsure = set()
         self._pool = concurrent.futures.ThreadPoolExecutor(
             conf.backup.concurrent_operations,
             thread_name_prefix='operation')
@@ -173,10 +171,9 @@ class Worker:
             pause = self.conf.backup.scan_interval
             if free:
                 try:
-                    if self._claim_one():
+                    if self._start_one():
                         continue
-                    due = self.database.read(db_operations.next_event,
-                                             self.capabilities)
+                    due = self._queue.next_event()
                     if due is not None:
                         pause = min(pause, max(due, 0.1))
                 except Exception:
@@ -185,33 +182,23 @@ class Worker:
                 self._changed.wait_for(
                     lambda: self._woken or self._stopping, pause)
 
-    def _claim_one(self):
+    def _start_one(self):
         """Claim one operation and start it; False if there is none."""
-        unsure = list(self._unsure)
-        for operation_id in unsure + self.database.read(
-                db_operations.next_claimable, self.capabilities):
-            runner = self._claim(operation_id)
-            if runner:
-                with self._changed:
-                    self._running[operation_id] = runner
-                    if self._stopping:
-                        # While it was claimed: stop() has not seen it.
-                        runner.hand_over()
-                self._pool.submit(self._run, operation_id, runner)
-                return True
-        return False
+        claimed = self._queue.claim()
+        if not claimed:
+            return False
+        operation_id = claimed.operation.id
+        with self._changed:
+            self._running[operation_id] = claimed
+            if self._stopping:
+                # While it was claimed: stop() has not seen it.
+                claimed.hand_over()
+        self._pool.submit(self._run, operation_id, claimed)
+        return True
 
-    def _claim(self, operation_id):
-        """Claim an operation: a Run of it, or None."""
-        again = operation_id in self._unsure
-        self._unsure.add(operation_id)
-        runner = attempt.Attempt.claim(self, operation_id, again)
-        self._unsure.discard(operation_id)
-        return runner
-
-    def _run(self, operation_id, runner):
+    def _run(self, operation_id, claimed):
         try:
-            runner.run()
+            claimed.run()
         except Exception:
             # Its lease runs out, and then it is someone's again.
             LOG.exception('Operation %s: the worker failed', operation_id)

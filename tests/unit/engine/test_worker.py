@@ -70,7 +70,7 @@ class Stop(base.TestCase):
             return found
 
         with mock.patch.object(attempt.Attempt, 'claim', stop_meanwhile):
-            self.assertTrue(stopped._claim_one())
+            self.assertTrue(stopped._start_one())
         stopped._pool.shutdown()
         row, = self.database.read(lambda conn: conn.execute(
             sa.select(models.operations).where(
