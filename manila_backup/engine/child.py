@@ -92,10 +92,11 @@ class Child:
     def start(self):
         """Start the process."""
         self._result, theirs = _CONTEXT.Pipe(duplex=False)
-        self._process = _CONTEXT.Process(
+        process = _CONTEXT.Process(
             target=main, args=(theirs, self.progress, *self._call))
-        self._process.start()
-        theirs.close()
+        with theirs:
+            process.start()
+        self._process = process
 
     def wait(self, timeout, wakeup=()):
         """Wait for the end.

@@ -2,6 +2,7 @@
 """Child processes: real processes."""
 
 import os
+import pickle
 import subprocess
 import sys
 import types
@@ -71,3 +72,11 @@ class Child(testtools.TestCase):
         self.assertNotEqual(int(psutil.IOPRIO_CLASS_IDLE), kind)
         self.assertEqual((min(own + 7, 19), int(psutil.IOPRIO_CLASS_IDLE)),
                          self._run(nice=7, ionice_idle=True))
+
+    def test_one_that_can_not_be_started(self):
+        running = child.Child(lambda progress: None, (),
+                              types.SimpleNamespace(nice=0,
+                                                    ionice_idle=False))
+        self.assertRaises((AttributeError, pickle.PicklingError),
+                          running.start)
+        running.kill()
