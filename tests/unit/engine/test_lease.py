@@ -7,7 +7,6 @@ import threading
 import time
 
 from manila_backup.db import models
-from manila_backup.engine import child
 from manila_backup.engine import lease
 from manila_backup.engine import named_lock
 from manila_backup import exception
@@ -31,13 +30,6 @@ def wait_for(path, progress):
 
 
 class NamedLock(base.TestCase):
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        # The server that children are forked from outlives one test's
-        # temporary directory.
-        child.prepare([])
 
     def setUp(self):
         super().setUp()
@@ -101,11 +93,6 @@ class NamedLock(base.TestCase):
 
 
 class WithoutTheDatabase(base.TestCase):
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        child.prepare([])
 
     def setUp(self):
         super().setUp()
