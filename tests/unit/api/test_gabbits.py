@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gabbi files of roles and of the first microversion that has share
+backups leave no operation out."""
+
+import os
+import re
+
+from oslotest import base
+import yaml
+
+from manila_backup.api.handlers import share_backups
+from manila_backup.api import operation
+
+GABBITS = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(
+        os.path.abspath(__file__)))), 'functional', 'gabbi', 'gabbits')
+
+METHODS = 'GET', 'POST', 'PUT', 'DELETE'
+VERSION = 'x-openstack-manila-api-version'
+
+#: What each role is answered, by the name of its file, when it asks for
+#: something that there is, in a status that allows it.
+ROLES = {
+    'role-reader': {
+        'GET /share-backups': 200,
+        'GET /share-backups/detail': 200,
+        'GET /share-backups/{backup_id}': 200,
+        'POST /share-backups': 403,
+        'PUT /share-backups/{backup_id}': 403,
+        'DELETE /share-backups/{backup_id}': 403,
+        'POST /share-backups/{backup_id}/action restore': 403,
+        'POST /share-backups/{backup_id}/action reset_status': 403},
+    'role-member': {
+        'GET /share-backups': 200,
+        'GET /share-backups/detail': 200,
+        'GET /share-backups/{backup_id}': 200,
+        'POST /share-backups': 202,
+        'PUT /share-backups/{backup_id}': 200,
+        'DELETE /share-backups/{backup_id}': 202,
+        'POST /share-backups/{backup_id}/action restore': 202,
+        'POST /share-backups/{backup_id}/action reset_status': 403},
+    'role-admin': {
+        'GET /share-backups': 200,
+        'GET /share-backups/detail': 200,
+        'GET /share-backups/{backup_id}': 200,
+        'POST /share-backups': 202,
+        'PUT /share-backups/{backup_id}': 200,
+        'DELETE /share-backups/{backup_id}': 202,
+        'POST /share-backups/{backup_id}/action restore': 202,
+        'POST /share-backups/{backup_id}/action reset_status': 202},
+    'role-stranger': {
+        'GET /share-backups': 200,
+        'GET /share-backups/detail': 200,
+        'GET /share-backups/{backup_id}': 404,
+        'POST /share-backups': 400,
+        'PUT /share-backups/{backup_id}': 404,
+        'DELETE /share-backups/{backup_id}': 404,
+        'POST /share-backups/{backup_id}/action restore': 404,
+        'POST /share-backups/{backup_id}/action reset_status': 403},
+}
+
+
+def operations():
+    """All operations on share backups, as 'METHOD path [action]'."""
+    found = []
+    for path, methods in share_backups.ROUTES.items():
+        for method, each in methods.items():
+            actions = (each.actions if isinstance(each, operation.Actions)
+                       else [''])
+            found += [f'{method} {path} {action}'.strip()
+                      for action in actions]
+    return sorted(found)
+
+
+def requests(name):
+    """The requests of a gabbi file.
+
+    :param name: str, the file's, without its extension.
+    :returns: list of (operation as of :func:`operations`, headers as a dict,
+        status that is expected).
+    """
+    with open(os.path.join(GABBITS, f'{name}.yaml')) as file:
+        document = yaml.safe_load(file)
+    defaults = document['defaults']['request_headers']
+    found = []
+    for test in document['tests']:
+        method = next(each for each in METHODS if each in test)
+        for known in operations():
+            of, path, *action = known.split()
+            wanted = re.sub('{.*?}', '[$][A-Z].*?]', f'/v2{path}')
+            if (of == method and
+                    re.fullmatch(wanted, test[method].split('?')[0]) and
+                    set(action) <= set(test.get('data', ()))):
+                found.append((known,
+                              {**defaults, **test.get('request_headers', {})},
+                              test.get('status', 200)))
+    return found
+
+
+class TestGabbits(base.BaseTestCase):
+
+    def test_each_role_is_asked_for_each_operation(self):
+        for role, codes in ROLES.items():
+            self.assertEqual(operations(), sorted(codes), role)
+            found = requests(role)
+            token = found[0][1]['x-auth-token']
+            self.assertEqual(
+                set(codes.items()),
+                set(codes.items()) & {(what, status) for what, headers, status
+                                      in found
+                                      if headers['x-auth-token'] == token},
+                role)
+
+    def test_each_operation_begins_with_2_80(self):
+        found = {(what, headers[VERSION], status < 400) for
+                 what, headers, status in requests('microversion-2-80')}
+        expected = {(what, version, there) for what in operations()
+                    for version, there in (('2.79', False), ('2.80', True))}
+        self.assertEqual(expected, found)
