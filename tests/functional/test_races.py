@@ -98,9 +98,9 @@ class ResetMySQL(testtools.TestCase):
             'SELECT status FROM shares'))
 
     def test_against_its_like(self):
+        self._set(models.share_backups, self.backup_id, 'available')
         self._before_the_update(lambda: self.other.reset_backup_status(
             base.ADMIN, self.backup_id, 'available'))
-        self._set(models.share_backups, self.backup_id, 'available')
         self._call_off()
         self.assertEqual(('error', []), self._what_became())
 
