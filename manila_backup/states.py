@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every status there is, and every change of one that is legal: as data.
 
-Nothing else in the service compares or assigns a status string of its own;
+Nothing else in the service compares or assigns a status string of its own,
+and :mod:`manila_backup.db.transitions` alone writes one into the database;
 what is not in these tables raises :class:`~manila_backup.exception.
 IllegalTransition`, which is a bug of the code that asked.
 """
@@ -136,8 +137,9 @@ TRANSITIONS: dict[type[Status], dict[typing.Any, set[typing.Any]]] = {
     },
     Operation: {
         None: {Operation.QUEUED},
-        Operation.QUEUED: {Operation.RUNNING, Operation.CANCELLED,
-                           Operation.FAILED},
+        # Cancelling: its earlier attempts may have left something.
+        Operation.QUEUED: {Operation.RUNNING, Operation.CANCELLING,
+                           Operation.CANCELLED},
         Operation.RUNNING: {Operation.DONE, Operation.FAILED,
                             Operation.QUEUED, Operation.RUNNING,
                             Operation.CANCELLING},
@@ -165,6 +167,36 @@ SHARE_CHANGING = frozenset({
 
 #: A share that nothing else may be done to right now.
 SHARE_BUSY = SHARE_CHANGING | {Share.BACKUP_CREATING, Share.BACKUP_RESTORING}
+
+
+class Override(Status):
+    """What an administrator may set a status by, whatever the transitions
+    say."""
+
+    RESET_STATUS = 'reset_status'
+    FORCE_DELETE = 'force_delete'
+    SHARE_RESET = 'share reset'
+
+
+#: What each of them may make of which status. ``None``: of a status that is
+#: none of this release's.
+OVERRIDES: dict[Override, dict[type[Status],
+                               dict[typing.Any, set[typing.Any]]]] = {
+    Override.RESET_STATUS: {
+        Backup: {old: set(BACKUP_RESET) for old in (None, *Backup)},
+        Share: {old: set(Share) for old in (None, *Share)},
+        Snapshot: {old: set(Snapshot) for old in (None, *Snapshot)},
+    },
+    # To delete it the usual way from there.
+    Override.FORCE_DELETE: {
+        Share: {old: {Share.ERROR} for old in Share
+                if old not in SHARE_BUSY},
+        Snapshot: {old: {Snapshot.ERROR} for old in Snapshot},
+    },
+    Override.SHARE_RESET: {
+        Share: {Share.BACKUP_RESTORING_ERROR: {Share.AVAILABLE}},
+    },
+}
 
 
 def before_restore(status: str | None) -> Share:
@@ -207,3 +239,19 @@ def check(old: Status | None, new: Status) -> None:
     if new not in TRANSITIONS[type(new)].get(old, ()):
         raise exception.IllegalTransition(
             f'{type(new).__name__} can\'t go from {old} to {new}.')
+
+
+def check_override(override: Override, kind: type[Status], old: str,
+                   new: str) -> None:
+    """Make sure that an administrator may have one status follow another.
+
+    :param override: an :class:`Override`.
+    :param kind: one of the enumerations of statuses.
+    :param old: str, whatever the row has.
+    :param new: str.
+    :raises manila_backup.exception.IllegalTransition: not even that may be.
+    """
+    known = next((each for each in kind if each == old), None)
+    if new not in OVERRIDES[override][kind].get(known, ()):
+        raise exception.IllegalTransition(
+            f'By {override}, {kind.__name__} can\'t go from {old} to {new}.')

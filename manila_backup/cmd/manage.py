@@ -67,15 +67,15 @@ def _operation_list(conf):
 
 
 def _share_reset(conf):
-    from manila_backup.db import rows
     from manila_backup.db import shares
+    from manila_backup.db import transitions
     from manila_backup import states
 
     share_id = conf.command.share
     if not common.connect(conf).write(
-            rows.update, shares.TABLE, share_id,
-            {'status': states.Share.AVAILABLE},
-            status=states.Share.BACKUP_RESTORING_ERROR):
+            transitions.override, shares.TABLE, share_id,
+            states.Share.AVAILABLE, states.Override.SHARE_RESET,
+            states.Share.BACKUP_RESTORING_ERROR):
         raise exception.ConfigurationError(
             f'Share {share_id} is not in '
             f'{states.Share.BACKUP_RESTORING_ERROR}.')

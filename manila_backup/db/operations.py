@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from manila_backup.db import models
 from manila_backup.db import rows
 from manila_backup.db import sqltime
+from manila_backup.db import transitions
 from manila_backup import states
 
 TABLE = models.operations
@@ -162,13 +163,16 @@ def claim(conn, operation_id, worker, ttl, again=False):
     if not again and not _may_claim(conn, row):
         return None
     crashed = row.status == _Status.RUNNING and not again
-    conn.execute(sa.update(TABLE).where(TABLE.c.id == operation_id).values(
-        status=(row.status if row.status == _Status.CANCELLING
-                else str(_Status.RUNNING)),
+    values = dict(
         worker=worker, attempt=row.attempt + 1,
         failures=row.failures + crashed,
         lease_until=sqltime.utc_in(ttl), not_before=None,
-        started_at=sa.func.coalesce(TABLE.c.started_at, sqltime.utcnow())))
+        started_at=sa.func.coalesce(TABLE.c.started_at, sqltime.utcnow()))
+    if row.status == _Status.CANCELLING:
+        rows.update(conn, TABLE, operation_id, values)
+    else:
+        transitions.change(conn, TABLE, operation_id, _Status.RUNNING, values,
+                           old=row.status)
     return get(conn, operation_id)
 
 
@@ -233,9 +237,11 @@ def finish(conn, held, status, error=None):
     :returns: bool, False when it is not ours any more.
     """
     was = [old for old in states.sources(status) if old != _Status.QUEUED]
-    return _held(conn, held, dict(
-        status=str(status), live=None, lease_until=None, error=error,
-        finished_at=sqltime.utcnow()), was)
+    return transitions.change(
+        conn, TABLE, held.id, status,
+        dict(live=None, lease_until=None, error=error,
+             finished_at=sqltime.utcnow()),
+        old=was, attempt=held.attempt, worker=held.worker)
 
 
 def release(conn, held, delay=0.0, failed=False, error=None, harmless=False):
@@ -247,12 +253,13 @@ def release(conn, held, delay=0.0, failed=False, error=None, harmless=False):
         share, nor has any before it.
     :returns: bool, False when it is not ours any more or was called off.
     """
-    return _held(conn, held, dict(
-        status=str(_Status.QUEUED), lease_until=None, worker=None,
-        failures=TABLE.c.failures + int(failed), error=error,
-        harmless_attempt=held.attempt if harmless else None,
-        not_before=sqltime.utc_in(delay) if delay else None),
-        _Status.RUNNING)
+    return transitions.change(
+        conn, TABLE, held.id, _Status.QUEUED,
+        dict(lease_until=None, worker=None,
+             failures=TABLE.c.failures + int(failed), error=error,
+             harmless_attempt=held.attempt if harmless else None,
+             not_before=sqltime.utc_in(delay) if delay else None),
+        old=_Status.RUNNING, attempt=held.attempt, worker=held.worker)
 
 
 def _held(conn, held, values, status):
@@ -268,15 +275,13 @@ def cancel(conn, row):
         had it once, and then any will: there may be leftovers.
     """
     untouched = row.status == _Status.QUEUED and not row.attempt
+    status, values = _Status.CANCELLING, {}
     if untouched:
-        values = dict(status=str(_Status.CANCELLED),
-                      finished_at=sqltime.utcnow())
-    else:
-        values = dict(status=str(_Status.CANCELLING))
-        if row.status == _Status.QUEUED:
-            values['lease_until'] = sqltime.utcnow()
-    conn.execute(sa.update(TABLE).where(TABLE.c.id == row.id)
-                 .values(live=None, **values))
+        status, values = _Status.CANCELLED, {'finished_at': sqltime.utcnow()}
+    elif row.status == _Status.QUEUED:
+        values = {'lease_until': sqltime.utcnow()}
+    transitions.change(conn, TABLE, row.id, status, dict(values, live=None),
+                       old=row.status)
     return untouched
 
 

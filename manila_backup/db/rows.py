@@ -8,6 +8,8 @@ SQLAlchemy rows (attributes named like the columns) or counts of rows.
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
+from manila_backup import exception
+
 
 def get(conn, table, id_, project_id=None, lock=False):
     """One row by its id.
@@ -45,6 +47,21 @@ def insert_once(conn, table, **values):
 
 
 def update(conn, table, id_, values, **expected):
+    """Change one row if it still is as expected, all but its status: that is
+    for :mod:`manila_backup.db.transitions`.
+
+    :param values: dict of column name to new value.
+    :param expected: column name to the value it must have, or to a list of
+        values of which it must have one.
+    :returns: bool, whether it was and is changed now.
+    """
+    if 'status' in values:
+        raise exception.IllegalTransition(
+            f'A status of {table.name} is written by transitions alone.')
+    return swap(conn, table, id_, values, expected)
+
+
+def swap(conn, table, id_, values, expected):
     """Change one row if it still is as expected: the compare-and-swap.
 
     :param values: dict of column name to new value.

@@ -10,6 +10,7 @@ from manila_backup.db import listing
 from manila_backup.db import models
 from manila_backup.db import rows
 from manila_backup.db import texts
+from manila_backup.db import transitions
 from manila_backup import states
 
 TABLE = models.shares
@@ -33,9 +34,8 @@ def remember(conn, described, source):
         for name in ('name', 'share_proto', 'availability_zone'))
     row = rows.get(conn, TABLE, described.id)
     if row is None:
-        states.check(None, states.Share.AVAILABLE)
-        rows.insert(conn, TABLE, id=described.id, source=source,
-                    status=states.Share.AVAILABLE, **values)
+        transitions.create(conn, TABLE, states.Share.AVAILABLE,
+                           id=described.id, source=source, **values)
     elif any(getattr(row, name) != value for name, value in values.items()):
         rows.update(conn, TABLE, described.id, values)
 

@@ -9,8 +9,8 @@ from manila_backup.bus import rpc
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
-from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import transitions
 from manila_backup.engine import records
 from manila_backup import exception
 from manila_backup.shares import base as shares
@@ -92,8 +92,8 @@ class Import:
             id=place.backup_id, project_id=place.project_id,
             share_id=place.share_id, created_at=said.created_at, size=None)
         return dict(values, created_at=records.moment(values['created_at']),
-                    status=states.Backup.AVAILABLE, backup_type=name,
-                    progress=100, topic=rpc.TOPIC, host=self._conf.host)
+                    backup_type=name, progress=100, topic=rpc.TOPIC,
+                    host=self._conf.host)
 
     def _share(self, place, said, record):
         """A row for the share, should there be none."""
@@ -166,17 +166,16 @@ class Import:
                 raise exception.InvalidState(
                     'Its share was removed just now; try again.')
             self._insert_share(conn, share, status)
-        states.check(None, states.Backup.AVAILABLE)
-        rows.insert(conn, db_backups.TABLE, **dict(backup, size=size))
+        transitions.create(conn, db_backups.TABLE, states.Backup.AVAILABLE,
+                           **dict(backup, size=size))
         return 'imported', said
 
     def _insert_share(self, conn, share, status):
-        states.check(None, status)
         local = share['source'] == 'local'
         type_ = local and db_shares.get_type(
             conn, self._conf.local_shares.default_share_type)
-        rows.insert(conn, db_shares.TABLE, **share, status=status,
-                    share_type_id=type_.id if type_ else None)
+        transitions.create(conn, db_shares.TABLE, status, **share,
+                           share_type_id=type_.id if type_ else None)
 
 
 def _gib(size):

@@ -7,6 +7,7 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import texts
+from manila_backup.db import transitions
 from manila_backup.drivers import base as drivers
 from manila_backup.drivers import progress
 from manila_backup import exception
@@ -194,11 +195,9 @@ class Audit:
             return True, True   # the commit before this one went through
         if not mark or operation or row.status != _Backup.AVAILABLE:
             return True, False
-        states.check(_Backup(row.status), _Backup.ERROR)
-        return True, rows.update(
-            conn, db_backups.TABLE, backup_id,
-            {'status': _Backup.ERROR, 'fail_reason': reason},
-            status=_Backup.AVAILABLE)
+        return True, transitions.change(
+            conn, db_backups.TABLE, backup_id, _Backup.ERROR,
+            {'fail_reason': reason}, old=_Backup.AVAILABLE)
 
 
 def reason_of(damages):

@@ -10,6 +10,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import transitions
 from manila_backup.db import usage
 from manila_backup.engine import tasks
 from manila_backup.engine.tasks import backup_create
@@ -74,11 +75,11 @@ class Backups:
             common.check_quota(conn, self._conf.quota, share.project_id,
                                backups=(count, 1),
                                backup_gigabytes=(size, share.size))
-            rows.insert(
-                conn, db_backups.TABLE, id=backup_id, share_id=share.id,
-                project_id=share.project_id, user_id=context.user_id,
-                name=name, description=description, size=share.size,
-                status=states.Backup.CREATING,
+            transitions.create(
+                conn, db_backups.TABLE, states.Backup.CREATING, id=backup_id,
+                share_id=share.id, project_id=share.project_id,
+                user_id=context.user_id, name=name, description=description,
+                size=share.size,
                 availability_zone=share.availability_zone, topic=rpc.TOPIC,
                 backup_type=driver)
             common.queue(conn, context, operation_id,
@@ -219,8 +220,9 @@ class Backups:
                 # If it has another status by now, then something was let in
                 # or has ended since, and an operation may be live that was
                 # not there to be cancelled.
-                if rows.update(conn, db_backups.TABLE, backup_id,
-                               {'status': status}, status=backup.status):
+                if transitions.override(
+                        conn, db_backups.TABLE, backup_id, status,
+                        states.Override.RESET_STATUS, backup.status):
                     return cancelled
             raise preconditions.backup_conflict(backup)
 

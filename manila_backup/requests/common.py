@@ -4,8 +4,8 @@ and the operation that begins."""
 
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
-from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import transitions
 from manila_backup import exception
 from manila_backup import states
 
@@ -46,8 +46,8 @@ def check_quota(conn, defaults, project_id, **resources):
 
 def queue(conn, context, operation_id, kind, share, **values):
     """Write an operation on a share, for a worker to claim."""
-    rows.insert(
-        conn, db_operations.TABLE, id=operation_id, kind=kind,
-        status=states.Operation.QUEUED, live=True, share_id=share.id,
+    transitions.create(
+        conn, db_operations.TABLE, states.Operation.QUEUED, id=operation_id,
+        kind=kind, live=True, share_id=share.id,
         project_id=share.project_id, user_id=context.user_id,
         request_id=context.request_id, **values)

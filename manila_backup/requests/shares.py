@@ -11,6 +11,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import transitions
 from manila_backup.db import usage
 from manila_backup.engine import tasks
 from manila_backup.engine.tasks import preconditions
@@ -93,10 +94,10 @@ class Shares:
                 conn, self._conf.quota, context.project_id,
                 shares=(count, 1), gigabytes=(size, values['size']),
                 per_share_gigabytes=(0, values['size']))
-            rows.insert(
-                conn, db_shares.TABLE, id=share_id,
+            transitions.create(
+                conn, db_shares.TABLE, tasks.TASKS[kind].begun, id=share_id,
                 project_id=context.project_id, user_id=context.user_id,
-                source='local', status=tasks.TASKS[kind].begun,
+                source='local',
                 host=f'{self._conf.host}@local#local',
                 **dict(values, availability_zone=zone))
             share = db_shares.get(conn, share_id)
@@ -127,8 +128,9 @@ class Shares:
             options = ({'keep': True} if share.status == _Share.MANAGE_ERROR
                        else {})
             if force and share.status not in states.SHARE_BUSY:
-                rows.update(conn, db_shares.TABLE, share.id,
-                            {'status': _Share.ERROR}, status=share.status)
+                transitions.override(
+                    conn, db_shares.TABLE, share.id, _Share.ERROR,
+                    states.Override.FORCE_DELETE, share.status)
                 share = common.get_share(conn, context, share_id)
             share_delete.begin(conn, share)
             common.queue(conn, context, operation_id,
@@ -147,8 +149,8 @@ class Shares:
                     f'Share {share_id} is {share.status}; to be unmanaged it '
                     f'must be available or have failed to be managed.')
             preconditions.check_no_dependants(conn, share, 'unmanaged')
-            if not rows.delete(conn, db_shares.TABLE, share_id,
-                               status=share.status):
+            if not transitions.remove(conn, db_shares.TABLE, share_id,
+                                      share.status):
                 raise preconditions.share_conflict(share)
 
         self._database.write(write)
@@ -217,8 +219,9 @@ class Shares:
                         f'Share {share_id} is being removed.')
                 # If it has another status by now, then something was let in
                 # that was not there to be cancelled.
-                if rows.update(conn, db_shares.TABLE, share_id,
-                               {'status': status}, status=share.status):
+                if transitions.override(
+                        conn, db_shares.TABLE, share_id, status,
+                        states.Override.RESET_STATUS, share.status):
                     return
             raise preconditions.share_conflict(share)
 

@@ -8,6 +8,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import transitions
 from manila_backup.db import usage
 from manila_backup.engine.tasks import snapshot_create
 from manila_backup.engine.tasks import snapshot_delete
@@ -51,12 +52,12 @@ class Snapshots:
             common.check_quota(conn, self._conf.quota, share.project_id,
                                snapshots=(count, 1),
                                snapshot_gigabytes=(size, share.size))
-            rows.insert(conn, models.snapshots, id=snapshot_id,
-                        project_id=share.project_id, user_id=context.user_id,
-                        share_id=share.id, size=share.size,
-                        share_proto=share.share_proto,
-                        status=snapshot_create.SnapshotCreate.begun, name=name,
-                        description=description)
+            transitions.create(
+                conn, models.snapshots, snapshot_create.SnapshotCreate.begun,
+                id=snapshot_id, project_id=share.project_id,
+                user_id=context.user_id, share_id=share.id, size=share.size,
+                share_proto=share.share_proto, name=name,
+                description=description)
             common.queue(conn, context, operation_id,
                          states.Kind.SNAPSHOT_CREATE, share,
                          snapshot_id=snapshot_id)
@@ -94,9 +95,9 @@ class Snapshots:
             live = db_operations.live_of_snapshot(conn, snapshot.share_id,
                                                   snapshot_id)
             if force and not live:
-                rows.update(conn, models.snapshots, snapshot_id,
-                            {'status': _Snapshot.ERROR},
-                            status=snapshot.status)
+                transitions.override(
+                    conn, models.snapshots, snapshot_id, _Snapshot.ERROR,
+                    states.Override.FORCE_DELETE, snapshot.status)
                 snapshot = _get_snapshot(conn, context, snapshot_id)
             snapshot_delete.begin(conn, snapshot, live)
             common.queue(conn, context, operation_id,
@@ -118,16 +119,20 @@ class Snapshots:
                 f'status can be one of {", ".join(map(str, _Snapshot))}.')
 
         def write(conn):
-            snapshot = _get_snapshot(conn, context, snapshot_id)
-            live = db_operations.live_of_snapshot(conn, snapshot.share_id,
-                                                  snapshot_id)
             cancelled = None
-            if live and live.kind == states.Kind.SNAPSHOT_CREATE and (
-                    not db_operations.cancel(conn, live)):
-                cancelled = live.id
-            rows.update(conn, models.snapshots, snapshot_id,
-                        {'status': status})
-            return cancelled
+            for _ in range(common.TRIES):
+                snapshot = _get_snapshot(conn, context, snapshot_id)
+                live = db_operations.live_of_snapshot(
+                    conn, snapshot.share_id, snapshot_id)
+                if live and live.kind == states.Kind.SNAPSHOT_CREATE and (
+                        not db_operations.cancel(conn, live)):
+                    cancelled = live.id
+                # It may have ended before its operation could be locked.
+                if transitions.override(
+                        conn, models.snapshots, snapshot_id, status,
+                        states.Override.RESET_STATUS, snapshot.status):
+                    return cancelled
+            raise snapshot_delete.conflict(snapshot)
 
         cancelled = self._database.write(write)
         if cancelled:

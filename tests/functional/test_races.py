@@ -14,11 +14,11 @@ from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import places
-from manila_backup.db import rows
 from manila_backup.requests import admission
 from manila_backup import states
 from tests.functional import cloud
 from tests.functional import databases
+from tests import statuses
 from tests.unit import base
 
 
@@ -51,7 +51,7 @@ class ResetMySQL(testtools.TestCase):
         def write(conn):
             conn.execute(models.operations.update().values(
                 status='done', live=None))
-            rows.update(conn, table, id_, {'status': status})
+            statuses.put(conn, table, id_, {'status': status})
 
         self.database.write(write)
 

@@ -12,11 +12,11 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
-from manila_backup.db import rows
 from manila_backup.db import schema
 from manila_backup.db import shares as db_shares
 from manila_backup.requests import admission
 from manila_backup import states
+from tests import statuses
 
 
 class Bus:
@@ -77,7 +77,7 @@ class TestCase(base.BaseTestCase):
                                                               path=path))
         else:
             row = self.admission.shares.create(context_, values)
-        self.database.write(rows.update, models.shares, row.id,
+        self.database.write(statuses.put, models.shares, row.id,
                             {'status': status})
         self.finish_all()
         return self.get_share(row.id)

@@ -7,7 +7,6 @@ import types
 
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
-from manila_backup.db import rows
 from manila_backup.drivers import base as drivers
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers import progress
@@ -15,6 +14,7 @@ from manila_backup.engine import tasks
 from manila_backup.requests import admission
 from manila_backup.shares import local
 from manila_backup import states
+from tests import statuses
 from tests.unit import base
 
 
@@ -104,7 +104,7 @@ class TestCase(base.TestCase):
             return []
 
     def set_backup(self, backup_id, **values):
-        self.database.write(rows.update, models.share_backups, backup_id,
+        self.database.write(statuses.put, models.share_backups, backup_id,
                             values)
 
     def forget(self):

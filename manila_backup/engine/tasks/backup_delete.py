@@ -6,7 +6,7 @@ import typing
 import sqlalchemy as sa
 
 from manila_backup.db import backups as db_backups
-from manila_backup.db import rows
+from manila_backup.db import transitions
 from manila_backup.engine.tasks import base
 from manila_backup.engine.tasks import preconditions
 from manila_backup import states
@@ -25,8 +25,7 @@ class BackupDelete(base.BackupTask):
         return self._prepared().delete, (self.place,)
 
     def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
-        rows.delete(conn, db_backups.TABLE, self.backup.id,
-                    status=states.removable(states.Backup))
+        transitions.remove(conn, db_backups.TABLE, self.backup.id)
 
     def failed(self, conn: sa.Connection, reason: str) -> None:
         self._set_backup(conn, states.Backup.ERROR_DELETING,

@@ -14,9 +14,9 @@ from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import places as db_places
-from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
 from manila_backup.db import texts
+from manila_backup.db import transitions
 from manila_backup.drivers import base as drivers
 from manila_backup import exception
 from manila_backup.shares import base as shares
@@ -200,9 +200,8 @@ class BackupTask(Task):
     def _set_backup(self, conn: sa.Connection, status: states.Backup,
                     expected: states.Backup, **values: typing.Any) -> None:
         # An administrator may have set another status meanwhile: it stays.
-        states.check(expected, status)
-        rows.update(conn, db_backups.TABLE, self.backup.id,
-                    dict(status=status, **values), status=expected)
+        transitions.change(conn, db_backups.TABLE, self.backup.id, status,
+                           values, old=expected)
 
 
 class ShareUsingTask(BackupTask):
@@ -257,9 +256,8 @@ class SnapshotTask(Task):
 
     def _set_snapshot(self, conn: sa.Connection,
                       status: states.Snapshot) -> None:
-        states.check(self.begun, status)
-        rows.update(conn, models.snapshots, self.snapshot_id,
-                    {'status': status}, status=self.begun)
+        transitions.change(conn, models.snapshots, self.snapshot_id, status,
+                           old=self.begun)
 
     def failed(self, conn: sa.Connection, reason: str) -> None:
         self._set_snapshot(conn, self.error)
@@ -269,9 +267,8 @@ def set_share(conn: sa.Connection, operation: Row, status: states.Share,
               expected: states.Share) -> None:
     """Change the status of an operation's share; one that an administrator
     has set meanwhile stays."""
-    states.check(expected, status)
-    rows.update(conn, db_shares.TABLE, operation.share_id,
-                {'status': status}, status=expected)
+    transitions.change(conn, db_shares.TABLE, operation.share_id, status,
+                       old=expected)
 
 
 def problems(report: drivers.Report) -> str | None:

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
-from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import transitions
 from manila_backup import exception
 from manila_backup import states
 
@@ -44,8 +44,7 @@ def claim_share(conn: sa.Connection, share: Row, status: states.Share,
             error = busy
         raise error(f'Share {share.id} is {share.status}; to be {status} '
                     f'it must be {" or ".join(expected)}.')
-    if not rows.update(conn, db_shares.TABLE, share.id, {'status': status},
-                       status=expected):
+    if not transitions.change(conn, db_shares.TABLE, share.id, status):
         raise share_conflict(share)
     return db_shares.get(conn, share.id)
 
@@ -105,9 +104,8 @@ def claim_backup(conn: sa.Connection, backup: Row, status: states.Backup,
     :param values: further columns to set.
     """
     check_backup(backup, status)
-    if not rows.update(conn, db_backups.TABLE, backup.id,
-                       dict(status=status, **values),
-                       status=states.sources(status)):
+    if not transitions.change(conn, db_backups.TABLE, backup.id, status,
+                              values):
         raise backup_conflict(backup)
 
 

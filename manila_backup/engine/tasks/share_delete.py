@@ -5,8 +5,8 @@ import typing
 
 import sqlalchemy as sa
 
-from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import transitions
 from manila_backup.engine.tasks import base
 from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
@@ -38,5 +38,4 @@ class ShareDelete(base.ShareTask):
         return self.tools.source.remove, (self.ref,)
 
     def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
-        rows.delete(conn, db_shares.TABLE, self.share.id,
-                    status=states.removable(states.Share))
+        transitions.remove(conn, db_shares.TABLE, self.share.id)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
-from manila_backup.db import rows
+from manila_backup.db import transitions
 from manila_backup.engine.tasks import base
 from manila_backup import exception
 from manila_backup import states
@@ -24,11 +24,9 @@ def begin(conn: sa.Connection, snapshot: base.Row,
         raise exception.InvalidState(
             f'Share snapshot {snapshot.id} is {snapshot.status}; to be '
             f'deleted it must be {" or ".join(expected)}.')
-    if not rows.update(conn, models.snapshots, snapshot.id,
-                       {'status': SnapshotDelete.begun}, status=expected):
-        raise exception.Conflict(
-            f'Share snapshot {snapshot.id} is being changed by another '
-            f'request.')
+    if not transitions.change(conn, models.snapshots, snapshot.id,
+                              SnapshotDelete.begun):
+        raise conflict(snapshot)
     # An administrator may have set its status.
     if live and not db_operations.cancel(conn, live) or any(
             operation.status not in states.OVER for operation in
@@ -36,6 +34,12 @@ def begin(conn: sa.Connection, snapshot: base.Row,
         raise exception.Conflict(
             f'Something is still being done to share snapshot '
             f'{snapshot.id}.')
+
+
+def conflict(snapshot: base.Row) -> exception.Conflict:
+    """The error of a snapshot whose status is another one by now."""
+    return exception.Conflict(
+        f'Share snapshot {snapshot.id} is being changed by another request.')
 
 
 class SnapshotDelete(base.SnapshotTask):
@@ -49,5 +53,4 @@ class SnapshotDelete(base.SnapshotTask):
         return self.tools.source.remove_snapshot, (self.ref, self.snapshot_id)
 
     def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
-        rows.delete(conn, models.snapshots, self.snapshot_id,
-                    status=states.removable(states.Snapshot))
+        transitions.remove(conn, models.snapshots, self.snapshot_id)

@@ -10,10 +10,10 @@ import fixtures
 from manila_backup.bus import rpc
 from manila_backup.bus import version_cap
 from manila_backup.db import models
-from manila_backup.db import rows
 from manila_backup.db import services as db_services
 from manila_backup.db import sqltime
 from manila_backup.engine import capabilities
+from tests import statuses
 from tests.unit import base
 
 messaging = rpc.messaging
@@ -230,12 +230,12 @@ class Everything(base.TestCase):
         self.finish_all()
         for table, id_ in ((models.share_backups, backup.id),
                            (models.shares, backup.share_id)):
-            self.database.write(rows.update, table, id_,
+            self.database.write(statuses.put, table, id_,
                                 {'status': 'available'})
         self.admission.backups.restore(base.MEMBER, backup.id)
         self.check()
         self.finish_all()
-        self.database.write(rows.update, models.share_backups, backup.id,
+        self.database.write(statuses.put, models.share_backups, backup.id,
                             {'status': 'available'})
         self.admission.backups.delete(base.MEMBER, backup.id)
         self.check()

@@ -16,6 +16,7 @@ from manila_backup.drivers import progress
 from manila_backup.engine import attempt
 from manila_backup import exception
 from manila_backup.telemetry import metrics
+from tests import statuses
 from tests.unit import base
 
 
@@ -172,7 +173,7 @@ class Restore(TestCase):
         for table, id_, status in (
                 (models.share_backups, self.backup.id, 'available'),
                 (models.shares, self.backup.share_id, was)):
-            self.database.write(rows.update, table, id_, {'status': status})
+            self.database.write(statuses.put, table, id_, {'status': status})
         self.admission.backups.restore(base.MEMBER, self.backup.id)
         return self.operation().id
 
@@ -256,7 +257,7 @@ class ShareSetAvailable(base.TestCase):
         share = self.share()
         self.admission.shares.delete(base.MEMBER, share.id)
         # As an API of the last release lets an administrator do.
-        self.database.write(rows.update, models.shares, share.id,
+        self.database.write(statuses.put, models.shares, share.id,
                             {'status': 'available'})
         removing = worker(self, 'w1')
         attempt.Attempt.claim(removing, self.operation().id).run()
@@ -347,7 +348,7 @@ class Progress(TestCase):
         self.finish_all()
         for table, id_ in ((models.share_backups, self.backup.id),
                            (models.shares, self.backup.share_id)):
-            self.database.write(rows.update, table, id_,
+            self.database.write(statuses.put, table, id_,
                                 {'status': 'available'})
         self.admission.backups.restore(base.MEMBER, self.backup.id)
         first = self.attempt('w1')

@@ -6,6 +6,7 @@ from manila_backup.db import rows
 from manila_backup.db import sqltime
 from manila_backup.engine import capabilities
 from manila_backup import states
+from tests import statuses
 from tests.unit import base
 
 
@@ -98,7 +99,7 @@ class Claims(base.TestCase):
                  self.queue(driver='posix')]
         # Workers have died of both: neither has anybody look all the time.
         for id_, options in (('op1', {'tape': 'x'}), ('op40', {})):
-            self.database.write(rows.update, models.operations, id_, {
+            self.database.write(statuses.put, models.operations, id_, {
                 'status': 'running', 'options': options,
                 'lease_until': sqltime.utc_in(-100)})
 

@@ -15,6 +15,7 @@ from manila_backup.engine import capabilities
 from manila_backup.engine import tasks
 from manila_backup import exception
 from manila_backup import states
+from tests import statuses
 from tests.unit import base
 
 _Share = states.Share
@@ -189,9 +190,9 @@ class WithBackup(base.TestCase):
 
     def set(self, status, share=_Share.AVAILABLE):
         self.finish_all()
-        self.database.write(rows.update, models.share_backups,
+        self.database.write(statuses.put, models.share_backups,
                             self.backup.id, {'status': status})
-        self.database.write(rows.update, models.shares, self.row.id,
+        self.database.write(statuses.put, models.shares, self.row.id,
                             {'status': share})
 
     def statuses(self):
@@ -330,7 +331,7 @@ class ShareSetAvailable(WithBackup):
     def test_while_it_is_restored_to(self):
         second = self.admission.backups.create(base.MEMBER, self.row.id)
         self.set(_Backup.AVAILABLE)
-        self.database.write(rows.update, models.share_backups, second.id,
+        self.database.write(statuses.put, models.share_backups, second.id,
                             {'status': 'available'})
         self.admission.backups.restore(base.MEMBER, second.id, self.other.id)
         self._set_available(self.other)
@@ -403,7 +404,7 @@ class Shares(base.TestCase):
         share = self.share()
         self.admission.backups.create(base.MEMBER, share.id)
         self.finish_all()
-        self.database.write(rows.update, models.shares, share.id,
+        self.database.write(statuses.put, models.shares, share.id,
                             {'status': 'available'})
         self.assertRaises(exception.Forbidden, self.admission.shares.delete,
                           base.MEMBER, share.id)

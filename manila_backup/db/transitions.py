@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writer of a status.
+
+What may follow what is in :mod:`manila_backup.states`. Each function here
+holds what it is asked for against that, and changes the row by
+compare-and-swap, so that a status that somebody else has set meanwhile stays.
+"""
+
+from manila_backup.db import models
+from manila_backup.db import rows
+from manila_backup import exception
+from manila_backup import states
+
+#: The tables with a status, and what it is one of.
+STATUSES = {models.shares: states.Share, models.snapshots: states.Snapshot,
+            models.share_backups: states.Backup,
+            models.operations: states.Operation}
+
+
+def create(conn, table, status, **values):
+    """Insert a row in its first status."""
+    _check(table, [None], status)
+    rows.insert(conn, table, status=status, **values)
+
+
+def change(conn, table, id_, status, values=None, old=None, **expected):
+    """Give a row another status, where it is as expected.
+
+    :param values: dict of other columns to their new values.
+    :param old: the status that it must have, or several of which it must
+        have one; None for all that ``status`` may follow.
+    :param expected: as for :func:`manila_backup.db.rows.update`.
+    :returns: bool, whether it was as expected and has the status now.
+    :raises manila_backup.exception.IllegalTransition: it may not follow.
+    """
+    old = [old] if isinstance(old, str) else old
+    old = _check(table, old, status)
+    return rows.swap(conn, table, id_, dict(values or {}, status=status),
+                     dict(expected, status=old))
+
+
+def override(conn, table, id_, status, override_, old):
+    """Give a row a status because an administrator says so.
+
+    :param override_: a :class:`manila_backup.states.Override`.
+    :param old: the status that it must have.
+    :returns: bool, whether it had that.
+    :raises manila_backup.exception.IllegalTransition: not even that may be.
+    """
+    kind = STATUSES[table]
+    states.check_override(override_, kind, old, kind(status))
+    return rows.swap(conn, table, id_, {'status': status}, {'status': old})
+
+
+def remove(conn, table, id_, status=None):
+    """Remove a row whose status allows it.
+
+    :param status: the one that it must have; None for all that allow it.
+    :returns: bool, whether it had one.
+    """
+    removable = states.removable(STATUSES[table])
+    if status is not None and status not in removable:
+        raise exception.IllegalTransition(
+            f'{STATUSES[table].__name__} can\'t go from {status} to nothing.')
+    return rows.delete(conn, table, id_, status=status or removable)
+
+
+def _check(table, old, status):
+    """Make sure that a status may follow others, and return those.
+
+    :param old: list, in which None is of a row that is not there; or None
+        for all that it may follow.
+    """
+    kind = STATUSES[table]
+    if not isinstance(status, kind):
+        raise exception.IllegalTransition(
+            f'{status!r} is no status of {table.name}.')
+    if old is None:
+        return states.sources(status)
+    for each in old:
+        states.check(None if each is None else kind(each), status)
+    return old
