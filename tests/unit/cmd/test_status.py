@@ -8,6 +8,7 @@ from unittest import mock
 from oslo_upgradecheck import upgradecheck
 
 from manila_backup.bus import rpc
+from manila_backup.cmd import common
 from manila_backup.cmd import status
 from manila_backup.db import models
 from manila_backup.db import rows
@@ -71,12 +72,10 @@ class UpgradeCheck(base.TestCase):
         """At its start, and goes on all the same."""
         rpc.get_transport(self.conf)
         self.conf.set_override('transport_url', 'fake://')
-        started = worker.Worker(self.conf, self.database,
-                                rpc.get_transport(self.conf))
-        with (mock.patch.object(worker.LOG, 'warning') as warned,
-              mock.patch.object(started, '_check_repositories',
-                                side_effect=InterruptedError)):
-            self.assertRaises(InterruptedError, started.start)
+        with mock.patch.object(common.LOG, 'warning') as warned:
+            made = common.make_worker(self.conf, self.database,
+                                      rpc.get_transport(self.conf))
+        self.assertIsInstance(made, worker.Worker)
         self.assertEqual(said, ' '.join(each.args[1] for each
                                         in warned.call_args_list))
 
