@@ -76,10 +76,11 @@ def _list(conf):
     from manila_backup.maintenance import inspection
 
     tools = _Tools(conf)
+    inspected = inspection.Inspection(tools.database, tools.drivers)
     common.show(conf, ('project_id', 'share_id', 'backup_id', 'driver',
                        'created_at', 'files', 'bytes', 'unique_bytes',
                        'known', 'status', 'problem'),
-                list(inspection.Audit(tools.database, tools.drivers).list()))
+                list(inspected.list()))
 
 
 @_told
@@ -112,7 +113,7 @@ def _verify(conf):
         raise SystemExit('manila-backup-manage repository verify: say which: '
                          'backups by their ids, --all or --project')
     tools = _Tools(conf)
-    checks = inspection.Audit(tools.database, tools.drivers)
+    checks = inspection.Inspection(tools.database, tools.drivers)
     targets = (checks.named(command.backup_ids) if command.backup_ids
                else checks.all(command.project))
     found = []
@@ -155,7 +156,7 @@ def _export(conf):
     tools = _Tools(conf)
     record = tools.database.read(read)
     if record is None:
-        checks = inspection.Audit(tools.database, tools.drivers)
+        checks = inspection.Inspection(tools.database, tools.drivers)
         for target in checks.named([conf.command.backup_id]):
             if isinstance(target, inspection.Target):
                 said = tools.drivers[target.driver].describe(target.place)
@@ -183,7 +184,7 @@ def _import(conf):
         if command.record:
             found.append(_import_record(tools, work, command.record))
         else:
-            checks = inspection.Audit(tools.database, tools.drivers)
+            checks = inspection.Inspection(tools.database, tools.drivers)
             for name, place in checks.published():
                 lock.keep()
                 found.append(work.one(name, place))

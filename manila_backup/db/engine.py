@@ -136,7 +136,7 @@ class Reader:
 
     def read(self, function: abc.Callable[..., _Result], *args: typing.Any,
              **kwargs: typing.Any) -> _Result:
-        """As :meth:`Database.read`."""
+        """Read: see :meth:`Database.read`."""
         return self._database.read(function, *args, **kwargs)
 
 

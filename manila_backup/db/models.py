@@ -237,7 +237,7 @@ class Operation(Base):
     #: The number of the last attempt of which is known that neither it nor
     #: any before has changed the share.
     harmless_attempt = sa.Column(sa.Integer)
-    #: True: something of it may be left with a foreign source's share.
+    #: True: something of it may be left with an external share.
     holds = sa.Column(sa.Boolean)
     created_at = _created_at()
     started_at = sa.Column(sqltime.Timestamp)

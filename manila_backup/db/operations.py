@@ -207,22 +207,22 @@ def renew(conn, held, ttl, counters):
         bytes_total=bytes_total), _Status.RUNNING)
 
 
-def hold(conn, held):
-    """Remember that an operation that we hold may leave something with a
-    foreign source's share.
+def note_residue(conn, held):
+    """Remember that an operation that we hold may leave something with an
+    external share.
 
     :returns: bool, False when it is not ours any more or was called off.
     """
     return _held(conn, held, {'holds': True}, _Status.RUNNING)
 
 
-def released(conn, operation_id):
+def residue_removed(conn, operation_id):
     """Remember that nothing of an operation that is over is left there."""
     rows.update(conn, TABLE, operation_id, {'holds': None},
                 status=states.OVER)
 
 
-def unreleased(conn):
+def with_residue(conn):
     """Operations that are over and may have left something, as a list of
     rows."""
     return conn.execute(sa.select(TABLE).where(

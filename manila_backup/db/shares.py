@@ -22,7 +22,7 @@ def get(conn, share_id, project_id=None):
 
 
 def remember(conn, described, source):
-    """Have a row for a share of a foreign source, and in it what that says
+    """Have a row for a share of an external source, and in it what that says
     now. Its status is about backups, and only ever set by those.
 
     :param described: a :class:`manila_backup.shares.base.Description`.

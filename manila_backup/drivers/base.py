@@ -306,7 +306,7 @@ class BackupDriver(abc.ABC):
         return []
 
     def can_upgrade(self) -> bool:
-        """Whether :meth:`upgrade` would change the format of the repository.
+        """Tell whether :meth:`upgrade` would change the repository's format.
 
         :raises DriverError: it can't be told.
         """

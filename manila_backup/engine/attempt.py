@@ -167,14 +167,15 @@ class Attempt:
         for function, args, note in self.task.unknown():
             note(self._run_child(function, args))
         function, args = self._run_here(self.task.work)
-        if self.task.uses_share and self._worker.source.FOREIGN:
-            self._hold()
+        if self.task.uses_share and self._worker.source.EXTERNAL:
+            self._note_residue()
         return self._run_child(function, args)
 
-    def _hold(self):
+    def _note_residue(self):
         """Have it remembered, before it is so, that something of this
         operation's may be left with the share."""
-        if not self._database.write(db_operations.hold, self.operation):
+        if not self._database.write(db_operations.note_residue,
+                                    self.operation):
             raise self._why_not_ours()
 
     def _run_here(self, function):

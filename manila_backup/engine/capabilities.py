@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which operations a worker knows how to do."""
+"""Capabilities of a worker: the operations that it can execute."""
 
 from manila_backup.engine import tasks
 
 
 class Capabilities:
-    """Which operations a worker knows how to do. One of another release or
-    configuration may know others, and gets to do those.
+    """Capabilities of a worker: the operations that it can execute. A worker
+    of another release or configuration may have others.
 
     :param drivers: dict of name to backup driver.
     :ivar kinds: list of str.
@@ -20,7 +20,8 @@ class Capabilities:
                          for name, driver in drivers.items()}
 
     def may_do(self, kind, driver):
-        """Whether to look at an operation that so much is known of.
+        """Tell whether an operation of a kind and driver is worth a closer
+        look.
 
         :param kind: str, or None where that is not known.
         :param driver: str, or None where it has none or that is not known.
@@ -29,7 +30,8 @@ class Capabilities:
                 and (driver is None or driver in self.drivers))
 
     def can_do(self, row):
-        """Whether nothing in an operation's row is unknown here.
+        """Tell whether this worker can execute an operation, by all of its
+        row.
 
         :param row: has ``kind``, ``driver`` and ``options``.
         """

@@ -22,7 +22,7 @@ LOG = log.getLogger(__name__)
 
 
 class Interrupted(Exception):
-    """What is done under a lease is to stop: somebody asked for it."""
+    """Somebody asked for the work under a lease to stop."""
 
 
 class Lease:
@@ -78,7 +78,7 @@ class Lease:
 
     @property
     def is_due(self):
-        """Whether it is time to renew it."""
+        """Tell whether it is time to renew it."""
         return time.monotonic() - self.granted > self._tick()
 
     def check(self):

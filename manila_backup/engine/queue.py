@@ -6,7 +6,7 @@ from manila_backup.engine import attempt
 
 
 class Queue:
-    """What a worker may claim. For one thread.
+    """The operations that a worker may claim. For one thread.
 
     :param worker: as for :class:`manila_backup.engine.attempt.Attempt`, and
         with ``capabilities``.

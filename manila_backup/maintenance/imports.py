@@ -130,7 +130,7 @@ class Import:
         """
         ref = shares.ShareRef(share['id'], share['project_id'],
                               share.get('path'))
-        if self._source.FOREIGN:
+        if self._source.EXTERNAL:
             # It is asked for whenever that matters.
             return states.Share.AVAILABLE
         try:

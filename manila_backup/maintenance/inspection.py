@@ -53,7 +53,7 @@ class Verdict:
     driver: str | None = None
 
 
-class Audit:
+class Inspection:
     """Of all repositories, against the database.
 
     :param database: a :class:`manila_backup.db.engine.Database`.

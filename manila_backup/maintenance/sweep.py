@@ -26,10 +26,9 @@ the removal. So the answers are chosen to be ones that time does not change:
   the deletion as long as there is one, to spare both the stumbling over one
   another.
 * What a backup was copied from (:meth:`manila_backup.shares.base.ShareSource.
-  use`) is treated as an attempt is: it is made by the same operation. With a
-  foreign share source, each operation that used a share is remembered until
-  nothing of its is left there (``operations.holds``), and is released once it
-  is over.
+  use`) is treated as an attempt is: it is made by the same operation. With
+  external shares, each operation that used one is remembered until nothing of
+  its is left there (``operations.holds``), and is released once it is over.
 * A finished backup without a row is removed if the database remembers
   operations on it, all of them over: then it had a row, and only a deletion
   removes rows. No admission can bring it back, since ids are not used twice;
@@ -127,7 +126,7 @@ class Sweep:
                 yield Finding('repository', 'failed', name, reason=str(exc))
         for what, function in (('snapshot', self._snapshots),
                                ('source', self._sources),
-                               ('source', self._unreleased)):
+                               ('source', self._residue)):
             try:
                 yield from function()
             except exception.WorkFailed as exc:
@@ -182,12 +181,12 @@ class Sweep:
                 (source.release, shares.ShareRef(share_id, None),
                  shares.Job('', backup_id, attempt)))
 
-    def _unreleased(self):
+    def _residue(self):
         """Remove the residue of operations with external shares."""
         source = self._tools.source
-        if not source.FOREIGN:
+        if not source.EXTERNAL:
             return
-        for row in self._database.read(db_operations.unreleased):
+        for row in self._database.read(db_operations.with_residue):
             job = shares.Job(row.id, row.backup_id, row.attempt)
             for found in self._deal(
                     dict(what='source', where='shares',
@@ -197,7 +196,7 @@ class Sweep:
                     (source.release,
                      shares.ShareRef(row.share_id, row.project_id), job)):
                 if found.done == 'removed':
-                    self._database.write(db_operations.released, row.id)
+                    self._database.write(db_operations.residue_removed, row.id)
                 yield found
 
     # -- all of them -----------------------------------------------------

@@ -232,7 +232,8 @@ class Backups:
 
 
 def _wishes(share):
-    """What a worker must heed of a share, as an operation's options."""
+    """Return what a worker must heed of a share, as an operation's
+    options."""
     return {'include_mounts': True} if share.include_mounts else {}
 
 

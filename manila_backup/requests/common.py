@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the resources' requests have in common: whose a thing is, the quota,
-and the operation that begins."""
+"""Functions that the requests of several resources share: the caller's scope,
+the quota, and the operation that begins."""
 
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas

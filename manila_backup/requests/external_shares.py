@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shares that are another service's, as requests come to name them."""
+"""External shares, which another service has, as requests name them."""
 
 from oslo_db import exception as db_exc
 from oslo_log import log
@@ -20,7 +20,7 @@ class ExternalShares:
     """
 
     def __init__(self, source, name, database):
-        self._source = source if source and source.FOREIGN else None
+        self._source = source if source and source.EXTERNAL else None
         self._name = name
         self._database = database
 

@@ -14,8 +14,8 @@ if typing.TYPE_CHECKING:
 
 
 class Progress(typing.Protocol):
-    """What a :class:`manila_backup.drivers.progress.Progress` is to a
-    source."""
+    """The part of a :class:`manila_backup.drivers.progress.Progress` that
+    sources use."""
 
     def check(self) -> None:
         """End the process if the lease has run out."""
@@ -120,14 +120,14 @@ class ShareSource(abc.ABC):
 
     An instance must be picklable: it crosses into the processes that work.
 
-    :cvar FOREIGN: bool, whether the shares are another service's. Then it
+    :cvar EXTERNAL: bool, whether the shares are another service's. Then it
         is asked about each (:meth:`describe`) when a request about it comes
         in; and what an attempt may have left there is not found by
         :meth:`held`, but by :meth:`release` of each operation that used a
         share, which the database remembers.
     """
 
-    FOREIGN = False
+    EXTERNAL = False
 
     @classmethod
     @abc.abstractmethod

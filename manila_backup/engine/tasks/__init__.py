@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each kind of operation is: a module for each holds its whole life.
+"""Tasks: a module for each kind of operation, which holds its whole life.
 
 * ``begin``: the precondition and the transition, inside the transaction of the
   request that is let in (:mod:`manila_backup.requests`);

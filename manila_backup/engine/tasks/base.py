@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tasks have in common."""
+"""Base classes of the tasks."""
 
 import abc
 from collections import abc as collections_abc
@@ -34,7 +34,7 @@ Call = tuple[collections_abc.Callable[..., typing.Any],
 
 
 class Tools(typing.Protocol):
-    """What a task has of the worker that runs it."""
+    """The part of a worker that its tasks use."""
 
     database: engine.Database
     drivers: dict[str, drivers.BackupDriver]
@@ -100,7 +100,7 @@ class Task(abc.ABC):
             collections_abc.Callable[..., typing.Any],
             tuple[typing.Any, ...],
             collections_abc.Callable[[typing.Any], None]]]:
-        """What has to be noted before there is anything to be done.
+        """List the identities to record before the operation begins.
 
         What is noted when a share is created or adopted is compared whenever
         it is used. Shares, and the directory that holds them, that became
@@ -111,7 +111,7 @@ class Task(abc.ABC):
             the function is for a child, as it may take long to answer.
         """
         source, database = self.tools.source, self.tools.database
-        if not self.opens_share or self.share is None or source.FOREIGN:
+        if not self.opens_share or self.share is None or source.EXTERNAL:
             return
         self._root = database.read(db_places.identity, db_places.ROOT)
         if self._root is None and not self.share.path:
@@ -135,7 +135,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def work(self) -> Call:
-        """What a child has to run: (function, args).
+        """Return the work to run in a child process as (function, args).
 
         :raises manila_backup.exception.WorkFailed: it can't be done.
         """
@@ -144,7 +144,7 @@ class Task(abc.ABC):
         """Make the result visible; called while the lease is held."""
 
     def discard(self) -> None:
-        """Leave nothing unpublished, once the operation is over."""
+        """Remove unpublished content once the operation has ended for good."""
 
     def note_progress(self, conn: sa.Connection, percent: int) -> None:
         """Write how far it is, 0 to 99, into the transaction."""
@@ -225,8 +225,8 @@ class ShareUsingTask(BackupTask):
         if self.share is None:
             return
         self.tools.source.release(shares.ShareRef.of(self.share), self.job)
-        if self.tools.source.FOREIGN:
-            self.tools.database.write(db_operations.released,
+        if self.tools.source.EXTERNAL:
+            self.tools.database.write(db_operations.residue_removed,
                                       self.operation.id)
 
 
@@ -272,7 +272,8 @@ def set_share(conn: sa.Connection, operation: Row, status: states.Share,
 
 
 def problems(report: drivers.Report) -> str | None:
-    """What a driver could not carry over in full, for the backup's record.
+    """Describe what a driver could not carry over in full, for the backup's
+    record.
 
     :param report: a :class:`manila_backup.drivers.base.Report`.
     :returns: str, or None if there was nothing.

@@ -51,7 +51,7 @@ class ManilaShares(base.ShareSource):
         ``wait_interval``, as in the configuration.
     """
 
-    FOREIGN = True
+    EXTERNAL = True
 
     def __init__(self, settings, mounts, options):
         self._settings = settings

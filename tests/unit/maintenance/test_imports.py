@@ -22,7 +22,7 @@ class Imports(repository.TestCase):
         """Dict of backup id to (result, share)."""
         work = imports.Import(self.conf, self.database, self.tools.drivers,
                               self.tools.source, **kwargs)
-        found = [work.one(*each) for each in inspection.Audit(
+        found = [work.one(*each) for each in inspection.Inspection(
             self.database, self.tools.drivers).published()]
         self.reasons = [each.reason for each in found]
         return {each.backup_id: (each.result, each.share) for each in found}

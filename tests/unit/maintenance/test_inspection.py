@@ -26,7 +26,7 @@ class Audits(repository.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.audit = inspection.Audit(self.database, self.tools.drivers)
+        self.audit = inspection.Inspection(self.database, self.tools.drivers)
 
     def data(self, row, *path):
         return os.path.join(self.folder(self.place(row)), row.id, 'data',

@@ -37,7 +37,7 @@ class TestConfiguration(testtools.TestCase):
 
     def test_whole(self):
         made = self.make(**WHOLE)
-        self.assertTrue(made.FOREIGN)
+        self.assertTrue(made.EXTERNAL)
         again = pickle.loads(pickle.dumps(made))
         self.assertEqual(made._settings, again._settings)
         self.assertEqual(made._mounts, again._mounts)
