@@ -16,6 +16,7 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import schema
 from manila_backup.db import services as db_services
+from manila_backup.db import transitions
 from manila_backup.drivers import base
 from manila_backup.engine import capabilities
 from manila_backup import exception
@@ -65,6 +66,7 @@ class Checks(upgradecheck.UpgradeCommands):
             ('Workers', Checks._workers),
             ('Version of messages', Checks._pin),
             ('Operations', Checks._operations),
+            ('Statuses', Checks._statuses),
             ('Python', Checks._python),
             ('Policy file format',
              (common_checks.check_policy_json, {'conf': conf})),
@@ -229,6 +231,19 @@ class Checks(upgradecheck.UpgradeCommands):
                             for name, count in sorted(stored.items()))
                 + '.')
         return _warning(' '.join(said)) if said else _success()
+
+    @_reads_database
+    def _statuses(self, database):
+        """Whether there are rows that the database lets nobody change."""
+        found = database.read(transitions.strange)
+        if not found:
+            return _success()
+        said = ', '.join(f'{table} {id_} is {status!r}'
+                         for table, id_, status in found)
+        return _warning(
+            f'Rows with a status that does not exist, which nothing can be '
+            f'done to before they have another one: {said}. Set their status '
+            f'as an administrator, or in the database.')
 
     def _python(self):
         # Few need what this imports.

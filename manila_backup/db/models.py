@@ -12,6 +12,7 @@ from sqlalchemy import orm
 
 from manila_backup.db import sqltime
 from manila_backup.db import texts
+from manila_backup import states
 
 NAMING = {
     'ix': 'ix_%(table_name)s_%(column_0_N_name)s',
@@ -39,6 +40,16 @@ def _id():
 
 def _text(size=255, **kw):
     return sa.Column(sa.String(size), **kw)
+
+
+def _status(kind, table, size=32):
+    """A status: one of an enumeration of :mod:`manila_backup.states`."""
+    allowed = ', '.join(f"'{each}'" for each in sorted(map(str, kind)))
+    return sa.Column(
+        sa.String(size),
+        sa.CheckConstraint(f'status IN ({allowed})',
+                           name=f'ck_{table}_status'),
+        nullable=False)
 
 
 def _said(size=255, **kw):
@@ -94,7 +105,7 @@ class Share(Base):
     description = _said()
     size = sa.Column(sa.Integer, nullable=False)        # GiB
     share_proto = _said(32, nullable=False)
-    status = _text(32, nullable=False)
+    status = _status(states.Share, 'shares')
     share_type_id = sa.Column(sa.ForeignKey('share_types.id'), index=True)
     source_snapshot_id = _text(36)
     host = _said()
@@ -131,7 +142,7 @@ class Snapshot(Base):
     description = _said()
     size = sa.Column(sa.Integer, nullable=False)        # GiB
     share_proto = _text(32, nullable=False)
-    status = _text(32, nullable=False)
+    status = _status(states.Snapshot, 'snapshots')
     created_at = _created_at()
     updated_at = _updated_at()
 
@@ -175,7 +186,7 @@ class ShareBackup(Base):
     share_id = sa.Column(sa.ForeignKey('shares.id'), nullable=False)
     name = _said()
     description = _said()
-    status = _text(32, nullable=False)
+    status = _status(states.Backup, 'share_backups')
     size = sa.Column(sa.Integer, nullable=False)        # GiB, of the share
     availability_zone = _said()
     host = _said()
@@ -210,7 +221,7 @@ class Operation(Base):
 
     id = _id()
     kind = _text(32, nullable=False)
-    status = _text(16, nullable=False)
+    status = _status(states.Operation, 'operations', 16)
     live = sa.Column(sa.Boolean)
     project_id = _text(nullable=False)
     user_id = _text()

@@ -5,6 +5,7 @@ Services only look which version the database is at, and that without
 alembic: it is a tenth of a process's memory.
 """
 
+import contextlib
 import os
 
 from oslo_log import log
@@ -20,7 +21,7 @@ LOG = log.getLogger(__name__)
 
 #: The version that this release of the service needs at least: the newest of
 #: those in ``migrations/versions``. Versions are numbers of four digits.
-HEAD = '0009'
+HEAD = '0010'
 
 _HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                      'migrations')
@@ -59,11 +60,32 @@ def sync(database, conf, to='head'):
     if is_newer(version(database)):
         return
     with database.engine.connect() as connection:
+        _leave_rows_alone(connection)
         command.upgrade(config(connection), to)
         connection.commit()
+        # Nobody else is to have its ways.
+        connection.invalidate()
     if to in ('head', HEAD) and conf.shares.source == 'local':
         database.write(_default_share_type,
                        conf.local_shares.default_share_type)
+
+
+def _leave_rows_alone(connection):
+    """Have migrations on a connection hold no row that is there against a
+    constraint that they add: it is for what is written from then on. And
+    SQLite, which copies a table to change it, is not to remove what refers
+    to the old one."""
+    statements = {
+        'sqlite': ['PRAGMA foreign_keys = OFF',
+                   'PRAGMA ignore_check_constraints = ON'],
+        'mysql': (['SET SESSION check_constraint_checks = 0']
+                  if getattr(connection.dialect, 'is_mariadb', False) else []),
+    }
+    statements['mariadb'] = statements['mysql']
+    # Not by SQLAlchemy: in a transaction SQLite would not heed them.
+    with contextlib.closing(connection.connection.cursor()) as cursor:
+        for statement in statements.get(connection.dialect.name, ()):
+            cursor.execute(statement)
 
 
 def is_newer(found):

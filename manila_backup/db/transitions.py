@@ -6,6 +6,8 @@ holds what it is asked for against that, and changes the row by
 compare-and-swap, so that a status that somebody else has set meanwhile stays.
 """
 
+import sqlalchemy as sa
+
 from manila_backup.db import models
 from manila_backup.db import rows
 from manila_backup import exception
@@ -63,6 +65,18 @@ def remove(conn, table, id_, status=None):
         raise exception.IllegalTransition(
             f'{STATUSES[table].__name__} can\'t go from {status} to nothing.')
     return rows.delete(conn, table, id_, status=status or removable)
+
+
+def strange(conn, limit=10):
+    """Return rows whose status is none that there is, as (table, id, status):
+    some, if there are many."""
+    found = []
+    for table, kind in STATUSES.items():
+        found += [(table.name, *row) for row in conn.execute(
+            sa.select(table.c.id, table.c.status)
+            .where(table.c.status.not_in([str(each) for each in kind]))
+            .order_by(table.c.id).limit(limit))]
+    return found[:limit]
 
 
 def _check(table, old, status):

@@ -121,6 +121,17 @@ class UpgradeCheck(base.TestCase):
             self.assert_says(WARNING, name, 'Not looked at',
                              'Database schema')
 
+    def test_statuses(self):
+        self.assert_says(SUCCESS, 'Statuses')
+        share = self.share()
+        with self.database.engine.begin() as conn:
+            # As if it had been there before the database refused it.
+            conn.exec_driver_sql('PRAGMA ignore_check_constraints = ON')
+            conn.exec_driver_sql("UPDATE shares SET status = 'lost'")
+            conn.exec_driver_sql('PRAGMA ignore_check_constraints = OFF')
+        self.assert_says(WARNING, 'Statuses',
+                         f"shares {share.id} is 'lost'")
+
     def test_workers(self):
         self.assert_says(SUCCESS, 'Workers', '0 up')
         self.worker('a')

@@ -96,6 +96,10 @@ def _of_expand(operation, new):
         if operation.unique:
             yield (f'{operation.index_name} is unique, which the release '
                    f'before does not heed.')
+    elif isinstance(operation, ops.CreateCheckConstraintOp):
+        if not operation.kw.get('postgresql_not_valid'):
+            yield (f'{operation.constraint_name} is held against the rows '
+                   f'that are there.')
     elif isinstance(operation, ops.AlterColumnOp):
         yield from _of_alteration(operation)
     elif not isinstance(operation, ops.BulkInsertOp) or (

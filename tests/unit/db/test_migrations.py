@@ -99,7 +99,6 @@ class Rules(base.BaseTestCase):
         for upgrade in (
                 lambda: op.rename_table('shares', 'exports'),
                 lambda: op.create_unique_constraint('uq', 'shares', ['name']),
-                lambda: op.create_check_constraint('ck', 'shares', 'size>0'),
                 lambda: op.create_foreign_key(
                     'fk', 'shares', 'snapshots', ['id'], ['share_id']),
                 lambda: op.execute('UPDATE shares SET size = 1'),
@@ -108,6 +107,14 @@ class Rules(base.BaseTestCase):
         self.assert_forbidden('unique', lambda: op.create_index(
             'ix', 'shares', ['name'], unique=True))
         self.assert_allowed(lambda: op.create_index('ix', 'shares', ['name']))
+
+    def test_checks(self):
+        def check(**kwargs):
+            return lambda: op.create_check_constraint(
+                'ck', 'shares', 'size > 0', **kwargs)
+
+        self.assert_forbidden('held against the rows', check())
+        self.assert_allowed(check(postgresql_not_valid=True))
 
     def test_tables(self):
         def create(*args):
