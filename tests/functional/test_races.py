@@ -82,7 +82,7 @@ class ResetMySQL(testtools.TestCase):
 
     def test_against_a_deletion(self):
         self._set(models.share_backups, self.backup_id, 'available')
-        self._before_the_update(lambda: self.other.delete_backup(
+        self._before_the_update(lambda: self.other.backups.delete(
             base.MEMBER, self.backup_id))
         self._call_off()
         self.assertEqual(('error', ['cancelled']), self._what_became())
@@ -90,7 +90,7 @@ class ResetMySQL(testtools.TestCase):
     def test_against_a_restore(self):
         self._set(models.shares, self.share_id, 'available')
         self._set(models.share_backups, self.backup_id, 'available')
-        self._before_the_update(lambda: self.other.restore_backup(
+        self._before_the_update(lambda: self.other.backups.restore(
             base.MEMBER, self.backup_id))
         self._call_off()
         self.assertEqual(('error', ['cancelled']), self._what_became())
@@ -99,7 +99,7 @@ class ResetMySQL(testtools.TestCase):
 
     def test_against_its_like(self):
         self._set(models.share_backups, self.backup_id, 'available')
-        self._before_the_update(lambda: self.other.reset_backup_status(
+        self._before_the_update(lambda: self.other.backups.reset_status(
             base.ADMIN, self.backup_id, 'available'))
         self._call_off()
         self.assertEqual(('error', []), self._what_became())
