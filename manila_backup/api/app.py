@@ -181,8 +181,8 @@ class Dispatcher:
             raise faults.not_found()
         if not own:
             raise faults.bad_request(
-                'Malformed request URL: its project is not the one that the '
-                'request is made for.')
+                'Malformed request URL: the project in the path is not the '
+                'project of the request.')
         return prefix, self._table[found.pop('path_')], found
 
 

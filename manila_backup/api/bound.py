@@ -53,8 +53,8 @@ class Bound:
                 left = self._moved + PATIENCE - time.monotonic()
                 if left <= 0:
                     raise faults.Fault(
-                        503, 'All requests that are being worked on wait for '
-                             'another server; try again later.',
+                        503, 'All threads are waiting for another server; try '
+                             'again later.',
                         {'Retry-After': str(faults.RETRY_AFTER)})
                 self._changed.wait(left)
             self._inside += 1

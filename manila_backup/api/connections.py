@@ -94,8 +94,8 @@ class Limits:
         if now - self._told > QUIET:
             self._told = now
             LOG.warning('There are %d connections, %d of them from %s: for '
-                        'each new one, the one that has been waiting longest '
-                        'is closed', self._count, len(own), newest.client)
+                        'each new one, the one idle for longest is closed',
+                        self._count, len(own), newest.client)
         victim.handle_close()
 
 
@@ -178,7 +178,7 @@ class Channel(waitress_channel.HTTPChannel):
 
     def _refuse(self, timeout):
         if self.request is not None:
-            fault = faults.Fault(408, f'The request has not come in within '
+            fault = faults.Fault(408, f'The request was not received within '
                                       f'{timeout:g} s.')
             head = (f'HTTP/1.1 408 Request Timeout\r\n'
                     f'Content-Type: application/json\r\n'

@@ -122,7 +122,7 @@ def from_exception(exc):
         if isinstance(exc, class_):
             return Fault(code, exc.message)
     if isinstance(exc, _AWAY):
-        LOG.error('The database can\'t be reached or keep up: %s', exc)
+        LOG.error('The database can\'t be reached or is overloaded: %s', exc)
         return _away('The service is not available right now. Try again '
                      'later.')
     if isinstance(exc, exception.Unavailable):
@@ -130,8 +130,8 @@ def from_exception(exc):
     if isinstance(exc, (db_exc.DBDuplicateEntry, db_exc.DBReferenceError)):
         # Two requests made the same thing at the same time, or one removed
         # what the other's is to belong to.
-        LOG.info('Refused by a constraint: %s', exc)
-        return Fault(409, 'Another request came first.')
+        LOG.info('A database constraint was violated: %s', exc)
+        return Fault(409, 'Another request made a conflicting change first.')
     LOG.error('Unexpected error', exc_info=exc)
     return Fault(500, 'The server could not handle the request because of '
                       'an unexpected error.')

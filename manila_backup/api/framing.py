@@ -32,12 +32,12 @@ def objection(head):
     found = {}
     for line in lines:
         if line[:1] in (b' ', b'\t'):
-            return 'A header goes on in the next line'
+            return 'A header is continued on the next line'
         name, _colon, value = line.partition(b':')
         name = name.lower()
         if name in _ONCE:
             if name in found:
-                return f'{name.decode().title()} is there twice'
+                return f'{name.decode().title()} occurs twice'
             found[name] = value.strip(b' \t').lower()
     coding = found.get(b'transfer-encoding')
     if coding is None:

@@ -40,17 +40,17 @@ neither NUL characters nor halves of surrogate pairs.
 '''
 
 _FAULTS = {
-    400: 'The request is malformed, or not possible in this state.',
-    401: 'The caller did not say, or prove, who it is.',
-    403: 'The caller may not do this, or a quota would be exceeded.',
-    404: 'There is no such thing, or not in this version.',
-    406: 'There is no such version of the API.',
-    409: 'Another change of the same thing came first.',
-    413: 'The body is too large.',
-    415: 'The body is not said to be JSON.',
-    422: 'The body does not hold the object that the operation is about.',
-    500: 'The service failed in a way it did not foresee.',
-    503: 'The database, or who knows the callers, can not be reached.',
+    400: 'The request is malformed, or not possible in the current status.',
+    401: 'The caller is not authenticated.',
+    403: 'The caller is not authorised, or a quota would be exceeded.',
+    404: 'The resource does not exist, or not in this API version.',
+    406: 'The API version is not supported.',
+    409: 'The request conflicts with another change of the same resource.',
+    413: 'The request body is too large.',
+    415: 'The content type is not application/json.',
+    422: 'The body does not contain the object of the operation.',
+    500: 'An unexpected error occurred in the service.',
+    503: 'The database or the authentication service can\'t be reached.',
 }
 
 #: What stands for part of a path.
@@ -174,7 +174,8 @@ def _operation(method, each):
                                 + _version_name(_since(each))}],
     }
     if isinstance(each, operation.Actions):
-        found['summary'] = 'Do what the one member of the body names.'
+        found['summary'] = (
+            'Perform the action that the single member of the body names.')
         found['x-openstack'] = {'discriminator': 'action'}
         bodies = [_action(name, action)
                   for name, action in each.actions.items()]
@@ -303,19 +304,19 @@ def _version_parameter(first):
     return {
         'name': microversions.LEGACY_HEADER, 'in': 'header',
         'required': first != microversions.DEFAULT,
-        'description': 'The version of the API that the request speaks.',
+        'description': 'Microversion that the request uses.',
         'schema': schema,
     }
 
 
 _IDS = {name: {**_HEADER, 'required': True,
-               'description': 'The id under which the request is logged.'}
+               'description': 'Id of the request, as in the logs.'}
         for name in ('x-openstack-request-id', 'x-compute-request-id')}
 
 _HEADERS = {
     **_IDS,
     **{name: {**_HEADER, 'required': True,
-              'description': 'The version that was spoken.'}
+              'description': 'Microversion that the response uses.'}
        for name in (microversions.LEGACY_HEADER, microversions.HEADER)},
 }
 
@@ -353,11 +354,13 @@ _HEALTH = {'text/plain': {'schema': {'type': 'string'}},
            JSON: {'schema': {'type': 'object'}}}
 
 _PUBLIC = {
-    '/': _public('versions', 'The versions there are.', {300: _VERSIONS}),
+    '/': _public('versions', 'List the supported API versions.',
+                 {300: _VERSIONS}),
     '/v2/': _public('version', 'Version 2.', {200: _VERSIONS}),
     PATH: _public('openapi', 'This document.',
                   {200: {JSON: {'schema': {'type': 'object'}}}}),
     '/healthcheck': _public(
-        'health', 'Whether the database and the bus can be reached.',
+        'health', 'Check whether the database and the message bus can be '
+                  'reached.',
         {200: _HEALTH, 503: _HEALTH}),
 }

@@ -170,11 +170,10 @@ def is_uuid(text):
 
 
 def _no_number(text):
-    raise ValueError(f'{text} is no JSON')
+    raise ValueError(f'{text} is not valid JSON')
 
 
 def _check_text(document):
     if not texts.all_storable(document):
         raise faults.bad_request(
-            'The body contains a NUL character, or half of a surrogate '
-            'pair.')
+            'The body contains a NUL character, or an unpaired surrogate.')

@@ -16,9 +16,9 @@ def reason(exc):
     said = re.sub('^Unable to connect to AMQP server on .*? tries: ', '',
                   said)
     if 'PRECONDITION_FAILED' in said:
-        said += (' (there is one of another kind than [oslo_messaging_rabbit]'
-                 ' says now: the administrator\'s guide has under "Upgrades"'
-                 ' how to replace it)')
+        said += (' (it exists with other properties than '
+                 '[oslo_messaging_rabbit] sets now: see "Upgrades" in the '
+                 'administrator\'s guide for how to replace it)')
     return said
 
 
@@ -63,7 +63,7 @@ class OneLine(logging.Filter):
         exc = record.exc_info and record.exc_info[1]
         if exc is not None and type(exc).__module__.startswith(
                 ('oslo_messaging.', 'amqp.', 'kombu.')):
-            record.msg = 'The bus can\'t be used and is tried again: %s'
+            record.msg = 'The message bus can\'t be used; trying again: %s'
             record.args = (reason(exc),)
             record.exc_info = record.exc_text = None
         return True

@@ -63,7 +63,7 @@ class Listener:
         leaving.start()
         leaving.join(patience)
         if leaving.is_alive():
-            LOG.warning('The bus does not answer: left as it is')
+            LOG.warning('The message bus does not respond; not waiting for it')
 
     def _leave(self):
         self._thread.join()
@@ -87,7 +87,7 @@ class Listener:
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
         if self._told and self._server:
-            LOG.info('The bus is joined')
+            LOG.info('Connected to the message bus')
 
     def _try(self):
         # oslo.messaging would wait for a bus that is away, and tell of every
@@ -114,9 +114,9 @@ class Listener:
 
     def _tell(self, problem):
         if problem != self._told:
-            LOG.error('The bus (%s) can\'t be used, so operations are found '
-                      'in the database only, and begin up to %g s later. It '
-                      'is tried again until it can. %s',
+            LOG.error('The message bus (%s) can\'t be used, so operations are '
+                      'found in the database only, and begin up to %g s '
+                      'later. Trying to reconnect. %s',
                       rpc.servers(self._transport),
                       self._worker.conf.backup.scan_interval, problem)
         self._told = problem

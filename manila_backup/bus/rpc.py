@@ -129,7 +129,7 @@ class Caller:
 
     def cancelled(self, context, operation_id):
         """An operation that a worker has, or had, was called off."""
-        LOG.info('Operation %s: to be called off', operation_id,
+        LOG.info('Operation %s: cancellation requested', operation_id,
                  operation_id=operation_id)
         self._later(context, 'operation_cancelled',
                     operation_id=operation_id)

@@ -42,7 +42,7 @@ class AsyncSender:
         try:
             self._waiting.put_nowait((what, function, args, kwargs))
         except queue.Full:
-            LOG.warning('The bus is too slow: not sent: %s', what)
+            LOG.warning('The message bus is too slow: not sent: %s', what)
 
     def close(self, patience=PATIENCE):
         """Send what is waiting, then end the thread. What a bus that doesn't
@@ -57,13 +57,14 @@ class AsyncSender:
         try:
             self._waiting.put_nowait(None)
         except queue.Full:
-            LOG.warning('Not sent, since the bus is too slow: %d messages',
+            LOG.warning('Not sent, since the message bus is too slow: %d '
+                        'messages',
                         self._waiting.qsize())
             return
         thread.join(patience)
         if thread.is_alive():
-            LOG.warning('The bus takes no messages: those that still wait '
-                        'are not sent')
+            LOG.warning('The message bus accepts no messages: unsent ones are '
+                        'dropped')
 
     def _start(self):
         # On first use: under a forking WSGI server a thread that was started
@@ -95,12 +96,12 @@ class AsyncSender:
         if problem == self._told:
             LOG.debug('Not sent: %s: %s', what, problem)
         else:
-            LOG.warning('Not sent, and nothing more is said of messages that '
-                        'fail likewise: %s: %s', what, problem)
+            LOG.warning('Not sent; further failures like this are not logged: '
+                        '%s: %s', what, problem)
         self._told = problem
 
     def _tell_end(self):
         if self._told:
-            LOG.info('The bus takes messages again, after %d were lost',
+            LOG.info('The message bus accepts messages again; %d were lost',
                      self._lost)
         self._told, self._lost = None, 0

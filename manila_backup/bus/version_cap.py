@@ -55,7 +55,7 @@ class VersionCap:
                 self._look()
                 pinned = self._lowest
             if pinned != self._told:
-                LOG.info('Messages to the workers are of version %s at most',
+                LOG.info('Messages to the workers are capped at version %s',
                          pinned)
                 self._told = pinned
         return pinned
@@ -71,8 +71,8 @@ class VersionCap:
                 db_services.living_rpc_versions, rpc.TOPIC,
                 self._conf.service_down_time)
         except Exception as exc:
-            LOG.warning('It can\'t be told which messages the workers '
-                        'understand: %s', exc)
+            LOG.warning('The message version of the workers can\'t be '
+                        'determined: %s', exc)
             self._lowest = self._lowest or rpc.FIRST_VERSION
             return
         # With nobody there, the next one to come may be of any release.

@@ -106,7 +106,7 @@ class Signals:
         time.sleep(limit)
         # Should the log block, too, this still comes to its end.
         telling = threading.Thread(target=LOG.warning, daemon=True, args=(
-            'Not ended within %g s: these are left as they are: %s', limit,
+            'Not ended within %g s; not waiting any longer for: %s', limit,
             ', '.join(sorted(each.name for each in threading.enumerate()
                              if each is not threading.current_thread()))))
         telling.start()
@@ -157,8 +157,8 @@ def patiently(conf, function, signals=None):
             raise exception.ConfigurationError(
                 f'The database can\'t be used: {problem}')
         if problem != told:
-            LOG.warning('The database can\'t be used and is tried again '
-                        'every %g s: %s', conf.database.retry_interval,
+            LOG.warning('The database can\'t be used; trying again every '
+                        '%g s: %s', conf.database.retry_interval,
                         problem)
         told = problem
         (signals.wait if signals else time.sleep)(

@@ -89,7 +89,7 @@ def _share_trust(conf):
     if wanted == places.ROOT:
         if not database.write(places.forget, wanted):
             raise exception.ConfigurationError(
-                'Nothing is noted of the directory of the shares.')
+                'No identity of the directory of the shares is recorded.')
     elif not database.write(places.forget_share,
                             None if wanted == 'all' else wanted):
         raise exception.ConfigurationError(f'There is no share {wanted}.')
@@ -98,40 +98,41 @@ def _share_trust(conf):
 def add_parsers(subparsers):
     """Add this tool's commands to those of a parser."""
     db = common.category(subparsers, 'db',
-                         'The database\'s schema and rows.')
+                         'Database schema and rows.')
     sync = common.command(db, 'sync', _db_sync,
-                          'Bring the schema to this release\'s version.')
+                          'Upgrade the schema to this release\'s version.')
     sync.add_argument('revision', nargs='?', default='head',
-                      help='the version to go to (the newest)')
-    common.command(db, 'version', _db_version, 'Print the schema\'s version.')
+                      help='version to upgrade to (default: the newest)')
+    common.command(db, 'version', _db_version, 'Print the version of the '
+                                               'schema.')
     purge = common.command(db, 'purge', _db_purge,
-                           'Forget operations that ended, and processes not '
-                           'heard of, long ago.')
+                           'Delete old records of ended operations and of '
+                           'dead processes.')
     purge.add_argument('--older-than', type=float, default=30,
                        metavar='DAYS', help='how long ago: 30 by default')
 
     service = common.category(subparsers, 'service',
-                              'The service\'s processes.')
+                              'Processes of the service.')
     common.listing(service, _service_list,
                    'List the processes and whether they are up.')
 
     share = common.category(subparsers, 'share',
-                            'Shares, as this service remembers them.')
+                            'Shares in the database.')
     reset = common.command(share, 'reset', _share_reset,
-                           'Have a share available again whose restore '
-                           'failed.')
+                           'Reset a share to available after a failed '
+                           'restore.')
     reset.add_argument('share', help='its id')
     trust = common.command(share, 'trust', _share_trust,
-                           'Have the directory that is there accepted for a '
-                           'share when it is used next, as after its content '
-                           'was moved to another file system.')
-    trust.add_argument('share', help='its id; "all"; or "local_shares", for '
+                           'Accept the present directory of a share when it '
+                           'is used next, for instance after its content was '
+                           'moved to another file system.')
+    trust.add_argument('share', help='share id; "all"; or "local_shares" for '
                                      'the directory that holds the shares')
 
     operation = common.category(subparsers, 'operation',
-                                'What workers do, did or are to do.')
+                                'Operations of the workers.')
     listing = common.listing(operation, _operation_list,
-                             'List operations, the newest first.')
+                             'List operations, newest first.')
     listing.add_argument('--status', action='append',
                          choices=['queued', 'running', 'cancelling', 'done',
                                   'failed', 'cancelled'],
@@ -149,11 +150,11 @@ def _main(args):
 
     command = cfg.SubCommandOpt(
         'command', title='commands', handler=add_parsers,
-        help='COMMAND --help tells more.')
+        help='See COMMAND --help for details.')
     conf = config.load(args, 'manila-backup-manage', cli_opts=[command])
     config.setup_logging(conf)
     if not conf.command.name:
-        raise SystemExit('manila-backup-manage: say what to do; see --help')
+        raise SystemExit('manila-backup-manage: no command given; see --help')
     return conf.command.function(conf)
 
 

@@ -110,8 +110,8 @@ def _verify(conf):
 
     command = conf.command
     if bool(command.backup_ids) == bool(command.all or command.project):
-        raise SystemExit('manila-backup-manage repository verify: say which: '
-                         'backups by their ids, --all or --project')
+        raise SystemExit('manila-backup-manage repository verify: name '
+                         'backups by their ids, or use --all or --project')
     tools = _Tools(conf)
     checks = inspection.Inspection(tools.database, tools.drivers)
     targets = (checks.named(command.backup_ids) if command.backup_ids
@@ -208,8 +208,8 @@ def _upgrade(conf):
         if version_cap.numbers(each) < version_cap.numbers(rpc.VERSION)]
     if older and not command.force:
         raise exception.ConfigurationError(
-            'There are workers of an earlier release, which could not use '
-            'the repositories any more. Replace them first, or say --force.')
+            'Workers of an earlier release are running, and could not use the '
+            'repositories afterwards. Replace them first, or use --force.')
     said = {True: 'upgraded', False: 'is of the newest format already',
             None: 'has only one format'}
     common.show(conf, ('driver', 'result'), [
@@ -262,35 +262,36 @@ def _import_record(tools, work, path):
 def add_parsers(subparsers):
     """Add the commands to those of manila-backup-manage."""
     commands = common.category(subparsers, 'repository',
-                               'What the repositories hold.')
+                               'Contents of the repositories.')
     common.listing(commands, _list,
-                   'List the finished backups in the repositories, with how '
-                   'much room each takes for itself.')
+                   'List the published backups in the repositories, with the '
+                   'exclusive size of each.')
 
     sweep = common.listing(
-        commands, _sweep, 'Remove what no operation owns: what dead attempts '
-        'and interrupted deletions have left.', name='sweep')
+        commands, _sweep, 'Remove the leftovers of dead attempts and '
+                          'interrupted deletions.', name='sweep')
     sweep.add_argument('--dry-run', action='store_true',
-                       help='only tell what would be removed')
+                       help='only report what would be removed')
     sweep.add_argument('--unknown', action='store_true',
-                       help='also remove what this database has never heard '
-                       'of: FINISHED BACKUPS that could be imported, and '
-                       'what other services with the same repository make')
+                       help='also remove what is unknown to this database: '
+                            'PUBLISHED BACKUPS that could be imported, and '
+                            'items of other services with the same repository')
 
     verify = common.listing(
-        commands, _verify, 'Re-read backups and compare them with what was '
-        'recorded. Those that are damaged get the status error.',
+        commands, _verify, 'Read backups again, and compare them with what '
+                           'was recorded. The status of damaged ones is set '
+                           'to error.',
         name='verify')
     verify.add_argument('backup_ids', nargs='*', metavar='BACKUP_ID')
     verify.add_argument('--all', action='store_true',
                         help='all backups, also those in the repositories '
-                        'that the database does not know')
+                             'that are unknown to the database')
     verify.add_argument('--project', metavar='PROJECT_ID',
                         help='all backups of a project')
     verify.add_argument('--dry-run', action='store_true',
-                        help='change no status; that a backup is damaged '
-                        'is still noted beside it in the repository, so '
-                        'that later ones take nothing over from it')
+                        help='change no status; damage is still marked in the '
+                             'repository, so that later backups reuse nothing '
+                             'of a damaged one')
 
     export = common.command(
         commands, 'export', _export, 'Print the record of a backup as JSON, '
@@ -298,33 +299,36 @@ def add_parsers(subparsers):
     export.add_argument('backup_id', metavar='BACKUP_ID')
 
     import_ = common.listing(
-        commands, _import, 'Give rows to the backups that are in a '
-        'repository and not in the database.', name='import')
+        commands, _import, 'Import backups that are in a repository but not '
+                           'in the database.', name='import')
     import_.add_argument('--repository', metavar='PATH',
-                         help='the repository to read, if it is not the '
-                         'configured one')
+                         help='repository to read (default: the configured '
+                              'one)')
     import_.add_argument('--driver', metavar='NAME',
-                         help='only what this backup driver has')
+                         help='only backups of this driver')
     import_.add_argument('--record', metavar='FILE',
-                         help='only the backup that "repository export" '
-                         'printed this of; - is the standard input')
+                         help='only the backup in this file, which '
+                              '"repository export" has printed; - is standard '
+                              'input')
     import_.add_argument('--dry-run', action='store_true',
-                         help='only tell what would be imported')
+                         help='only report what would be imported')
 
     upgrade = common.listing(
-        commands, _upgrade, 'Bring the repositories to the newest format: '
-        'backups of shares with long paths then take far less room. WORKERS '
-        'OF AN EARLIER RELEASE CAN\'T USE THEM ANY MORE.', name='upgrade')
+        commands, _upgrade, 'Upgrade the repositories to the newest format, '
+                            'in which backups of shares with long paths take '
+                            'far less space. WORKERS OF AN EARLIER RELEASE '
+                            'CAN\'T USE THEM AFTERWARDS.', name='upgrade')
     upgrade.add_argument('--driver', metavar='NAME',
-                         help='only of this backup driver')
+                         help='only repositories of this driver')
     upgrade.add_argument('--force', action='store_true',
-                         help='also while workers of an earlier release are '
-                         'there')
+                         help='even while workers of an earlier release are '
+                              'running')
 
     key = common.listing(
-        commands, _key, 'Print what a person needs to read the backups of a '
-        'project without this service: the place of its repository and THE '
-        'PASSWORD that opens it.', name='key')
+        commands, _key, 'Print what is needed to read the backups of a '
+                        'project without this service: the location of its '
+                        'repository and THE PASSWORD that opens it.',
+        name='key')
     key.add_argument('--project', metavar='PROJECT_ID', required=True)
     key.add_argument('--driver', metavar='NAME',
-                     help='only of this backup driver')
+                     help='only repositories of this driver')

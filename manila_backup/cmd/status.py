@@ -45,8 +45,8 @@ def _reads_database(check):
         try:
             database = self._connect()
         except exception.ConfigurationError:
-            return _warning('Not looked at, since the database can\'t be '
-                            'used: see "Database schema".')
+            return _warning('Not checked, since the database can\'t be used: '
+                            'see "Database schema".')
         return check(self, database)
     return checked
 
@@ -105,7 +105,7 @@ class Checks(upgradecheck.UpgradeCommands):
         try:
             drivers = plugins.drivers(self._conf)
         except exception.ConfigurationError:
-            return _warning('Not looked at: see "Drivers and share source".')
+            return _warning('Not checked: see "Drivers and share source".')
         failures, warnings, older = [], [], []
         for name, driver in drivers.items():
             try:
@@ -127,10 +127,10 @@ class Checks(upgradecheck.UpgradeCommands):
         if older:
             # As it should be for as long as there may be a way back.
             return _success(
-                f'Of an older format, and so are the backups that are made: '
-                f'the repository of {", ".join(older)}. Once no worker of an '
-                f'earlier release is to use it any more, run '
-                f'"manila-backup-manage repository upgrade".')
+                f'The repository of {", ".join(older)} has an older format, '
+                f'and so have the backups that are made. Once all workers '
+                f'that use it are of this release, run "manila-backup-manage '
+                f'repository upgrade".')
         return _success()
 
     @_reads_database
@@ -167,10 +167,9 @@ class Checks(upgradecheck.UpgradeCommands):
         dead = [each for each in found if not each.up]
         if dead:
             said.append(
-                f'Not heard of for more than '
-                f'{self._conf.service_down_time:g} s: {_named(dead)}. If '
-                f'they are gone for good, "manila-backup-manage db purge" '
-                f'forgets them.')
+                f'No heartbeat for more than {self._conf.service_down_time:g} '
+                f's: {_named(dead)}. If they are gone for good, remove their '
+                f'records with "manila-backup-manage db purge".')
         if said:
             return _warning(' '.join(said))
         return _success(f'{len(up)} up, all of this release.')
@@ -207,7 +206,7 @@ class Checks(upgradecheck.UpgradeCommands):
         try:
             able = capabilities.Capabilities(plugins.drivers(self._conf))
         except exception.ConfigurationError:
-            return _warning('Not looked at: see "Drivers and share source".')
+            return _warning('Not checked: see "Drivers and share source".')
         waiting = collections.Counter(
             f'{each.kind} by {each.driver}' if each.driver else each.kind
             for each in database.read(db_operations.unfinished)

@@ -19,51 +19,52 @@ OPTS = [
     cfg.IntOpt(
         'threads',
         default=8, min=1,
-        help='Threads of manila-backup-api, that is how many requests it '
-             'works on at once; there is one more, for / and /healthcheck, '
-             'which answer while all others wait for a server that does '
-             'not. Under gunicorn or mod_wsgi, too, so many requests are '
-             'worked on at once in a process: give it more threads than '
-             'these. Under uWSGI its own number less one counts. Keep '
-             '[database] max_pool_size + max_overflow at least as high.'),
+        help='Number of requests that manila-backup-api processes at once, '
+             'each in a thread. One more thread serves / and /healthcheck, so '
+             'that these respond while all others wait for a server that does '
+             'not. Under gunicorn and mod_wsgi, a process also processes at '
+             'most this many requests at once: give it more threads than '
+             'that. Under uWSGI, its own number of threads less one is the '
+             'limit. Keep [database] max_pool_size + max_overflow at least as '
+             'high.'),
     cfg.IntOpt(
         'max_limit',
         default=1000, min=1,
-        help='The most items that one answer of a list holds, whatever limit '
-             'the caller asks for. A next link leads on to the rest.'),
+        help='Maximum number of items on one page of a list, whatever limit '
+             'the caller asks for. A next link leads to the following page.'),
     cfg.IntOpt(
         'max_request_body_size',
         default=114688, min=1,
-        help='Size in bytes above which a request body is refused with 413.'),
+        help='Maximum size of a request body in bytes. A larger one is '
+             'rejected with 413.'),
     cfg.FloatOpt(
         'request_timeout',
         default=60.0, min=1.0,
         help='Seconds within which manila-backup-api must have received a '
-             'request as a whole, from the first byte (of a new connection: '
-             'from its beginning) to the last, and within which its answer '
-             'must have been taken. A connection that takes longer is '
-             'closed. How long the request takes to be worked on does not '
-             'count. Not used under uWSGI, gunicorn or mod_wsgi.'),
+             'whole request, counted from its first byte (on a new '
+             'connection: from its opening), and within which the client must '
+             'have read the response. A connection that takes longer is '
+             'closed. The time to process the request does not count. Not '
+             'used under uWSGI, gunicorn or mod_wsgi.'),
     cfg.IntOpt(
         'max_connections',
         default=1000, min=10,
-        help='The most connections that manila-backup-api keeps open; less '
-             'where the process may not have as many files open (ulimit '
-             '-n). For one more, another is closed that waits for its '
-             'client: one without a request so far if there is one, and of '
-             'these the one that has been waiting longest. Not used under '
-             'uWSGI, gunicorn or mod_wsgi.'),
+        help='Maximum number of open connections of manila-backup-api; fewer '
+             'if the limit of open files (ulimit -n) is lower. Beyond it, a '
+             'new connection replaces one that waits for its client: one that '
+             'has sent no request yet if there is one, and of these the one '
+             'idle for longest. Not used under uWSGI, gunicorn or mod_wsgi.'),
     cfg.IntOpt(
         'max_connections_per_address',
         default=500, min=0,
-        help='The most of them from one address (of IPv6: from one /64). '
-             'Behind a proxy all are from that. 0: no limit but '
-             'max_connections.'),
+        help='Maximum number of connections from one address (for IPv6: from '
+             'one /64). Behind a proxy, all come from its address. 0: no '
+             'limit but max_connections.'),
     cfg.StrOpt(
         'public_url',
-        help='The URL under which clients reach this service, for the links '
-             'in its answers, such as https://cloud.example/share-backup. '
-             'Unset: taken from each request, with the X-Forwarded headers '
-             'of a proxy where [oslo_middleware] '
-             'enable_proxy_headers_parsing is on.'),
+        help='URL of this service for clients, used in the links of its '
+             'responses, such as https://cloud.example/share-backup. Unset: '
+             'taken from each request, with the X-Forwarded headers of a '
+             'proxy if [oslo_middleware] enable_proxy_headers_parsing is '
+             'set.'),
 ]

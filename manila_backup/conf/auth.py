@@ -9,34 +9,33 @@ OPTS = [
     cfg.StrOpt(
         'user_file',
         default='/etc/manila-backup/htpasswd',
-        help='Users and bcrypt password hashes, a "user:hash" each line, as '
-             '"htpasswd -B" writes them. Read again when it has changed.'),
+        help='File with users and bcrypt password hashes, one "user:hash" per '
+             'line, as "htpasswd -B" writes it. Reloaded when it changes.'),
     cfg.StrOpt(
         'role_file',
         default='/etc/manila-backup/http_basic_roles.yaml',
-        help='Project and roles of each user: a YAML mapping of user name to '
-             '{project: ID, roles: [ROLE, ...]}. A user who is not in it is '
-             'turned away with 401. Read again when it has changed.'),
+        help='File with the project and roles of each user: a YAML mapping of '
+             'user name to {project: ID, roles: [ROLE, ...]}. A user without '
+             'an entry is rejected with 401. Reloaded when it changes.'),
     cfg.IntOpt(
         'cache_time',
         default=60, min=0,
-        help='Seconds for which a password that was right is taken without '
-             'hashing it again (bcrypt is slow on purpose), counted from its '
-             'last use. A change of either file ends it at once. 0 turns the '
-             'cache off. What is kept is a digest with a key that only the '
-             'process knows.'),
+        help='Seconds for which a correct password is cached, counted from '
+             'its last use, so that it is not hashed again (bcrypt is slow on '
+             'purpose). A change of either file clears the cache. 0 disables '
+             'it. The cache holds digests, with a key that only the process '
+             'knows.'),
     cfg.IntOpt(
         'failure_cache_time',
         default=10, min=0,
-        help='Seconds for which a password that was wrong is refused without '
-             'hashing it again. A change of either file ends it at once. 0 '
-             'turns it off.'),
+        help='Seconds for which a wrong password is cached, and rejected '
+             'without hashing it again. A change of either file clears the '
+             'cache. 0 disables it.'),
     cfg.IntOpt(
         'concurrent_hashes',
         default=1, min=1,
-        help='Passwords that a process hashes at once: as many processors '
-             'are busy with that at most. Besides, at most half of [api] '
-             'threads wait for it; who comes then is answered 503 with '
-             'Retry-After. Callers whose password is in the cache need no '
-             'hashing and are not affected.'),
+        help='Number of passwords that a process hashes at once, each on a '
+             'processor. At most half of [api] threads hash or wait for it; '
+             'further requests are answered 503 with Retry-After. Callers '
+             'whose password is cached are not affected.'),
 ]

@@ -9,11 +9,10 @@ OPTS = [
     cfg.BoolOpt(
         'allow_manage',
         default=False,
-        help='Whether POST /v2/shares/manage is answered with auth_strategy '
-             '= noauth. Whoever can connect, that is every user of this '
-             'host, can then have the workers read, change and remove any '
-             'directory that they can reach: where these run as root, every '
-             'user of the host is root. For tests and demonstrations on a '
-             'host without other users; [local_shares] adopt_below says '
-             'which directories it is about.'),
+        help='Allow POST /v2/shares/manage with auth_strategy = noauth. Any '
+             'user of this host can then have the workers read, change and '
+             'remove any directory that they can access: if they run as root, '
+             'any user of the host can become root. For tests and '
+             'demonstrations on a host without other users; [local_shares] '
+             'adopt_below limits the directories.'),
 ]

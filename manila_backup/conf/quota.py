@@ -10,38 +10,36 @@ OPTS = [
     cfg.IntOpt(
         'backups',
         default=50, min=-1,
-        help='Backups a project may have, in whatever state. -1: as many as '
-             'it likes.'),
+        help='Number of backups per project, whatever their status. -1: '
+             'unlimited.'),
     cfg.IntOpt(
         'backup_gigabytes',
         default=1000, min=-1,
-        help='Sum in GiB of the sizes of a project\'s backups, each counted '
-             'with the size of its share. -1: as many as it likes.'),
+        help='Total size in GiB of a project\'s backups, each counted with '
+             'the size of its share. -1: unlimited.'),
     cfg.IntOpt(
         'shares',
         default=50, min=-1,
-        help='Shares of the local share source a project may have. -1: as '
-             'many as it likes.'),
+        help='Number of shares of the local share source per project. -1: '
+             'unlimited.'),
     cfg.IntOpt(
         'gigabytes',
         default=1000, min=-1,
-        help='Sum in GiB of the sizes of a project\'s local shares. -1: as '
-             'many as it likes.'),
+        help='Total size in GiB of a project\'s local shares. -1: unlimited.'),
     cfg.IntOpt(
         'snapshots',
         default=50, min=-1,
-        help='Snapshots of local shares a project may have. -1: as many as '
-             'it likes.'),
+        help='Number of snapshots of local shares per project. -1: '
+             'unlimited.'),
     cfg.IntOpt(
         'snapshot_gigabytes',
         default=1000, min=-1,
-        help='Sum in GiB of the sizes of a project\'s snapshots, each '
-             'counted with the size of its share. -1: as many as it likes.'),
+        help='Total size in GiB of a project\'s snapshots, each counted with '
+             'the size of its share. -1: unlimited.'),
     cfg.IntOpt(
         'per_share_gigabytes',
         default=-1, min=-1,
-        help='Size in GiB that one local share of a project may have. -1: '
-             'any.'),
+        help='Maximum size in GiB of a local share. -1: unlimited.'),
 ]
 
 #: What Manila has quotas for, and this service no such things of: limits

@@ -9,9 +9,9 @@ OPTS = [
     cfg.StrOpt(
         'source',
         default='local',
-        help='The share source, by its entry point name in the group '
+        help='Share source, by entry point name in the group '
              'manila_backup.shares. "local": this service keeps the shares '
-             'itself, as directories. "manila": they are those of a Manila '
-             'beside it, which [manila_shares] is about. Must be the same '
-             'for the API and all workers.'),
+             'itself, as directories. "manila": the shares of a Manila '
+             'service, which [manila_shares] configures. Must be the same for '
+             'the API and all workers.'),
 ]

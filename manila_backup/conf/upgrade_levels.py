@@ -11,13 +11,12 @@ OPTS = [
         default='auto',
         regex=r'^(auto|\d+\.\d+)$',
         mutable=True,
-        help='The newest version of the messages to the workers that the '
-             'API sends, such as 1.0; or auto, which is the oldest that a '
-             'living worker is known to understand, looked up in the '
-             'database as often as they report ([DEFAULT] report_interval). '
-             'A version only has to be set where auto would not do, as for '
-             'workers that are yet to be rolled back, and must be removed '
-             'again. A message that a worker doesn\'t understand is an '
-             'error in its log and a delay of at most [backup] '
-             'scan_interval, never more.'),
+        help='RPC version cap: the newest version of messages that the API '
+             'sends to the workers, such as 1.0; or auto, which is the oldest '
+             'version that a live worker understands, read from the database '
+             'every [DEFAULT] report_interval seconds. Set a version only if '
+             'auto does not suffice, for instance if workers are yet to be '
+             'rolled back, and remove it afterwards. A message that a worker '
+             'doesn\'t understand causes an error in its log and a delay of '
+             'at most [backup] scan_interval, nothing else.'),
 ]

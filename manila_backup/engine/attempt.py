@@ -142,7 +142,7 @@ class Attempt:
                         operation.id, operation.attempt)
             return
         except CalledOff:
-            LOG.info('Operation %s: called off', operation.id)
+            LOG.info('Operation %s: cancelled', operation.id)
             self.task.harmless = self.harmless
             self._discard()
             self._end(self.finish, states.Operation.CANCELLED,
@@ -163,7 +163,7 @@ class Attempt:
         self.lease.check()
         if self.task.needs_share and self.task.share is None:
             raise exception.WorkFailed(
-                f'Share {self.operation.share_id} is gone.')
+                f'Share {self.operation.share_id} does not exist any more.')
         for function, args, note in self.task.unknown():
             note(self._run_child(function, args))
         function, args = self._run_here(self.task.work)
@@ -257,8 +257,8 @@ class Attempt:
             LOG.warning('Operation %s: attempt %d had lost its lease',
                         self.operation.id, self.operation.attempt)
         except Exception:
-            LOG.exception('Operation %s: its end could not be written; it '
-                          'will be taken up again', self.operation.id)
+            LOG.exception('Operation %s: its result could not be written; it '
+                          'will be run again', self.operation.id)
         return False
 
     def finish(self, status, outcome, *args):

@@ -143,7 +143,7 @@ class Child:
 
 def _how_it_ended(code):
     if code == shared_progress.FENCED_EXIT:
-        return 'the copying process found its lease run out'
+        return 'the copying process ended since its lease expired'
     if code < 0:
         return ('the copying process was killed by '
                 + signal.Signals(-code).name)
@@ -227,8 +227,8 @@ def restore(driver, source, share, job, place, progress):
         report = driver.restore(place, job.attempt, view.path, progress)
     if report.missing:
         raise exception.WorkFailed('\n'.join((
-            'Not all of the backup could be restored: '
-            f'{report.missing} of its entries are missing in the share, or '
-            'not as they should be. All the rest was restored.',
+            f'Not all of the backup could be restored: {report.missing} of '
+            f'its entries are missing in the share, or wrong. All the rest '
+            f'was restored.',
             *report.problems)))
     return report

@@ -118,8 +118,8 @@ def alone(name, conf, database):
         while not mine.take():
             if time.monotonic() > end:
                 raise exception.WorkFailed(
-                    f'{mine.taken_by() or "Another process"} did not end '
-                    f'what it alone may do ("{name}").', retryable=True)
+                    f'{mine.taken_by() or "Another process"} did not release '
+                    f'the named lock "{name}".', retryable=True)
             time.sleep(_PAUSE)
         with mine.kept():
             yield

@@ -124,7 +124,7 @@ class Worker:
         try:
             self.database.write(db_services.remove, self.identity)
         except Exception as exc:
-            LOG.warning('The worker\'s record stays behind: %s', exc)
+            LOG.warning('The worker\'s record could not be removed: %s', exc)
         # The bus last: it may take seconds to find out that nothing comes
         # of it.
         self.caller.close()
@@ -177,7 +177,7 @@ class Worker:
                     if due is not None:
                         pause = min(pause, max(due, 0.1))
                 except Exception:
-                    LOG.exception('Looking for work failed')
+                    LOG.exception('The search for operations failed')
             with self._changed:
                 self._changed.wait_for(
                     lambda: self._woken or self._stopping, pause)
@@ -215,7 +215,7 @@ class Worker:
             try:
                 beat(self.database, self.conf, BINARY, self.identity)
             except Exception as exc:
-                LOG.warning('No sign of life written: %s', exc)
+                LOG.warning('The heartbeat could not be written: %s', exc)
             if self._ended.wait(self.conf.report_interval):
                 return
 

@@ -19,16 +19,16 @@ def reachable(conf):
     found = []
     if private.is_reachable(os.path.abspath(conf.state_path)):
         found.append(
-            f'Other users of this host can look into state_path '
-            f'{conf.state_path}: take that from them (chmod 700), unless '
-            f'something else than this service is in it that they need.')
+            f'Other users of this host can access state_path '
+            f'{conf.state_path}: revoke that (chmod 700), unless they need '
+            f'something in it other than this service\'s files.')
     path = conf.local_shares.path
     if (conf.shares.source == 'local' and not conf.local_shares.exported
             and private.is_reachable(os.path.abspath(path))):
         found.append(
-            f'Other users of this host can get at the shares in [local_'
-            f'shares] path {path}, and run what is setuid there: take that '
-            f'from them (chmod 700 {path}), or, if a file server needs it, '
+            f'Other users of this host can access the shares in '
+            f'[local_shares] path {path}, and run setuid programs there: '
+            f'revoke that (chmod 700 {path}), or, if a file server needs it, '
             f'set [local_shares] exported and mount the file system with '
             f'nosuid and nodev.')
     return found

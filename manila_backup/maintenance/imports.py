@@ -153,8 +153,8 @@ class Import:
             return 'known', 'known'
         if db_operations.of_backup(conn, backup['id']):
             raise exception.InvalidState(
-                'The database remembers that the backup was deleted, or '
-                'could not be made.')
+                'According to the database, the backup was deleted, or its '
+                'creation failed.')
         there = db_shares.get(conn, share['id'])
         size = backup['size'] or max(share['size'], there.size if there
                                      else 0)
@@ -164,7 +164,7 @@ class Import:
         if not there:
             if status == 'known':
                 raise exception.InvalidState(
-                    'Its share was removed just now; try again.')
+                    'Its share was removed meanwhile; try again.')
             self._insert_share(conn, share, status)
         transitions.create(conn, db_backups.TABLE, states.Backup.AVAILABLE,
                            **dict(backup, size=size))

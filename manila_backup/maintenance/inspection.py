@@ -206,8 +206,8 @@ def reason_of(damages):
     :param damages: list of str.
     """
     return texts.fit_list([
-        'The backup is damaged: what the repository has of it is not what '
-        'was stored.', *damages[:_NAMED]], len(damages) + 1)
+        'The backup is damaged: its content in the repository is not what was '
+        'stored.', *damages[:_NAMED]], len(damages) + 1)
 
 
 def _target(row):

@@ -234,9 +234,9 @@ def judge(conn, stored):
         return REMOVE, 'Its deletion was interrupted.'
     backup = db_backups.get(conn, backup_id)
     if backup is None and not operations:
-        return UNKNOWN, 'The database has never heard of the backup.'
+        return UNKNOWN, 'The backup is unknown to the database.'
     if stored.state is drivers.StoredState.PARTIAL:
-        return REMOVE, 'Nothing makes that backup any more.'
+        return REMOVE, 'No operation makes that backup any more.'
     if backup is None:
         return REMOVE, 'The backup was deleted.'
     if backup.status == states.Backup.ERROR_DELETING:
@@ -254,9 +254,9 @@ def judge_snapshot(conn, share_id, snapshot_id, unfinished):
         return KEEP, None
     snapshot = rows.get(conn, models.snapshots, snapshot_id)
     if snapshot is None and not operations:
-        return UNKNOWN, 'The database has never heard of the snapshot.'
+        return UNKNOWN, 'The snapshot is unknown to the database.'
     if unfinished:
-        return REMOVE, 'Nothing makes that snapshot any more.'
+        return REMOVE, 'No operation makes that snapshot any more.'
     if snapshot is None:
         return REMOVE, 'The snapshot was deleted.'
     return KEEP, None
@@ -270,8 +270,8 @@ def judge_source(conn, backup_id):
     if _unfinished(operations):
         return KEEP, None
     if not operations and db_backups.get(conn, backup_id) is None:
-        return UNKNOWN, 'The database has never heard of the backup.'
-    return REMOVE, 'Nothing is copied from it any more.'
+        return UNKNOWN, 'The backup is unknown to the database.'
+    return REMOVE, 'No operation copies from it any more.'
 
 
 def judge_use(conn, operation_id):

@@ -50,7 +50,7 @@ class Sweeper:
                 try:
                     self._look(interval, *args)
                 except exception.LeaseLost:
-                    LOG.warning('The %s was taken for dead and stops', what)
+                    LOG.warning('The %s lost its named lock and stops', what)
                 except named_lock.Stopped:
                     return
                 except Exception:

@@ -69,6 +69,6 @@ RESOURCES = (
 
 RULES = [
     base.rule(each.rule, each.check,
-              f'List {each.words}, of which there are none.',
+              f'List {each.words} (always empty).',
               *(f'GET /v2{path}' for path in each.paths))
     for each in RESOURCES]

@@ -13,16 +13,16 @@ RULES = [
     policy.RuleDefault(
         'context_is_admin',
         'role:admin',
-        description='Who counts as an administrator, and sees what belongs '
-                    'to other projects.'),
+        description='Administrators, who can also access resources of other '
+                    'projects.'),
     policy.RuleDefault(
         'project_member',
         f'role:member and {_OWN}',
-        description='Who may change things in the project they belong to.'),
+        description='Users who may change the resources of their project.'),
     policy.RuleDefault(
         'project_reader',
         f'role:reader and {_OWN}',
-        description='Who may see things in the project they belong to.'),
+        description='Users who may see the resources of their project.'),
     policy.RuleDefault(
         'admin_or_project_member',
         f'{ADMIN} or rule:project_member',

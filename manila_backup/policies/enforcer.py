@@ -78,7 +78,7 @@ class Enforcer:
             try:
                 self._rules = self._load()
             except exception.ConfigurationError as exc:
-                LOG.error('%s The rules from before stay in force.', exc)
+                LOG.error('%s The previous rules stay in force.', exc)
             self._stamp = stamp
 
     def _load(self):

@@ -104,10 +104,11 @@ def doubts(rules, source):
             if type(check).__name__ == 'GenericCheck' and re.fullmatch(
                     r'[A-Za-z_]\w*', kind) and kind not in (
                     *CALLER, 'True', 'False', 'None'):
-                found.append(f'Rule "{name}" compares "{kind}", which no '
-                             f'caller has.')
-            found += [f'Rule "{name}" compares "%({each})s", which nothing '
-                      f'has.' for each in _SUBSTITUTION.findall(match)
+                found.append(f'Rule "{name}" compares "{kind}", which is no '
+                             f'attribute of callers.')
+            found += [f'Rule "{name}" compares "%({each})s", which is no '
+                      f'attribute of '
+                      f'targets.' for each in _SUBSTITUTION.findall(match)
                       if each not in TARGET]
     return found
 
@@ -126,7 +127,7 @@ class _Loader(yaml.SafeLoader):
         for key, _value in node.value:
             name = self.construct_object(key, deep=True)
             if name in seen:
-                raise _Malformed(f'"{name}" is there twice')
+                raise _Malformed(f'"{name}" occurs twice')
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -139,13 +140,13 @@ def _paths(conf, problems):
         yield path
     elif _is_named(conf, 'policy_file'):
         problems.append(f'[oslo_policy] policy_file is '
-                        f'{settings.policy_file}, which is not there')
+                        f'{settings.policy_file}, which does not exist')
     for name in settings.policy_dirs:
         folder = conf.find_file(name)
         if not folder:
             if _is_named(conf, 'policy_dirs'):
-                problems.append(f'[oslo_policy] policy_dirs has {name}, '
-                                f'which is not there')
+                problems.append(f'[oslo_policy] policy_dirs has {name}, which '
+                                f'does not exist')
             continue
         try:
             names = sorted(os.listdir(folder))
@@ -185,10 +186,10 @@ def _texts(found):
     """Find faults of single rules."""
     for name, text in found.items():
         if not isinstance(name, str):
-            yield f'{name!r} is no rule\'s name'
+            yield f'{name!r} is not a rule name'
         elif not text or (isinstance(text, str) and not text.strip()):
-            yield (f'rule "{name}" is empty, which would let everybody in: '
-                   f'"@" says that if it is meant, and "!" is nobody')
+            yield (f'rule "{name}" is empty, which would allow everybody: '
+                   f'write "@" to allow everybody, and "!" to allow nobody')
         elif not isinstance(text, str | list):
             yield f'rule "{name}" must be text, not {text!r}'
         elif isinstance(text, str):
@@ -196,7 +197,7 @@ def _texts(found):
                 word = word.lstrip('(').rstrip(')')
                 if (word and word.lower() not in _OPERATORS
                         and ':' not in word and word[0] not in '\'"'):
-                    yield f'rule "{name}": "{word}" is no check'
+                    yield f'rule "{name}": "{word}" is not a check'
 
 
 # -- rules ---------------------------------------------------------------
@@ -217,12 +218,12 @@ def _of_rules(rules, source):
     for name in sorted(source.texts):
         if name not in known and name not in used:
             yield name, (f'there is no rule "{name}", and no rule refers to '
-                         f'it: it would have no effect')
+                         f'it, so that it has no effect')
     for name in sorted(rules.rules):
         for each in _references(rules.rules[name]):
             if each.match not in rules.rules:
                 yield name, (f'rule "{name}" refers to "{each.match}", which '
-                             f'there is not')
+                             f'does not exist')
         if name in {each.match for each in _all_below(rules, name)}:
             yield name, f'rule "{name}" refers to itself'
 

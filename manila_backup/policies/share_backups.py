@@ -30,8 +30,8 @@ RULES = [
     base.rule(RESTORE, base.MEMBER, 'Restore a share backup.',
               'POST /v2/share-backups/{backup_id}/action'),
     base.rule(RESET_STATUS, base.ADMIN,
-              'Set the status of a share backup, and call off what is being '
-              'done to it.',
+              'Set the status of a share backup, and cancel the operation on '
+              'it.',
               'POST /v2/share-backups/{backup_id}/action'),
     base.rule(UPDATE, base.MEMBER,
               'Change the name or description of a share backup.',

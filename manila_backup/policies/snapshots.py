@@ -14,7 +14,7 @@ FORCE_DELETE = 'share_snapshot:force_delete'
 EXPORT_LOCATIONS = 'share_snapshot_export_location:index'
 
 RULES = [
-    base.rule(CREATE, base.MEMBER, 'Make a snapshot of a share.',
+    base.rule(CREATE, base.MEMBER, 'Create a snapshot of a share.',
               'POST /v2/snapshots'),
     base.rule(GET, base.READER, 'Show a snapshot.',
               'GET /v2/snapshots/{snapshot_id}'),
@@ -32,10 +32,9 @@ RULES = [
     base.rule(RESET_STATUS, base.ADMIN, 'Set the status of a snapshot.',
               'POST /v2/snapshots/{snapshot_id}/action'),
     base.rule(FORCE_DELETE, base.ADMIN,
-              'Delete a snapshot whatever its status.',
+              'Delete a snapshot, whatever its status.',
               'POST /v2/snapshots/{snapshot_id}/action'),
     base.rule(EXPORT_LOCATIONS, base.READER,
-              'List the export locations of a snapshot, of which there are '
-              'none.',
+              'List the export locations of a snapshot (always empty).',
               'GET /v2/snapshots/{snapshot_id}/export-locations'),
 ]

@@ -40,8 +40,8 @@ class AccessRules:
             return self._database.write(write)
         except db_exc.DBDuplicateEntry as exc:
             raise exception.InvalidInput(
-                f'Share {share_id} has a rule for {access_type} {access_to} '
-                f'already.') from exc
+                f'Share {share_id} already has an access rule for '
+                f'{access_type} {access_to}.') from exc
 
     def deny(self, context, share_id, access_id):
         """Remove an access rule of a share."""

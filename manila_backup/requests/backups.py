@@ -105,8 +105,8 @@ class Backups:
         unknown = sorted(set(options) - set(allowed))
         if unknown:
             raise exception.InvalidInput(
-                f'backup_options does not know {", ".join(unknown)}; with '
-                f'backup_type {name} there is: '
+                f'backup_options does not have {", ".join(unknown)}; with '
+                f'backup_type {name} it can have: '
                 f'{", ".join(["backup_type", *sorted(allowed)])}.')
         try:
             jsonschema.validate(options, {'type': 'object',

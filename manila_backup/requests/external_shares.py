@@ -46,8 +46,8 @@ class ExternalShares:
         except base.ShareError as exc:
             LOG.error('Share %s could not be looked up: %s', share_id, exc)
             raise exception.Unavailable(
-                'The service that has the shares can\'t be asked right now. '
-                'Try again later.') from exc
+                'The service of the shares can\'t be reached right now. Try '
+                'again later.') from exc
         if found is None or project_id not in (None, found.project_id):
             raise unknown
         if found.status != states.Share.AVAILABLE:

@@ -47,7 +47,7 @@ def _check_limits(limits):
     for resource, limit in limits.items():
         if resource not in quota_conf.RESOURCES:
             raise exception.InvalidInput(
-                f'There is no quota for {resource}; there is: '
+                f'There is no quota for {resource}; there are: '
                 f'{", ".join(sorted(quota_conf.RESOURCES))}.')
         if limit < -1:
             raise exception.InvalidInput(

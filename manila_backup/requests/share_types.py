@@ -32,7 +32,7 @@ class ShareTypes:
                                  **values)
         except db_exc.DBDuplicateEntry as exc:
             raise exception.Conflict(
-                f'There is a share type {values["name"]} already.') from exc
+                f'There is already a share type {values["name"]}.') from exc
         return self._database.read(rows.get, models.share_types, id_)
 
     def update(self, type_id, values):

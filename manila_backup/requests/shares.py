@@ -68,9 +68,8 @@ class Shares:
         if not directories.is_below(path,
                                     self._conf.local_shares.adopt_below):
             raise exception.InvalidInput(
-                f'{path} can\'t be adopted: [local_shares] adopt_below names '
-                f'the directories that shares may be adopted in, and it is '
-                f'in none of them.')
+                f'{path} can\'t be adopted: it is not below any of the '
+                f'directories in [local_shares] adopt_below.')
         values = dict(values, path_digest=db_shares.path_digest(path))
         values.setdefault('size', 1)
         return self._begin(context, values, states.Kind.SHARE_MANAGE)

@@ -63,8 +63,8 @@ class Directory:
                 self._identity = identity.of(self.fd)
             except OSError as exc:
                 raise base.ShareError(
-                    f'What identifies the directory {self.path} can\'t be '
-                    f'found out: {exc.strerror}.', retryable=True) from exc
+                    f'The identity of the directory {self.path} can\'t be '
+                    f'determined: {exc.strerror}.', retryable=True) from exc
         return self._identity
 
     def check(self, noted, who):
@@ -81,10 +81,10 @@ class Directory:
         raise base.ShareError(
             (f'{self.path} is not on the file system that it was on: that '
              f'is probably not mounted.' if elsewhere else
-             f'{self.path} is another directory than the one that it was: '
-             f'that was replaced.')
-            + f' Nothing was done. If this one is meant, run "{TRUST} '
-            f'{who}".', retryable=elsewhere)
+             f'{self.path} is another directory than before: that was '
+             f'replaced.')
+            + f' Nothing was done. To accept the present one, run "{TRUST} '
+              f'{who}".', retryable=elsewhere)
 
     def check_still(self):
         """Make sure that its path leads to it.
@@ -210,9 +210,9 @@ def _check_mounted(path, matters):
     for each in mounts.to_be_mounted():
         if matters(each) and each != '/' and each not in there:
             raise base.ShareError(
-                f'Nothing is mounted at {each}, where /etc/fstab says that '
-                f'something should be: so what is at {path} now is not what '
-                f'is meant.', retryable=True)
+                f'Nothing is mounted at {each}, although /etc/fstab has a '
+                f'mount there: so {path} is not the intended directory '
+                f'now.', retryable=True)
 
 
 # -- what may be adopted --------------------------------------------------
@@ -263,12 +263,12 @@ def check_above(path):
             why = 'others can write to it'
         if why:
             raise base.ShareError(
-                f'{path} can\'t be adopted, since others than root could put '
-                f'another directory in its place: {above} is above it, and '
-                f'{why}. Make each directory above it root\'s, and take from '
-                f'all others the right to write to it (chown root {above}; '
-                f'chmod go-w {above}), or mount or move what is to be the '
-                f'share below one that is like that.')
+                f'{path} can\'t be adopted, since users other than root could '
+                f'replace it: {above} is above it, and {why}. Make root the '
+                f'owner of each directory above it, and revoke the write '
+                f'permission of all others (chown root {above}; chmod go-w '
+                f'{above}), or mount or move what is to be the share below a '
+                f'directory with such permissions.')
         above = below
 
 

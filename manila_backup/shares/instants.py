@@ -97,7 +97,7 @@ class Instants:
             why = exc.strerror
         with contextlib.suppress(base.ShareError):
             self.release(share_id, backup_id, attempt, progress)
-        reason = f'No snapshot could be made of {directory.path}: {why}.'
+        reason = f'No snapshot of {directory.path} could be made: {why}.'
         if self._mode == base.SNAPSHOT:
             raise base.ShareError(reason)
         return base.View(directory.view, base.LIVE,

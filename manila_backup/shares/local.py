@@ -166,9 +166,8 @@ class LocalShares(base.ShareSource):
                                   f'adopt {real} instead.')
         if not directories.is_below(path, self.adopt_below):
             raise base.ShareError(
-                f'{path} can\'t be adopted: [local_shares] adopt_below '
-                f'names the directories that shares may be adopted in, and '
-                f'it is in none of them.')
+                f'{path} can\'t be adopted: it is not below any of the '
+                f'directories in [local_shares] adopt_below.')
         directories.check_mounted(path)
         with directories.open_adopted(path) as directory:
             directories.check_above(path)

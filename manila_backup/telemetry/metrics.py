@@ -45,15 +45,16 @@ class Worker:
                     'Operations that this worker may run at once.'
                     ).set(limit)
         self._files = self._counter(
-            'files', 'Directory entries dealt with.', 'kind')
+            'files', 'Directory entries processed.', 'kind')
         self._bytes = self._counter(
-            'bytes', 'Bytes dealt with: read from the share by backups, '
-            'brought in order in it by restores.', 'kind')
+            'bytes', 'Bytes processed: read from the share by backups, '
+                     'compared or written in it by restores.', 'kind')
         self._losses = self._counter(
-            'lease_losses', 'Leases that another worker was given, or that '
-            'could not be renewed in time.', 'kind')
+            'lease_losses', 'Leases that another worker took over, or that '
+                            'could not be renewed in time.', 'kind')
         self._swept = self._counter(
-            'swept', 'What sweeps of the repositories found to be nobody\'s.',
+            'swept', 'Items without an owner that sweeps of the repositories '
+                     'found.',
             'what', 'done')
 
     def _gauge(self, name, text):
@@ -134,7 +135,8 @@ class Records:
         """Called by prometheus_client."""
         operations = core.GaugeMetricFamily(
             'manila_backup_operations',
-            'Recorded operations, those that are over until they are purged.',
+            'Recorded operations; those that have ended are included until '
+            'they are purged.',
             labels=('kind', 'status'))
         for kind, status, count in self._database.read(
                 db_operations.count_by_kind):
@@ -146,7 +148,7 @@ class Records:
             'Operations that wait for a worker.', value=depth)
         yield core.GaugeMetricFamily(
             'manila_backup_queue_age_seconds',
-            'How long the oldest of them has waited.', value=age)
+            'Seconds that the oldest of them has waited.', value=age)
         backups = core.GaugeMetricFamily(
             'manila_backup_backups', 'Share backups.', labels=('status',))
         size = core.GaugeMetricFamily(

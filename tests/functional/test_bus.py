@@ -13,7 +13,7 @@ from tests.functional import rabbit
 from tests.soak import servers
 
 #: What the log says of a bus that is lost in a test.
-LOST = (r'oslo[._]messaging|The bus \(127|No sign of life'
+LOST = (r'oslo[._]messaging|message bus \(127|heartbeat could not'
         r'|Unexpected error')
 
 
@@ -112,7 +112,7 @@ class BusTestCase(base.TestCase):
             share = self.cloud.create_share()
         backup = self.cloud.create_backup(share['id'])
         self.cloud.wait_backup(backup['id'], 'available')
-        cloud.eventually('a line about it', lambda: 'The bus (' in
+        cloud.eventually('a line about it', lambda: 'The message bus (' in
                          worker.said())
         self.assertIn(problem, worker.said())
         return worker
@@ -248,14 +248,15 @@ class Unwilling(BusTestCase):
 
     def _ends(self, worker):
         """It joins when it can, and has told once that it could not."""
-        cloud.eventually('its joining', lambda: 'The bus is joined' in
-                         worker.said(), patience=240, pause=0.2)
+        cloud.eventually('its joining', lambda:
+                         'Connected to the message bus' in worker.said(),
+                         patience=240, pause=0.2)
         for process in self.cloud.processes:
             self.assertEqual(0, process.stop())
             self.assertNotIn('Traceback', process.said())
         self.assertEqual(1, worker.said().count(' ERROR '), worker.said())
         api = self.cloud.processes[1].said()
-        self.assertEqual(1, api.count('Not sent, and nothing more'), api)
+        self.assertEqual(1, api.count('Not sent; further failures'), api)
 
     def test_absent(self):
         self.cloud.bus.cut()
@@ -281,11 +282,12 @@ class Unwilling(BusTestCase):
                                   auto_delete=False)
         self._use({'oslo_messaging_rabbit__rabbit_quorum_queue': True})
         worker = self._started('inequivalent arg \'x-queue-type\'')
-        self.assertIn('under "Upgrades" how to replace it', worker.said())
+        self.assertIn('for how to replace it', worker.said())
         with rabbit.channel(self.cloud.vhost.url) as channel:
             channel.queue_delete(rpc.TOPIC)
-        cloud.eventually('its joining', lambda: 'The bus is joined' in
-                         worker.said(), patience=240, pause=0.2)
+        cloud.eventually('its joining', lambda:
+                         'Connected to the message bus' in worker.said(),
+                         patience=240, pause=0.2)
         self.assertNotIn('Traceback', worker.said())
 
     def test_tls_where_there_is_none(self):
@@ -328,8 +330,8 @@ class Unwilling(BusTestCase):
 
     def _refused(self, worker):
         cloud.eventually(
-            'a refusal in the log', lambda: 'The bus can\'t be used and is '
-            'tried again: ' in worker.said(), patience=240)
+            'a refusal in the log', lambda: 'The message bus can\'t be used; '
+            'trying again: ' in worker.said(), patience=240)
 
     def _listened_to(self):
         cloud.eventually('a listener on the bus', lambda: sum(

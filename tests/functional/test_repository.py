@@ -162,7 +162,7 @@ class UpgradeMySQL(RepositoryTestCase):
     def test_upgrade(self):
         old, = self.make_backups(self.share)
         self.assertEqual(b'1', self.version(old))
-        self.assertIn('Of an older format', self.check())
+        self.assertIn('has an older format', self.check())
         self.assertIn('repository of posix', self.check())
         self.assertIn('repository upgrade', self.check())
         self.assertEqual([{'driver': 'posix', 'result': 'upgraded'}],
@@ -195,7 +195,7 @@ class UpgradeMySQL(RepositoryTestCase):
             'manage', '--config-file', self.cloud.config, 'repository',
             'upgrade')
         self.assertEqual(1, status, said)
-        self.assertIn('There are workers of an earlier release', said)
+        self.assertIn('Workers of an earlier release are running', said)
         self.assertNotIn('Traceback', said)
         self.assertEqual(self.was, self.said())
         self.assertEqual([{'driver': 'posix', 'result': 'upgraded'}],
@@ -216,7 +216,7 @@ class VerifyMySQL(RepositoryTestCase):
                (_swap, '"d6/f6" is'),
                (_mode, '"d7/f7" is not as stored: mode'),
                (_symlink, '"d0/f0" is of another type'),
-               (_metadata_edit, 'does not say what its manifest says'),
+               (_metadata_edit, 'contradicts its manifest'),
                (_manifest_flip, 'manifest is damaged'),
                (_manifest_cut, 'manifest is damaged'),
                (_manifest_remove, '"manifest": No such file'),

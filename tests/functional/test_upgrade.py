@@ -297,7 +297,7 @@ class OldWorker(MixedTestCase):
         heard = self.hear()
         api = self.cloud.start_api()
         self.life()
-        self.assertIn('Messages to the workers are of version 1.0 at most',
+        self.assertIn('Messages to the workers are capped at version 1.0',
                       api.said())
         # Nothing that the old one does not know.
         ours = {id_ for id_, in self.cloud.rows('SELECT id FROM operations')}

@@ -254,7 +254,7 @@ class TestFaults(meddled.TestCase):
         backup = functional.eventually(
             'the restore to fail', lambda: self.share_status(share_id)
             == 'available' and self.wait_backup(backup_id, 'available'))
-        self.assertIn('only allows to read', backup['fail_reason'])
+        self.assertIn('is read-only', backup['fail_reason'])
         self.assertContent(share_id)
         self.assertEqual([rule], [each['id'] for each
                                   in self.manila.rules(share_id)])

@@ -41,7 +41,7 @@ def admit(environ, context_, services):
         nothing here could be his.
     """
     if not context_.project_id:
-        raise faults.Fault(403, 'The request must be made for a project.')
+        raise faults.Fault(403, 'The request must be scoped to a project.')
     context_.is_admin = services.policy.allows(
         'context_is_admin', context_, {})
     environ[CONTEXT] = context_

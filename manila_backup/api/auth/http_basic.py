@@ -79,7 +79,7 @@ class Users:
         except webob.exc.HTTPError as exc:
             raise _unauthorized() from exc
         if not logtext.is_plain(username):
-            LOG.info('A user\'s name has control characters in it')
+            LOG.info('The user name of a request contains control characters')
             raise _unauthorized()
         known = self._current()
         try:
@@ -91,7 +91,7 @@ class Users:
             raise _unauthorized()
         entry = known.roles.get(username)
         if entry is None:
-            LOG.info('User %s is not in the file of roles', username)
+            LOG.info('User %s is not in the role file', username)
             raise _unauthorized()
         return {'user_id': username, 'user_name': username,
                 'project_id': entry['project'],

@@ -35,8 +35,8 @@ def wrap(app, services):
                      'delay_auth_decision': False})
     if not services.conf.keystone_authtoken.auth_type:
         raise exception.ConfigurationError(
-            'auth_strategy = keystone needs to know how this service itself '
-            'signs in: [keystone_authtoken] has no auth_type.')
+            'auth_strategy = keystone needs credentials of this service '
+            'itself: [keystone_authtoken] auth_type is not set.')
 
     def identify(environ, start_response):
         # What is logged from here on is not about this thread's last caller.
@@ -48,7 +48,7 @@ def wrap(app, services):
             # Keystone's endpoint, or an answer that makes no sense.
             LOG.error('Keystone can\'t be used: %s', exc)
             raise faults.Fault(
-                503, 'Tokens can\'t be checked right now.',
+                503, 'Tokens can\'t be validated right now.',
                 {'Retry-After': str(faults.RETRY_AFTER)}) from exc
 
     return identify

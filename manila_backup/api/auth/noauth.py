@@ -49,10 +49,10 @@ def wrap(app, services):
         if not comes_from_here(environ,
                                services.conf.cors.allowed_origin or ()):
             raise faults.Fault(
-                403, 'With auth_strategy = noauth, requests are answered '
-                     'only if they come directly from a program on the same '
-                     'machine, and are sent to a name or address that only '
-                     'leads to that, such as localhost.')
+                403, 'With auth_strategy = noauth, only requests are accepted '
+                     'that come directly from a program on the same machine, '
+                     'and are sent to a name or address that only leads to '
+                     'that, such as localhost.')
         user_id, project_id = identify(environ.get('HTTP_X_AUTH_TOKEN', ''))
         context = base.make_context(
             environ, user_id=user_id, user_name=user_id,
@@ -77,9 +77,9 @@ def guard(app):
         host = environ.get('HTTP_HOST')
         if not (is_local_host(host) or is_address(host)):
             raise faults.Fault(
-                403, 'With auth_strategy = noauth, requests are answered '
-                     'only if they are sent to an address, or a name that '
-                     'only leads to this machine, such as localhost.')
+                403, 'With auth_strategy = noauth, only requests are accepted '
+                     'that are sent to an address, or to a name that only '
+                     'leads to this machine, such as localhost.')
         return app(environ, start_response)
     return guarded
 
@@ -178,6 +178,6 @@ def check_address(conf, host):
     """
     if conf.auth_strategy == 'noauth' and not is_loopback(host):
         raise exception.ConfigurationError(
-            f'auth_strategy = noauth lets in whoever can connect, so it '
-            f'can\'t be used with [api] bind_host = {host}, which is not a '
+            f'auth_strategy = noauth trusts any client that can connect, so '
+            f'it can\'t be used with [api] bind_host = {host}, which is not a '
             f'loopback address.')

@@ -15,8 +15,9 @@ def _lists(resource):
             return 200, {key: []}
 
         empty.__name__ = resource.name + ('_detail' if in_full else '')
-        empty.__doc__ = (f'{resource.words.capitalize()}'
-                         f'{" in full" if in_full else ""}: there are none.')
+        empty.__doc__ = (f'List {resource.words}'
+                         f'{" with details" if in_full else ""} '
+                         f'(always empty).')
         found[path] = {'GET': operation.operation(
             resource.rule, since=resource.since)(empty)}
     return found

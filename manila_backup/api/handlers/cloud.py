@@ -122,8 +122,7 @@ def _check_whose(req):
     for name in ('user_id', 'share_type'):
         if req.params.get(name):
             raise faults.bad_request(
-                f'Quotas are those of a project here; there are none by '
-                f'{name}.')
+                f'Quotas are per project; there are none per {name}.')
 
 
 def _check_class(name):
@@ -133,7 +132,7 @@ def _check_class(name):
     """
     if name != _CLASS:
         raise faults.not_found(
-            f'There is no class of quotas but {_CLASS!r}.')
+            f'There is no quota class but {_CLASS!r}.')
 
 
 def _quota_class(req, name):

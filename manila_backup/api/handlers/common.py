@@ -111,7 +111,7 @@ def listed(req, path, params, key, sort_keys, view, get, list_page,
     def query(conn):
         if cut['marker'] and not get(conn, cut['marker'], req.scope):
             raise faults.bad_request(
-                f'marker: there is no {cut["marker"]} to go on from.')
+                f'marker: {cut["marker"]} could not be found.')
         return (list_page(conn, **cut),
                 count_all(conn) if with_count else None)
 

@@ -95,7 +95,7 @@ def delete_spec(req, share_type_id, key):
     row = find(req, request.uuid(share_type_id))
     _spec(row, key)
     if key == schemas.REQUIRED_SPEC:
-        raise faults.Fault(403, f'Every share type has {key}.')
+        raise faults.Fault(403, f'Every share type must have {key}.')
     req.services.admission.share_types.update(row.id, {'extra_specs': {
         name: value for name, value in row.extra_specs.items()
         if name != key}})

@@ -57,10 +57,10 @@ def manage(req, document):
     conf = req.services.conf
     if conf.auth_strategy == 'noauth' and not conf.noauth.allow_manage:
         raise faults.Fault(
-            403, 'With auth_strategy = noauth no directory is adopted: every '
-                 'user of the host could have the service read and change it '
-                 'with its own privileges. If that is wanted, set [noauth] '
-                 'allow_manage = true.')
+            403, 'With auth_strategy = noauth, adopting directories is '
+                 'disabled: any user of the host could have the service read '
+                 'and change them with its own privileges. To allow it, set '
+                 '[noauth] allow_manage = true.')
     asked = document[schemas.RESOURCE]
     values = _values(req, asked, asked['protocol'])
     path = asked['export_path']

@@ -143,7 +143,7 @@ COMPONENTS = {
     'NextLink': {
         **_array(_obj({'rel': {'const': 'next'}, 'href': _URL})),
         'minItems': 1, 'maxItems': 1,
-        'description': 'Present where more follows.',
+        'description': 'Present if there are more items.',
     },
     'Links': _array(_obj({'rel': {'enum': ['self', 'bookmark']},
                           'href': _URL})),
@@ -163,8 +163,8 @@ COMPONENTS = {
             {**_TEXT_OR_NULL, 'description': 'For administrators.'}),
         'share_status': {
             **_status(states.Share),
-            'description': 'For administrators, of one backup: the state of '
-                           'its share with regard to backups.'},
+            'description': 'For administrators, of a single backup: the '
+                           'status of its share with regard to backups.'},
     }),
     'ShareBrief': _obj(_LINKED),
     'Share': _obj({

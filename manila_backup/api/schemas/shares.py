@@ -166,7 +166,7 @@ def _mapping(value):
     try:
         ''.join([*found, *found.values()]).encode()
     except UnicodeEncodeError as exc:
-        raise ValueError('it holds half of a surrogate pair') from exc
+        raise ValueError('it contains an unpaired surrogate') from exc
     return found
 
 

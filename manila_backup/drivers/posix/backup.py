@@ -201,7 +201,7 @@ class Backup:
             self.problems.merge(each['problems'], 0)
         raise base.DriverError(
             f'{unread} entries of the share could not be read, more than '
-            'could be: this is taken for a fault of its file system. '
+            f'could be: its file system is probably faulty. '
             + (self.problems.sentences or [''])[0])
 
     def _formers(self, folds):
@@ -246,8 +246,8 @@ class Backup:
         self._spent += count
         self.budget.check(self._spent, self.totals['files'], (
             '' if self.repository.format == layout.FORMAT else
-            ' "manila-backup-manage repository upgrade" lets the '
-            'repository have a format in which each path stands once.'))
+            ' "manila-backup-manage repository upgrade" upgrades the '
+            'repository to a format that stores each path only once.'))
 
     def _finish(self, directory, about):
         try:

@@ -27,8 +27,7 @@ class Budget:
         """
         if self.per_entry and size > FREE + entries * self.per_entry:
             raise base.DriverError(
-                f'The backup was stopped: to keep the names and attributes '
-                f'of {entries} entries takes more than {self.per_entry} '
-                f'bytes for each, which is what [posix] bytes_per_entry '
-                f'allows. Paths or extended attributes in the share are '
-                f'uncommonly long.{hint}')
+                f'The backup was stopped: the names and attributes of '
+                f'{entries} entries take more than {self.per_entry} bytes '
+                f'each, the limit set by [posix] bytes_per_entry. Paths or '
+                f'extended attributes in the share are unusually long.{hint}')

@@ -307,7 +307,7 @@ def _verify(repository, directory, found, processes, progress):
         finally:
             os.close(scratch)
     except manifest.Malformed as exc:
-        damages.append(f'The manifest has a line that is not one: {exc}.')
+        damages.append(f'The manifest has an invalid line: {exc}.')
     finally:
         os.close(data)
     if len(damages) > _MOST:
@@ -327,8 +327,7 @@ def _metadata(directory, found):
             raise found from exc
         return [str(found)]
     if said != layout.metadata(found.about, found.totals, found.digest):
-        return [f'The backup\'s {layout.METADATA} does not say what its '
-                'manifest says.']
+        return [f'The backup\'s {layout.METADATA} contradicts its manifest.']
     return []
 
 

@@ -114,9 +114,9 @@ def parted(path, first, where):
     :param first: bytes, that of the file it was one of.
     :param where: str, such as ``backup``.
     """
-    return (f'"{printable(path)}" is a copy in the {where} and no hard link '
-            f'of "{printable(first)}": the file system allows no more names '
-            'of one file.')
+    return (f'"{printable(path)}" is a copy in the {where}, not a hard link '
+            f'of "{printable(first)}": the file system allows no more hard '
+            f'links to one file.')
 
 
 class Problems:
@@ -164,7 +164,7 @@ class Problems:
 
 def _said(item):
     if item == b'x:*room':
-        return 'room that is allocated beyond its end'
+        return 'space allocated beyond its end'
     if item == b'x:*':
         return 'extended attributes'
     if item.startswith(b'x:'):

@@ -293,8 +293,8 @@ def prepare(repository, place, attempt):
             for below in (DATA, PARTS):
                 os.mkdir(below, 0o700, dir_fd=fd)
             return fd
-    raise base.DriverError('The share\'s directory in the repository keeps '
-                           'disappearing.', retryable=True)
+    raise base.DriverError('The share\'s directory in the repository is '
+                           'removed repeatedly.', retryable=True)
 
 
 def is_published(share, place):

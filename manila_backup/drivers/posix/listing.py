@@ -371,7 +371,7 @@ def _check_magic(text):
         raise base.DriverError(
             f'The backup\'s manifest is of version '
             f'{text[len(before):-1].decode()}, which this release does not '
-            'know: a worker of a later release has to do that.',
+            f'support: only a worker of a later release can read it.',
             retryable=True)
     raise manifest.Malformed('it does not begin as a manifest')
 

@@ -94,8 +94,8 @@ class Restore:
             self._short = []        # (how many, a sentence about one)
             return self._run(found, data, root)
         except manifest.Malformed as exc:
-            raise base.DamagedBackup('The manifest has a line that is not '
-                                     f'one: {exc}.') from exc
+            raise base.DamagedBackup(f'The manifest has an invalid line: '
+                                     f'{exc}.') from exc
         finally:
             for fd in opened:
                 os.close(fd)

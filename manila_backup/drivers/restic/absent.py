@@ -41,7 +41,7 @@ class Absent:
         if self._count > _MOST:
             raise base.DriverError(
                 f'More than {_MOST} entries of the share could not be read: '
-                'this is taken for a fault of its file system.')
+                f'its file system is probably faulty.')
         return True
 
     @property

@@ -42,9 +42,9 @@ class ResticDriver(base.BackupDriver):
 
     OPTIONS = {
         'limit_upload': dict(
-            _RATE, description='KiB per second to send at the most.'),
+            _RATE, description='Maximum upload rate in KiB per second.'),
         'limit_download': dict(
-            _RATE, description='KiB per second to read at the most.'),
+            _RATE, description='Maximum download rate in KiB per second.'),
     }
 
     LOCATION = 'restic', 'repository'
@@ -77,13 +77,14 @@ class ResticDriver(base.BackupDriver):
         own = conf.restic
         if not own.repository or own.repository.startswith('-'):
             raise exception.ConfigurationError(
-                '[restic] repository must say where the repositories are.')
+                '[restic] repository is not set: it must name the location of '
+                'the repositories.')
         path = command.local_path(own.repository)
         if path is None and ':' not in own.repository or (
                 path is not None and not os.path.isabs(path)):
             raise exception.ConfigurationError(
-                '[restic] repository must be an absolute path or a place as '
-                f'restic names one, not "{own.repository}".')
+                f'[restic] repository must be an absolute path or a location '
+                f'in restic\'s notation, not "{own.repository}".')
         state = os.path.join(os.path.abspath(conf.state_path), 'restic')
         secret = keys.Secret(own.password_file)
         return cls(

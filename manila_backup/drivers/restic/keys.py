@@ -56,7 +56,7 @@ class Secret:
             if len(found) < _SHORTEST:
                 raise base.RepositoryUnavailable(
                     f'The secret in "{self.path}" ([restic] password_file) '
-                    f'has less than {_SHORTEST} characters.',
+                    f'has fewer than {_SHORTEST} characters.',
                     retryable=False)
             self._value = found
         return self._value

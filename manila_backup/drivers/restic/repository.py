@@ -137,8 +137,8 @@ class Repository:
             return found
         except (ValueError, KeyError, TypeError) as exc:
             raise base.DamagedBackup(
-                f'The mark of backup {place.backup_id} does not say what it '
-                f'should: {exc}.') from exc
+                f'The mark of backup {place.backup_id} is invalid: '
+                f'{exc}.') from exc
 
     def forget(self, snapshots, wait=True):
         """Remove snapshots; what is needed for no other is left to a pass

@@ -218,10 +218,10 @@ class Survey:
         if self._kept <= _MOST:
             return True
         self.problems.add(
-            f'"{errors.printable(path)}": the backup does not have its '
-            'peculiarity (a socket, a hard link of something else than a '
-            'file, holes, attributes, a time of far off), being one of too '
-            'many.')
+            f'"{errors.printable(path)}": the backup lacks a property of it '
+            f'(a socket, a hard link of something else than a file, holes, '
+            f'attributes, a time far in the past or future), since too many '
+            f'entries have one.')
         return False
 
     def _node(self, fd, name, path, st):

@@ -87,7 +87,7 @@ class Unread:
         if errnos.are_too_many(count, done):
             raise base.DriverError(
                 f'{count} entries of the share could not be read, more than '
-                'could be: this is taken for a fault of its file system. '
+                f'could be: its file system is probably faulty. '
                 + first)
         if is_error:
             raise base.DriverError(

@@ -129,8 +129,8 @@ class Task(abc.ABC):
         self.share = self.tools.database.write(
             db_places.note_share, self.share.id, identity) or self.share
         LOG.warning(
-            'Share %s (%s): nothing was noted of its directory until now, so '
-            'the one that is there is taken for it: %s', self.share.id,
+            'Share %s (%s): no identity of its directory was recorded so far; '
+            'that of the present one is recorded: %s', self.share.id,
             self.share.path or 'of this service', identity)
 
     @abc.abstractmethod

@@ -42,8 +42,8 @@ def claim_share(conn: sa.Connection, share: Row, status: states.Share,
                  else exception.InvalidState)
         if busy is exception.Forbidden:
             error = busy
-        raise error(f'Share {share.id} is {share.status}; to be {status} '
-                    f'it must be {" or ".join(expected)}.')
+        raise error(f'Share {share.id} is {share.status}; to change to '
+                    f'{status}, it must be {" or ".join(expected)}.')
     if not transitions.change(conn, db_shares.TABLE, share.id, status):
         raise share_conflict(share)
     return db_shares.get(conn, share.id)
@@ -94,7 +94,7 @@ def share_conflict(share: Row) -> exception.Conflict:
 
 def _still_busy(share: Row) -> exception.Conflict:
     return exception.Conflict(
-        f'Something is still being done to share {share.id}.')
+        f'An operation on share {share.id} has not ended yet.')
 
 
 def claim_backup(conn: sa.Connection, backup: Row, status: states.Backup,
@@ -114,8 +114,8 @@ def check_backup(backup: Row, status: states.Backup) -> None:
     expected = states.sources(status)
     if backup.status not in expected:
         raise exception.InvalidState(
-            f'Share backup {backup.id} is {backup.status}; to be {status} it '
-            f'must be {" or ".join(expected)}.')
+            f'Share backup {backup.id} is {backup.status}; to change to '
+            f'{status}, it must be {" or ".join(expected)}.')
 
 
 def backup_conflict(backup: Row) -> exception.Conflict:

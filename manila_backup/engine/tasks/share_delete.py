@@ -31,8 +31,8 @@ class ShareDelete(base.ShareTask):
     def work(self) -> base.Call:
         if self.share.status != self.begun:
             raise exception.WorkFailed(
-                f'Share {self.share.id} is {self.share.status}: it is not '
-                f'to be removed any more.')
+                f'Share {self.share.id} is {self.share.status}, so it is not '
+                f'removed.')
         if (self.operation.options or {}).get('keep'):
             return self.tools.source.leave, (self.ref,)
         return self.tools.source.remove, (self.ref,)

@@ -32,8 +32,8 @@ def begin(conn: sa.Connection, snapshot: base.Row,
             operation.status not in states.OVER for operation in
             db_operations.of_snapshot(conn, snapshot.share_id, snapshot.id)):
         raise exception.Conflict(
-            f'Something is still being done to share snapshot '
-            f'{snapshot.id}.')
+            f'An operation on share snapshot {snapshot.id} has not ended '
+            f'yet.')
 
 
 def conflict(snapshot: base.Row) -> exception.Conflict:

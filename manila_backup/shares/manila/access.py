@@ -80,12 +80,12 @@ def _existing(manila, share_id, grantee, level, job):
         if rule['state'] in _GOING:
             raise base.ShareError(
                 f'The access rule {rule["id"]} of share {share_id} for '
-                f'{grantee.to} is just being removed.', retryable=True)
+                f'{grantee.to} is being removed.', retryable=True)
         if level == 'rw' and rule['access_level'] != 'rw':
             raise base.ShareError(
                 f'Share {share_id} has the access rule {rule["id"]} for '
-                f'{grantee.to}, which only allows to read it, and there can '
-                f'be no other. Remove it to restore to that share.')
+                f'{grantee.to}, which is read-only, and there can be no '
+                f'other. Remove it to restore to that share.')
         return rule
     return None
 

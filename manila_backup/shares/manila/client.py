@@ -204,7 +204,7 @@ class Manila:
 
     def has(self, version):
         """Tell whether Manila supports a microversion."""
-        with self._asking('say which version it is') as manila:
+        with self._asking('tell its version') as manila:
             return manila.api_version >= version
 
     def _get(self, manager, id_, what):
@@ -230,8 +230,8 @@ class Manila:
         except (ValueError, LookupError, TypeError, AttributeError) as exc:
             # What says that it is Manila speaks otherwise.
             raise base.ShareError(
-                f'What answered instead of Manila, asked to {what}, can\'t '
-                f'be understood: {exc!r}.', retryable=True) from exc
+                f'The response to a request to Manila to {what} is not '
+                f'Manila\'s: {exc!r}.', retryable=True) from exc
 
     def _client(self):
         with self._lock:
@@ -244,7 +244,7 @@ class Manila:
         version = min(self._newest(self._client_of(session, NEEDED)), NEWEST)
         if version < NEEDED:
             raise base.ShareError(
-                f'Manila speaks its API up to {version.get_string()}; '
+                f'Manila supports API versions up to {version.get_string()}; '
                 f'{NEEDED.get_string()} is needed.')
         return self._client_of(session, version)
 
@@ -258,14 +258,14 @@ class Manila:
         for each in _plain(client.services.server_api_version()):
             if each['id'] == 'v2.0' and each.get('version'):
                 return api_versions.APIVersion(each['version'])
-        raise base.ShareError('What should be Manila does not say that it '
-                              'speaks the second version of its API.')
+        raise base.ShareError('The endpoint of Manila does not support '
+                              'version 2 of its API.')
 
 
 def _of_status(what, exc):
     status = exc.http_status
     said = str(exc.message or exc).strip().rstrip('.')
-    text = f'Manila was asked to {what}, and said: {said} (HTTP {status}).'
+    text = f'Manila could not {what}: {said} (HTTP {status}).'
     if status == 404:
         return Gone(text)
     if status in (400, 403, 409, 413):

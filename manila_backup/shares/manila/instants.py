@@ -53,7 +53,7 @@ def take(manila, share, grantee, job, patience):
         return _copied(manila, share, snapshot, grantee, job, patience)
     except client.Refused as exc:
         raise Impossible(
-            f'No snapshot could be used of share {share["id"]}. {exc}'
+            f'No snapshot of share {share["id"]} could be used. {exc}'
         ) from exc
 
 
@@ -65,7 +65,7 @@ def _made(manila, share, job, patience):
         patience.check()
         found = [manila.create_snapshot(
             share['id'], name, f'For share backup {job.backup_id}; it is '
-            f'removed once that is made.')]
+                               f'removed once the backup is made.')]
     snapshot_id = found[0]['id']
     return patience.until(
         f'The snapshot {snapshot_id} of share {share["id"]}',

@@ -37,7 +37,7 @@ class Leftovers:
         :raises ShareError: something stays.
         """
         patience.until(
-            f'The removal of what was made for the backup of share '
+            f'The removal of the resources for the backup of share '
             f'{self._share_id}', lambda: not any([
                 *self._rules(patience), *self._snapshots(patience)]))
 

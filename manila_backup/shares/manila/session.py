@@ -83,7 +83,7 @@ class Settings:
                 f'[{group}] can\'t be used to authenticate: {exc}') from exc
         if missing:
             raise exception.ConfigurationError(
-                f'[shares] source is "manila", but [{group}] does not say '
+                f'[shares] source is "manila", but [{group}] does not set '
                 f'{", ".join(sorted(set(missing)))}.')
 
     def load_auth(self):
@@ -138,6 +138,6 @@ def _registered(conf):
             f'[{manila_shares.GROUP}] auth_type: {exc}') from exc
     if not name:
         raise exception.ConfigurationError(
-            f'[shares] source is "manila", but [{group}] does not say '
+            f'[shares] source is "manila", but [{group}] does not set '
             f'auth_type, which is usually "password".')
     return name, group

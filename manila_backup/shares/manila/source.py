@@ -70,9 +70,8 @@ class ManilaShares(base.ShareSource):
         settings = session.Settings.from_conf(conf)
         if options.access_type != 'cephx' and not options.access_to:
             raise exception.ConfigurationError(
-                '[shares] source is "manila", but [manila_shares] does not '
-                'say access_to: the address that this host reaches shares '
-                'from.')
+                '[shares] source is "manila", but [manila_shares] access_to '
+                'is not set: the address that this host reaches shares from.')
         return cls(settings, mounting.Settings.from_conf(options),
                    {name: options[name] for name in (
                        'access_type', 'access_to', 'cephx_user',
@@ -150,8 +149,8 @@ class ManilaShares(base.ShareSource):
             if mode == base.SNAPSHOT:
                 raise base.ShareError(
                     reason or f'The type of share {share["id"]} does not '
-                    f'allow that a snapshot is made and mounted, or a share '
-                    f'made of it.')
+                              f'allow mounting a snapshot or creating a share '
+                              f'from one.')
             leftovers.Leftovers(self._manila, share['id'],
                                 marks.Mine(job)).begin_removal(patience)
         key = access.to_share(self._manila, share['id'], grantee, job,

@@ -345,7 +345,7 @@ class Large(OnDisk):
         if self.filesystem == 'xfs':
             self.assertEqual((), report.problems)
             return
-        self.assertIn('no hard link of', report.problems[0])
+        self.assertIn('not a hard link of', report.problems[0])
         self.assertEqual((), self.restore(target=self.share).problems)
         numbers = {os.stat(entry).st_ino for entry in os.scandir(self.share)}
         self.assertEqual(2, len(numbers))

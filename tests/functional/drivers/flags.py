@@ -101,7 +101,7 @@ class Flags(test_posix.PosixMixin, case.Case):
                        check=True)
         for number in (1, 2):
             report = self.backup(case.place(number), source=self.share)
-            self.assertEqual(('"plain": could not keep its room that is '
+            self.assertEqual(('"plain": could not keep its space '
                               'allocated beyond its end.',), report.problems)
             self.assertEqual([], self.verify(case.place(number)))
             self.assertEqual((), self.restore(
@@ -130,7 +130,7 @@ class Flags(test_posix.PosixMixin, case.Case):
         self.assertEqual(
             ['"d": could not keep its immutable or append-only flag.',
              '"d/large": could not keep its immutable or append-only flag.',
-             '"plain": could not keep its room that is allocated beyond its '
+             '"plain": could not keep its space allocated beyond its '
              'end.'], sorted(report.problems))
         self.assertEqual({name: more for name, (_, more) in self.facts(
             self.share).items()}, {name: more for name, (_, more)

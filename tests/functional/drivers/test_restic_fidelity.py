@@ -41,7 +41,7 @@ def _socket(path):
 
 
 def far_times(root):
-    """Fill a directory with one of each kind that has a time of far off."""
+    """Fill a directory with one of each kind, with times far off."""
     at = root + '/'
     for number, when in enumerate(TIMES):
         trees.write(f'{at}file {number}', b'%d' % when, when)
@@ -139,7 +139,7 @@ class FarTimesTest(test_restic.ResticMixin, case.Case):
         survey._MOST = 1
         report = self.backup()
         self.assertEqual(1, report.problem_count, report)
-        self.assertIn('a time of far off', report.problems[0])
+        self.assertIn('a time far in the past', report.problems[0])
 
     def _published(self, to, change):
         """A backup whose mark was changed."""

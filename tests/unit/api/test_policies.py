@@ -181,7 +181,7 @@ class TestEdits(base.ApiTest):
             for _number in range(3):
                 self.call('GET', PATH, code=403)
             line, = [each for each in log.output.splitlines()
-                     if 'The rules from before stay in force.' in each]
+                     if 'The previous rules stay in force.' in each]
             for each in (self.path, *words):
                 self.assertIn(each, line)
         log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))

@@ -47,7 +47,7 @@ class ListenerTestCase(testtools.TestCase):
         self.listener.stop()
         self.assertEqual(['away', 'refused'], [
             each.args[-1] for each in self.log.error.call_args_list])
-        self.log.info.assert_called_once_with('The bus is joined')
+        self.log.info.assert_called_once_with('Connected to the message bus')
         self.server.stop.assert_called_once_with()
         self.server.wait.assert_called_once_with()
 

@@ -34,7 +34,7 @@ class OutboxTestCase(testtools.TestCase):
         self.outbox.send('it', hangs.wait)
         with mock.patch.object(sender.LOG, 'warning') as said:
             self.outbox.close(0.1)
-        self.assertIn('takes no messages', said.call_args[0][0])
+        self.assertIn('accepts no messages', said.call_args[0][0])
 
     def test_too_many(self):
         hangs, begun = threading.Event(), threading.Event()

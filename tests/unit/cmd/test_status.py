@@ -118,7 +118,7 @@ class UpgradeCheck(base.TestCase):
         self.assert_says(FAILURE, 'Database schema', 'db sync')
         for name in ('Repositories', 'Workers', 'Version of messages',
                      'Operations'):
-            self.assert_says(WARNING, name, 'Not looked at',
+            self.assert_says(WARNING, name, 'Not checked',
                              'Database schema')
 
     def test_statuses(self):
@@ -143,8 +143,8 @@ class UpgradeCheck(base.TestCase):
             '2 workers of 0.0.1 (messages 1.0) on there')
         for name in 'bc':
             self.kill(name)
-        self.assert_says(WARNING, 'Workers', 'Not heard of for more than '
-                         '60 s: 2 workers of 0.0.1', 'db purge')
+        self.assert_says(WARNING, 'Workers', 'No heartbeat for more than 60 s'
+                         ': 2 workers of 0.0.1', 'db purge')
         self.worker('d', '2.0', '9.0')
         self.assert_says(FAILURE, 'Workers', '1 worker of 9.0 (messages 2.0)')
 
@@ -230,7 +230,7 @@ class UpgradeCheck(base.TestCase):
                 ('"share_backup:grt": "role:reader"\n', FAILURE,
                  'no rule "share_backup:grt"'),
                 ('"share_backup:get": "rule:missing"\n', FAILURE,
-                 'which there is not'),
+                 'which does not exist'),
                 ('"share_backup:get": "rule:share_backup:get"\n', FAILURE,
                  'itself'),
                 ('"share_backup:get":\n"share_backup:delete": ""\n',
@@ -245,4 +245,4 @@ class UpgradeCheck(base.TestCase):
             for each in said:
                 self.assertIn(each, details)
         os.unlink(path)
-        self.assert_says(FAILURE, 'Policy rules', path, 'not there')
+        self.assert_says(FAILURE, 'Policy rules', path, 'does not exist')

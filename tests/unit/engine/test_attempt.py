@@ -88,7 +88,7 @@ class ShareThatIsGone(TestCase):
                                          self.operation().attempt))
         backup = self.get_backup(self.backup.id)
         self.assertEqual('available', backup.status)
-        self.assertIn('gone', backup.fail_reason)
+        self.assertIn('does not exist any more', backup.fail_reason)
 
     def test_called_off(self):
         self.claimed('w1')

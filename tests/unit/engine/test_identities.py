@@ -73,7 +73,7 @@ class Noted(TestCase):
         self.admission.backups.create(base.MEMBER, share.id)
         with self.assertLogs('manila_backup', 'WARNING') as logs:
             self.assertEqual('done', self.run_next().status)
-        self.assertIn('nothing was noted', ''.join(logs.output))
+        self.assertIn('no identity of its directory', ''.join(logs.output))
         self.assertIsNotNone(self.get_share(share.id).identity)
         self.assertIsNotNone(self.noted())
 

@@ -382,7 +382,7 @@ class Mounts(TestCase):
                              lambda: source.identify(share),
                              lambda: source.identify_root([])):
                 error = self.assertRaises(shares.ShareError, function)
-                self.assertIn(f'mounted at {self.root}/a b, where',
+                self.assertIn(f'mounted at {self.root}/a b, although',
                               str(error))
                 self.assertTrue(error.retryable)
             other = self.make('a')
@@ -400,7 +400,7 @@ class Mounts(TestCase):
                             'a', 'p', self.root, include_mounts=True), job,
                             progress.Progress()):
                         pass
-                self.assertIn(f'mounted at {self.root}/a b, where',
+                self.assertIn(f'mounted at {self.root}/a b, although',
                               str(got.exception))
         self.assertEqual(['data'], os.listdir(os.path.dirname(path)))
         with mock.patch.object(mounts, '_FSTAB', fstab + '2'):

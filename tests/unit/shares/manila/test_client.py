@@ -42,8 +42,8 @@ class TestAnswers(testtools.TestCase):
             self.assertEqual((status, kind, retryable),
                              (status, type(error), error.retryable))
             self.assertEqual(
-                f'Manila was asked to show share s, and said: Not today '
-                f'(HTTP {status}).', str(error))
+                f'Manila could not show share s: Not today (HTTP {status}).',
+                str(error))
             again = pickle.loads(pickle.dumps(error))
             self.assertEqual((str(error), retryable),
                              (str(again), again.retryable))
@@ -85,13 +85,13 @@ class TestAnswers(testtools.TestCase):
     def test_somebody_else(self):
         self.manila.version = None
         error = self.assertRaises(base.ShareError, self.client.share, 's')
-        self.assertIn('does not say that it speaks', str(error))
+        self.assertIn('does not support version 2', str(error))
 
     def test_what_is_no_answer_of_manila(self):
         self.client.share('s')
         self.manila.answer = lambda *_: (200, {'other': 1})
         error = self.assertRaises(base.ShareError, self.client.share, 's')
-        self.assertIn('can\'t be understood', str(error))
+        self.assertIn('is not Manila\'s', str(error))
         self.assertTrue(error.retryable)
 
     def test_an_address_that_is_none(self):

@@ -90,7 +90,7 @@ class TestAccess(TestCase):
         error = self.assertRaises(base.ShareError, self.access,
                                   read_only=False)
         self.assertFalse(error.retryable)
-        self.assertIn('only allows to read', str(error))
+        self.assertIn('is read-only', str(error))
 
     def test_somebody_elses_that_goes(self):
         self.manila.add_rule(state='denying')
