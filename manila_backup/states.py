@@ -170,8 +170,8 @@ SHARE_BUSY = SHARE_CHANGING | {Share.BACKUP_CREATING, Share.BACKUP_RESTORING}
 
 
 class Override(Status):
-    """What an administrator may set a status by, whatever the transitions
-    say."""
+    """Requests by which an administrator may set a status, whatever the
+    transitions say."""
 
     RESET_STATUS = 'reset_status'
     FORCE_DELETE = 'force_delete'

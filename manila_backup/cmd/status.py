@@ -233,7 +233,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_reads_database
     def _statuses(self, database):
-        """Whether there are rows that the database lets nobody change."""
+        """Check that no row has a status that the database refuses."""
         found = database.read(transitions.strange)
         if not found:
             return _success()

@@ -287,14 +287,14 @@ def _connections(settings: _Settings) -> dict[str, typing.Any]:
 
 def _prepare(engine: sa.Engine, settings: _Settings) -> None:
     _listen(engine, settings)
-    # oslo.db may have connected already: without these ways, and the pool
+    # oslo.db may have connected already: without that set-up, and the pool
     # would keep that connection.
     engine.dispose()
 
 
 def _listen(engine: sa.Engine, settings: _Settings) -> None:
-    """Set up each new connection's ways: the same for what is read and for
-    what is written through.
+    """Register the set-up of new connections: the same settings for readers
+    and for writers.
 
     :param settings: the configuration's group ``[database]``.
     """

@@ -72,7 +72,7 @@ _WHAT = {drivers.StoredState.PUBLISHED: 'backup',
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that a sweep found to be nobody's.
+    """Item without an owner that a sweep found.
 
     :ivar what: ``backup``, ``attempt`` (at one), ``deletion`` (an
         interrupted one), ``snapshot``, ``source`` (the snapshot of a share
@@ -202,7 +202,7 @@ class Sweep:
     # -- all of them -----------------------------------------------------
 
     def _deal(self, finding, judgement, removal):
-        """Look at one thing, and remove it if it is nobody's."""
+        """Check one item, and remove it if it has no owner."""
         verdict, reason = self._database.write(*judgement)
         if verdict == KEEP:
             return

@@ -196,8 +196,9 @@ def check_mounted(path):
 
 
 def check_mounted_inside(path):
-    """The same of what is to be mounted in a directory, where that is part
-    of the share: nothing is noted of it."""
+    """Check that everything is mounted that should be in a directory, where
+    mounts inside are part of the share: their identities are not recorded.
+    """
     _check_mounted(path, lambda each: _is_at_or_in(each, path))
 
 

@@ -148,7 +148,7 @@ def is_local_host(host):
 
 
 def is_address(host):
-    """Whether a ``Host`` header is an address rather than a name."""
+    """Tell whether a ``Host`` header is an address, not a name."""
     match = _HOST.fullmatch(host)
     try:
         return bool(match and ipaddress.ip_address(match[1].strip('[]')))

@@ -50,7 +50,7 @@ def _reset_status(admission, context, share_id, asked):
 
 
 def _reset_task_state(admission, context, share_id, asked):
-    """Say that a share is in no task, which none ever is here."""
+    """Reset the task state of a share, which is always unset here."""
 
 
 def _force_delete(admission, context, share_id, asked):

@@ -95,8 +95,8 @@ def detail(req, row):
 
 
 def driver_options(row):
-    """What an adopted share was adopted with that still counts, as clients
-    write it."""
+    """Build the view of the options that a share was adopted with, and that
+    still have an effect."""
     return {schemas.INCLUDE_MOUNTS: 'true' if row.include_mounts else 'false'}
 
 

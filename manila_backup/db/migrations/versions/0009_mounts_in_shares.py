@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether what is mounted in a share is part of it"""
+"""Choice whether mounts inside a share are part of it"""
 
 from alembic import op
 import sqlalchemy as sa
