@@ -28,8 +28,8 @@ import time
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import system
 from manila_backup.drivers import progress
+from manila_backup.fs import syscalls
 
 CP, RSYNC, RESTIC, OURS = 'cp -a', 'rsync -a', 'restic', 'posix driver'
 
@@ -138,10 +138,10 @@ class Bench:
         """Seconds that a function takes until all it wrote is on the disk,
         and seconds of processors that it uses."""
         fd = os.open(self.scratch, os.O_RDONLY)
-        system.syncfs(fd)
+        syscalls.syncfs(fd)
         used, start = sum(os.times()[:4]), time.monotonic()
         function()
-        system.syncfs(fd)
+        syscalls.syncfs(fd)
         seconds = time.monotonic() - start
         os.close(fd)
         return seconds, sum(os.times()[:4]) - used

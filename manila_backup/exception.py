@@ -84,3 +84,7 @@ class WorkFailed(ManilaBackupError):
     def __reduce__(self):
         # Crosses from the copying process to the worker by pickle.
         return type(self), (self.message, self.retryable)
+
+
+class StorageFailed(WorkFailed):
+    """Files, or what they are kept in, could not be read or written."""

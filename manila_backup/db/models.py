@@ -117,7 +117,7 @@ class Share(Base):
     #: SHA-256 of ``path`` in hex: no directory is two shares.
     path_digest = _text(64)
     #: What its directory was when it became a share, as
-    #: :func:`manila_backup.shares.identity.of` has it; null: not noted yet.
+    #: :func:`manila_backup.fs.identity.of` has it; null: not noted yet.
     identity = sa.Column(sa.JSON(none_as_null=True))
     #: True: what is mounted in it is part of it.
     include_mounts = sa.Column(sa.Boolean)
@@ -325,7 +325,7 @@ class NamedLock(Base):
 
 class Place(Base):
     """A directory of the service's own, and what it was when that was
-    noted, as :func:`manila_backup.shares.identity.of` has it."""
+    noted, as :func:`manila_backup.fs.identity.of` has it."""
 
     __tablename__ = 'places'
     __table_args__ = (MYSQL,)

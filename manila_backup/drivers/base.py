@@ -28,8 +28,8 @@ Alone = collections_abc.Callable[
     [], contextlib.AbstractContextManager[typing.Any]]
 
 
-class DriverError(exception.WorkFailed):
-    """The driver could not do it."""
+#: The driver could not do it. What the file-system library raises is that too.
+DriverError = exception.StorageFailed
 
 
 class RepositoryUnavailable(DriverError):

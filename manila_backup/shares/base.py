@@ -32,7 +32,7 @@ class ShareRef:
     :ivar path: str, the export path that an adopted share was adopted with;
         None for one that the source made.
     :ivar identity: dict, what its directory was when it became a share, as
-        :func:`manila_backup.shares.identity.of` has it; None if that is not
+        :func:`manila_backup.fs.identity.of` has it; None if that is not
         known.
     :ivar root: dict, the same of the directory that holds the shares that
         the source made.

@@ -13,11 +13,11 @@ import errno
 import os
 import stat
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import system
+from manila_backup.fs import handles
+from manila_backup.fs import identity
+from manila_backup.fs import mount_table
+from manila_backup.fs import syscalls
 from manila_backup.shares import base
-from manila_backup.shares import identity
-from manila_backup.shares import mounts
 
 #: How an operator has another directory accepted for a share, or for all.
 TRUST = 'manila-backup-manage share trust'
@@ -116,7 +116,7 @@ def open_adopted(path):
     :raises ShareError: it can't be.
     """
     def reopen():
-        return system.open_plain(path, beneath.DIRECTORY)
+        return syscalls.open_plain(path, handles.DIRECTORY)
 
     return _opened(path, reopen)
 
@@ -134,13 +134,13 @@ def open_own(root, name):
         # By way of the path of the root, as that may have been unmounted.
         again = _open_root(root.path)
         try:
-            return os.open(name, beneath.DIRECTORY, dir_fd=again)
+            return os.open(name, handles.DIRECTORY, dir_fd=again)
         finally:
             os.close(again)
 
     try:
         return _opened(path, reopen, lambda: os.open(
-            name, beneath.DIRECTORY, dir_fd=fd))
+            name, handles.DIRECTORY, dir_fd=fd))
     finally:
         os.close(fd)
 
@@ -165,7 +165,7 @@ def open_root(path):
 
 
 def _open_root(path):
-    return os.open(path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+    return os.open(path, handles.DIRECTORY & ~os.O_NOFOLLOW)
 
 
 def _opened(path, reopen, open_first=None):
@@ -207,8 +207,8 @@ def _is_at_or_in(path, other):
 
 
 def _check_mounted(path, matters):
-    there = {each.path for each in mounts.mounted()}
-    for each in mounts.to_be_mounted():
+    there = {each.path for each in mount_table.mounted()}
+    for each in mount_table.to_be_mounted():
         if matters(each) and each != '/' and each not in there:
             raise base.ShareError(
                 f'Nothing is mounted at {each}, although /etc/fstab has a '
@@ -274,6 +274,6 @@ def check_above(path):
 
 
 def _looked_at(path, stack):
-    fd = system.open_plain(path, os.O_PATH | os.O_DIRECTORY)
+    fd = syscalls.open_plain(path, os.O_PATH | os.O_DIRECTORY)
     stack.callback(os.close, fd)
     return fd

@@ -23,13 +23,13 @@ import os
 import re
 import stat
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import mountpoints
-from manila_backup.drivers.posix import system
+from manila_backup.fs import btrfs
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import mountpoints
+from manila_backup.fs import syscalls
 from manila_backup import private
 from manila_backup.shares import base
-from manila_backup.shares import btrfs
 from manila_backup.shares import directories
 
 HELD = '.held'
@@ -144,10 +144,10 @@ class Instants:
                 made = _make_beside(share, folder, name, top)
             stack.callback(os.close, made)
             _check_subvolumes(top, below)
-            descent = beneath.Descent(made)
+            descent = handles.Descent(made)
             stack.callback(descent.close)
             try:
-                found = descent.enter(below or beneath.ROOT)
+                found = descent.enter(below or handles.ROOT)
             except OSError as exc:
                 if exc.errno not in errors.GONE:
                     raise
@@ -202,7 +202,7 @@ def _subvolume(share, stack):
                               'be reached')
         if found.st_ino == btrfs.TOP:
             return top, b'/'.join(names[len(names) - depth:])
-        top = os.open('..', beneath.DIRECTORY, dir_fd=top)
+        top = os.open('..', handles.DIRECTORY, dir_fd=top)
         stack.callback(os.close, top)
         depth += 1
 
@@ -240,7 +240,7 @@ def _make_in(folder, name, source):
 
 def _make(source, name, parent):
     btrfs.snapshot(source, name, parent)
-    return os.open(name, beneath.DIRECTORY, dir_fd=parent)
+    return os.open(name, handles.DIRECTORY, dir_fd=parent)
 
 
 def _make_beside(share, folder, name, source):
@@ -250,7 +250,7 @@ def _make_beside(share, folder, name, source):
     :returns: int, its descriptor.
     """
     with contextlib.ExitStack() as stack:
-        above = os.open('..', beneath.DIRECTORY, dir_fd=share)
+        above = os.open('..', handles.DIRECTORY, dir_fd=share)
         stack.callback(os.close, above)
         path = _path_of(above)
         found = os.fstat(above)
@@ -285,7 +285,7 @@ def _remove(folder, name, tick):
             target = os.path.dirname(os.readlink(name, dir_fd=parent))
             if os.path.basename(target) == BESIDE:
                 _remove_beside(os.path.dirname(target), name, tick)
-            beneath.unlink(name, parent)
+            handles.unlink(name, parent)
     except FileNotFoundError:
         pass    # someone else was quicker
 
@@ -298,7 +298,7 @@ def _remove_beside(path, name, tick):
         while that is not mounted: what was made may be there all the same.
     """
     try:
-        above = system.open_plain(path, beneath.DIRECTORY)
+        above = syscalls.open_plain(path, handles.DIRECTORY)
     except FileNotFoundError as exc:
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), path) from exc
     try:
@@ -314,7 +314,7 @@ def _remove_beside(path, name, tick):
 
 @contextlib.contextmanager
 def _opened(path, parent=None):
-    fd = os.open(path, beneath.DIRECTORY, dir_fd=parent)
+    fd = os.open(path, handles.DIRECTORY, dir_fd=parent)
     try:
         yield fd
     finally:

@@ -4,13 +4,13 @@
 import contextlib
 import os
 
-from manila_backup.drivers.posix import beneath
+from manila_backup.fs import btrfs
+from manila_backup.fs import handles
+from manila_backup.fs import mount_table
 from manila_backup import private
 from manila_backup.shares import base
-from manila_backup.shares import btrfs
 from manila_backup.shares import directories
 from manila_backup.shares import instants
-from manila_backup.shares import mounts
 from manila_backup.shares import removing
 from manila_backup.shares import snapshots
 
@@ -177,7 +177,7 @@ class LocalShares(base.ShareSource):
                     f'{path} and the directory of this service\'s own shares '
                     f'{shares} can\'t lie in one another.')
             try:
-                with beneath.entries(directory.fd):
+                with handles.entries(directory.fd):
                     pass
             except OSError as exc:
                 raise base.ShareError(f'{path} can\'t be read: '
@@ -292,7 +292,7 @@ def _check_no_mounts(directory):
     """Check that nothing is mounted in a share: it is no part of the share,
     and must not be emptied.
     """
-    found = mounts.below(directory.fd)
+    found = mount_table.below(directory.fd)
     if found:
         raise base.ShareError(
             f'Something is mounted at {found[0]}, in the share: unmount it '

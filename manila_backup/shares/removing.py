@@ -3,8 +3,8 @@
 
 import os
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errors
+from manila_backup.fs import errors
+from manila_backup.fs import handles
 from manila_backup.shares import base
 
 
@@ -19,7 +19,7 @@ def remove(name, directory, progress=None):
     :raises ShareError: something stays.
     """
     try:
-        beneath.remove(name, directory.fd,
+        handles.remove(name, directory.fd,
                        progress and (lambda: progress.advance(1, 0)))
     except OSError as exc:
         where = os.path.join(os.fsencode(directory.path),
@@ -37,7 +37,7 @@ def empty(directory, progress=None):
     :raises ShareError: something stays; the first that did.
     """
     failed = None
-    with beneath.entries(directory.fd) as entries:
+    with handles.entries(directory.fd) as entries:
         names = [entry.name for entry in entries]
     for name in names:
         try:

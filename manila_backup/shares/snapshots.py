@@ -12,8 +12,8 @@ import os
 import types
 
 from manila_backup.drivers import base as drivers
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import duplicate
+from manila_backup.fs import handles
 from manila_backup import private
 from manila_backup.shares import base
 from manila_backup.shares import instants
@@ -51,7 +51,7 @@ class Snapshots:
             if _is_there(snapshot_id, folder.fd):
                 return drivers.Report()
             os.mkdir(name, private.DIRECTORY, dir_fd=folder.fd)
-            making = os.open(name, beneath.DIRECTORY, dir_fd=folder.fd)
+            making = os.open(name, handles.DIRECTORY, dir_fd=folder.fd)
             try:
                 report = duplicate.duplicate(share.fd, making, _PROCESSES,
                                              progress)
@@ -108,7 +108,7 @@ class Snapshots:
             if make:
                 private.make_directories(path)
             with contextlib.suppress(FileNotFoundError):
-                fd = os.open(path, beneath.DIRECTORY)
+                fd = os.open(path, handles.DIRECTORY)
             yield fd and types.SimpleNamespace(fd=fd, path=path)
         except OSError as exc:
             raise base.ShareError(

@@ -9,7 +9,7 @@ import sys
 import fixtures
 import testtools
 
-from manila_backup.mounts import kept
+from manila_backup.fs import private_mounts
 from tests.functional import cloud
 from tests.functional import disks
 
@@ -18,20 +18,20 @@ _ALL = 1 | 2 | 4 | 8
 
 _KILLED = """
 import os, signal, sys
-from manila_backup.mounts import kept
+from manila_backup.fs import private_mounts
 source, path = sys.argv[1:]
-kept.Kept(path, ['mount', '--bind', source, path], ['umount', path], 9, 9,
-          passing=True)
+private_mounts.Kept(path, ['mount', '--bind', source, path],
+                    ['umount', path], 9, 9, passing=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 _ENTERED = """
 import os, subprocess, sys
-from manila_backup.mounts import kept
+from manila_backup.fs import private_mounts
 source, path = sys.argv[1:]
-mount = kept.Kept(path, ['mount', '--bind', source, path], ['umount', path],
-                  9, 9, passing=True)
+mount = private_mounts.Kept(path, ['mount', '--bind', source, path],
+                            ['umount', path], 9, 9, passing=True)
 mount.enter()
 print(os.listdir(path), subprocess.run(['mountpoint', '-q', path]).returncode
       == 0, end=' ')
@@ -51,7 +51,7 @@ class TestKept(testtools.TestCase):
         self.path = os.path.join(self.root, 'mounts', 'point')
 
     def mount(self, flags=0, **kwargs):
-        made = kept.Kept(
+        made = private_mounts.Kept(
             self.path, ['mount', '--bind', self.source, self.path],
             ['umount', self.path], 9, 9, flags, **kwargs)
         self.addCleanup(self.close, made)
@@ -128,14 +128,14 @@ class TestKept(testtools.TestCase):
         self.path = os.path.join(self.source, 'file', 'point')
         with open(os.path.dirname(self.path), 'w'):
             pass
-        error = self.assertRaises(kept.Failed, self.mount)
+        error = self.assertRaises(private_mounts.Failed, self.mount)
         self.assertIn(f'{self.path} can\'t be made: ', str(error))
 
     def test_failures(self):
         for command, said in ((['false'], 'false'),
                               (['true'], 'nothing is mounted')):
             error = self.assertRaises(
-                kept.Failed, kept.Kept, self.path, command, ['true'], 9, 9,
-                passing=True)
+                private_mounts.Failed, private_mounts.Kept, self.path, command,
+                ['true'], 9, 9, passing=True)
             self.assertIn(said, str(error))
             self.assertFalse(os.path.exists(self.path))

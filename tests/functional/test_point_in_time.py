@@ -10,10 +10,10 @@ import fixtures
 import testtools
 
 from manila_backup.drivers import base as drivers
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers import progress
 from manila_backup.engine import child
+from manila_backup.fs import handles
 from manila_backup.shares import base as shares
 from manila_backup.shares import local
 from tests.functional import cloud
@@ -172,7 +172,7 @@ class TestWhileWritten(testtools.TestCase):
         self.addCleanup(os.close, root)
         with open(os.path.join(share, 'new'), 'w'):
             pass
-        with beneath.entries(root) as entries:
+        with handles.entries(root) as entries:
             self.assertEqual(['new'], [entry.name for entry in entries])
 
     def assertWhole(self, data):

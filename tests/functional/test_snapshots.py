@@ -8,8 +8,8 @@ from unittest import mock
 
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
-from manila_backup.drivers.posix import reflink
 from manila_backup.drivers import progress
+from manila_backup.fs import clones
 from manila_backup.shares import base as shares
 from manila_backup.shares import local
 from tests.functional.drivers import hostile_shares
@@ -22,7 +22,7 @@ _ioctl = fcntl.ioctl
 
 
 def _no_clones(fd, request, *args):
-    if request == reflink._FICLONE:
+    if request == clones._FICLONE:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
     return _ioctl(fd, request, *args)
 
@@ -97,7 +97,7 @@ class SnapshotsTest(case.Case):
     def _as_before_clones_between_mounts(self, size, kind):
         """The share is read through a mount of its own. Before Linux 5.18 no
         file is cloned from one mount to another."""
-        with mock.patch.object(reflink.fcntl, 'ioctl', _no_clones):
+        with mock.patch.object(clones.fcntl, 'ioctl', _no_clones):
             report = self.taken(size, kind)
         self.assertLess(0, report.stored_bytes)
 

@@ -9,7 +9,7 @@ from manila_backup.drivers.nfs import mount
 from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers.posix import layout
 from manila_backup import exception
-from manila_backup.mounts import templates
+from manila_backup.fs import mount_commands
 
 
 class NfsDriver(posix.PosixDriver):
@@ -77,15 +77,15 @@ def settings_of(options):
         raise exception.ConfigurationError(
             f'[nfs] mount_point_base must be an absolute path, not '
             f'"{options.mount_point_base}".')
-    templates.warn({'[nfs] mount_options': options.mount_options,
-                    '[nfs] mount_template': options.mount_template})
+    mount_commands.warn({'[nfs] mount_options': options.mount_options,
+                         '[nfs] mount_template': options.mount_template})
     path = os.path.join(options.mount_point_base, 'nfs')
     values = {'export': export, 'options': options.mount_options,
               'path': path}
     return mount.Settings(
         export, path,
-        templates.command('[nfs] mount_template', options.mount_template,
-                          ('path',), **values),
-        templates.command('[nfs] unmount_template', options.unmount_template,
-                          ('path',), **values),
+        mount_commands.command('[nfs] mount_template',
+                               options.mount_template, ('path',), **values),
+        mount_commands.command('[nfs] unmount_template',
+                               options.unmount_template, ('path',), **values),
         options.mount_attempts, options.mount_timeout)

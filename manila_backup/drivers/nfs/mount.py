@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mount that all of a worker's processes share.
 
-The worker has it from a :mod:`~manila_backup.mounts.keeper`, and holds it as
+The worker has it from a :mod:`~manila_backup.fs.keeper`, and holds it as
 a descriptor of its root; no path leads there. Processes that copy open that
 descriptor by way of ``/proc``. A mount that is found to be stale is given up,
 and another one made; who still uses the former one gets its errors.
@@ -17,7 +17,7 @@ import time
 import tenacity
 
 from manila_backup.drivers import base
-from manila_backup.mounts import kept
+from manila_backup.fs import private_mounts
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -98,14 +98,14 @@ class Mount:
     def _kept(self, end):
         """Mount it; tries again where that fails."""
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(kept.Failed),
+            retry=tenacity.retry_if_exception_type(private_mounts.Failed),
             stop=(tenacity.stop_after_attempt(self.settings.attempts)
                   | tenacity.stop_before_delay(end - time.monotonic())),
             wait=tenacity.wait_random_exponential(0.5, 5), reraise=True)
         try:
             return retrying(
                 lambda: _Kept(self.settings, end - time.monotonic()))
-        except kept.Failed as exc:
+        except private_mounts.Failed as exc:
             raise base.RepositoryUnavailable(
                 f'The export "{self.settings.export}" can\'t be mounted: '
                 f'{exc}.') from exc
@@ -159,11 +159,11 @@ class _Kept(_Borrowed):
     """A mount of our own.
 
     :param timeout: float, seconds.
-    :raises manila_backup.mounts.kept.Failed: it could not be mounted.
+    :raises manila_backup.fs.private_mounts.Failed: it could not be mounted.
     """
 
     def __init__(self, settings, timeout):
-        self._mount = kept.Kept(
+        self._mount = private_mounts.Kept(
             settings.path, settings.mount, settings.unmount, timeout,
             settings.timeout)
         super().__init__(self._mount.fd)

@@ -10,23 +10,25 @@ import os
 import time
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import budget
 from manila_backup.drivers.posix import earlier
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import listing
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import names
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import reading
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import store
-from manila_backup.drivers.posix import system
+from manila_backup.drivers import reporting
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import mountpoints
+from manila_backup.fs import spools
+from manila_backup.fs import syscalls
 
 # What the manifest is called until it is complete.
 _NEW = 'manifest.new'
@@ -74,7 +76,7 @@ class Backup:
         self.incremental = incremental
         self.budget = budget.Budget(bytes_per_entry)
         self.cross = cross
-        self.problems = errors.Problems()
+        self.problems = reporting.Problems()
         self.totals = {'files': 0, 'bytes': 0, 'stored_bytes': 0}
         self._spent = 0
 
@@ -103,7 +105,7 @@ class Backup:
         surely = reading.surely_from(time.time_ns())
         # From here on, stores through a memory map show in a file's ctime.
         with contextlib.suppress(OSError):
-            system.syncfs(root)
+            syscalls.syncfs(root)
         try:
             directory = layout.prepare(self.repository, self.place,
                                        self.attempt)
@@ -147,7 +149,7 @@ class Backup:
 
         :param taken: the :class:`~.names.Names` of the repository.
         """
-        spool = scan.Spool(beneath.scratch(directory))
+        spool = spools.Spool(handles.scratch(directory))
         self._journal, opened = parts.journal(directory)
         found = self.scanner(
             root, self.ignore, spool, self.repository.identity,
@@ -253,10 +255,10 @@ class Backup:
         try:
             self.progress.check()
             # All of the data, then the name that says so.
-            system.syncfs(directory)
+            syscalls.syncfs(directory)
             os.rename(_NEW, manifest.NAME, src_dir_fd=directory,
                       dst_dir_fd=directory)
-            beneath.remove(layout.PARTS, directory)
+            handles.remove(layout.PARTS, directory)
             os.fsync(directory)
             self._sweep()
         except OSError as exc:
@@ -305,15 +307,15 @@ def open_root(path, repository, shown):
         one another.
     """
     try:
-        root = os.open(path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+        root = os.open(path, handles.DIRECTORY & ~os.O_NOFOLLOW)
     except OSError as exc:
         raise errors.failed('open the share\'s directory', path,
                             exc) from exc
     # It may have been named by a descriptor.
     path = os.readlink(f'/proc/self/fd/{root}')
     if repository is not None and (
-            beneath.is_within(root, os.fstat(repository))
-            or beneath.is_within(repository, os.fstat(root))):
+            handles.is_within(root, os.fstat(repository))
+            or handles.is_within(repository, os.fstat(root))):
         os.close(root)
         raise base.DriverError(
             f'The share\'s directory "{path}" and the repository '
@@ -327,5 +329,5 @@ def apart(root, writable=False):
 
     :param writable: bool, whether it will be written to.
     """
-    found = system.mounted_apart(root, writable)
+    found = syscalls.mounted_apart(root, writable)
     return os.dup(root) if found is None else found

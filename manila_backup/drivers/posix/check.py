@@ -6,17 +6,18 @@ import os
 import stat
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import content
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import pool
-from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import walk
+from manila_backup.drivers import reporting
+from manila_backup.fs import attributes
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import spools
+from manila_backup.fs import walk
 
 _MOST = 1000
 
@@ -37,9 +38,9 @@ def count(root, scratch, check, finder=None):
     :param root: int, a descriptor.
     :param scratch: int, of a scratch file.
     :param check: called now and then.
-    :param finder: an :class:`~.alike.Finder`, to see all names.
+    :param finder: an :class:`~.name_keys.Finder`, to see all names.
     """
-    here = walk.Walk(root, scan.Spool(scratch))
+    here = walk.Walk(root, spools.Spool(scratch))
     total, more = 0, True
     while more:
         with os.scandir(here.enter()) as entries:
@@ -57,16 +58,6 @@ def count(root, scratch, check, finder=None):
     return total
 
 
-def look(directory, name):
-    """lstat, or None if nothing of that name is there."""
-    try:
-        return os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except OSError as exc:
-        if exc.errno in errors.GONE:
-            return None
-        raise
-
-
 class Examiner:
     """Looks at stored entries.
 
@@ -77,7 +68,7 @@ class Examiner:
     """
 
     def __init__(self, data, tick):
-        self._descent = beneath.Descent(data)
+        self._descent = handles.Descent(data)
         self._tick = tick
 
     def enter(self, path):
@@ -91,10 +82,10 @@ class Examiner:
 
     def shape(self, directory, entry):
         """Everything that can be told without reading content."""
-        st = look(directory, entry.name)
+        st = handles.look(directory, entry.name)
         if st is None:
             return 'missing'
-        if stat.S_IFMT(st.st_mode) != manifest.TYPES[entry.kind]:
+        if stat.S_IFMT(st.st_mode) != dirent.TYPES[entry.kind]:
             return 'of another type'
         if entry.kind == b'F' and st.st_size != entry.size:
             return 'of another size'
@@ -108,7 +99,7 @@ class Examiner:
     def content(self, directory, entry):
         """A regular file's content."""
         try:
-            fd = os.open(entry.name, nodes.READ, dir_fd=directory)
+            fd = os.open(entry.name, handles.READ, dir_fd=directory)
         except OSError as exc:
             if exc.errno in errors.GONE:
                 return 'missing'
@@ -161,17 +152,17 @@ class Examiner:
         :param others: :class:`~.listing.Links`.
         :returns: (path of the name that isn't, what is wrong) or None.
         """
-        st = look(directory, entry.name)
+        st = handles.look(directory, entry.name)
         for path, text in others:
             name, stored = manifest.link_name(text)
             if not stored:
                 continue
             there = self.enter(path)
-            other = None if there is None else look(there, name)
+            other = None if there is None else handles.look(there, name)
             if other is None:
-                return beneath.join(path, name), 'missing'
+                return handles.join(path, name), 'missing'
             if st is None or not os.path.samestat(st, other):
-                return beneath.join(path, name), (
+                return handles.join(path, name), (
                     'not the hard link that it was')
         return None
 
@@ -212,7 +203,7 @@ class _Verifier:
     def _directories(self, span):
         for path, entry in self._found.described(span):
             self._guard(path, self._directory, path, entry)
-            self._progress.advance(int(path != beneath.ROOT), 0)
+            self._progress.advance(int(path != handles.ROOT), 0)
 
     def _directory(self, path, entry):
         fd = self._examiner.enter(path)
@@ -223,16 +214,16 @@ class _Verifier:
         for path, text, links in self._found.groups(span):
             if text.startswith(b'U '):
                 continue
-            entry = manifest.parse(text)
+            entry = dirent.parse(text)
             if b'node' not in entry.lost:
-                self._guard(beneath.join(path, entry.name), self._entry,
+                self._guard(handles.join(path, entry.name), self._entry,
                             path, entry, links)
             self._progress.advance(1 + len(links), entry.size if (
                 entry.kind == b'L') else 0)
 
     def _entry(self, path, entry, links):
         fd = self._examiner.enter(path)
-        shown = beneath.join(path, entry.name)
+        shown = handles.join(path, entry.name)
         damage = ('missing' if fd is None else
                   self._examiner.shape(fd, entry))
         if damage:
@@ -287,10 +278,10 @@ def _verify(repository, directory, found, processes, progress):
                                   manifest.NAME))
     progress.expect(found.entries, found.bytes)
     try:
-        data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
+        data = os.open(layout.DATA, handles.DIRECTORY, dir_fd=directory)
     except OSError as exc:
         said = errors.failed('open the backup\'s', layout.DATA, exc,
-                             errors.kind(exc))
+                             reporting.kind(exc))
         if not isinstance(said, base.DamagedBackup):
             raise said from exc
         return damages + [str(said)]
@@ -299,14 +290,14 @@ def _verify(repository, directory, found, processes, progress):
         damages.extend(sorted(itertools.chain.from_iterable(
             pool.run(processes, _Verifier(data, found, progress),
                      spans(found), progress))))
-        scratch = beneath.scratch()
+        scratch = handles.scratch()
         try:
             number = count(data, scratch, progress.check)
             if damages or number != found.stored_entries:
                 damages.extend(_extras(data, found, progress, scratch))
         finally:
             os.close(scratch)
-    except manifest.Malformed as exc:
+    except dirent.Malformed as exc:
         damages.append(f'The manifest has an invalid line: {exc}.')
     finally:
         os.close(data)
@@ -322,7 +313,7 @@ def _metadata(directory, found):
         said = layout.read_metadata_text(directory)
     except OSError as exc:
         found = errors.failed('read the backup\'s', layout.METADATA, exc,
-                              errors.kind(exc))
+                              reporting.kind(exc))
         if not isinstance(found, base.DamagedBackup):
             raise found from exc
         return [str(found)]
@@ -334,14 +325,14 @@ def _metadata(directory, found):
 def _extras(data, found, progress, scratch):
     """Name what is stored without being in the manifest."""
     known = former.Index(found.fd, every=True)
-    here = walk.Walk(data, scan.Spool(scratch))
+    here = walk.Walk(data, spools.Spool(scratch))
     more = True
     while more:
         unstored = found.unstored.get(known.directory(here.path), ())
         with os.scandir(here.enter()) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
-                below = beneath.join(here.path, name)
+                below = handles.join(here.path, name)
                 if entry.is_dir(follow_symlinks=False):
                     here.put(name)
                     there = known.directory(below) is not None

@@ -7,15 +7,16 @@ import os
 import stat
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import check
-from manila_backup.drivers.posix import content
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import nodes
-from manila_backup.drivers.posix import patch
+from manila_backup.drivers import reporting
+from manila_backup.fs import attributes
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import rewrite
 
 #: What differs; LAYOUT is which part of equal content is in holes.
 CONTENT, ATTRIBUTES, LINKS, LAYOUT = 1, 2, 4, 8
@@ -39,7 +40,7 @@ def is_ignored(path, name, ignore):
 
     :param path: bytes, of the directory that it is in.
     """
-    return name in ignore if path == beneath.ROOT else ignored(path, ignore)
+    return name in ignore if path == handles.ROOT else ignored(path, ignore)
 
 
 def wanted(links, ignore):
@@ -72,11 +73,11 @@ class Comparer:
         self._progress = progress
         self._examiner = check.Examiner(data, self._tick)
         self._root = root
-        self._target = beneath.Descent(root, cross)
+        self._target = handles.Descent(root, cross)
         self._missing = self._mounted = None
         self._mounts = frozenset(() if cross else mounts)
         self._left = 0
-        self._problems = errors.Problems()
+        self._problems = reporting.Problems()
 
     def __call__(self, inbox, number):
         spans = []
@@ -109,7 +110,7 @@ class Comparer:
             if text.startswith(b'U '):
                 name, why = manifest.unstored(text)
                 self._problems.add(
-                    f'"{errors.printable(beneath.join(path, name))}" is not '
+                    f'"{errors.printable(handles.join(path, name))}" is not '
                     f'in the backup: {why} at the time. It was left as it '
                     'is.')
                 continue
@@ -118,7 +119,7 @@ class Comparer:
                 equal += 1
                 counted += 2 * size
                 continue
-            entry = manifest.parse(text)
+            entry = dirent.parse(text)
             if is_ignored(path, entry.name, self._ignore):
                 self._progress.advance(1 + len(links), 2 * entry.size)
                 continue
@@ -141,7 +142,7 @@ class Comparer:
         name = text[2:text.find(b' ', 2)]
         if (text[:2] != b'F ' or b'%' in name or b'/' in name
                 or name in _NO_NAMES or self._ignore and path
-                == beneath.ROOT):
+                == handles.ROOT):
             return None
         here = self._enter(path)
         stored = self._examiner.enter(path)
@@ -165,7 +166,7 @@ class Comparer:
                     or not stat.S_ISREG(kept.st_mode)
                     or _may_differ(kept, st)):
                 return None
-            fd = os.open(name, nodes.READ, dir_fd=here)
+            fd = os.open(name, handles.READ, dir_fd=here)
             data = os.read(fd, st.st_size + 1)
             if (hashlib.sha256(data).hexdigest().encode() != rest[3]
                     or os.listxattr(fd)):
@@ -179,7 +180,7 @@ class Comparer:
 
     def _entry(self, path, entry, links):
         self._left = entry.size
-        shown = beneath.join(path, entry.name)
+        shown = handles.join(path, entry.name)
         try:
             flags = self._differs(path, entry, links)
         except OSError as exc:
@@ -239,9 +240,9 @@ class Comparer:
 
     def _differs(self, path, entry, links):
         fd = self._enter(path)
-        st = None if fd is None else check.look(fd, entry.name)
+        st = None if fd is None else handles.look(fd, entry.name)
         if st is None or (stat.S_IFMT(st.st_mode)
-                          != manifest.TYPES[entry.kind]):
+                          != dirent.TYPES[entry.kind]):
             return CONTENT
         if entry.kind == b'F':
             flags = self._file(fd, path, entry, st)
@@ -256,7 +257,7 @@ class Comparer:
         if st.st_size != entry.size:
             return CONTENT
         try:
-            fd = os.open(entry.name, nodes.READ, dir_fd=directory)
+            fd = os.open(entry.name, handles.READ, dir_fd=directory)
         except PermissionError:
             return CONTENT
         try:
@@ -287,11 +288,11 @@ class Comparer:
                     entry.name, dir_fd=directory, follow_symlinks=False),
                     st):
                 return 0
-            kept = os.open(entry.name, nodes.READ, dir_fd=directory)
+            kept = os.open(entry.name, handles.READ, dir_fd=directory)
         except OSError:
             return 0        # damage, which is looked for later
         try:
-            return 0 if patch.is_laid_out_like(fd, kept, entry.size) else (
+            return 0 if rewrite.is_laid_out_like(fd, kept, entry.size) else (
                 LAYOUT)
         finally:
             os.close(kept)
@@ -310,7 +311,7 @@ class Comparer:
 
     def _is_same(self, st, path, line):
         fd = self._enter(path)
-        other = None if fd is None else check.look(
+        other = None if fd is None else handles.look(
             fd, manifest.link_name(line)[0])
         return other is not None and os.path.samestat(st, other)
 

@@ -8,8 +8,8 @@ when damage was found in that backup: repository-format.rst.
 import datetime
 import os
 
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import layout
+from manila_backup.fs import handles
 
 _PREFIX = '.damaged.'
 
@@ -59,7 +59,7 @@ def latest(share):
 
 
 def _names(share):
-    with beneath.entries(share) as entries:
+    with handles.entries(share) as entries:
         return [entry.name for entry in entries
                 if entry.name.startswith(_PREFIX)]
 
@@ -96,7 +96,7 @@ def tidy(repository, place):
 
 
 def _drop(share):
-    with beneath.entries(share) as entries:
+    with handles.entries(share) as entries:
         names = [entry.name for entry in entries]
     if all(name.startswith(_PREFIX) for name in names):
         for name in names:

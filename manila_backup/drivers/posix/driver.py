@@ -6,14 +6,14 @@ import os
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import check
 from manila_backup.drivers.posix import distrust
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import restore
 from manila_backup.drivers.posix import usage
 from manila_backup import exception
+from manila_backup.fs import errors
+from manila_backup.fs import handles
 
 
 class PosixDriver(base.BackupDriver):
@@ -131,7 +131,7 @@ class PosixDriver(base.BackupDriver):
 
         try:
             if away:
-                beneath.remove(away, share, tick)
+                handles.remove(away, share, tick)
             layout.sweep(share, place, None, tick)
         except OSError as exc:
             raise errors.failed('remove from the repository',
@@ -201,7 +201,7 @@ def _note(repository, place, damaged):
 def _entries(share, place):
     """How many entries a backup should have; 0 if that can't be told."""
     try:
-        fd = os.open(place.backup_id, beneath.DIRECTORY, dir_fd=share)
+        fd = os.open(place.backup_id, handles.DIRECTORY, dir_fd=share)
     except OSError:
         return 0
     try:

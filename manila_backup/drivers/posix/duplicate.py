@@ -10,23 +10,25 @@ import os
 import time
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import budget
-from manila_backup.drivers.posix import content
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import pool
 from manila_backup.drivers.posix import reading
-from manila_backup.drivers.posix import reflink
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import store
-from manila_backup.drivers.posix import system
+from manila_backup.drivers import reporting
+from manila_backup.fs import attributes
+from manila_backup.fs import clones
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import inode_flags
+from manila_backup.fs import mountpoints
+from manila_backup.fs import spools
+from manila_backup.fs import syscalls
 
 #: Where the copy is.
 DATA = layout.DATA
@@ -73,23 +75,23 @@ class _Duplicate:
     def run(self, processes):
         # As for a backup: what is mapped into memory shows from here on.
         with contextlib.suppress(OSError):
-            system.syncfs(self._root)
+            syscalls.syncfs(self._root)
         for name in (layout.DATA, layout.PARTS):
             os.mkdir(name, 0o700, dir_fd=self._directory)
-        self._spool = scan.Spool(beneath.scratch(self._directory))
+        self._spool = spools.Spool(handles.scratch(self._directory))
         self._journal, opened = parts.journal(self._directory)
         try:
             results = self._copy(processes)
         finally:
             for fd in (self._spool.fd, *opened):
                 os.close(fd)
-        problems = errors.Problems()
+        problems = reporting.Problems()
         problems.merge(*self._found.problems.said())
         for each in results:
             problems.merge(each['problems'], each['count'])
-        beneath.remove(layout.PARTS, self._directory, self._progress.check)
+        handles.remove(layout.PARTS, self._directory, self._progress.check)
         self._progress.check()
-        system.syncfs(self._directory)
+        syscalls.syncfs(self._directory)
         files, size, stored = (
             sum(each[key] for each in results)
             for key in ('files', 'bytes', 'stored_bytes'))
@@ -143,17 +145,17 @@ class _Cloner(store.Storer):
     def _clone(self, source, name):
         try:
             st = reading.settle(source)
-            fixed, more = inode.read(source, self._project)
+            fixed, more = inode_flags.read(source, self._project)
             xattrs = tuple(sorted(more + attributes.read_xattrs(source)))
-            gone = [b'flags'] * fixed + [b'x:*room'] * inode.has_room(source,
-                                                                      st)
+            gone = ([b'flags'] * fixed
+                    + [b'x:*room'] * inode_flags.has_room(source, st))
         except OSError as exc:
             raise self._unreadable(name, exc) from exc
         target = self._create(name, st.st_mode)
         try:
-            inode.prepare(target, more)
+            inode_flags.prepare(target, more)
             try:
-                reflink.clone(source, target)
+                clones.clone(source, target)
             except OSError as exc:
                 self._clones = exc.errno not in _NO_CLONES
                 if exc.errno in _NO_CLONES | _NO_CLONE:
@@ -161,10 +163,10 @@ class _Cloner(store.Storer):
                 raise errors.failed('clone', self._shown(name), exc) from exc
             if not content.same(os.fstat(source), st):
                 raise content.Changed
-            text = self._finish(target, manifest.of_stat(
+            text = self._finish(target, dirent.of_stat(
                 b'F', name, st, _NONE, xattrs, st.st_size), gone)
         except BaseException:
-            beneath.unlink(name, self._dfd)
+            handles.unlink(name, self._dfd)
             raise
         finally:
             os.close(target)

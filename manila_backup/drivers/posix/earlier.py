@@ -9,15 +9,15 @@ import os
 import stat
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import distrust
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import listing
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import nodes
-from manila_backup.drivers.posix import reflink
+from manila_backup.fs import attributes
+from manila_backup.fs import clones
+from manila_backup.fs import dirent
+from manila_backup.fs import handles
 
 _SECOND = 10 ** 9
 _MARGIN = 5 * _SECOND
@@ -53,7 +53,7 @@ def _published(share):
                  if not entry.name.startswith('.')]
     for name in names:
         try:
-            fd = os.open(name, beneath.DIRECTORY, dir_fd=share)
+            fd = os.open(name, handles.DIRECTORY, dir_fd=share)
         except OSError:
             continue
         try:
@@ -73,7 +73,7 @@ def _time(text):
 def _open(share, place, name):
     directory = text = None
     try:
-        directory = os.open(name, beneath.DIRECTORY, dir_fd=share)
+        directory = os.open(name, handles.DIRECTORY, dir_fd=share)
         text = os.open(manifest.NAME, os.O_RDONLY | os.O_NOFOLLOW
                        | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
         about = listing.check(text)
@@ -82,7 +82,7 @@ def _open(share, place, name):
             return Earlier(name, directory, text, _time(
                 about.get('read_since') or about['created_at']),
                 bool(about.get('has_flags')))
-    except (OSError, base.DriverError, manifest.Malformed, KeyError,
+    except (OSError, base.DriverError, dirent.Malformed, KeyError,
             TypeError, ValueError):
         pass    # it is damaged, or being deleted: there may be another one
     for fd in (directory, text):
@@ -108,13 +108,13 @@ class Earlier:
         self.name = name
         self.has_flags = has_flags
         self._index = former.Index(text)
-        self._data = os.open(layout.DATA, beneath.DIRECTORY,
+        self._data = os.open(layout.DATA, handles.DIRECTORY,
                              dir_fd=directory)
         self._directory = directory
-        self._descent = beneath.Descent(self._data)
+        self._descent = handles.Descent(self._data)
         self._since = (since - _EPOCH) // datetime.timedelta(
             microseconds=1) * 1000
-        self._reflinks = reflink.is_supported(directory)
+        self._reflinks = clones.is_supported(directory)
         self._most = os.fpathconf(directory, 'PC_LINK_MAX')
 
     def close(self):
@@ -143,7 +143,7 @@ class Earlier:
                 continue
             try:
                 return self._take(path, file, text, target, setter, names)
-            except (OSError, manifest.Malformed):
+            except (OSError, dirent.Malformed):
                 return None
         return None
 
@@ -151,12 +151,12 @@ class Earlier:
         """The entry of a file that has the same size and mtime.
 
         :param st: os.stat_result of the file.
-        :returns: a :class:`~.manifest.Entry`, or None.
+        :returns: a :class:`~.dirent.Entry`, or None.
         """
         for text in self._index.find(path, name):
             try:
-                entry = manifest.parse(text)
-            except manifest.Malformed:
+                entry = dirent.parse(text)
+            except dirent.Malformed:
                 continue
             if (entry.size, entry.mtime) == (st.st_size, st.st_mtime_ns):
                 return entry
@@ -184,7 +184,7 @@ class Earlier:
             lost = [each for each in entry.lost
                     if each not in (b'flags', b'x:*room')]
             if self._link(directory, now.name, target, names):
-                return manifest.line(now, lost), lost
+                return dirent.line(now, lost), lost
         except OSError:
             pass
         return None
@@ -195,13 +195,13 @@ class Earlier:
         st = os.stat(name, dir_fd=directory, follow_symlinks=False)
         # What its line would begin with if it was made from what is stored.
         start = b'F %b %o %d %d %d %d %d %d ' % (
-            manifest.quote(name), stat.S_IMODE(st.st_mode), st.st_uid,
+            dirent.quote(name), stat.S_IMODE(st.st_mode), st.st_uid,
             st.st_gid, st.st_mtime_ns, ctime, inode, st.st_size)
         lost = ()
         if (self._reflinks or not text.startswith(start)
                 or b' ' in text[len(start):]
                 or not stat.S_ISREG(st.st_mode)):
-            entry = manifest.parse(text)
+            entry = dirent.parse(text)
             if not _agrees(directory, entry):
                 return None
             if self._reflinks:
@@ -226,14 +226,14 @@ class Earlier:
 
     def _clone(self, directory, entry, target, setter):
         """A new file with the same blocks and an entry's attributes."""
-        source = os.open(entry.name, nodes.READ, dir_fd=directory)
+        source = os.open(entry.name, handles.READ, dir_fd=directory)
         try:
             if os.fstat(source).st_size != entry.size:
                 return None
-            out = os.open(entry.name, nodes.CREATE, entry.mode & 0o777,
+            out = os.open(entry.name, handles.CREATE, entry.mode & 0o777,
                           dir_fd=target)
             try:
-                reflink.clone(source, out)
+                clones.clone(source, out)
                 lost = setter.apply(out, entry, os.fstat(out))
             except OSError:
                 os.unlink(entry.name, dir_fd=target)
@@ -244,7 +244,7 @@ class Earlier:
             os.close(source)
         if b'flags' in entry.lost:
             lost.append(b'flags')
-        return manifest.line(entry._replace(lost=()), lost), lost
+        return dirent.line(entry._replace(lost=()), lost), lost
 
 
 def _agrees(directory, entry):

@@ -13,13 +13,13 @@ import os
 import stat
 import zlib
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import nodes
-from manila_backup.drivers.posix import system
 from manila_backup.drivers.posix import tree
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import handles
+from manila_backup.fs import syscalls
 
 # An index entry is one 64 bit number: a hash above, where the line is below.
 _PLACE_BITS = 40
@@ -90,8 +90,8 @@ class Index:
         if field[:1] != b'/':
             return zlib.crc32(field)
         try:
-            return self._tree.hashed(manifest.number(field))
-        except manifest.Malformed:
+            return self._tree.hashed(dirent.number(field))
+        except dirent.Malformed:
             return 0    # it was cut short
 
     def find(self, path, name):
@@ -103,9 +103,9 @@ class Index:
         """
         asked, key = self._asked
         if path != asked:
-            key = zlib.crc32(manifest.quote(path))
+            key = zlib.crc32(dirent.quote(path))
             self._asked = path, key
-        name = manifest.quote(name)
+        name = dirent.quote(name)
         start = b'F ' + name + b' '
         for offset, text in self._lines(zlib.crc32(name, key) & _HASH):
             if text.startswith(start) and self._path(offset) == path:
@@ -117,8 +117,8 @@ class Index:
 
         :param path: bytes, of the directory it is in, unquoted.
         """
-        quoted = manifest.quote(name)
-        key = zlib.crc32(quoted, zlib.crc32(manifest.quote(path))) & _HASH
+        quoted = dirent.quote(name)
+        key = zlib.crc32(quoted, zlib.crc32(dirent.quote(path))) & _HASH
         return any(text[:2] != b'D ' and text.split(b' ', 2)[1] == quoted
                    for _, text in self._lines(key))
 
@@ -128,16 +128,16 @@ class Index:
         :returns: what it is called in ``unstored`` of a
             :class:`~.listing.Manifest`; None if there is none.
         """
-        key = zlib.crc32(manifest.quote(path)) & _HASH
+        key = zlib.crc32(dirent.quote(path)) & _HASH
         for _, text in self._lines(key):
             if text[:2] != b'D ':
                 continue
             field = text.split(b' ', 2)[1]
             if field[:1] != b'/':
-                if manifest.unquote(field) == path:
+                if dirent.unquote(field) == path:
                     return path
-            elif self._tree.path(manifest.number(field)) == path:
-                return manifest.number(field)
+            elif self._tree.path(dirent.number(field)) == path:
+                return dirent.number(field)
         return None
 
     def _path(self, offset):
@@ -159,10 +159,10 @@ class Index:
     def _called(self, field):
         """The path of a directory; None of one that can't be told."""
         if field[:1] != b'/':
-            return manifest.unquote(field)
+            return dirent.unquote(field)
         try:
-            return self._tree.path(manifest.number(field))
-        except manifest.Malformed:
+            return self._tree.path(dirent.number(field))
+        except dirent.Malformed:
             return None
 
     def _lines(self, key):
@@ -200,11 +200,11 @@ class Former:
     def __init__(self, directory, folds=False):
         self.directory = directory
         self._folds = folds
-        self._data = os.open(layout.DATA, beneath.DIRECTORY,
+        self._data = os.open(layout.DATA, handles.DIRECTORY,
                              dir_fd=directory)
-        self._descent = beneath.Descent(self._data)
+        self._descent = handles.Descent(self._data)
         self._listed, self._tree = _directories(directory)
-        boot = system.boot_id().encode()
+        boot = syscalls.boot_id().encode()
         self._parts = []        # (index, whether its files must be reread)
         times = []
         for name, booted, began in _parts(directory):
@@ -226,12 +226,12 @@ class Former:
         :returns: None if there is nothing to be taken.
         """
         try:
-            directory = os.open(name, beneath.DIRECTORY, dir_fd=share)
+            directory = os.open(name, handles.DIRECTORY, dir_fd=share)
         except OSError:
             return None
         try:
             found = cls(directory, folds)
-        except (OSError, manifest.Malformed):
+        except (OSError, dirent.Malformed):
             os.close(directory)
             return None
         if found.files:
@@ -277,7 +277,7 @@ class Former:
         if self._folds:
             # Nothing else may be lost by that.
             try:
-                os.close(os.open(name, nodes.CREATE, 0o600, dir_fd=target))
+                os.close(os.open(name, handles.CREATE, 0o600, dir_fd=target))
             except FileExistsError:
                 return False
         try:
@@ -286,7 +286,7 @@ class Former:
             return True
         except OSError as exc:
             if self._folds:
-                beneath.unlink(name, target)
+                handles.unlink(name, target)
             # Moved on already by an attempt in between; or a directory.
             if exc.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR,
                              errno.EEXIST, errno.ENOTEMPTY):
@@ -294,7 +294,7 @@ class Former:
             raise
 
     def _sound(self, text, name, target, reread, tick):
-        entry = manifest.parse(text)
+        entry = dirent.parse(text)
         st = os.stat(name, dir_fd=target, follow_symlinks=False)
         if (not stat.S_ISREG(st.st_mode) or st.st_size != entry.size
                 or st.st_mtime_ns != entry.mtime and not entry.lost):
@@ -334,7 +334,7 @@ def _parts(directory):
     except FileNotFoundError:
         pass
     try:
-        fd = os.open(layout.PARTS, beneath.DIRECTORY, dir_fd=directory)
+        fd = os.open(layout.PARTS, handles.DIRECTORY, dir_fd=directory)
     except OSError:
         return found
     try:

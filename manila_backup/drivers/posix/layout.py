@@ -14,11 +14,13 @@ import re
 import uuid
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import listing
 from manila_backup.drivers.posix import manifest
+from manila_backup.drivers import reporting
+from manila_backup.fs import attributes
+from manila_backup.fs import dirent
+from manila_backup.fs import errors
+from manila_backup.fs import handles
 from manila_backup import private
 
 MARKER = 'manila-backup-repository'
@@ -72,7 +74,7 @@ class Repository:
 
     def __init__(self, path, at=None):
         try:
-            self.fd = os.open(at or path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+            self.fd = os.open(at or path, handles.DIRECTORY & ~os.O_NOFOLLOW)
         except OSError as exc:
             raise _unavailable(path, exc) from exc
         try:
@@ -94,7 +96,7 @@ class Repository:
         :raises RepositoryUnavailable: it can't.
         """
         try:
-            os.close(beneath.scratch(self.fd))
+            os.close(handles.scratch(self.fd))
         except OSError as exc:
             raise _unavailable(self.path, exc) from exc
 
@@ -113,7 +115,7 @@ class Repository:
             not set.
         """
         component(place.backup_id)
-        kind = beneath.MakingDescent if make else beneath.Descent
+        kind = handles.MakingDescent if make else handles.Descent
         descent = kind(self.fd)
         path = os.fsencode(f'{component(place.project_id)}/'
                            f'{component(place.share_id)}')
@@ -132,8 +134,8 @@ class Repository:
     def tidy(self, place):
         """Remove a share's and a project's directories if they are empty."""
         for path, name in ((os.fsencode(place.project_id), place.share_id),
-                           (beneath.ROOT, place.project_id)):
-            descent = beneath.Descent(self.fd)
+                           (handles.ROOT, place.project_id)):
+            descent = handles.Descent(self.fd)
             try:
                 os.rmdir(name, dir_fd=descent.enter(path))
             except OSError as exc:
@@ -145,9 +147,9 @@ class Repository:
 
     def contents(self):
         """Iterates over :class:`~manila_backup.drivers.base.Stored`."""
-        for project in _subdirectories(self.fd, beneath.ROOT):
+        for project in _subdirectories(self.fd, handles.ROOT):
             for share in _subdirectories(self.fd, project):
-                path = beneath.join(project, share)
+                path = handles.join(project, share)
                 for name in _subdirectories(self.fd, path, dotted=True):
                     stored = parse_name(os.fsdecode(project),
                                         os.fsdecode(share),
@@ -172,7 +174,7 @@ def parse_name(project, share, name):
 
 def _subdirectories(root, path, dotted=False):
     """Names of directories; read at once, since they may go meanwhile."""
-    descent = beneath.Descent(root)
+    descent = handles.Descent(root)
     try:
         with os.scandir(descent.enter(path)) as entries:
             return sorted(
@@ -223,7 +225,7 @@ def take(share, place, attempt):
 
 def _dotted(share, place):
     found = []
-    with beneath.entries(share) as entries:
+    with handles.entries(share) as entries:
         for entry in entries:
             if entry.name.startswith('.'):
                 stored = parse_name('', '', entry.name)
@@ -244,7 +246,7 @@ def sweep(share, place, attempt=None, tick=None):
                 continue
             name = trash(share, name, place)
         if name:
-            beneath.remove(name, share, tick)
+            handles.remove(name, share, tick)
 
 
 def trash(share, name, place):
@@ -263,7 +265,7 @@ def trash(share, name, place):
         # A full btrfs lets remove, but not rename. So it keeps its name,
         # and loses first what makes a backup of it.
         for part in (METADATA, manifest.NAME):
-            beneath.remove(f'{name}/{part}', share)
+            handles.remove(f'{name}/{part}', share)
         return name
     os.fsync(share)
     return away
@@ -281,9 +283,9 @@ def prepare(repository, place, attempt):
                 # Of the same attempt: can't be, unless it was handed twice.
                 left = trash(share, name, place)
                 if left:
-                    beneath.remove(left, share)
+                    handles.remove(left, share)
                 os.mkdir(name, 0o700, dir_fd=share)
-                fd = os.open(name, beneath.DIRECTORY, dir_fd=share)
+                fd = os.open(name, handles.DIRECTORY, dir_fd=share)
             except FileNotFoundError:
                 continue    # tidied away by the deletion of another backup
             # What it inherits would be inherited by all in it.
@@ -319,10 +321,10 @@ def open_published(share, place):
     try:
         if share is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        return os.open(name, beneath.DIRECTORY, dir_fd=share)
+        return os.open(name, handles.DIRECTORY, dir_fd=share)
     except OSError as exc:
         raise errors.failed('open the backup', name, exc,
-                            errors.kind(exc)) from exc
+                            reporting.kind(exc)) from exc
 
 
 def publish(share, place, attempt):
@@ -398,7 +400,7 @@ def open_manifest(fd, place):
                          | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
     except OSError as exc:
         raise errors.failed('open the backup\'s', manifest.NAME, exc,
-                            errors.kind(exc)) from exc
+                            reporting.kind(exc)) from exc
     try:
         found = listing.Manifest(source)
         _check_place(found.about, place)
@@ -406,7 +408,7 @@ def open_manifest(fd, place):
     except base.DriverError:
         os.close(source)
         raise
-    except (manifest.Malformed, ValueError, IndexError, AttributeError,
+    except (dirent.Malformed, ValueError, IndexError, AttributeError,
             KeyError, TypeError) as exc:
         os.close(source)
         raise base.DamagedBackup(
@@ -414,16 +416,16 @@ def open_manifest(fd, place):
     except OSError as exc:
         os.close(source)
         raise errors.failed('read the backup\'s', manifest.NAME, exc,
-                            errors.kind(exc)) from exc
+                            reporting.kind(exc)) from exc
 
 
 def _check_place(about, place):
     for name, value in dataclasses.asdict(place).items():
         if about[name] != value:
-            raise manifest.Malformed(
+            raise dirent.Malformed(
                 f'it is of a backup with {name} {about[name]!r}')
     if not isinstance(about['created_at'], str):
-        raise manifest.Malformed('it does not say when it was made')
+        raise dirent.Malformed('it does not say when it was made')
 
 
 def initialise(path, at=None):
@@ -435,7 +437,7 @@ def initialise(path, at=None):
     """
     try:
         private.make_directories(at or path)
-        fd = os.open(at or path, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+        fd = os.open(at or path, handles.DIRECTORY & ~os.O_NOFOLLOW)
     except OSError as exc:
         raise _unavailable(path, exc) from exc
     try:

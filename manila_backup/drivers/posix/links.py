@@ -6,10 +6,11 @@ import errno
 import os
 import stat
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import manifest
+from manila_backup.drivers import reporting
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
 
 # Of a name, whatever it is to be a name of.
 _OF_NAME = frozenset((errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL))
@@ -106,8 +107,8 @@ class Linking:
         :param parted: (path, name, ...) of that; None if it could.
         """
         if parted:
-            self.problems.add(errors.parted(
-                self._shown(name), beneath.join(*parted[:2]), 'backup'))
+            self.problems.add(reporting.parted(
+                self._shown(name), handles.join(*parted[:2]), 'backup'))
 
     def _stranger(self, number, directory, name):
         """Store a name that is none of the group's."""
@@ -194,7 +195,7 @@ class Linking:
         """
         first_path, first_name, stored = first
         path = self._path
-        text = b'H %b\n' % manifest.quote(name)
+        text = b'H %b\n' % dirent.quote(name)
         if stored:
             # The other descriptor may be let go by entering this one.
             here = os.dup(self._dfd)
@@ -219,7 +220,7 @@ class Linking:
             finally:
                 os.close(here)
         else:
-            text = b'H %b lost=node\n' % manifest.quote(name)
+            text = b'H %b lost=node\n' % dirent.quote(name)
         if path != entered:
             self._lines.append(self._here(b'c'))
         self._lines.append(text)
@@ -229,4 +230,4 @@ class Linking:
 
 
 def _is_stored(text):
-    return b'node' not in manifest.parse(text[:-1]).lost
+    return b'node' not in dirent.parse(text[:-1]).lost

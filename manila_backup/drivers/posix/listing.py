@@ -10,9 +10,10 @@ import json
 import os
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import tree
+from manila_backup.fs import dirent
+from manila_backup.fs import handles
 
 #: The versions of the format. In the first, a directory is called by its
 #: path, wherever it is mentioned; in the second by a number.
@@ -81,8 +82,8 @@ class Writer:
 
     def _by_path(self, text):
         fields = text.split(b' ', 4)
-        number = manifest.number(fields[1].rstrip(b'\n'))
-        path = manifest.quote(self._paths.path(number))
+        number = dirent.number(fields[1].rstrip(b'\n'))
+        path = dirent.quote(self._paths.path(number))
         if fields[0] == b'D':
             return b'D %b %b' % (path, fields[4])
         return b'%b %b\n' % (fields[0], path)
@@ -126,13 +127,13 @@ class Manifest:
         self.unstored = {}
         self.entries = self.bytes = self.stored_entries = 0
         self._tree = tree.Tree(fd)
-        self._where = beneath.ROOT
+        self._where = handles.ROOT
         self._start = self._count = self._weight = 0
         self._section = None
         self._read()
         self.stored_entries += self.entries
         if self.entries != self.totals['files']:
-            raise manifest.Malformed('its totals do not match its entries')
+            raise dirent.Malformed('its totals do not match its entries')
 
     def _read(self):
         """One pass: digest, totals and where to cut."""
@@ -157,7 +158,7 @@ class Manifest:
             rest = source.read(1)
         self.digest = digest.hexdigest()
         if last != b'sha256 %b\n' % self.digest.encode() or rest:
-            raise manifest.Malformed('its digest is wrong')
+            raise dirent.Malformed('its digest is wrong')
 
     def _line(self, text, offset):
         kind = text[:2]
@@ -194,7 +195,7 @@ class Manifest:
             self.entries += 1
             self._count += 1
             if kind == b'L ':
-                self.bytes += len(manifest.unquote(
+                self.bytes += len(dirent.unquote(
                     text.split(b' ', 9)[8].rstrip()))
             if b' lost=' in text and manifest.is_unstored(text):
                 self.stored_entries -= 1
@@ -203,15 +204,15 @@ class Manifest:
     def _directory(self, field):
         """What a directory is called in ``unstored``."""
         if field[:1] != b'/':
-            return manifest.checked_path(field)
-        number = manifest.number(field)
+            return dirent.checked_path(field)
+        number = dirent.number(field)
         if number >= len(self._tree):
-            raise manifest.Malformed(f'it has no directory {number}')
+            raise dirent.Malformed(f'it has no directory {number}')
         return number
 
     def _is_unstored(self, text):
         self.unstored.setdefault(self._where, set()).add(
-            manifest.checked_name(text.split(b' ', 2)[1].rstrip()))
+            dirent.checked_name(text.split(b' ', 2)[1].rstrip()))
 
     def _is_full(self):
         """Whether a block is large enough, in work or in memory."""
@@ -227,8 +228,8 @@ class Manifest:
     def path(self, field):
         """The path, as bytes, of a directory as it is called in a line."""
         if field[:1] != b'/':
-            return manifest.checked_path(field)
-        return self._tree.path(manifest.number(field))
+            return dirent.checked_path(field)
+        return self._tree.path(dirent.number(field))
 
     def described(self, span, backwards=False):
         """The directories of a block of ``directories``.
@@ -237,7 +238,7 @@ class Manifest:
         """
         texts = self._lines(span)
         for text in reversed(texts) if backwards else texts:
-            entry = manifest.parse(text)
+            entry = dirent.parse(text)
             yield (self._tree.path(entry.extra[0]) if entry.extra
                    else entry.name), entry
 
@@ -254,7 +255,7 @@ class Manifest:
         """The names in a directory of which ``data`` has nothing, as a set.
 
         :param path: bytes, the directory's.
-        :param entry: its :class:`~.manifest.Entry`.
+        :param entry: its :class:`~.dirent.Entry`.
         """
         return self.unstored.get(entry.extra[0] if entry.extra else path,
                                  frozenset())
@@ -352,7 +353,7 @@ def check(fd):
         offset += len(data)
     rest = os.pread(fd, _READ, max(offset, 0))
     if rest != end % digest.hexdigest().encode():
-        raise manifest.Malformed('its digest is wrong')
+        raise dirent.Malformed('its digest is wrong')
     first, _, head = head.partition(b'\n')
     _check_magic(first + b'\n')
     return _json(head.partition(b'\n')[0], b'about ')
@@ -373,13 +374,13 @@ def _check_magic(text):
             f'{text[len(before):-1].decode()}, which this release does not '
             f'support: only a worker of a later release can read it.',
             retryable=True)
-    raise manifest.Malformed('it does not begin as a manifest')
+    raise dirent.Malformed('it does not begin as a manifest')
 
 
 def _json(text, key):
     if not text.startswith(key):
-        raise manifest.Malformed(f'it has no {key.decode()}')
+        raise dirent.Malformed(f'it has no {key.decode()}')
     try:
         return json.loads(text[len(key):])
     except ValueError as exc:
-        raise manifest.Malformed(str(exc)) from exc
+        raise dirent.Malformed(str(exc)) from exc

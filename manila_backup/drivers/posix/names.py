@@ -3,10 +3,10 @@
 
 import os
 
-from manila_backup.drivers.posix import alike
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import name_keys
 
 _PROBES = 'names'
 
@@ -28,8 +28,8 @@ class Names:
         self._directory = directory
         try:
             os.mkdir(_PROBES, 0o700, dir_fd=directory)
-            self._fd = os.open(_PROBES, beneath.DIRECTORY, dir_fd=directory)
-            self.folds = alike.folds(self._fd)
+            self._fd = os.open(_PROBES, handles.DIRECTORY, dir_fd=directory)
+            self.folds = name_keys.folds(self._fd)
         except OSError as exc:
             raise errors.failed('write to', 'the repository', exc) from exc
         self._takes_any = not any(map(self._try, _HARDEST))
@@ -39,7 +39,7 @@ class Names:
 
     def __exit__(self, *exc_info):
         os.close(self._fd)
-        beneath.remove(_PROBES, self._directory)
+        handles.remove(_PROBES, self._directory)
 
     def _try(self, name):
         """The OSError that there is; None if it can be made."""
@@ -65,5 +65,5 @@ class Names:
         """
         if not self.folds:
             return {}
-        return dict(alike.fallen(self._fd, alike.groups(directory, (),
-                                                        ignore)))
+        return dict(name_keys.fallen(self._fd, name_keys.groups(directory, (),
+                                                                ignore)))

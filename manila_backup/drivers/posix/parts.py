@@ -5,14 +5,15 @@ has the directories."""
 import os
 import time
 
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import content
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import system
 from manila_backup.drivers.posix import tree
+from manila_backup.drivers import reporting
+from manila_backup.fs import attributes
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import syscalls
 
 
 def begin(directory):
@@ -20,7 +21,7 @@ def begin(directory):
     name = f'{layout.PARTS}/{os.urandom(8).hex()}'
     fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
                  | os.O_CLOEXEC, 0o600, dir_fd=directory)
-    head = f'part 2 {system.boot_id()} {time.time():.6f}\n'.encode()
+    head = f'part 2 {syscalls.boot_id()} {time.time():.6f}\n'.encode()
     content.write_all(fd, head)
     return name, fd, len(head)
 
@@ -33,7 +34,7 @@ def journal(directory):
     fd = os.open(f'{layout.PARTS}/{layout.DIRECTORIES}',
                  os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600,
                  dir_fd=directory)
-    scratch = beneath.scratch(directory)
+    scratch = handles.scratch(directory)
     return tree.Journal(fd, scratch), (fd, scratch)
 
 
@@ -46,10 +47,10 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
     :param noted: as for :class:`~.attributes.Setter`.
     :returns: dict like that of :class:`~.store.Storer`.
     """
-    problems = errors.Problems()
+    problems = reporting.Problems()
     setter = attributes.Setter(readable=True, noted=noted)
-    data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
-    descent = beneath.Descent(data)
+    data = os.open(layout.DATA, handles.DIRECTORY, dir_fd=directory)
+    descent = handles.Descent(data)
     name, part, end = begin(directory)
     done = []
     files = 0
@@ -57,7 +58,7 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
     for number, offset, size in spans:
         texts = []
         for text in spool.get(offset, size):
-            entry = manifest.parse(text[:-1])
+            entry = dirent.parse(text[:-1])
             path = paths.path(entry.extra[0])
             try:
                 fd = descent.enter(path)
@@ -70,9 +71,9 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
                     exc) from exc
             if lost:
                 problems.lost(path, lost)
-                text = manifest.line(entry, lost)
+                text = dirent.line(entry, lost)
             texts.append(text)
-            counted = path != beneath.ROOT
+            counted = path != handles.ROOT
             files += counted
             progress.advance(int(counted), 0)
         text = b''.join(texts)

@@ -19,8 +19,8 @@ import termios
 import traceback
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import system
 from manila_backup.drivers import progress as progress_
+from manila_backup.fs import syscalls
 
 _MESSAGE = struct.Struct('=QQQ')
 _PIPE = 1 << 20
@@ -170,7 +170,7 @@ def _child(parent, number, work, inbox, outbox, writer, progress):
     """The life of a process of the pool; does not return."""
     status = 1
     try:
-        system.die_with(parent)
+        syscalls.die_with(parent)
         gc.freeze()
         os.close(outbox)
         progress.use_slot(number)

@@ -15,9 +15,9 @@ import os
 import stat
 import time
 
-from manila_backup.drivers.posix import content
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import nodes
+from manila_backup.fs import content
+from manila_backup.fs import errors
+from manila_backup.fs import handles
 
 #: Of one that isn't there any more, or can't be opened since it is another.
 GONE = errors.GONE | {errno.ENXIO, errno.ENODEV}
@@ -61,14 +61,14 @@ def open_file(directory, name):
         puts others in its place.
     :raises OSError: it can't be read.
     """
-    flags = nodes.READ | os.O_NOATIME
+    flags = handles.READ | os.O_NOATIME
     denied = None
     while True:
         try:
             return os.open(name, flags, dir_fd=directory)
         except OSError as exc:
-            if exc.errno == errno.EPERM and flags != nodes.READ:
-                flags = nodes.READ    # only its owner may say O_NOATIME
+            if exc.errno == errno.EPERM and flags != handles.READ:
+                flags = handles.READ    # only its owner may say O_NOATIME
                 continue
             if exc.errno == errno.EAGAIN:
                 raise content.Changed from exc  # someone has a lease

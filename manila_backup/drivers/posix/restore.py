@@ -18,23 +18,23 @@ import itertools
 import os
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import alike
-from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import check
 from manila_backup.drivers.posix import compare
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import pool
-from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import spelling
-from manila_backup.drivers.posix import system
-from manila_backup.drivers.posix import walk
 from manila_backup.drivers.posix import write
+from manila_backup.drivers import reporting
+from manila_backup.fs import attributes
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import mountpoints
+from manila_backup.fs import name_keys
+from manila_backup.fs import spools
+from manila_backup.fs import syscalls
 
 # Names that fit into memory whatever else is there.
 _MANY = 20_000
@@ -56,7 +56,7 @@ class Restore:
         self.processes = processes
         self.ignore = frozenset(os.fsencode(name) for name in ignore)
         self.progress = progress
-        self.problems = errors.Problems()
+        self.problems = reporting.Problems()
 
     def run(self, target):
         """Restore into a directory.
@@ -72,11 +72,11 @@ class Restore:
             found = layout.open_manifest(directory, self.place)
             opened.append(found.fd)
             try:
-                data = os.open(layout.DATA, beneath.DIRECTORY,
+                data = os.open(layout.DATA, handles.DIRECTORY,
                                dir_fd=directory)
             except OSError as exc:
                 raise errors.failed('open the backup\'s', layout.DATA, exc,
-                                    errors.kind(exc)) from exc
+                                    reporting.kind(exc)) from exc
             opened.append(data)
             share = backup.open_root(target, self.repository.fd,
                                      self.repository.path)
@@ -85,15 +85,15 @@ class Restore:
             root = backup.apart(share, writable=True)
             opened.append(root)
             for _ in range(self.processes + 2):
-                opened.append(beneath.scratch())
+                opened.append(handles.scratch())
             *self._spools, spare = [
-                scan.Spool(fd) for fd in opened[-self.processes - 2:]]
-            self._finder = alike.Finder(walk.PathQueue(spare))
-            self._fallen = alike.Fallen()
+                spools.Spool(fd) for fd in opened[-self.processes - 2:]]
+            self._finder = name_keys.Finder(spools.PathQueue(spare))
+            self._fallen = name_keys.Fallen()
             self._respelt = []
             self._short = []        # (how many, a sentence about one)
             return self._run(found, data, root)
-        except manifest.Malformed as exc:
+        except dirent.Malformed as exc:
             raise base.DamagedBackup(f'The manifest has an invalid line: '
                                      f'{exc}.') from exc
         finally:
@@ -111,10 +111,10 @@ class Restore:
         self._finish(found, root)
         spelling.rename_directories(root, self._respelt, self.problems)
         try:
-            system.syncfs(root)
+            syscalls.syncfs(root)
         except OSError as exc:
             raise errors.failed('write to the disk of the share',
-                                beneath.ROOT, exc) from exc
+                                handles.ROOT, exc) from exc
         if self._short:
             count = sum(number for number, _ in self._short)
             raise base.DriverError(
@@ -151,8 +151,8 @@ class Restore:
 
     def _pass_over(self, found, data, root):
         """Find out which names have no place in the share beside others."""
-        stored = beneath.Descent(data)
-        target = beneath.MakingDescent(root, replace=True, cross=self.cross)
+        stored = handles.Descent(data)
+        target = handles.MakingDescent(root, replace=True, cross=self.cross)
         done = set()
         for path, unstored in itertools.chain(
                 found.unstored_names(), self._alike()):
@@ -161,17 +161,17 @@ class Restore:
                 continue
             if unstored:
                 done.add(hash(path))
-            groups = alike.groups(
+            groups = name_keys.groups(
                 stored.enter(path), unstored,
-                self.ignore if path == beneath.ROOT else ())
+                self.ignore if path == handles.ROOT else ())
             if not groups:
                 continue
             try:
-                fallen = alike.fallen(target.enter(path), groups)
+                fallen = name_keys.fallen(target.enter(path), groups)
             except OSError:
                 continue        # nor can anything else be made in it
             for name, kept in fallen:
-                below = beneath.join(path, name)
+                below = handles.join(path, name)
                 self._fallen.add(below)
                 self.problems.add(
                     f'"{errors.printable(below)}" was not restored: the '
@@ -269,8 +269,8 @@ class _Shaper:
         self._unstored = frozenset()    # in the directory at hand
         self._root = root
         self._cross = cross
-        self._stored = beneath.Descent(data)
-        self._target = beneath.MakingDescent(root, replace=True, cross=cross)
+        self._stored = handles.Descent(data)
+        self._target = handles.MakingDescent(root, replace=True, cross=cross)
         self._ignore = ignore
         self._fallen = fallen
         self._respeller = spelling.Respeller()
@@ -278,7 +278,7 @@ class _Shaper:
         self._short = (0, None)
         self._progress = progress
         self._privileged = os.geteuid() == 0
-        self._problems = errors.Problems()
+        self._problems = reporting.Problems()
 
     def __call__(self, inbox):
         os.umask(0)
@@ -347,7 +347,7 @@ class _Shaper:
         to be kept and no spelling matters."""
         wanted = _names(stored, _MANY)
         if wanted is None:
-            if not alike.folds(fd):
+            if not name_keys.folds(fd):
                 return None
             wanted = _names(stored)
         wanted |= self._unstored
@@ -363,7 +363,7 @@ class _Shaper:
             wanted = self._wanted(path, stored, fd)
         except OSError as exc:
             raise errors.failed('read in the repository', path, exc,
-                                errors.kind(exc)) from exc
+                                reporting.kind(exc)) from exc
         stays = set()
         while self._clear(path, stored, fd, wanted, stays):
             pass
@@ -375,10 +375,10 @@ class _Shaper:
         :returns: bool, whether there may be more of it.
         """
         extras, missing = [], set(wanted or ())
-        with beneath.entries(fd) as entries:
+        with handles.entries(fd) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
-                if path == beneath.ROOT and name in self._ignore:
+                if path == handles.ROOT and name in self._ignore:
                     continue
                 if wanted is None:
                     if self._is_known(stored, name):
@@ -399,15 +399,15 @@ class _Shaper:
         for name in extras:
             try:
                 if not self._respeller.take(name):
-                    beneath.remove(name, fd, self._progress.check,
+                    handles.remove(name, fd, self._progress.check,
                                    self._cross, kept, path)
             except OSError as exc:
                 stays.add(name)
-                self._failed(beneath.join(path, name), exc)
+                self._failed(handles.join(path, name), exc)
         return len(extras) >= _MANY
 
     def _is_known(self, stored, name):
-        return (check.look(stored, name) is not None
+        return (handles.look(stored, name) is not None
                 or name in self._unstored)
 
 
@@ -417,7 +417,7 @@ def _names(directory, most=None):
     :param most: int, how many there may be.
     """
     found = set()
-    with beneath.entries(directory) as entries:
+    with handles.entries(directory) as entries:
         for entry in entries:
             if most is not None and len(found) >= most:
                 return None
@@ -431,8 +431,8 @@ def _finish(found, root, inbox, ignore, fallen, progress, whole, cross):
     :param whole: bool, whether all of them should be there.
     """
     setter = attributes.Setter()
-    target = beneath.Descent(root, cross)
-    problems = errors.Problems()
+    target = handles.Descent(root, cross)
+    problems = reporting.Problems()
     for _, offset, size in inbox:
         for path, entry in found.described((offset, size), backwards=True):
             if compare.ignored(path, ignore) or fallen.covers(path):
@@ -456,5 +456,5 @@ def _finish(found, root, inbox, ignore, fallen, progress, whole, cross):
                         whole and exc.errno in errors.GONE))
             if lost:
                 problems.lost(path, lost)
-            progress.advance(int(path != beneath.ROOT), 0)
+            progress.advance(int(path != handles.ROOT), 0)
     return problems.said()

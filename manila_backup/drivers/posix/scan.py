@@ -9,20 +9,21 @@ a directory is noted once, and mentioned by a number.
 """
 
 import errno
-import marshal
 import os
 import stat
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import tree
-from manila_backup.drivers.posix import walk
+from manila_backup.drivers import reporting
+from manila_backup.fs import attributes
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import inode_flags
+from manila_backup.fs import mountpoints
+from manila_backup.fs import walk
 
 _BUCKETS = 64
 _BUCKET_BUFFER = 256
@@ -30,53 +31,6 @@ _BUCKET_BUFFER = 256
 # So many directories of one directory are remembered, in case that a listing
 # names one twice.
 _SEEN = 100_000
-
-
-class Spool:
-    """Objects in a scratch file, found again by their place in it.
-
-    :param fd: int, a descriptor of its own for all that share it.
-    """
-
-    def __init__(self, fd):
-        self.fd = fd
-        self._end = 0
-
-    def resume(self):
-        """Go on at the end of what another process has put into it."""
-        self._end = os.fstat(self.fd).st_size
-
-    def put(self, thing):
-        """Append something that ``marshal`` can hold.
-
-        :returns: (offset, size).
-        """
-        data = marshal.dumps(thing)
-        offset = self._end
-        view = memoryview(data)
-        try:
-            while view:
-                done = os.pwrite(self.fd, view, self._end)
-                self._end += done
-                view = view[done:]
-        except OSError as exc:
-            raise errors.failed('write to a', 'scratch file',
-                                exc) from exc
-        return offset, len(data)
-
-    @property
-    def size(self):
-        """int, bytes that were put into it here."""
-        return self._end
-
-    def get(self, offset, size):
-        data = os.pread(self.fd, size, offset)
-        while len(data) < size:
-            more = os.pread(self.fd, size - len(data), offset + len(data))
-            if not more:
-                raise EOFError('a scratch file was cut short')
-            data += more
-        return marshal.loads(data)
 
 
 class Scan:
@@ -92,7 +46,7 @@ class Scan:
 
     :param root: int, descriptor of the share.
     :param ignore: set of bytes, names in the root to pass over.
-    :param spool: a :class:`Spool`.
+    :param spool: a :class:`~manila_backup.fs.spools.Spool`.
     :param forbidden: (device, inode) of the repository.
     :param journal: a :class:`~.tree.Journal`.
     :param budget: a :class:`~.budget.Budget`.
@@ -104,7 +58,7 @@ class Scan:
         any that the share has.
     :ivar files: entries found so far.
     :ivar unread: how many of them can't be read.
-    :ivar problems: :class:`~.errors.Problems`.
+    :ivar problems: :class:`~.reporting.Problems`.
     :ivar bytes: sum of their sizes.
     """
 
@@ -122,11 +76,11 @@ class Scan:
         self.partial = partial
         self.names = names
         self._fallen = {}       # of the directory at hand
-        self.problems = errors.Problems()
+        self.problems = reporting.Problems()
         self._unread = []
         self._seen = set()
         self.directories = []
-        self._project = inode.project(root)
+        self._project = inode_flags.project(root)
         self._number = 0
         self._groups = []
         self._count = self._weight = 0
@@ -157,7 +111,7 @@ class Scan:
             if self.names:
                 self._fallen = self.names.fallen(
                     fd, () if here.depth else self.ignore)
-            entries = beneath.entries(fd)
+            entries = handles.entries(fd)
         except OSError as exc:
             self._not_entered(here, exc)
             return
@@ -187,14 +141,14 @@ class Scan:
 
     def _check_entry(self, path, exc):
         """Go on only if an error is of one directory."""
-        if path == beneath.ROOT or not errnos.is_of_entry(exc, self.root):
+        if path == handles.ROOT or not errnos.is_of_entry(exc, self.root):
             raise errors.failed('read the share\'s directory', path,
                                 exc) from exc
 
     def _not_entered(self, here, exc):
         """Go on without a directory."""
         path = here.path
-        if exc.errno in errors.GONE and path != beneath.ROOT:
+        if exc.errno in errors.GONE and path != handles.ROOT:
             return
         self._check_entry(path, exc)
         name = path.rpartition(b'/')[2]
@@ -242,7 +196,7 @@ class Scan:
                 f'{shown} and what is in it is not in the backup: the '
                 f'repository can\'t hold it ({errors.reason(exc)}).')
         else:
-            kept = beneath.join(path[:-len(name) - 1] or beneath.ROOT,
+            kept = handles.join(path[:-len(name) - 1] or handles.ROOT,
                                 self._fallen[name])
             self.problems.add(
                 f'{shown} is not in the backup: the repository\'s file '
@@ -260,18 +214,18 @@ class Scan:
         except FileNotFoundError:
             raise
         except OSError as exc:
-            path = beneath.join(here.path, name)
+            path = handles.join(here.path, name)
             self._check_entry(path, exc)
             self._miss(path, manifest.UNREADABLE, exc)
             return
         if name in self._fallen:
-            self._miss(beneath.join(here.path, name), manifest.TOO_MUCH)
+            self._miss(handles.join(here.path, name), manifest.TOO_MUCH)
             return
         if is_directory:
             self._subdirectory(name, here)
             return
-        if self.mounts and beneath.join(here.path, name) in self.mounts:
-            self._miss(beneath.join(here.path, name), manifest.MOUNTED)
+        if self.mounts and handles.join(here.path, name) in self.mounts:
+            self._miss(handles.join(here.path, name), manifest.MOUNTED)
             return
         self.files += 1
         self.bytes += st.st_size
@@ -295,7 +249,7 @@ class Scan:
             self._seen.add(name)
         refusal = self.names and self.names.refusal(name)
         if refusal:
-            self._miss(beneath.join(here.path, name), manifest.TOO_MUCH,
+            self._miss(handles.join(here.path, name), manifest.TOO_MUCH,
                        refusal)
             return
         self.files += 1
@@ -307,7 +261,7 @@ class Scan:
         if (st.st_dev, st.st_ino) == self.forbidden:
             raise base.DriverError('The repository lies inside the share, at '
                                    f'"{errors.printable(here.path)}".')
-        fixed, more = inode.read(fd, self._project)
+        fixed, more = inode_flags.read(fd, self._project)
         xattrs = tuple(sorted(more + attributes.read_xattrs(fd)))
         number, about = self._numbered(here, st)
         return number, about._replace(
@@ -320,11 +274,11 @@ class Scan:
         parent = self._chain[-1] if self._chain else tree.ROOT
         number = self.journal.add(parent, name)
         self._chain.append(number)
-        return number, manifest.of_stat(b'D', name, st, (number, parent))
+        return number, dirent.of_stat(b'D', name, st, (number, parent))
 
     def _note(self, entry):
         """Keep a directory's attributes."""
-        self._lines.append(manifest.line(entry))
+        self._lines.append(dirent.line(entry))
         self._length += len(self._lines[-1])
         if (len(self._lines) >= manifest.BLOCK_ENTRIES
                 or self._length >= manifest.BLOCK_BYTES):

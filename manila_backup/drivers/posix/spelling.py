@@ -6,14 +6,13 @@ finds them by other spellings too."""
 import os
 import stat
 
-from manila_backup.drivers.posix import alike
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import check
-from manila_backup.drivers.posix import errors
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import name_keys
 
 
 def _temporary():
-    return b'%b%b' % (alike.TEMPORARY, os.urandom(8).hex().encode())
+    return b'%b%b' % (name_keys.TEMPORARY, os.urandom(8).hex().encode())
 
 
 class Respeller:
@@ -39,7 +38,7 @@ class Respeller:
         """
         self._path = path
         self._directory = directory
-        self._aliases = alike.Aliases(directory, missing)
+        self._aliases = name_keys.Aliases(directory, missing)
 
     def take(self, name):
         """Rename a listed entry that no name of the backup is spelt like.
@@ -55,12 +54,12 @@ class Respeller:
         return False
 
     def _is(self, name, wanted):
-        st = check.look(self._directory, name)
+        st = handles.look(self._directory, name)
         if st is None:
             return False
         if stat.S_ISDIR(st.st_mode):
             # It can't have two names.
-            found = check.look(self._directory, wanted)
+            found = handles.look(self._directory, wanted)
             if found is None or not stat.S_ISDIR(found.st_mode):
                 return False
             self.later.append((self._path, name, wanted))
@@ -69,11 +68,11 @@ class Respeller:
         # does nothing.
         aside = _temporary()
         _rename(self._directory, name, aside)
-        if check.look(self._directory, wanted) is None:
+        if handles.look(self._directory, wanted) is None:
             _rename(self._directory, aside, wanted)
             return True
         # It was another one.
-        beneath.remove(aside, self._directory, above=self._path)
+        handles.remove(aside, self._directory, above=self._path)
         return False
 
 
@@ -87,9 +86,9 @@ def rename_directories(root, later, problems):
 
     :param root: int, descriptor of the share.
     :param later: list as :attr:`Respeller.later`.
-    :param problems: :class:`~.errors.Problems`, gets what could not be.
+    :param problems: :class:`~.reporting.Problems`, gets what could not be.
     """
-    descent = beneath.Descent(root)
+    descent = handles.Descent(root)
     for path, name, wanted in later:
         try:
             fd = descent.enter(path)
@@ -105,7 +104,7 @@ def rename_directories(root, later, problems):
                 os.utime(fd, ns=(st.st_atime_ns, st.st_mtime_ns))
         except OSError as exc:
             problems.add(
-                f'"{errors.printable(beneath.join(path, name))}" could not '
+                f'"{errors.printable(handles.join(path, name))}" could not '
                 f'be renamed to "{errors.printable(wanted)}", as the backup '
                 f'has it: {os.strerror(exc.errno or 0)}.')
     descent.close()

@@ -6,10 +6,10 @@ import os
 import stat
 import typing
 
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import inode
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import reflink
+from manila_backup.fs import attributes
+from manila_backup.fs import clones
+from manila_backup.fs import dirent
+from manila_backup.fs import inode_flags
 
 _TRIES = 3
 
@@ -19,13 +19,13 @@ class Clone(typing.NamedTuple):
 
     :ivar fd: int, an open file without a name: nobody sees it in the share,
         and it goes with this process.
-    :ivar attributes: a :class:`~.manifest.Entry` with the attributes that the
+    :ivar attributes: a :class:`~.dirent.Entry` with the attributes that the
         file had, and with the clone's inode and ctime: the next backup will
         not take it for unchanged.
     """
 
     fd: int
-    attributes: manifest.Entry
+    attributes: dirent.Entry
 
 
 def of(source, directories):
@@ -44,10 +44,10 @@ def of(source, directories):
             continue
         try:
             # Without copies on write, one can only be of such as it is.
-            inode.prepare(fd, inode.read(source, None)[1])
+            inode_flags.prepare(fd, inode_flags.read(source, None)[1])
             for _ in range(_TRIES):
                 found = _attributes(source)
-                reflink.clone(source, fd)
+                clones.clone(source, fd)
                 if found and _same(found, _attributes(source)):
                     st = os.fstat(fd)
                     return Clone(fd, found._replace(
@@ -63,8 +63,8 @@ def _attributes(fd):
     st = os.fstat(fd)
     if not stat.S_ISREG(st.st_mode):
         return None
-    return manifest.of_stat(b'F', b'', st,
-                            xattrs=attributes.read_xattrs(fd))
+    return dirent.of_stat(b'F', b'', st,
+                          xattrs=attributes.read_xattrs(fd))
 
 
 def _same(one, other):

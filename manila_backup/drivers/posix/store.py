@@ -12,19 +12,21 @@ import hashlib
 import os
 import time
 
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import content
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import links
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import nodes
 from manila_backup.drivers.posix import parts
 from manila_backup.drivers.posix import reading
 from manila_backup.drivers.posix import still
+from manila_backup.drivers import reporting
+from manila_backup.fs import attributes
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import inode_flags
+from manila_backup.fs import special_files
 
 # Seconds before each further try of a file that changed while it was read.
 _BACKOFF = (0.02, 0.06, 0.2)
@@ -38,7 +40,7 @@ class Storer(links.Linking):
     :param source: int, descriptor of the share.
     :param aside: int, of one on the same filesystem that can be written to.
     :param directory: int, of the attempt's directory.
-    :param spool: the :class:`~.scan.Spool` that the batches are in.
+    :param spool: the :class:`~.spools.Spool` that the batches are in.
     :param paths: :class:`~.tree.Paths` of the directories in them.
     :param formers: list of :class:`~.former.Former`.
     :param earlier: an :class:`~.earlier.Earlier`, or None.
@@ -59,7 +61,7 @@ class Storer(links.Linking):
         self.earlier = earlier
         self.surely = surely
         self.progress = progress
-        self.problems = errors.Problems()
+        self.problems = reporting.Problems()
         self.files = self.bytes = self.stored = self.kept = 0
         self.unread = 0
         self._root = source
@@ -67,14 +69,14 @@ class Storer(links.Linking):
         self._is_last = False   # this is the end
         self._blocked = None    # why the directory at hand can't be entered
         self.spans = []
-        self._source = beneath.Descent(source, cross)
-        self._project = inode.project(source)
+        self._source = handles.Descent(source, cross)
+        self._project = inode_flags.project(source)
         # Where flags may not have been noted.
         self._untold = bool(formers) or not getattr(earlier, 'has_flags',
                                                     True)
-        data = os.open(layout.DATA, beneath.DIRECTORY, dir_fd=directory)
+        data = os.open(layout.DATA, handles.DIRECTORY, dir_fd=directory)
         self._directory = data
-        self._data = beneath.MakingDescent(data)
+        self._data = handles.MakingDescent(data)
         self._born = _born(data)
         self._setter = attributes.Setter(readable=True, noted=True)
         self._name, self._part, self._end = parts.begin(directory)
@@ -215,7 +217,7 @@ class Storer(links.Linking):
 
     def _had(self, file):
         """Take over a file that was stored before; its line, or None."""
-        if self._untold and self._sfd is not None and inode.has_any(
+        if self._untold and self._sfd is not None and inode_flags.has_any(
                 self._sfd, file[0], self._project):
             return None
         for former in self.formers:
@@ -243,7 +245,7 @@ class Storer(links.Linking):
             raise errors.failed('take over from an earlier attempt',
                                 self._shown(file[0]), exc) from exc
         if text:
-            lost = manifest.parse(text[:-1]).lost
+            lost = dirent.parse(text[:-1]).lost
             if lost:
                 self.problems.lost(self._shown(file[0]), lost)
         return text
@@ -315,7 +317,7 @@ class Storer(links.Linking):
         was made or renamed in the share while that was read."""
         if not self.folds:
             return False
-        with beneath.entries(self._dfd) as entries:
+        with handles.entries(self._dfd) as entries:
             return all(os.fsencode(entry.name) != name for entry in entries)
 
     def _try(self, name, clone):
@@ -366,7 +368,7 @@ class Storer(links.Linking):
         return False
 
     def _shown(self, name):
-        return beneath.join(self._path, name)
+        return handles.join(self._path, name)
 
     def _copy_once(self, source, name, cloned=None):
         """One try.
@@ -382,14 +384,14 @@ class Storer(links.Linking):
             self.progress.advance(0, count)
 
         try:
-            fixed, more = inode.read(source, self._project)
+            fixed, more = inode_flags.read(source, self._project)
             if cloned:
                 source, origin = cloned.fd, source
             else:
                 origin = source
             st = reading.settle(source)
             # Of the file itself: a clone has no more than its content.
-            gone = [b'flags'] * fixed + [b'x:*room'] * inode.has_room(
+            gone = [b'flags'] * fixed + [b'x:*room'] * inode_flags.has_room(
                 origin, os.fstat(origin))
             text = (self.earlier and not gone and not cloned
                     and self._same_content(source, name, st, more))
@@ -402,7 +404,7 @@ class Storer(links.Linking):
                 digest, written = self._content(source, target, st, tick)
                 xattrs = (cloned.attributes.xattrs if cloned
                           else attributes.read_xattrs(source))
-                entry = manifest.of_stat(
+                entry = dirent.of_stat(
                     b'F', name, st, digest, tuple(sorted(more + xattrs)),
                     st.st_size)
                 # After the attributes too, since they are part of it.
@@ -414,7 +416,7 @@ class Storer(links.Linking):
                         xattrs=entry.xattrs)
                 text = self._finish(target, entry, gone)
             except BaseException:
-                beneath.unlink(name, self._dfd)
+                handles.unlink(name, self._dfd)
                 raise
             finally:
                 os.close(target)
@@ -467,13 +469,13 @@ class Storer(links.Linking):
         if digest != had.extra:
             return None
         return self._told(name, self.earlier.share(
-            self._path, had, manifest.of_stat(
+            self._path, had, dirent.of_stat(
                 b'F', name, st, digest, xattrs, st.st_size),
             self._dfd, self._setter, self._names))
 
     def _create(self, name, mode):
         try:
-            return os.open(name, nodes.CREATE, mode & 0o777,
+            return os.open(name, handles.CREATE, mode & 0o777,
                            dir_fd=self._dfd)
         except FileExistsError:
             # A listing that named it twice; whoever made it says the rest.
@@ -502,7 +504,7 @@ class Storer(links.Linking):
         lost += more
         if lost:
             self.problems.lost(self._shown(name), lost)
-        return manifest.line(entry, lost)
+        return dirent.line(entry, lost)
 
     def _other(self, name):
         """Anything that is not a regular file.
@@ -514,7 +516,7 @@ class Storer(links.Linking):
         text = None
         if self._sfd is not None:
             try:
-                entry = nodes.read(self._sfd, name)
+                entry = special_files.read(self._sfd, name)
             except OSError as exc:
                 entry = None
                 if not self._is_gone(name, exc):
@@ -540,7 +542,7 @@ class Storer(links.Linking):
     def _make(self, entry):
         shown = self._shown(entry.name)
         try:
-            lost = nodes.make(self._dfd, entry, self._setter)
+            lost = special_files.make(self._dfd, entry, self._setter)
         except FileExistsError:
             self._collided(entry.name)
             self.progress.advance(0, entry.size)
@@ -550,7 +552,7 @@ class Storer(links.Linking):
                                 exc) from exc
         if lost:
             self.problems.lost(shown, lost)
-        text = manifest.line(entry, lost)
+        text = dirent.line(entry, lost)
         self._lines.append(text)
         self._done(entry.size)
         return text
@@ -570,7 +572,7 @@ class _TooMuch(Exception):
 
 def _born(directory):
     """Owner and group that a file created in a directory gets."""
-    fd = beneath.scratch(directory)
+    fd = handles.scratch(directory)
     st = os.fstat(fd)
     os.close(fd)
     return st.st_uid, st.st_gid

@@ -10,10 +10,10 @@ import os
 import struct
 import zlib
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import content
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import manifest
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import errors
+from manila_backup.fs import handles
 
 #: The root's number.
 ROOT = 0
@@ -38,12 +38,12 @@ class Paths:
         self._chain = [ROOT]
         self._depths = {ROOT: 0}
         self._ends = [0]
-        self._path = beneath.ROOT
+        self._path = handles.ROOT
 
     def path(self, number):
         """The path of a directory, as bytes.
 
-        :raises manifest.Malformed: there is none of that number.
+        :raises dirent.Malformed: there is none of that number.
         """
         if number == self._chain[-1]:
             return self._path
@@ -65,7 +65,7 @@ class Paths:
             self._depths[number] = len(self._chain)
             self._chain.append(number)
             self._ends.append(end)
-        self._path = b'/'.join(names) if names else beneath.ROOT
+        self._path = b'/'.join(names) if names else handles.ROOT
         return self._path
 
 
@@ -94,7 +94,7 @@ class Tree(Paths):
             for text in source:
                 try:
                     found.add(text, offset)
-                except manifest.Malformed:
+                except dirent.Malformed:
                     break       # it was cut short, by the end of the machine
                 offset += len(text)
         return found
@@ -108,11 +108,11 @@ class Tree(Paths):
         :param text: bytes, the line, of which only the beginning counts.
         :param offset: int, where it stands.
         :returns: int, the CRC-32 of the path, quoted as in a manifest.
-        :raises manifest.Malformed: it is not the next one.
+        :raises dirent.Malformed: it is not the next one.
         """
         number, parent, name = _fields(text)
         if number != len(self._offsets) or parent >= number > ROOT:
-            raise manifest.Malformed(f'{text[:80]!r}')
+            raise dirent.Malformed(f'{text[:80]!r}')
         if parent == ROOT:
             found = zlib.crc32(name)
         else:
@@ -127,7 +127,7 @@ class Tree(Paths):
 
     def _named(self, number):
         if number >= len(self._offsets):
-            raise manifest.Malformed(f'it has no directory {number}')
+            raise dirent.Malformed(f'it has no directory {number}')
         return _read(self._fd, self._offsets[number], number)
 
 
@@ -154,7 +154,7 @@ class Journal:
         :returns: int, its own.
         """
         number = self.count
-        text = b'D /%d /%d %b\n' % (number, parent, manifest.quote(name))
+        text = b'D /%d /%d %b\n' % (number, parent, dirent.quote(name))
         self._lines.append(text)
         self._offsets.append(_OFFSET.pack(self._end))
         self._end += len(text)
@@ -184,7 +184,7 @@ class Journal:
     def _named(self, number):
         found = os.pread(self._scratch, _OFFSET.size, number * _OFFSET.size)
         if len(found) < _OFFSET.size:
-            raise manifest.Malformed(f'there is no directory {number}')
+            raise dirent.Malformed(f'there is no directory {number}')
         return _read(self._fd, _OFFSET.unpack(found)[0], number)
 
 
@@ -198,14 +198,14 @@ def _read(fd, offset, number):
         text += more
     found, parent, name = _fields(text.partition(b'\n')[0])
     if found != number or not parent < number:
-        raise manifest.Malformed(f'{text[:80]!r}')
-    return parent, manifest.checked_name(name)
+        raise dirent.Malformed(f'{text[:80]!r}')
+    return parent, dirent.checked_name(name)
 
 
 def _fields(text):
     """(number, number of the directory it is in, quoted name) of a line."""
     fields = text.rstrip(b'\n').split(b' ', 4)
     if fields[0] != b'D' or len(fields) < 4:
-        raise manifest.Malformed(f'{text[:80]!r}')
-    return (manifest.number(fields[1]), manifest.number(fields[2]),
+        raise dirent.Malformed(f'{text[:80]!r}')
+    return (dirent.number(fields[1]), dirent.number(fields[2]),
             fields[3])

@@ -5,11 +5,10 @@ import array
 import os
 import stat
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import nodes
-from manila_backup.drivers.posix import reflink
-from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import walk
+from manila_backup.fs import clones
+from manila_backup.fs import handles
+from manila_backup.fs import spools
+from manila_backup.fs import walk
 
 _BLOCK = 512        # st_blocks counts these, whatever the filesystem
 
@@ -28,10 +27,10 @@ def unique_bytes(repository, directory, check):
     # Three numbers for each name of a file that has several: the backup of
     # a share that hardly changes may have nothing else.
     linked = array.array('Q')
-    scratch = beneath.scratch()
-    reflinks = reflink.is_supported(repository.fd)
+    scratch = handles.scratch()
+    reflinks = clones.is_supported(repository.fd)
     try:
-        way = walk.Walk(directory, scan.Spool(scratch))
+        way = walk.Walk(directory, spools.Spool(scratch))
         more = True
         while more:
             here = way.enter()
@@ -58,11 +57,11 @@ def unique_bytes(repository, directory, check):
 def _shared(directory, name, st):
     """Blocks of a file that others have too, as far as can be told."""
     try:
-        fd = os.open(name, nodes.READ, dir_fd=directory)
+        fd = os.open(name, handles.READ, dir_fd=directory)
     except OSError:
         return 0
     try:
-        found = reflink.shared_bytes(fd, st.st_size) // _BLOCK
+        found = clones.shared_bytes(fd, st.st_size) // _BLOCK
         return min(found, st.st_blocks)
     except OSError:
         return 0

@@ -19,21 +19,22 @@ import os
 import stat
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import check
 from manila_backup.drivers.posix import compare
-from manila_backup.drivers.posix import content
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import nodes
-from manila_backup.drivers.posix import patch
-from manila_backup.drivers.posix import reflink
+from manila_backup.drivers import reporting
+from manila_backup.fs import attributes
+from manila_backup.fs import clones
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import inode_flags
+from manila_backup.fs import rewrite
+from manila_backup.fs import special_files
 
 _UPDATE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_MAKE = nodes.CREATE & ~os.O_WRONLY | os.O_RDWR
+_MAKE = handles.CREATE & ~os.O_WRONLY | os.O_RDWR
 
 _BATCH = 128
 
@@ -46,9 +47,9 @@ class Writer:
     :param found: the :class:`~.listing.Manifest`.
     :param data: int, descriptor of the backup's tree.
     :param root: int, of the share.
-    :param spools: list of :class:`~.scan.Spool`, by number.
+    :param spools: list of :class:`~.spools.Spool`, by number.
     :param number: int, of the one that is this process's own.
-    :param fallen: :class:`~.alike.Fallen`, what is passed over.
+    :param fallen: :class:`~.name_keys.Fallen`, what is passed over.
     """
 
     def __init__(self, found, data, root, spools, number, ignore, fallen,
@@ -64,10 +65,10 @@ class Writer:
         self._later = []
         self._short = (0, None)
         self._progress = progress
-        self._stored = beneath.Descent(data)
-        self._target = beneath.MakingDescent(root, replace=True, cross=cross)
+        self._stored = handles.Descent(data)
+        self._target = handles.MakingDescent(root, replace=True, cross=cross)
         self._setter = attributes.Setter()
-        self._problems = errors.Problems()
+        self._problems = reporting.Problems()
         self._prefix = b'.manila-backup-%b-' % os.urandom(8).hex().encode()
         self._made = 0
         self._written = 0
@@ -86,7 +87,7 @@ class Writer:
         for number, offset, size in inbox:
             for path, flags, text, links in self._todo(
                     *self._spools[number].get(offset, size)):
-                entry = manifest.parse(text)
+                entry = dirent.parse(text)
                 if self._fallen:
                     path, flags, entry, links = self._left(path, flags,
                                                            entry, links)
@@ -111,7 +112,7 @@ class Writer:
         """Have the entry at hand written when the rest is done."""
         count, sentence = self._short
         self._short = count + 1, sentence or str(errors.failed(
-            'restore in the share', beneath.join(path, name), exc))
+            'restore in the share', handles.join(path, name), exc))
         block, place, flags = self._at
         # It may have a part of its content by now.
         self._pending.setdefault(block, {})[place] = (
@@ -141,9 +142,9 @@ class Writer:
         :param missing: whether there is something else now, or nothing.
         """
         said = f'Could not {doing} in the share'
-        shown = f'"{errors.printable(beneath.join(path, name))}"'
+        shown = f'"{errors.printable(handles.join(path, name))}"'
         way = getattr(exc, 'path', None)
-        if way not in (None, beneath.join(path, name)):
+        if way not in (None, handles.join(path, name)):
             # Not itself, but a directory on the way there.
             shown += f', because of "{errors.printable(way)}"'
         said = f'{said} {shown}: {errors.reason(exc)}.'
@@ -195,7 +196,7 @@ class Writer:
         counted = 0
         st = None
         if not flags & compare.CONTENT:
-            st = check.look(self._enter(path), entry.name)
+            st = handles.look(self._enter(path), entry.name)
         if st is None or (flags & compare.LINKS
                           and self._is_shared(st, links)):
             counted = self._new(path, entry, links)
@@ -211,8 +212,8 @@ class Writer:
         """Whether a file has names that the backup does not give it."""
         names = 1
         for path, text in links:
-            there = check.look(self._enter(path),
-                               manifest.link_name(text)[0])
+            there = handles.look(self._enter(path),
+                                 manifest.link_name(text)[0])
             names += there is not None and os.path.samestat(st, there)
         return st.st_nlink != names
 
@@ -228,7 +229,7 @@ class Writer:
             name, lost = self._node(fd, entry)
             counted = 0
         if lost:
-            self._problems.lost(beneath.join(path, entry.name), lost)
+            self._problems.lost(handles.join(path, entry.name), lost)
         if b'node' not in lost and name != entry.name:
             # Others may have been entered since.
             self._over(self._enter_to_make(path), name, entry.name)
@@ -238,17 +239,17 @@ class Writer:
         """Anything but a regular file: (name, lost)."""
         name = self._temporary()
         try:
-            return name, nodes.make(fd, entry, self._setter, name,
-                                    self._inherits)
+            return name, special_files.make(fd, entry, self._setter, name,
+                                            self._inherits)
         except OSError as exc:
             self._drop(fd, name)
             if not errors.is_full(exc):
                 raise
         # Not even for that. What has its name would go anyway.
-        beneath.remove(entry.name, fd, self._progress.check,
+        handles.remove(entry.name, fd, self._progress.check,
                        above=self._path)
-        return entry.name, nodes.make(fd, entry, self._setter,
-                                      inherits=self._inherits)
+        return entry.name, special_files.make(fd, entry, self._setter,
+                                              inherits=self._inherits)
 
     def _over(self, fd, name, final):
         """Rename over whatever is there."""
@@ -259,7 +260,7 @@ class Writer:
                 self._drop(fd, name)
                 raise
             try:
-                beneath.remove(final, fd, self._progress.check,
+                handles.remove(final, fd, self._progress.check,
                                above=self._path)
                 os.rename(name, final, src_dir_fd=fd, dst_dir_fd=fd)
             except OSError:
@@ -276,7 +277,7 @@ class Writer:
         """A regular file, under a temporary name if there is something of
         its own: (name, lost, bytes counted)."""
         try:
-            source = os.open(entry.name, nodes.READ,
+            source = os.open(entry.name, handles.READ,
                              dir_fd=self._stored.enter(path))
         except OSError as exc:
             raise self._unreadable(path, entry, exc) from exc
@@ -286,7 +287,7 @@ class Writer:
             except OSError as exc:
                 if not errors.is_full(exc):
                     raise
-                old = check.look(fd, entry.name)
+                old = handles.look(fd, entry.name)
                 if old is None or not stat.S_ISREG(old.st_mode):
                     raise
             return (self._cloned(fd, path, entry, source)
@@ -299,7 +300,7 @@ class Writer:
         """All of it into a new file."""
         name, target = self._create(fd, entry)
         if entry.xattrs:
-            inode.prepare(target, entry.xattrs)
+            inode_flags.prepare(target, entry.xattrs)
         return self._complete(fd, name, target, path, entry, self._fill,
                               source)
 
@@ -329,14 +330,14 @@ class Writer:
         """What differs, into a clone of what is there; None where that can't
         be."""
         try:
-            old = os.open(entry.name, nodes.READ, dir_fd=fd)
+            old = os.open(entry.name, handles.READ, dir_fd=fd)
         except OSError:
             return None
         try:
             name = self._temporary()
             target = os.open(name, _MAKE, 0o600, dir_fd=fd)
             try:
-                reflink.clone(old, target)
+                clones.clone(old, target)
             except OSError:
                 os.close(target)
                 self._drop(fd, name)
@@ -386,17 +387,17 @@ class Writer:
                 < os.fstat(source).st_blocks * 512):
             # It would not help.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        beneath.unlink(entry.name, fd)
+        handles.unlink(entry.name, fd)
         return self._whole(fd, path, entry, source)
 
     def _create(self, fd, entry):
         mode = entry.mode & 0o777 | 0o200
         try:
-            return entry.name, os.open(entry.name, nodes.CREATE, mode,
+            return entry.name, os.open(entry.name, handles.CREATE, mode,
                                        dir_fd=fd)
         except FileExistsError:
             name = self._temporary()
-            return name, os.open(name, nodes.CREATE, mode, dir_fd=fd)
+            return name, os.open(name, handles.CREATE, mode, dir_fd=fd)
 
     def _fill(self, source, target, path, entry):
         if entry.size > content.SMALL:
@@ -412,7 +413,7 @@ class Writer:
         return 0
 
     def _patch(self, source, target, path, entry):
-        return self._counting(patch.apply, source, target, path, entry)
+        return self._counting(rewrite.apply, source, target, path, entry)
 
     def _counting(self, function, source, target, path, entry):
         """Have content copied that was found to be good.
@@ -438,7 +439,7 @@ class Writer:
     def _lay_out(self, path, entry):
         """Make and fill holes in a file whose content is as it should be;
         and its attributes."""
-        source = os.open(entry.name, nodes.READ,
+        source = os.open(entry.name, handles.READ,
                          dir_fd=self._stored.enter(path))
         try:
             target = os.open(entry.name, _UPDATE,
@@ -447,7 +448,7 @@ class Writer:
             os.close(source)
             if exc.errno != errno.ETXTBSY:
                 raise
-            self._problems.lost(beneath.join(path, entry.name), [b'layout'])
+            self._problems.lost(handles.join(path, entry.name), [b'layout'])
             self._adjust(path, entry, None)
             return
         try:
@@ -468,12 +469,12 @@ class Writer:
             os.close(source)
             os.close(target)
         if lost:
-            self._problems.lost(beneath.join(path, entry.name), lost)
+            self._problems.lost(handles.join(path, entry.name), lost)
 
     def _unreadable(self, path, entry, exc):
         return errors.failed('read in the repository',
-                             beneath.join(path, entry.name), exc,
-                             errors.kind(exc))
+                             handles.join(path, entry.name), exc,
+                             reporting.kind(exc))
 
     def _adjust(self, path, entry, st):
         """Only the attributes."""
@@ -484,7 +485,7 @@ class Writer:
                 special, entry, st, follow=False,
                 had=attributes.read_xattrs(special, follow=False))
         else:
-            target = os.open(entry.name, nodes.READ, dir_fd=fd)
+            target = os.open(entry.name, handles.READ, dir_fd=fd)
             try:
                 attributes.check_free(target)
                 lost = self._setter.apply(
@@ -493,21 +494,21 @@ class Writer:
             finally:
                 os.close(target)
         if lost:
-            self._problems.lost(beneath.join(path, entry.name), lost)
+            self._problems.lost(handles.join(path, entry.name), lost)
 
     def _link(self, path, entry, links):
         """Make all names of a group names of one file."""
-        origin = beneath.join(path, entry.name)
+        origin = handles.join(path, entry.name)
         parted = False
         first = os.dup(self._enter(path))
         try:
-            st = check.look(first, entry.name)
+            st = handles.look(first, entry.name)
             if st is None:
                 return      # a node that could not be made; it was said
             for where, text in links:
                 name, _ = manifest.link_name(text)
                 fd = self._enter(where)
-                there = check.look(fd, name)
+                there = handles.look(fd, name)
                 if there is None or not os.path.samestat(st, there):
                     try:
                         self._join(first, entry.name, where, name)
@@ -524,12 +525,12 @@ class Writer:
                                                              ()))
                         os.close(first)
                         first = os.dup(self._enter(where))
-                        st = check.look(first, name)
+                        st = handles.look(first, name)
                         if st is None:
                             return
                 if parted:
-                    self._problems.add(errors.parted(
-                        beneath.join(where, name), origin, 'share'))
+                    self._problems.add(reporting.parted(
+                        handles.join(where, name), origin, 'share'))
         finally:
             os.close(first)
 
@@ -545,4 +546,4 @@ class Writer:
 def _damaged(path, entry):
     return base.DamagedBackup(
         'The backup was damaged while it was restored: '
-        f'"{errors.printable(beneath.join(path, entry.name))}".')
+        f'"{errors.printable(handles.join(path, entry.name))}".')

@@ -3,7 +3,7 @@
 not take them for absent from the share, and remove them."""
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import manifest
+from manila_backup.fs import dirent
 
 # How many of them a mark holds.
 _MOST = 20_000
@@ -22,7 +22,7 @@ class Absent:
         self._names = {}
         self._count = 0
         for each in quoted:
-            self.add(manifest.unquote(each.encode()))
+            self.add(dirent.unquote(each.encode()))
 
     def add(self, path):
         """Note one.
@@ -48,7 +48,7 @@ class Absent:
     def quoted(self):
         """All of them as list of str, for a mark."""
         return sorted(
-            manifest.quote('/'.join(filter(None, (parent, name))).encode())
+            dirent.quote('/'.join(filter(None, (parent, name))).encode())
             .decode() for parent, names in self._names.items()
             for name in names)
 

@@ -15,15 +15,16 @@ import time
 
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup as posix
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import system
+from manila_backup.drivers import reporting
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import survey
 from manila_backup.drivers.restic import twice
 from manila_backup.drivers.restic import unread
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import syscalls
 from manila_backup import private
 
 # restic's exit status when it could not read something.
@@ -55,7 +56,7 @@ class Backup:
         self._record = record
         self._options = options
         self._progress = progress
-        self._problems = errors.Problems()
+        self._problems = reporting.Problems()
         self._summary = {}
         self._is_empty = False
         self._counted = [0, 0]
@@ -76,7 +77,7 @@ class Backup:
             root = open_share(source, self._project.restic)
             stack.callback(os.close, root)
             with contextlib.suppress(OSError):
-                system.syncfs(root)
+                syscalls.syncfs(root)
             apart = posix.apart(root)
             stack.callback(os.close, apart)
             self._copy(root, apart)
@@ -384,7 +385,7 @@ def open_share(path, restic):
             try:
                 # That of the project may not be there yet.
                 there = os.open(os.path.dirname(local.rstrip('/')),
-                                beneath.DIRECTORY & ~os.O_NOFOLLOW)
+                                handles.DIRECTORY & ~os.O_NOFOLLOW)
                 stack.callback(os.close, there)
             except FileNotFoundError:
                 pass

@@ -8,15 +8,16 @@ import os
 import stat
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import alike
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import nodes
-from manila_backup.drivers.posix import system
+from manila_backup.drivers import reporting
 from manila_backup.drivers.restic import times
+from manila_backup.fs import attributes
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import name_keys
+from manila_backup.fs import special_files
+from manila_backup.fs import syscalls
 
 _READ = 1 << 20
 _BLOCK = 4096
@@ -36,14 +37,14 @@ class Extras:
         self._root = root
         self._ignore = ignore
         self._tick = tick
-        self._descent = beneath.Descent(root)
+        self._descent = handles.Descent(root)
         self._setter = attributes.Setter()
-        self._problems = errors.Problems()
+        self._problems = reporting.Problems()
 
     def put(self):
         """Do it.
 
-        :returns: (:class:`~manila_backup.drivers.posix.errors.Problems`,
+        :returns: (:class:`~manila_backup.drivers.reporting.Problems`,
             :class:`.times.Times` that are still to be set).
         :raises DamagedBackup: the mark has something that makes no sense.
         """
@@ -51,22 +52,22 @@ class Extras:
         try:
             self._times = times.Times(self._about, self._ignore, self._tick)
             for path, size, data in self._about['sparse']:
-                self._guard(manifest.checked_path(path.encode()),
+                self._guard(dirent.checked_path(path.encode()),
                             self._punch, size, data)
             for path, text, names in self._about['nodes']:
-                self._guard(manifest.checked_path(path.encode()),
-                            self._node, manifest.parse(text.encode()), names,
+                self._guard(dirent.checked_path(path.encode()),
+                            self._node, dirent.parse(text.encode()), names,
                             missing=True)
             for path, xattrs in self._about['xattrs']:
-                self._guard(manifest.checked_path(path.encode()),
+                self._guard(dirent.checked_path(path.encode()),
                             self._attributes, xattrs)
             for names in self._about['links']:
                 names = [_place(each) for each in names]
                 self._guard(names[0][0], self._link, names[0][1], names[1:],
                             missing=True)
-            entry = manifest.parse(self._about['root'].encode())
+            entry = dirent.parse(self._about['root'].encode())
         except (KeyError, ValueError, TypeError, IndexError,
-                AttributeError, manifest.Malformed) as exc:
+                AttributeError, dirent.Malformed) as exc:
             raise base.DamagedBackup(
                 f'The backup\'s mark is damaged: {exc}.') from exc
         finally:
@@ -103,8 +104,8 @@ class Extras:
         """Make holes where they were, but only of zeros: the file may have
         changed before restic came to it."""
         parent, _, name = path.rpartition(b'/')
-        directory = self._descent.enter(parent or beneath.ROOT)
-        fd = os.open(name, nodes.READ & ~os.O_RDONLY | os.O_RDWR,
+        directory = self._descent.enter(parent or handles.ROOT)
+        fd = os.open(name, handles.READ & ~os.O_RDONLY | os.O_RDWR,
                      dir_fd=directory)
         try:
             st = os.fstat(fd)
@@ -142,18 +143,18 @@ class Extras:
             length = -(-len(read) // _BLOCK) * _BLOCK
             with contextlib.suppress(OSError):
                 # A file system may have no holes.
-                system.punch(fd, at, length)
+                syscalls.punch(fd, at, length)
             at += len(read)
 
     def _attributes(self, path, xattrs):
         """All extended attributes of a file or directory."""
         parent, _, name = path.rpartition(b'/')
-        fd = os.open(name, nodes.READ,
-                     dir_fd=self._descent.enter(parent or beneath.ROOT))
+        fd = os.open(name, handles.READ,
+                     dir_fd=self._descent.enter(parent or handles.ROOT))
         try:
             st = os.fstat(fd)
-            entry = manifest.of_stat(b'F', name, st, xattrs=tuple(sorted(
-                (os.fsdecode(manifest.unquote(one.encode())),
+            entry = dirent.of_stat(b'F', name, st, xattrs=tuple(sorted(
+                (os.fsdecode(dirent.unquote(one.encode())),
                  base64.b64decode(value)) for one, value in xattrs)))
             lost = self._setter.apply(fd, entry, st,
                                       had=attributes.read_xattrs(fd))
@@ -163,22 +164,22 @@ class Extras:
 
     def _node(self, path, entry, names):
         """A socket, a peculiar link, or a file that is nothing but a hole."""
-        if path == beneath.ROOT and entry.name in self._ignore:
+        if path == handles.ROOT and entry.name in self._ignore:
             return
         with _Unchanged(self._descent.enter(path)) as directory:
-            beneath.remove(entry.name, directory, self._tick, above=path)
+            handles.remove(entry.name, directory, self._tick, above=path)
             if entry.kind == b'F':
                 lost = self._hole_only(directory, entry)
             else:
-                lost = nodes.make(directory, entry, self._setter,
-                                  inherits=True)
-            self._lost(beneath.join(path, entry.name), lost)
+                lost = special_files.make(directory, entry, self._setter,
+                                          inherits=True)
+            self._lost(handles.join(path, entry.name), lost)
             if b'node' in lost:
                 return
         self._link(path, entry.name, [_place(each) for each in names])
 
     def _hole_only(self, directory, entry):
-        fd = os.open(entry.name, nodes.CREATE, 0o600, dir_fd=directory)
+        fd = os.open(entry.name, handles.CREATE, 0o600, dir_fd=directory)
         try:
             os.ftruncate(fd, entry.size)
             return self._setter.apply(fd, entry, os.fstat(fd),
@@ -188,14 +189,14 @@ class Extras:
 
     def _link(self, path, name, names):
         """Make other names those of the same thing."""
-        if path == beneath.ROOT and name in self._ignore:
+        if path == handles.ROOT and name in self._ignore:
             return
         first = os.dup(self._descent.enter(path))
         try:
             there = os.stat(name, dir_fd=first, follow_symlinks=False)
             for where, other in names:
                 if where.split(b'/', 1)[0] in self._ignore or (
-                        where == beneath.ROOT and other in self._ignore):
+                        where == handles.ROOT and other in self._ignore):
                     continue
                 with _Unchanged(self._descent.enter(where)) as directory:
                     self._join(first, name, path, directory, where, other)
@@ -208,18 +209,18 @@ class Extras:
     def _join(self, first, name, path, directory, where, other):
         """Make another name; what restic made of it stays if that can't
         be."""
-        aside = b'%b%b' % (alike.TEMPORARY, os.urandom(8).hex().encode())
+        aside = b'%b%b' % (name_keys.TEMPORARY, os.urandom(8).hex().encode())
         try:
             os.link(name, aside, src_dir_fd=first, dst_dir_fd=directory,
                     follow_symlinks=False)
         except OSError as exc:
             if exc.errno != errno.EMLINK:
                 raise
-            self._problems.add(errors.parted(
-                beneath.join(where, other), beneath.join(path, name),
+            self._problems.add(reporting.parted(
+                handles.join(where, other), handles.join(path, name),
                 'share'))
             return
-        beneath.remove(other, directory, self._tick, above=where)
+        handles.remove(other, directory, self._tick, above=where)
         os.rename(aside, other, src_dir_fd=directory, dst_dir_fd=directory)
 
     def _set_root(self, entry):
@@ -228,10 +229,10 @@ class Extras:
             had = attributes.read_xattrs(self._root)
             if attributes.differ(entry, st, had):
                 lost = self._setter.apply(self._root, entry, st, had=had)
-                self._lost(beneath.ROOT, lost)
+                self._lost(handles.ROOT, lost)
         except OSError as exc:
             raise errors.failed('set in the share the attributes of',
-                                beneath.ROOT, exc) from exc
+                                handles.ROOT, exc) from exc
 
 
 class _Unchanged:
@@ -256,11 +257,11 @@ def _shown(path, args):
     argument.
     """
     first = getattr(args[0], 'name', args[0]) if args else None
-    return beneath.join(path, first) if isinstance(first, bytes) else path
+    return handles.join(path, first) if isinstance(first, bytes) else path
 
 
 def _place(pair):
     """A [directory, name] of a mark as bytes."""
     path, name = pair
-    return (manifest.checked_path(path.encode()),
-            manifest.checked_name(name.encode()))
+    return (dirent.checked_path(path.encode()),
+            dirent.checked_name(name.encode()))

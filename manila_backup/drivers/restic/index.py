@@ -7,14 +7,15 @@ import os
 import time
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import store
+from manila_backup.fs import attributes
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import handles
 
 _ATTEMPT = 1
 
@@ -26,12 +27,12 @@ class _Reader(store.Storer):
         st = os.fstat(source)
         digest = content.digest_like_copy(
             source, st, lambda count: self.progress.check())
-        return manifest.line(manifest.of_stat(
+        return dirent.line(dirent.of_stat(
             b'F', name, st, digest, attributes.read_xattrs(source),
             st.st_size)), 0, st.st_size
 
     def _make(self, entry):
-        text = manifest.line(entry)
+        text = dirent.line(entry)
         self._lines.append(text)
         self._done(entry.size)
         return text
@@ -39,7 +40,7 @@ class _Reader(store.Storer):
     def _join(self, name, st, first, entered):
         if self._path != entered:
             self._lines.append(self._here(b'c'))
-        self._lines.append(b'H %b\n' % manifest.quote(name))
+        self._lines.append(b'H %b\n' % dirent.quote(name))
         self._done(st.st_size)
         self.bytes -= st.st_size
         return True
@@ -95,7 +96,7 @@ class Staged(backup.Backup):
         """
         self._directory = layout.prepare(self.repository, self.place,
                                          _ATTEMPT)
-        return os.open(layout.DATA, beneath.DIRECTORY,
+        return os.open(layout.DATA, handles.DIRECTORY,
                        dir_fd=self._directory)
 
     def publish(self, data):

@@ -6,9 +6,9 @@ import os
 import stat
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import mountpoints
+from manila_backup.fs import dirent
+from manila_backup.fs import handles
+from manila_backup.fs import mountpoints
 
 _MARK = 'mounts'
 
@@ -31,7 +31,7 @@ class Mounted:
             path for path in mountpoints.inside(root)
             if path.split(b'/', 1)[0] not in ignore]
         self.directories, self.files = [], []
-        descent = beneath.Descent(root)
+        descent = handles.Descent(root)
         for path in self.paths:
             (self.directories if _is_directory(descent, path)
              else self.files).append(path)
@@ -40,14 +40,13 @@ class Mounted:
     def about(self):
         """Return the mounts for the backup's mark, as dict: ``mounts`` is a
         list of [path, whether it is a directory]."""
-        return {_MARK: [[manifest.quote(path).decode(),
+        return {_MARK: [[dirent.quote(path).decode(),
                          path in self.directories] for path in self.paths]}
 
     def tell(self, problems):
         """Add a sentence for each.
 
-        :param problems: :class:`~manila_backup.drivers.posix.errors.
-            Problems`.
+        :param problems: :class:`~manila_backup.drivers.reporting.Problems`.
         """
         for path in self.directories:
             problems.add(mountpoints.left_out(path))
@@ -59,7 +58,7 @@ def _is_directory(descent, path):
     parent, _, name = path.rpartition(b'/')
     try:
         return stat.S_ISDIR(os.stat(
-            name, dir_fd=descent.enter(parent or beneath.ROOT),
+            name, dir_fd=descent.enter(parent or handles.ROOT),
             follow_symlinks=False).st_mode)
     except OSError:
         return True     # unmounted or gone meanwhile
@@ -77,14 +76,14 @@ def restored(about):
     partial, files = set(), []
     try:
         for text, is_directory in about.get(_MARK, ()):
-            path = manifest.checked_path(text.encode())
+            path = dirent.checked_path(text.encode())
             if is_directory:
                 partial.add(path)
             else:
                 files.append(path)
-                partial.add(path.rpartition(b'/')[0] or beneath.ROOT)
+                partial.add(path.rpartition(b'/')[0] or handles.ROOT)
     except (ValueError, TypeError, AttributeError,
-            manifest.Malformed) as exc:
+            dirent.Malformed) as exc:
         raise base.DamagedBackup(
             f'The backup\'s mark is damaged: {exc}.') from exc
     return frozenset(partial), files

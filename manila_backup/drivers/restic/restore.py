@@ -15,14 +15,9 @@ import os
 import secrets
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import alike
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import mountpoints
 from manila_backup.drivers.posix import restore
-from manila_backup.drivers.posix import system
+from manila_backup.drivers import reporting
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras
@@ -31,6 +26,12 @@ from manila_backup.drivers.restic import index
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import times
+from manila_backup.fs import attributes
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import mountpoints
+from manila_backup.fs import name_keys
+from manila_backup.fs import syscalls
 from manila_backup import private
 
 # Beside what a backup holds, for what it takes to keep that.
@@ -70,9 +71,9 @@ class Restore:
     def _complete(self):
         """Add to the mark of an earlier release the times that it lacks.
 
-        :returns: :class:`.errors.Problems`, with those that can't be had.
+        :returns: :class:`.reporting.Problems`, with those that can't be had.
         """
-        problems = errors.Problems()
+        problems = reporting.Problems()
         if 'times' in self._about or self._about['is_empty']:
             return problems
         listing = times.Listing()
@@ -91,7 +92,7 @@ class Restore:
             if self._is_empty(root):
                 # To find out makes files in it.
                 self._progress.changes()
-                if not alike.folds(root):
+                if not name_keys.folds(root):
                     with contextlib.suppress(_Entries):
                         return self._directly(root)
         finally:
@@ -99,7 +100,7 @@ class Restore:
         return self._beside(target)
 
     def _is_empty(self, root):
-        with beneath.entries(root) as found:
+        with handles.entries(root) as found:
             return all(os.fsencode(entry.name) in self._ignore
                        for entry in found)
 
@@ -205,7 +206,7 @@ class Restore:
             _sync(root)
         finally:
             os.close(root)
-        problems = errors.Problems()
+        problems = reporting.Problems()
         problems.merge(report.problems, report.problem_count)
         for path in lost:
             problems.lost(path, [b'time'])
@@ -216,9 +217,9 @@ class Restore:
 
 def _sync(root):
     try:
-        system.syncfs(root)
+        syscalls.syncfs(root)
     except OSError as exc:
-        raise errors.failed('write to the disk of the share', beneath.ROOT,
+        raise errors.failed('write to the disk of the share', handles.ROOT,
                             exc) from exc
 
 
@@ -237,7 +238,7 @@ def _also(report, problems):
     """A report with more problems."""
     if not problems.count:
         return report
-    all_ = errors.Problems()
+    all_ = reporting.Problems()
     all_.merge(*problems.said())
     all_.merge(report.problems, report.problem_count, report.missing)
     return dataclasses.replace(
@@ -290,7 +291,7 @@ class Staging:
             self._name = secrets.token_hex(8)
             path = os.path.join(self._base, self._name)
             os.mkdir(path, 0o700)
-            self._fd = os.open(path, beneath.DIRECTORY)
+            self._fd = os.open(path, handles.DIRECTORY)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             there = os.statvfs(path)
         except OSError as exc:
@@ -315,7 +316,7 @@ class Staging:
         for name in os.listdir(self._base):
             path = os.path.join(self._base, name)
             try:
-                fd = os.open(path, beneath.DIRECTORY)
+                fd = os.open(path, handles.DIRECTORY)
             except OSError:
                 continue
             try:
@@ -327,9 +328,9 @@ class Staging:
                 os.close(fd)
 
     def _remove(self, name):
-        parent = os.open(self._base, beneath.DIRECTORY & ~os.O_NOFOLLOW)
+        parent = os.open(self._base, handles.DIRECTORY & ~os.O_NOFOLLOW)
         try:
             with contextlib.suppress(OSError):
-                beneath.remove(name, parent)
+                handles.remove(name, parent)
         finally:
             os.close(parent)

@@ -14,15 +14,16 @@ import errno
 import os
 import stat
 
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import nodes
-from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import walk
+from manila_backup.drivers import reporting
 from manila_backup.drivers.restic import times
+from manila_backup.fs import attributes
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import special_files
+from manila_backup.fs import spools
+from manila_backup.fs import walk
 
 _STEP = 500
 
@@ -78,7 +79,7 @@ class Survey:
         self.left_out = []
         self.missed = []
         self.absent = []
-        self.problems = errors.Problems()
+        self.problems = reporting.Problems()
         self.done = False
         self._links = {}
         self._sockets = {}
@@ -112,9 +113,9 @@ class Survey:
         Names are quoted as in a manifest.
         """
         st = os.fstat(self._root)
-        self._time(beneath.ROOT, st)
-        root = manifest.of_stat(b'D', beneath.ROOT, st,
-                                xattrs=attributes.read_xattrs(self._root))
+        self._time(handles.ROOT, st)
+        root = dirent.of_stat(b'D', handles.ROOT, st,
+                              xattrs=attributes.read_xattrs(self._root))
         return {
             'root': _text(root),
             'nodes': self.nodes,
@@ -126,7 +127,7 @@ class Survey:
         }
 
     def _walk(self):
-        spool = scan.Spool(beneath.scratch())
+        spool = spools.Spool(handles.scratch())
         here = walk.Walk(self._root, spool, self._cross)
         more = True
         try:
@@ -142,9 +143,9 @@ class Survey:
         path = here.path
         try:
             fd = here.enter()
-            entries = beneath.entries(fd)
+            entries = handles.entries(fd)
         except OSError as exc:
-            if path == beneath.ROOT:
+            if path == handles.ROOT:
                 raise errors.failed('read the share\'s directory', path,
                                     exc) from exc
             if exc.errno == errno.EXDEV and path not in self._mounts:
@@ -182,17 +183,17 @@ class Survey:
 
     def _entry(self, fd, entry, path, here):
         name = os.fsencode(entry.name)
-        if path == beneath.ROOT and name in self._ignore:
+        if path == handles.ROOT and name in self._ignore:
             return
         self.files += 1
         st = entry.stat(follow_symlinks=False)
         if stat.S_ISDIR(st.st_mode):
             here.put(name)
             self._odd(fd, name, path)
-            if beneath.join(path, name) not in self._mounts:
-                self._time(beneath.join(path, name), st)
+            if handles.join(path, name) not in self._mounts:
+                self._time(handles.join(path, name), st)
             return
-        if self._mounts and beneath.join(path, name) in self._mounts:
+        if self._mounts and handles.join(path, name) in self._mounts:
             self.files -= 1
             return
         self.bytes += st.st_size
@@ -208,7 +209,7 @@ class Survey:
                 self._symlink(fd, name, path)
             if st.st_nlink > 1:
                 self._link(path, name, st)
-        shown = beneath.join(path, name)
+        shown = handles.join(path, name)
         if shown != self._absent:
             self._time(shown, st)
 
@@ -227,13 +228,13 @@ class Survey:
     def _node(self, fd, name, path, st):
         """A socket."""
         inode = st.st_dev, st.st_ino
-        if not self._room(beneath.join(path, name)):
-            self.absent.append(beneath.join(path, name))
+        if not self._room(handles.join(path, name)):
+            self.absent.append(handles.join(path, name))
             return
         if inode in self._sockets:
             self._sockets[inode].append([_quoted(path), _quoted(name)])
             return
-        entry = nodes.read(fd, name)
+        entry = special_files.read(fd, name)
         if entry and entry.kind == b'S':
             self.nodes.append([_quoted(path), _text(entry), []])
             self._sockets[inode] = self.nodes[-1][2]
@@ -249,7 +250,7 @@ class Survey:
             found = attributes.read_xattrs(at, follow=False)
         except OSError:
             return      # restic tells
-        shown = beneath.join(path, name)
+        shown = handles.join(path, name)
         if self._room(shown):
             self.xattrs.append([_quoted(shown), [
                 [_quoted(os.fsencode(one)),
@@ -271,21 +272,21 @@ class Survey:
 
     def _symlink(self, fd, name, path):
         """One whose target is not UTF-8, or with extended attributes."""
-        entry = nodes.read(fd, name)
+        entry = special_files.read(fd, name)
         if entry and entry.kind == b'L' and (
                 entry.xattrs or not _is_text(os.fsdecode(entry.extra))
-                ) and self._room(beneath.join(path, name)):
+                ) and self._room(handles.join(path, name)):
             self.nodes.append([_quoted(path), _text(entry), []])
 
     def _link(self, path, name, st):
-        if self._room(beneath.join(path, name)):
+        if self._room(handles.join(path, name)):
             self._links.setdefault((st.st_dev, st.st_ino), []).append(
                 [_quoted(path), _quoted(name)])
 
     def _holes(self, fd, name, path, st):
-        shown = beneath.join(path, name)
+        shown = handles.join(path, name)
         try:
-            source = os.open(name, nodes.READ, dir_fd=fd)
+            source = os.open(name, handles.READ, dir_fd=fd)
         except OSError:
             return      # restic can't either, and tells
         try:
@@ -299,7 +300,7 @@ class Survey:
             self.sparse.append([_quoted(shown), st.st_size, data])
 
     def _too_sparse(self, fd, name, path, st, data):
-        shown = beneath.join(path, name)
+        shown = handles.join(path, name)
         self.left_out.append(shown)
         self.read -= st.st_size
         if data or st.st_nlink > 1 or not self._room(shown):
@@ -311,9 +312,9 @@ class Survey:
                 f'"{errors.printable(shown)}" has more holes than [restic] '
                 'hole_limit: it is not in the backup.')
             return
-        source = os.open(name, nodes.READ, dir_fd=fd)
+        source = os.open(name, handles.READ, dir_fd=fd)
         try:
-            entry = manifest.of_stat(
+            entry = dirent.of_stat(
                 b'F', name, os.fstat(source), b'-',
                 attributes.read_xattrs(source), st.st_size)
         finally:
@@ -335,23 +336,23 @@ class Changes(Survey):
 
     def _entry(self, fd, entry, path, here):
         name = os.fsencode(entry.name)
-        if path == beneath.ROOT and name in self._ignore:
+        if path == handles.ROOT and name in self._ignore:
             return
         if entry.is_dir(follow_symlinks=False):
             here.put(name)
             return
-        if self._mounts and beneath.join(path, name) in self._mounts:
+        if self._mounts and handles.join(path, name) in self._mounts:
             return
         st = entry.stat(follow_symlinks=False)
         if stat.S_ISREG(st.st_mode) and st.st_ctime_ns >= self._since:
             self.problems.add(
-                f'"{errors.printable(beneath.join(path, name))}" was written '
+                f'"{errors.printable(handles.join(path, name))}" was written '
                 'to while it was read: the backup may have a part of it from '
                 'before, and a part from after.')
 
 
 def _quoted(name):
-    return manifest.quote(name).decode()
+    return dirent.quote(name).decode()
 
 
 def _is_text(name):
@@ -363,7 +364,7 @@ def _is_text(name):
 
 
 def _text(entry):
-    return manifest.line(entry)[:-1].decode()
+    return dirent.line(entry)[:-1].decode()
 
 
 def _data(fd, size):

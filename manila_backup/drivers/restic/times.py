@@ -12,12 +12,12 @@ import json
 import os
 import re
 
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.restic import absent
+from manila_backup.fs import attributes
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
 
 _RFC3339 = re.compile(
     r'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?'
@@ -67,7 +67,7 @@ class Listing:
         if absent.is_vague(path):
             self.unknown.append(path)
         else:
-            self.times.append([manifest.quote(path).decode(), mtime])
+            self.times.append([dirent.quote(path).decode(), mtime])
 
 
 def _parsed(text):
@@ -92,7 +92,7 @@ class Times:
     """
 
     def __init__(self, about, ignore, tick):
-        self._times = [(manifest.checked_path(path.encode()), _checked(mtime))
+        self._times = [(dirent.checked_path(path.encode()), _checked(mtime))
                        for path, mtime in about.get('times', ())]
         self._ignore = ignore
         self._tick = tick
@@ -108,7 +108,7 @@ class Times:
             its file system can't hold.
         :raises DriverError: the file system fails.
         """
-        descent = beneath.Descent(root)
+        descent = handles.Descent(root)
         setter = attributes.Setter()
         lost = []
         try:
@@ -132,10 +132,10 @@ class Times:
         return lost
 
     def _set(self, descent, setter, path, mtime):
-        if path == beneath.ROOT:
+        if path == handles.ROOT:
             return setter.set_time(descent.enter(path), mtime)
         parent, _, name = path.rpartition(b'/')
-        at = attributes.special(descent.enter(parent or beneath.ROOT), name)
+        at = attributes.special(descent.enter(parent or handles.ROOT), name)
         if os.lstat(at).st_mtime_ns == mtime:
             return True
         return setter.set_time(at, mtime, follow=False)

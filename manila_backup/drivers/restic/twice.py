@@ -6,8 +6,8 @@ them by name instead, each once.
 
 import os
 
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.restic import survey
+from manila_backup.fs import handles
 
 
 class Search(survey.Survey):
@@ -25,7 +25,7 @@ class Search(survey.Survey):
         name = os.fsencode(entry.name)
         if path != self._at:
             self._at, self._names = path, set()
-        if path == beneath.ROOT and name in self._ignore:
+        if path == handles.ROOT and name in self._ignore:
             return
         if name in self._names:
             self.found.add(path)
@@ -44,18 +44,18 @@ def targets(root, directories):
     :returns: iterator over paths as bytes: all that is in those, and in the
         directories on the way there.
     """
-    listed = {beneath.ROOT}
+    listed = {handles.ROOT}
     for path in directories:
-        while path and path != beneath.ROOT:
+        while path and path != handles.ROOT:
             listed.add(path)
             path = path.rpartition(b'/')[0]
-    descent = beneath.Descent(root)
+    descent = handles.Descent(root)
     try:
         for path in sorted(listed):
-            with beneath.entries(descent.enter(path)) as found:
+            with handles.entries(descent.enter(path)) as found:
                 names = {os.fsencode(entry.name) for entry in found}
             for name in sorted(names):
-                below = beneath.join(path, name)
+                below = handles.join(path, name)
                 if below not in listed:
                     yield below
     finally:

@@ -7,10 +7,11 @@ import json
 import os
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
+from manila_backup.drivers import reporting
 from manila_backup.drivers.restic import absent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
 
 # How its runtime words an errno: as the C library does, in small letters.
 _CODES = {os.strerror(code).lower(): code for code in errno.errorcode}
@@ -31,7 +32,7 @@ class Unread:
         self._view = view
         self.heard = 0
         self.absent = absent.Absent()
-        self.problems = errors.Problems()
+        self.problems = reporting.Problems()
 
     def take(self, line):
         """Take a line of its errors.
@@ -63,9 +64,9 @@ class Unread:
 
     def _is_there(self, path):
         parent, _, name = path.rpartition(b'/')
-        descent = beneath.Descent(self._root)
+        descent = handles.Descent(self._root)
         try:
-            os.stat(name, dir_fd=descent.enter(parent or beneath.ROOT),
+            os.stat(name, dir_fd=descent.enter(parent or handles.ROOT),
                     follow_symlinks=False)
         except OSError as exc:
             return exc.errno not in errors.GONE
@@ -101,7 +102,7 @@ def _path(item, view):
     path = os.fsencode(item)
     start = os.fsencode(view) + b'/'
     if path + b'/' == start:
-        return beneath.ROOT
+        return handles.ROOT
     if path.startswith(start):
         path = path[len(start):]
     return path.lstrip(b'/')

@@ -6,8 +6,8 @@ import dataclasses
 import os
 
 from manila_backup import exception
-from manila_backup.mounts import kept
-from manila_backup.mounts import templates
+from manila_backup.fs import mount_commands
+from manila_backup.fs import private_mounts
 from manila_backup.shares import base
 
 # Flags of mount(2).
@@ -46,8 +46,10 @@ class Settings:
             raise exception.ConfigurationError(
                 f'[manila_shares] mount_point_base must be an absolute path, '
                 f'not "{found.base}".')
-        templates.warn({f'[manila_shares] {name}': options[name] for name in (
-            'mount_template', 'nfs_mount_options', 'cephfs_mount_options')})
+        mount_commands.warn({
+            f'[manila_shares] {name}': options[name] for name in (
+                'mount_template', 'nfs_mount_options',
+                'cephfs_mount_options')})
         found.commands(dict.fromkeys(_PLACEHOLDERS, ''))
         return found
 
@@ -58,8 +60,8 @@ class Settings:
         :returns: (tuple of str, tuple of str).
         """
         return tuple(
-            templates.command(f'[manila_shares] {name}', template, ('path',),
-                              **values)
+            mount_commands.command(f'[manila_shares] {name}', template,
+                                   ('path',), **values)
             for name, template in (
                 ('mount_template', self.mount_template),
                 ('unmount_template', self.unmount_template)))
@@ -122,16 +124,16 @@ def _mount(settings, share, exports, secret, grantee, job):
         mount, unmount = settings.commands(
             _values(settings, share, export, secret, grantee, job))
         try:
-            made = kept.Kept(settings.point(job), mount, unmount,
-                             settings.timeout, settings.timeout,
-                             _flags(job), passing=True)
+            made = private_mounts.Kept(settings.point(job), mount, unmount,
+                                       settings.timeout, settings.timeout,
+                                       _flags(job), passing=True)
             try:
                 made.enter()
-            except (kept.Failed, OSError):
+            except (private_mounts.Failed, OSError):
                 made.close()
                 raise
             return made
-        except (kept.Failed, OSError) as exc:
+        except (private_mounts.Failed, OSError) as exc:
             failed.append(f'{export}: {exc}')
     raise base.ShareError(
         f'Share {share["id"]} can\'t be mounted: {"; ".join(failed)}.',

@@ -14,8 +14,8 @@ import hypothesis
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import errors
 from manila_backup.drivers import progress
+from manila_backup.fs import errors
 from tests.functional.drivers import generated
 
 #: What fails is told as it was found: to shrink it takes minutes, which

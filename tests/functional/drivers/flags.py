@@ -9,8 +9,8 @@ from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import duplicate
-from manila_backup.drivers.posix import inode
 from manila_backup.drivers import progress
+from manila_backup.fs import inode_flags
 from tests.functional.drivers import test_posix
 
 NO_DUMP, NO_ATIME, SYNC, NO_COW = 0x40, 0x80, 0x8, 0x800000
@@ -34,9 +34,9 @@ class Flags(test_posix.PosixMixin, case.Case):
         self.set('flags', b'%x' % (NO_DUMP | NO_ATIME | SYNC))
         self.set('d', b'%x' % NO_DUMP)
 
-    def set(self, name, value, what=inode.FLAGS):
-        self.assertTrue(self.opened(self.share, name, lambda fd: inode.put(
-            fd, what, value)))
+    def set(self, name, value, what=inode_flags.FLAGS):
+        self.assertTrue(self.opened(
+            self.share, name, lambda fd: inode_flags.put(fd, what, value)))
 
     def opened(self, root, name, function):
         fd = os.open(os.path.join(root, name), os.O_RDONLY)
@@ -46,8 +46,9 @@ class Flags(test_posix.PosixMixin, case.Case):
             os.close(fd)
 
     def facts(self, root):
-        return {name: self.opened(root, name, lambda fd: inode.read(fd, 0))
-                for name in ('.', 'd', 'plain', 'flags', 'd/large')}
+        return {
+            name: self.opened(root, name, lambda fd: inode_flags.read(fd, 0))
+            for name in ('.', 'd', 'plain', 'flags', 'd/large')}
 
     def restored(self, number=1):
         """Into another share, and into one where they were lost."""
@@ -59,7 +60,7 @@ class Flags(test_posix.PosixMixin, case.Case):
             self.assertEqual(before, self.facts(root))
             for name in 'flags', 'd':
                 fd = os.open(os.path.join(root, name), os.O_RDONLY)
-                inode.put(fd, inode.FLAGS, b'0')
+                inode_flags.put(fd, inode_flags.FLAGS, b'0')
                 os.close(fd)
             report = self.restore(case.place(number), target=root)
             self.assertEqual((), report.problems)
@@ -86,7 +87,8 @@ class Flags(test_posix.PosixMixin, case.Case):
             return finish(run, directory, about)
 
         with (mock.patch.object(backup.Backup, '_finish', unnoted),
-              mock.patch.object(inode, 'read', lambda fd, _: (False, ()))):
+              mock.patch.object(inode_flags, 'read',
+                                lambda fd, _: (False, ()))):
             self.backup(source=self.share)
         self.backup(case.place(2), source=self.share)
         self.restored(2)
@@ -154,8 +156,8 @@ class Projects(Flags):
     filesystem = 'xfs'
 
     def test_project_ids(self):
-        self.set('d/large', b'4711', inode.PROJECT)
-        self.set('d', b'4712', inode.PROJECT)
+        self.set('d/large', b'4711', inode_flags.PROJECT)
+        self.set('d', b'4712', inode_flags.PROJECT)
         path, report = self.duplicated()
         self.assertEqual((), report.problems)
         self.assertEqual(self.facts(self.share), self.facts(path))

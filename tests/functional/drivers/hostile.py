@@ -17,7 +17,7 @@ from unittest import mock
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
-from manila_backup.drivers.posix import scan
+from manila_backup.fs import spools
 
 _WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -136,7 +136,7 @@ class Hostile(case.Case):
 
     def test_a_device_in_the_place_of_a_file(self):
         # Just after it was seen to be a file, as if by a racing attacker.
-        put = scan.Spool.put
+        put = spools.Spool.put
         path = os.path.join(self.source, 'f')
         trees.write(path, b'x')
 
@@ -150,7 +150,7 @@ class Hostile(case.Case):
         self.addCleanup(os.close, opened.fd)
         opened.add_tree(self.devices)
         opened.events()
-        with mock.patch.object(scan.Spool, 'put', plant):
+        with mock.patch.object(spools.Spool, 'put', plant):
             self.backup(still=False)
         self.assertEqual(set(), {each for each in opened.events()
                                  if int(each[2], 16) & _READ})

@@ -13,9 +13,9 @@ from unittest import mock
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver as posix
-from manila_backup.drivers.posix import scan
 from manila_backup.drivers import progress
 from manila_backup.engine import child
+from manila_backup.fs import spools
 from manila_backup.shares import base as shares
 from manila_backup.shares import local
 from tests.functional.drivers import hostile
@@ -65,7 +65,7 @@ class HostileSnapshots(hostile.Hostile):
     def planted(self, name, plant):
         """Make a snapshot while something is put in the place of a file
         or directory just after that was seen."""
-        put = scan.Spool.put
+        put = spools.Spool.put
         path = os.path.join(self.source, name)
 
         def put_and_plant(spool, thing):
@@ -75,7 +75,7 @@ class HostileSnapshots(hostile.Hostile):
             return put(spool, thing)
 
         self.watch.events()
-        with mock.patch.object(scan.Spool, 'put', put_and_plant):
+        with mock.patch.object(spools.Spool, 'put', put_and_plant):
             # As a worker does, which could end it.
             running = case.Process(self.driver.backup, case.place(), 1,
                                    self.source, {}, None)

@@ -13,7 +13,7 @@ import subprocess
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
-from manila_backup.drivers.posix import errnos
+from manila_backup.fs import errnos
 from tests.functional import odd_files
 
 _QUOTED = re.compile(r'"([^"]*)"')

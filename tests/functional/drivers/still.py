@@ -9,12 +9,13 @@ from unittest import mock
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import inode
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import reading
 from manila_backup.drivers.posix import still
 from manila_backup.drivers.posix import store
+from manila_backup.fs import dirent
+from manila_backup.fs import inode_flags
 from tests.functional.drivers import flags
 
 ONE, TWO, THREE = (case.place(number) for number in (1, 2, 3))
@@ -213,7 +214,7 @@ class Still(case.Case):
 
     def set(self, name, value):
         fd = os.open(self.at(name), os.O_RDONLY)
-        self.assertTrue(inode.put(fd, inode.FLAGS, b'%x' % value))
+        self.assertTrue(inode_flags.put(fd, inode_flags.FLAGS, b'%x' % value))
         os.close(fd)
 
     def lines(self, place):
@@ -224,7 +225,7 @@ class Still(case.Case):
                                manifest.NAME), 'rb') as source:
             for text in source:
                 if text.startswith(b'F '):
-                    entry = manifest.parse(text[:-1])
+                    entry = dirent.parse(text[:-1])
                     found[entry.name] = entry._replace(ctime=0, inode=0)
         return found
 

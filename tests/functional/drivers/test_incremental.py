@@ -14,12 +14,12 @@ import time
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
-from manila_backup.drivers.posix import attributes
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import earlier
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import manifest
 from manila_backup.drivers import progress
+from manila_backup.fs import attributes
+from manila_backup.fs import dirent
 from tests.functional.drivers import mounts
 
 ONE, TWO, THREE = (case.place(number) for number in (1, 2, 3))
@@ -259,7 +259,7 @@ class Cases:
             found = earlier.find(opened, TWO)
         self.addCleanup(found.close)
         text, _ = found.take(b'.', file, target, setter, 1)
-        entry = manifest.parse(text[:-1])
+        entry = dirent.parse(text[:-1])
         os.unlink(os.path.join(self.target, 'f'))
         self.delete(ONE)
         self.assertIsNone(found.take(b'.', file, target, setter, 1))

@@ -15,11 +15,11 @@ from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import budget
-from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import system
 from manila_backup.drivers import progress
+from manila_backup.fs import content
+from manila_backup.fs import syscalls
 from tests.functional.drivers import damage
 from tests.functional.drivers import folding
 from tests.functional.drivers import hostile
@@ -204,7 +204,7 @@ class PosixTest(PosixMixin, case.Case):
                 path = os.path.join(self.source, other)
                 st = os.stat(path)
                 fd = os.open(path, os.O_RDWR)
-                system.punch(fd, 0, size)
+                syscalls.punch(fd, 0, size)
                 os.close(fd)
                 os.utime(path, ns=(st.st_mtime_ns, st.st_mtime_ns))
         self.assertNotEqual(blocks, self._blocks())
@@ -536,7 +536,7 @@ class PosixTest(PosixMixin, case.Case):
 
     def test_after_a_power_cut_what_is_taken_over_is_read_again(self):
         trees.many(self.source, 3, 4)
-        with (mock.patch.object(system, 'boot_id', lambda: 'another'),
+        with (mock.patch.object(syscalls, 'boot_id', lambda: 'another'),
               mock.patch.object(layout, 'write_metadata',
                                 side_effect=base.DriverError('cut')),
               self.assertRaisesRegex(base.DriverError, 'cut')):

@@ -21,13 +21,13 @@ from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import limits
 from manila_backup.drivers.conformance import suite
 from manila_backup.drivers.conformance import trees
-from manila_backup.drivers.posix import errnos
 from manila_backup.drivers import progress
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import driver
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
 from manila_backup.drivers.restic import repository
+from manila_backup.fs import errnos
 from tests.functional.drivers import folding
 from tests.functional import odd_files
 

@@ -6,14 +6,14 @@ from unittest import mock
 import fixtures
 from oslotest import base
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import system
 from manila_backup.drivers import progress
+from manila_backup.fs import handles
+from manila_backup.fs import identity
+from manila_backup.fs import mount_table
+from manila_backup.fs import syscalls
 from manila_backup.shares import base as shares
 from manila_backup.shares import directories
-from manila_backup.shares import identity
 from manila_backup.shares import local
-from manila_backup.shares import mounts
 
 
 class TestCase(base.BaseTestCase):
@@ -32,13 +32,13 @@ class TestCase(base.BaseTestCase):
 class Opening(TestCase):
 
     def opens(self):
-        return system.open_plain, system.open_stepwise
+        return syscalls.open_plain, syscalls.open_stepwise
 
     def test_a_directory_and_the_root(self):
         path = self.make('a', 'b')
         for function in self.opens():
             for name in path, '/':
-                fd = function(name, beneath.DIRECTORY)
+                fd = function(name, handles.DIRECTORY)
                 self.addCleanup(os.close, fd)
                 self.assertTrue(os.path.samestat(os.fstat(fd),
                                                  os.stat(name)))
@@ -51,30 +51,30 @@ class Opening(TestCase):
             for name in 'link/b', 'a/last', 'link/last', 'link':
                 self.assertRaises(OSError, function,
                                   os.path.join(self.root, name),
-                                  beneath.DIRECTORY)
+                                  handles.DIRECTORY)
 
     def test_not_by_a_descriptor_either(self):
-        fd = os.open(self.root, beneath.DIRECTORY)
+        fd = os.open(self.root, handles.DIRECTORY)
         self.addCleanup(os.close, fd)
         for function in self.opens():
             self.assertRaises(OSError, function, f'/proc/self/fd/{fd}',
-                              beneath.DIRECTORY)
+                              handles.DIRECTORY)
 
     def test_a_kernel_without_the_call(self):
         path = self.make('a', 'b')
         error = OSError(38, 'not there')
-        with mock.patch.object(system, '_openat2', side_effect=error):
-            os.close(system.open_plain(path, beneath.DIRECTORY))
+        with mock.patch.object(syscalls, '_openat2', side_effect=error):
+            os.close(syscalls.open_plain(path, handles.DIRECTORY))
             os.rename(path, path + '2')
             os.symlink('b2', path)
-            self.assertRaises(OSError, system.open_plain, path,
-                              beneath.DIRECTORY)
+            self.assertRaises(OSError, syscalls.open_plain, path,
+                              handles.DIRECTORY)
 
 
 class Identity(TestCase):
 
     def of(self, path):
-        fd = os.open(path, beneath.DIRECTORY)
+        fd = os.open(path, handles.DIRECTORY)
         try:
             return identity.of(fd)
         finally:
@@ -377,7 +377,7 @@ class Mounts(TestCase):
         source = local.LocalShares(os.path.join(self.root, 'a b', 'shares'))
         share = shares.ShareRef('a', 'p', path)
         source.adopt(share)
-        with mock.patch.object(mounts, '_FSTAB', fstab):
+        with mock.patch.object(mount_table, '_FSTAB', fstab):
             for function in (lambda: source.adopt(share),
                              lambda: source.identify(share),
                              lambda: source.identify_root([])):
@@ -403,8 +403,8 @@ class Mounts(TestCase):
                 self.assertIn(f'mounted at {self.root}/a b, although',
                               str(got.exception))
         self.assertEqual(['data'], os.listdir(os.path.dirname(path)))
-        with mock.patch.object(mounts, '_FSTAB', fstab + '2'):
-            self.assertEqual([], mounts.to_be_mounted())
+        with mock.patch.object(mount_table, '_FSTAB', fstab + '2'):
+            self.assertEqual([], mount_table.to_be_mounted())
 
 
 class Adopting(TestCase):

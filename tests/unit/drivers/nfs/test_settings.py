@@ -9,13 +9,13 @@ import testtools
 from manila_backup import conf
 from manila_backup.drivers.nfs import driver
 from manila_backup import exception
-from manila_backup.mounts import templates
+from manila_backup.fs import mount_commands
 
 
 class TemplatesTest(testtools.TestCase):
     def command(self, template, **values):
-        return templates.command('[x] y', template, ('path',),
-                                 path='/mnt', **values)
+        return mount_commands.command('[x] y', template, ('path',),
+                                      path='/mnt', **values)
 
     def test_values_stay_within_their_words(self):
         self.assertEqual(
@@ -76,10 +76,10 @@ class SecretsTest(testtools.TestCase):
                 ('credentials=/etc/f,ro', None), ('secret={secret_file}',
                                                   None),
                 ('monkey=1,keyring=/f', None), ('', None), (None, None)):
-            self.assertEqual(name, templates.exposed(text))
+            self.assertEqual(name, mount_commands.exposed(text))
 
     def test_a_worker_says_so(self):
         logged = self.useFixture(fixtures.FakeLogger())
-        templates.warn({'[nfs] mount_options': 'password=hidden'})
+        mount_commands.warn({'[nfs] mount_options': 'password=hidden'})
         self.assertIn('[nfs] mount_options has "password=...', logged.output)
         self.assertNotIn('hidden', logged.output)

@@ -11,8 +11,8 @@ import testtools
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import listing
-from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import tree
+from manila_backup.fs import dirent
 
 NAMES = (b'plain', b'with space', b'new\nline', b'\xff\xfe', b'%41', b'a=b',
          b'\x01\x7f', b'x' * 255)
@@ -21,15 +21,15 @@ NAMES = (b'plain', b'with space', b'new\nline', b'\xff\xfe', b'%41', b'a=b',
 def entry(kind, name=b'n', **kwargs):
     fields = {'mode': 0o4755, 'uid': 1, 'gid': 2, 'mtime': -3, 'ctime': 4,
               'inode': 5, **kwargs}
-    return manifest.Entry(kind, name, **fields)
+    return dirent.Entry(kind, name, **fields)
 
 
 class LineTest(testtools.TestCase):
     def assertKept(self, one):
-        text = manifest.line(one)
+        text = dirent.line(one)
         self.assertTrue(text.endswith(b'\n'))
         self.assertNotIn(b'\n', text[:-1])
-        self.assertEqual(one, manifest.parse(text[:-1]))
+        self.assertEqual(one, dirent.parse(text[:-1]))
 
     def test_every_kind_comes_back(self):
         for name in NAMES:
@@ -51,15 +51,15 @@ class LineTest(testtools.TestCase):
     def test_what_is_no_entry(self):
         for text in (b'', b'F', b'X n 1 2 3 4 5 6', b'P n 9 2 3 4 5 6',
                      b'P n 7 2 3 4 5', b'F n 7 2 3 4 5 6 7', b'H n'):
-            self.assertRaises(manifest.Malformed, manifest.parse, text)
+            self.assertRaises(dirent.Malformed, dirent.parse, text)
 
     def test_names_that_would_lead_astray(self):
         for name in (b'', b'.', b'..', b'a%2Fb', b'a/b', b'a%00'):
-            self.assertRaises(manifest.Malformed, manifest.checked_name,
+            self.assertRaises(dirent.Malformed, dirent.checked_name,
                               name)
         for path in (b'', b'/', b'/etc', b'a/../b', b'..', b'a//b', b'a/',
                      b'./a', b'a/%2E%2E'):
-            self.assertRaises(manifest.Malformed, manifest.checked_path,
+            self.assertRaises(dirent.Malformed, dirent.checked_path,
                               path)
 
 
@@ -81,13 +81,13 @@ class ManifestCase(testtools.TestCase):
 
 class ManifestTest(ManifestCase):
     def test_what_is_written_is_read(self):
-        lines = [manifest.line(entry(b'D', b'.')),
-                 manifest.line(entry(b'D', b'd')),
+        lines = [dirent.line(entry(b'D', b'.')),
+                 dirent.line(entry(b'D', b'd')),
                  b'd .\n',
-                 manifest.line(entry(b'F', b'a', size=10, extra=b'x')),
+                 dirent.line(entry(b'F', b'a', size=10, extra=b'x')),
                  b'c d\n', b'H b\n',
                  b'd d\n', b'U busy 0\n',
-                 manifest.line(entry(b'B', extra=1), [b'node'])]
+                 dirent.line(entry(b'B', extra=1), [b'node'])]
         found = listing.Manifest(self.write(*lines, files=4))
         self.assertEqual({'backup_id': 'b'}, found.about)
         self.assertEqual(self.digest, found.digest)
@@ -106,8 +106,8 @@ class ManifestTest(ManifestCase):
     def test_blocks_hold_all_entries_once(self):
         lines = [b'd .\n'] + [
             b'd x%d\n' % (number // 10) if number % 10 == 0 else
-            manifest.line(entry(b'F', b'%d' % number, size=1 << 20,
-                                extra=b'x'))
+            dirent.line(entry(b'F', b'%d' % number, size=1 << 20,
+                              extra=b'x'))
             for number in range(3000)]
         found = listing.Manifest(self.write(*lines, files=2700))
         self.assertGreater(len(found.blocks), 20)
@@ -117,12 +117,12 @@ class ManifestTest(ManifestCase):
                           if number % 10], names)
 
     def test_any_byte_changed_is_found(self):
-        fd = self.write(manifest.line(entry(b'D', b'.')), b'd .\n',
-                        manifest.line(entry(b'P', b'p')), files=1)
+        fd = self.write(dirent.line(entry(b'D', b'.')), b'd .\n',
+                        dirent.line(entry(b'P', b'p')), files=1)
         good = os.pread(fd, 10000, 0)
         for at in range(len(good)):
             os.pwrite(fd, bytes([good[at] ^ 1]), at)
-            self.assertRaises((manifest.Malformed, ValueError, IndexError,
+            self.assertRaises((dirent.Malformed, ValueError, IndexError,
                                AttributeError, KeyError),
                               listing.Manifest, fd)
             os.pwrite(fd, good[at:at + 1], at)
@@ -131,7 +131,7 @@ class ManifestTest(ManifestCase):
     def test_a_check_without_the_entries(self):
         for count in (1, 40_000):
             fd = self.write(b'd .\n', *[
-                manifest.line(entry(b'P', b'p%d' % number))
+                dirent.line(entry(b'P', b'p%d' % number))
                 for number in range(count)], files=count)
             found = listing.Manifest(fd)
             self.assertEqual(found.about, listing.check(fd))
@@ -139,11 +139,11 @@ class ManifestTest(ManifestCase):
             for at in (0, 30, size // 2, size - 1):
                 good = os.pread(fd, 1, at)
                 os.pwrite(fd, bytes([good[0] ^ 1]), at)
-                self.assertRaises(manifest.Malformed, listing.check, fd)
+                self.assertRaises(dirent.Malformed, listing.check, fd)
                 os.pwrite(fd, good, at)
             for cut in (size - 1, size // 2, 80, 10, 0):
                 os.ftruncate(fd, cut)
-                self.assertRaises(manifest.Malformed, listing.check, fd)
+                self.assertRaises(dirent.Malformed, listing.check, fd)
 
 
 class VersionsTest(ManifestCase):
@@ -153,17 +153,17 @@ class VersionsTest(ManifestCase):
     def lines(self):
         long = b'x' * 200
         return [
-            manifest.line(entry(b'D', b'.', extra=(0, 0))),
-            manifest.line(entry(b'D', b'a b', extra=(1, 0))),
-            manifest.line(entry(b'D', b'\xff', extra=(2, 1), xattrs=(
+            dirent.line(entry(b'D', b'.', extra=(0, 0))),
+            dirent.line(entry(b'D', b'a b', extra=(1, 0))),
+            dirent.line(entry(b'D', b'\xff', extra=(2, 1), xattrs=(
                 ('user.a', b'1'),))),
-            *(manifest.line(entry(b'D', long, extra=(number, number - 1)))
+            *(dirent.line(entry(b'D', long, extra=(number, number - 1)))
               for number in range(3, 1003)),
             b'd /2\n',
-            manifest.line(entry(b'F', b'f', size=3, extra=b'x')),
+            dirent.line(entry(b'F', b'f', size=3, extra=b'x')),
             b'c /1002\n', b'H g\n', b'c /0\n', b'H h\n',
             b'd /1002\n', b'U busy 0\n',
-            b'd /1\n', manifest.line(entry(b'S', b's'), [b'node'])]
+            b'd /1\n', dirent.line(entry(b'S', b's'), [b'node'])]
 
     def written(self, version):
         lines = self.lines()
@@ -215,7 +215,7 @@ class VersionsTest(ManifestCase):
 
     def _look_up(self, fd, deep):
         index = former.Index(fd, every=True)
-        self.assertEqual([3], [manifest.parse(text).size for text in
+        self.assertEqual([3], [dirent.parse(text).size for text in
                                index.find(b'a b/\xff', b'f')])
         self.assertEqual([], list(index.find(deep, b'f')))
         self.assertTrue(index.has(b'a b/\xff', b'f'))
@@ -234,7 +234,7 @@ class VersionsTest(ManifestCase):
                          (1003, b'd /x\n'), (1005, b'c /2000\n')):
             lines = list(good)
             lines[at] = text
-            self.assertRaises(manifest.Malformed, listing.Manifest,
+            self.assertRaises(dirent.Malformed, listing.Manifest,
                               self.write(*lines, files=1006))
 
     def test_a_version_that_is_not_known(self):
@@ -253,7 +253,7 @@ class IndexTest(testtools.TestCase):
         for directory in (b'.', b'a', b'a/b'):
             source.write(b'd %b\n' % directory)
             for name in NAMES:
-                source.write(manifest.line(entry(
+                source.write(dirent.line(entry(
                     b'F', name, size=len(directory), extra=b'x')))
         source.write(b'F torn 755 1')
         source.flush()
@@ -261,7 +261,7 @@ class IndexTest(testtools.TestCase):
         self.assertEqual(3 * len(NAMES), len(index))
         for directory in (b'.', b'a', b'a/b'):
             for name in NAMES:
-                sizes = {manifest.parse(text).size
+                sizes = {dirent.parse(text).size
                          for text in index.find(directory, name)}
                 self.assertEqual({len(directory)}, sizes)
                 self.assertTrue(index.has(directory, name))
@@ -279,12 +279,12 @@ class IndexTest(testtools.TestCase):
         self.addCleanup(source.close)
         for directory in (one, other):
             source.write(b'd %b\n' % directory)
-            source.write(manifest.line(entry(b'F', b'f', extra=directory)))
+            source.write(dirent.line(entry(b'F', b'f', extra=directory)))
         source.flush()
         index = former.Index(source.fileno())
         for directory in (one, other):
             self.assertEqual([directory], [
-                manifest.parse(text).extra
+                dirent.parse(text).extra
                 for text in index.find(directory, b'f')])
 
     def test_lines_longer_than_what_is_read_at_once(self):
@@ -292,7 +292,7 @@ class IndexTest(testtools.TestCase):
         self.addCleanup(source.close)
         long = b'/'.join([b'x' * 200] * 1000)
         source.write(b'd %b\n' % long)
-        lines = [manifest.line(entry(
+        lines = [dirent.line(entry(
             b'F', b'f%d' % number, extra=b'x',
             xattrs=(('user.x', bytes(size)),)))
             for number, size in enumerate((60_000, 10, 200_000, 0))]

@@ -7,8 +7,8 @@ from unittest import mock
 
 import testtools
 
-from manila_backup.drivers.posix import content
 from manila_backup.drivers.posix import reading
+from manila_backup.fs import content
 
 
 class OpenFileTestCase(testtools.TestCase):

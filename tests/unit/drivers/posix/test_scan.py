@@ -8,18 +8,19 @@ import fixtures
 import testtools
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import beneath
 from manila_backup.drivers.posix import budget
-from manila_backup.drivers.posix import manifest
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import tree
+from manila_backup.fs import dirent
+from manila_backup.fs import handles
+from manila_backup.fs import spools
 
 
 class SpoolCase(testtools.TestCase):
     def spool(self):
         source = tempfile.TemporaryFile()
         self.addCleanup(source.close)
-        return scan.Spool(source.fileno())
+        return spools.Spool(source.fileno())
 
 
 class ScanTest(SpoolCase):
@@ -82,7 +83,7 @@ class ScanTest(SpoolCase):
                         dst_dir_fd=fd)
         os.close(fd)
         found, batches = self.scan()
-        self.addCleanup(beneath.remove, names[0], self.root)
+        self.addCleanup(handles.remove, names[0], self.root)
         self.assertEqual(5500, found.files)
         # A single path is as long as that.
         self.assertLess(found.spool.size + self.journal.size, 3 * 200_000
@@ -95,7 +96,7 @@ class ScanTest(SpoolCase):
         links = {paths.path(record[2]) for kind, records in batches
                  if kind == 'links' for record in records}
         self.assertEqual({deep}, links)
-        lines = [manifest.parse(text[:-1]) for span in found.directories
+        lines = [dirent.parse(text[:-1]) for span in found.directories
                  for text in found.spool.get(*span[1:])]
         self.assertEqual(3001, len(lines))
         self.assertEqual(
@@ -112,7 +113,7 @@ class ScanTest(SpoolCase):
         seen = []
         for span in found.directories:
             for text in found.spool.get(*span[1:]):
-                number, parent = manifest.parse(text[:-1]).extra
+                number, parent = dirent.parse(text[:-1]).extra
                 self.assertEqual(len(seen), number)
                 seen.append(parent)
         self.assertEqual(0, seen[0])

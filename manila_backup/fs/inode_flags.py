@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 
-from manila_backup.drivers.posix import reflink
+from manila_backup.fs import clones
 
 _64 = sys.maxsize > 1 << 32
 _GETFLAGS = 0x80086601 if _64 else 0x80046601
@@ -99,7 +99,7 @@ def has_room(fd, st):
         return False        # xfs alone tells the number of extents
     try:
         end = -(-st.st_size // _LEAST_ROOM) * _LEAST_ROOM
-        return reflink.is_allocated_at(fd, end)
+        return clones.is_allocated_at(fd, end)
     except OSError:
         return False
 

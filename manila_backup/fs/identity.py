@@ -37,8 +37,8 @@ import re
 import struct
 import uuid
 
-from manila_backup.shares import btrfs
-from manila_backup.shares import mounts
+from manila_backup.fs import btrfs
+from manila_backup.fs import mount_table
 
 #: The keys of an identity.
 SYSTEM, INODE = 'system', 'inode'
@@ -90,7 +90,7 @@ def _mount(fd):
     """
     with open(f'/proc/self/fdinfo/{fd}') as info:
         number = re.search(r'^mnt_id:\s*(\d+)', info.read(), re.M)[1]
-    for each in mounts.mounted():
+    for each in mount_table.mounted():
         if each.number == int(number):
             # The same server may be asked by either.
             kind = 'nfs' if each.kind == 'nfs4' else each.kind

@@ -5,10 +5,10 @@ import errno
 import os
 import stat
 
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import inode
-from manila_backup.drivers.posix import manifest
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import inode_flags
 
 # ext4 has room for one block of attributes beside the inode.
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
@@ -76,9 +76,9 @@ def read_xattrs(target, follow=True):
 
 def read_like(fd, entry):
     """The same of an open file or directory, and what else an entry has
-    among its own: see :mod:`.inode`."""
+    among its own: see :mod:`.inode_flags`."""
     found = read_xattrs(fd)
-    more = entry.xattrs and inode.current(fd, entry.xattrs)
+    more = entry.xattrs and inode_flags.current(fd, entry.xattrs)
     return tuple(sorted(found + more)) if more else found
 
 
@@ -96,7 +96,7 @@ def inherited(directory):
 
 def is_fixed(fd):
     """Whether an open file or directory is immutable or append only."""
-    return inode.read(fd, None)[0]
+    return inode_flags.read(fd, None)[0]
 
 
 def check_free(fd):
@@ -145,7 +145,7 @@ class Setter:
         :param target: int, an open file or directory; or bytes from
             :func:`special` with ``follow=False`` for anything else, whose
             mode can't be changed.
-        :param entry: a :class:`~.manifest.Entry`.
+        :param entry: a :class:`~.dirent.Entry`.
         :param now: os.stat_result of it as it is.
         :param had: the extended attributes it has.
         :returns: list of bytes, for the manifest's ``lost=``.
@@ -192,7 +192,7 @@ class Setter:
         try:
             now = os.fstat(fd).st_mode
             # Whoever put something else in its place gets nothing for it.
-            if (stat.S_IFMT(now) == manifest.TYPES[entry.kind]
+            if (stat.S_IFMT(now) == dirent.TYPES[entry.kind]
                     and stat.S_IMODE(now) != mode):
                 _chmod(f'/proc/self/fd/{fd}', mode)
             return stat.S_IMODE(os.fstat(fd).st_mode) == entry.mode
@@ -227,10 +227,10 @@ class Setter:
                 continue
             if have.pop(name, None) == value:
                 continue
-            if name in inode.NAMES:
+            if name in inode_flags.NAMES:
                 if self._noted:
                     lost.append(b'x:' + os.fsencode(name))
-                elif not inode.put(target, name, value):
+                elif not inode_flags.put(target, name, value):
                     lost.append(os.fsencode(name))
             elif not _set_xattr(target, name, value, follow, mode):
                 lost.append(b'x:' + os.fsencode(name))

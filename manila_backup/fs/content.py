@@ -9,7 +9,7 @@ import hashlib
 import os
 import struct
 
-from manila_backup.drivers.posix import system
+from manila_backup.fs import syscalls
 
 # Read in one system call; the buffer that all of a process's files share.
 _CHUNK = 1 << 20
@@ -154,13 +154,13 @@ def _copy_dense(source, target, size, tick, st=None):
             if not same(os.fstat(source), st):
                 raise Changed
             if done - asked >= _WRITE_BEHIND:
-                system.start_writing(target, asked, done - asked)
+                syscalls.start_writing(target, asked, done - asked)
                 asked = done
         tick(count)
     if done != size:
         raise Changed
     if asked:
-        system.start_writing(target, asked, done - asked)
+        syscalls.start_writing(target, asked, done - asked)
     return digested.hexdigest().encode(), done
 
 

@@ -11,9 +11,7 @@ import array
 import os
 import unicodedata
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import check
-from manila_backup.drivers.posix import nodes
+from manila_backup.fs import handles
 
 #: Of names that are there for a moment: a later restore removes them.
 TEMPORARY = b'.manila-backup-'
@@ -60,7 +58,7 @@ def _repeated(hashes):
 class Finder:
     """Finds the directories with names in them that may be the same.
 
-    :param queue: a :class:`~.walk.PathQueue`, which gets their paths.
+    :param queue: a :class:`~.spools.PathQueue`, which gets their paths.
     """
 
     def __init__(self, queue):
@@ -89,7 +87,7 @@ def groups(directory, more=(), ignore=frozenset()):
     more = [os.fsdecode(name) for name in more]
 
     def names():
-        with beneath.entries(directory) as entries:
+        with handles.entries(directory) as entries:
             for entry in entries:
                 if os.fsencode(entry.name) not in ignore:
                     yield entry.name
@@ -117,15 +115,15 @@ def folds(directory):
                                         b'ae\xcc\x81')),
                         (b'a', (b'A',))):
         try:
-            os.close(os.open(prefix + end, nodes.CREATE, 0o600,
+            os.close(os.open(prefix + end, handles.CREATE, 0o600,
                              dir_fd=directory))
         except OSError:
             continue        # not every file system takes any name
         try:
-            return any(check.look(directory, prefix + other) is not None
+            return any(handles.look(directory, prefix + other) is not None
                        for other in others)
         finally:
-            beneath.unlink(prefix + end, directory)
+            handles.unlink(prefix + end, directory)
     return True
 
 
@@ -140,7 +138,7 @@ def fallen(directory, found):
     if not found or not folds(directory):
         return []
     wanted = {name for names in found for name in names}
-    with beneath.entries(directory) as entries:
+    with handles.entries(directory) as entries:
         there = {os.fsencode(entry.name) for entry in entries
                  if os.fsencode(entry.name) in wanted}
     lost = []
@@ -150,7 +148,7 @@ def fallen(directory, found):
             lost.extend(_fallen(directory, names, there, made))
         finally:
             for name in made:
-                beneath.unlink(name, directory)
+                handles.unlink(name, directory)
     return lost
 
 
@@ -162,10 +160,10 @@ def _fallen(directory, names, there, made):
     """
     kept = {}       # by what it is, and by how it is spelt
     for name in names:
-        st = check.look(directory, name)
+        st = handles.look(directory, name)
         if st is None and _make(directory, name):
             made.append(name)
-            st = check.look(directory, name)
+            st = handles.look(directory, name)
         keys = [_plain(name)]
         if st is not None:
             keys.insert(0, (st.st_dev, st.st_ino))
@@ -187,7 +185,7 @@ def _fallen(directory, names, there, made):
 def _make(directory, name):
     """Whether something could be made of that name."""
     try:
-        os.close(os.open(name, nodes.CREATE, 0o600, dir_fd=directory))
+        os.close(os.open(name, handles.CREATE, 0o600, dir_fd=directory))
         return True
     except OSError:
         return False
@@ -204,7 +202,7 @@ class Aliases:
         self._directory = directory
         self._found = {}
         for name in missing:
-            st = check.look(directory, name)
+            st = handles.look(directory, name)
             if st is not None:
                 for each in (st.st_dev, st.st_ino), key(os.fsdecode(name)):
                     self._found.setdefault(each, []).append(name)
@@ -213,7 +211,7 @@ class Aliases:
         """The names that may be those of a listed one; list of bytes."""
         if not self._found:
             return []
-        st = check.look(self._directory, name)
+        st = handles.look(self._directory, name)
         if st is None:
             return []
         both = (self._found.get(key(os.fsdecode(name)), [])
@@ -243,7 +241,7 @@ class Fallen:
 
     def covers(self, path):
         """Whether a directory is one of them, or below one."""
-        if not self._paths or path == beneath.ROOT:
+        if not self._paths or path == handles.ROOT:
             return False
         if self._asked[0] != path:
             at = len(path)
@@ -255,4 +253,4 @@ class Fallen:
     def has(self, path, name):
         """Whether a name in a directory is one of them, or below one."""
         return bool(self._paths) and (
-            beneath.join(path, name) in self._paths or self.covers(path))
+            handles.join(path, name) in self._paths or self.covers(path))

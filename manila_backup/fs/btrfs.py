@@ -6,7 +6,7 @@ import fcntl
 import os
 import struct
 
-from manila_backup.drivers.posix import beneath
+from manila_backup.fs import handles
 
 #: The inode of every subvolume's top.
 TOP = 256
@@ -75,12 +75,12 @@ def remove(name, parent, tick):
     except PermissionError:
         # Only root may, unless the filesystem is mounted otherwise; but
         # whoever made it can make it writable, and empty it.
-        fd = os.open(name, beneath.DIRECTORY, dir_fd=parent)
+        fd = os.open(name, handles.DIRECTORY, dir_fd=parent)
         try:
             _call(fd, _SUBVOL_SETFLAGS, bytes(8))
         finally:
             os.close(fd)
-    beneath.remove(name, parent, tick)
+    handles.remove(name, parent, tick)
 
 
 def children(top):
@@ -144,7 +144,7 @@ def make_directory(name, parent):
     except OSError:
         os.mkdir(name, 0o700, dir_fd=parent)
         return
-    fd = os.open(name, beneath.DIRECTORY, dir_fd=parent)
+    fd = os.open(name, handles.DIRECTORY, dir_fd=parent)
     try:
         os.fchmod(fd, 0o700)
     finally:

@@ -5,7 +5,7 @@ import fcntl
 import os
 import struct
 
-from manila_backup.drivers.posix import beneath
+from manila_backup.fs import handles
 
 _FICLONE = 0x40049409
 _FS_IOC_FIEMAP = 0xC020660B
@@ -36,7 +36,7 @@ def is_supported(directory):
     opened = []
     try:
         for _ in range(2):
-            opened.append(beneath.scratch(directory))
+            opened.append(handles.scratch(directory))
         one, other = opened
         os.write(one, bytes(4096))
         clone(one, other)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 
-from manila_backup.mounts import keeper
+from manila_backup.fs import keeper
 from manila_backup import private
 
 _CLONE_NEWNS = 0x00020000

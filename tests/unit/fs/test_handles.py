@@ -8,8 +8,8 @@ from unittest import mock
 
 import testtools
 
-from manila_backup.drivers.posix import beneath
-from manila_backup.drivers.posix import errors
+from manila_backup.fs import errors
+from manila_backup.fs import handles
 
 
 class BeneathTest(testtools.TestCase):
@@ -29,7 +29,7 @@ class BeneathTest(testtools.TestCase):
         return os.path.relpath(os.readlink(f'/proc/self/fd/{fd}'),
                                os.path.realpath(self.path('root')))
 
-    def descent(self, kind=beneath.Descent, **kwargs):
+    def descent(self, kind=handles.Descent, **kwargs):
         made = kind(self.root, **kwargs)
         self.addCleanup(made.close)
         return made
@@ -44,7 +44,7 @@ class BeneathTest(testtools.TestCase):
         for path in (b'link', b'link/b'):
             self.assertRaises(OSError, self.descent().enter, path)
         self.assertRaises(OSError, self.descent(
-            beneath.MakingDescent).enter, b'link/b')
+            handles.MakingDescent).enter, b'link/b')
 
     def test_it_goes_on_after_it_failed(self):
         descent = self.descent()
@@ -54,7 +54,7 @@ class BeneathTest(testtools.TestCase):
         self.assertEqual('a/b/c', self.where(descent.enter(b'a/b/c')))
 
     def test_few_descriptors_however_deep(self):
-        descent = self.descent(beneath.MakingDescent)
+        descent = self.descent(handles.MakingDescent)
         before = len(os.listdir('/proc/self/fd'))
         path = b'/'.join([b'd'] * 500)
         descent.enter(path)
@@ -63,31 +63,31 @@ class BeneathTest(testtools.TestCase):
             self.assertEqual((path + end).decode(), self.where(
                 descent.enter(path + end)))
         self.assertEqual('d/d/e', self.where(descent.enter(b'd/d/e')))
-        beneath.remove(b'd', self.root)
+        handles.remove(b'd', self.root)
         self.assertEqual(['a'], os.listdir(self.path('root')))
 
     def test_replacing_removes_the_link_and_not_what_it_names(self):
         os.symlink(self.path('outside'), self.path('root/link'))
-        descent = self.descent(beneath.MakingDescent, replace=True)
+        descent = self.descent(handles.MakingDescent, replace=True)
         self.assertEqual('link/b', self.where(descent.enter(b'link/b')))
         self.assertEqual(['b'], os.listdir(self.path('outside')))
 
     def test_removing_does_not_follow_links(self):
         os.symlink(self.path('outside'), self.path('root/a/b/link'))
         ticks = []
-        beneath.remove('a', self.root, lambda: ticks.append(1))
+        handles.remove('a', self.root, lambda: ticks.append(1))
         self.assertEqual([], os.listdir(self.path('root')))
         self.assertEqual(['b'], os.listdir(self.path('outside')))
-        beneath.remove('a', self.root)
+        handles.remove('a', self.root)
         self.assertTrue(ticks)
 
     def _deep(self, levels):
-        fd = os.open('a', beneath.DIRECTORY, dir_fd=self.root)
+        fd = os.open('a', handles.DIRECTORY, dir_fd=self.root)
         for _ in range(levels):
             for name in ('d', 'e'):
                 os.mkdir(name, dir_fd=fd)
             os.symlink(self.path('outside'), 'link', dir_fd=fd)
-            below = os.open('d', beneath.DIRECTORY, dir_fd=fd)
+            below = os.open('d', handles.DIRECTORY, dir_fd=fd)
             os.close(fd)
             fd = below
         os.close(fd)
@@ -96,7 +96,7 @@ class BeneathTest(testtools.TestCase):
         levels = 1500
         self._deep(levels)
         with mock.patch.object(os, 'open', wraps=os.open) as opened:
-            beneath.remove('a', self.root)
+            handles.remove('a', self.root)
         self.assertEqual([], os.listdir(self.path('root')))
         self.assertEqual(['b'], os.listdir(self.path('outside')))
         self.assertLess(opened.call_count, 10 * levels)
@@ -112,7 +112,7 @@ class BeneathTest(testtools.TestCase):
             unlink(name, *args, **kwargs)
 
         with mock.patch.object(os, 'unlink', unless):
-            return self.assertRaises(OSError, beneath.remove, b'a',
+            return self.assertRaises(OSError, handles.remove, b'a',
                                      self.root, **kwargs)
 
     def test_what_stays_is_called_by_its_path(self):
@@ -128,15 +128,15 @@ class BeneathTest(testtools.TestCase):
     def test_removing_what_can_not_be_moved(self):
         self._deep(200)
         with mock.patch.object(os, 'rename', side_effect=PermissionError):
-            beneath.remove('a', self.root)
+            handles.remove('a', self.root)
         self.assertEqual([], os.listdir(self.path('root')))
 
     def test_within(self):
         inner = os.open(self.path('root/a/b'), os.O_RDONLY)
         self.addCleanup(os.close, inner)
-        self.assertTrue(beneath.is_within(inner, os.fstat(self.root)))
-        self.assertTrue(beneath.is_within(inner, os.fstat(inner)))
-        self.assertFalse(beneath.is_within(self.root, os.fstat(inner)))
+        self.assertTrue(handles.is_within(inner, os.fstat(self.root)))
+        self.assertTrue(handles.is_within(inner, os.fstat(inner)))
+        self.assertFalse(handles.is_within(self.root, os.fstat(inner)))
 
 
 class PrintableTest(testtools.TestCase):

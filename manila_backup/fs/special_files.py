@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Single entries: how files are opened, and what is neither a regular file nor
-a directory."""
+"""Entries that are neither regular files nor directories."""
 
 import errno
 import os
 import stat
 
-from manila_backup.drivers.posix import attributes
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import manifest
-
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-CREATE = (os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-          | os.O_CLOEXEC)
+from manila_backup.fs import attributes
+from manila_backup.fs import dirent
+from manila_backup.fs import errnos
 
 _TRIES = 20
 
@@ -20,7 +15,7 @@ _TRIES = 20
 def read(directory, name):
     """The entry of anything but a directory.
 
-    :returns: a :class:`~.manifest.Entry`; of kind ``F``, without a digest,
+    :returns: a :class:`~.dirent.Entry`; of kind ``F``, without a digest,
         for a regular file; None for a directory.
     :raises OSError: among others if it is gone.
     """
@@ -37,8 +32,8 @@ def read(directory, name):
 def _read(directory, name):
     st = os.stat(name, dir_fd=directory, follow_symlinks=False)
     if stat.S_ISREG(st.st_mode):
-        return manifest.of_stat(b'F', name, st)
-    kind = manifest.KINDS.get(stat.S_IFMT(st.st_mode))
+        return dirent.of_stat(b'F', name, st)
+    kind = dirent.KINDS.get(stat.S_IFMT(st.st_mode))
     if kind is None:
         return None
     extra, size = None, 0
@@ -49,7 +44,7 @@ def _read(directory, name):
         extra = st.st_rdev
     xattrs = attributes.read_xattrs(attributes.special(directory, name),
                                     follow=False)
-    return manifest.of_stat(kind, name, st, extra, xattrs, size)
+    return dirent.of_stat(kind, name, st, extra, xattrs, size)
 
 
 def make(directory, entry, setter, name=None, inherits=False):
@@ -64,7 +59,7 @@ def make(directory, entry, setter, name=None, inherits=False):
         if entry.kind == b'L':
             os.symlink(entry.extra, name, dir_fd=directory)
         else:
-            os.mknod(name, manifest.TYPES[entry.kind] | entry.mode,
+            os.mknod(name, dirent.TYPES[entry.kind] | entry.mode,
                      entry.extra or 0, dir_fd=directory)
     except OSError as exc:
         if exc.errno == errno.EPERM or errnos.can_not_hold(exc):

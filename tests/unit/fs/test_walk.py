@@ -8,8 +8,8 @@ import fixtures
 import testtools
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import walk
+from manila_backup.fs import spools
+from manila_backup.fs import walk
 
 
 class WalkTest(testtools.TestCase):
@@ -20,17 +20,17 @@ class WalkTest(testtools.TestCase):
         self.addCleanup(os.close, self.root)
         source = tempfile.TemporaryFile()
         self.addCleanup(source.close)
-        self.spool = scan.Spool(source.fileno())
+        self.spool = spools.Spool(source.fileno())
 
     def test_the_last_comes_first_when_it_overflows(self):
-        stack = walk.Stack(self.spool)
+        stack = spools.Stack(self.spool)
         expected = []
         for number in range(60_000):
             stack.put(b'%d' % number)
             expected.append(b'%d' % number)
             if number % 3 == 0 or number > 50_000:
                 self.assertEqual(expected.pop(), stack.get())
-            self.assertLessEqual(len(stack._items), 2 * walk._KEPT)
+            self.assertLessEqual(len(stack._items), 2 * spools._KEPT)
         while expected:
             self.assertEqual(expected.pop(), stack.get())
         self.assertIsNone(stack.get())
@@ -51,7 +51,7 @@ class WalkTest(testtools.TestCase):
     def test_all_is_come_to_and_what_is_below_at_once(self):
         for path in ('a/b/c', 'a/d', 'e', 'a/b/f/g/h', 'e/i/j'):
             os.makedirs(os.path.join(self.directory, path), exist_ok=True)
-        self.useFixture(fixtures.MockPatchObject(walk, '_KEPT', 1))
+        self.useFixture(fixtures.MockPatchObject(spools, '_KEPT', 1))
         found = self.walk()
         self.assertEqual({b'.', b'a', b'a/b', b'a/b/c', b'a/d', b'e',
                           b'a/b/f', b'a/b/f/g', b'a/b/f/g/h', b'e/i',
@@ -72,7 +72,7 @@ class WalkTest(testtools.TestCase):
         self.assertIn('"abc/def" is nested too deeply', exc.message)
 
     def test_paths_come_back_in_order_and_take_little_room(self):
-        queue = walk.PathQueue(self.spool)
+        queue = spools.PathQueue(self.spool)
         paths = [b'x' * 100_000 + b'%d/' % number + b'y' * (number % 7)
                  for number in range(1000)] + [b'.', b'', b'x', b'x/y']
         got = []

@@ -10,8 +10,8 @@ are not taken for mounts.
 import os
 import re
 
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import system
+from manila_backup.fs import errors
+from manila_backup.fs import syscalls
 
 _ESCAPED = re.compile(rb'\\([0-7]{3})')
 
@@ -24,7 +24,7 @@ def inside(root):
     """
     try:
         here = os.fsencode(os.readlink(f'/proc/self/fd/{root}'))
-        mount = system.mount_id(root)
+        mount = syscalls.mount_id(root)
     except OSError:
         return []
     start = here.rstrip(b'/') + b'/'

@@ -6,8 +6,8 @@ with clones of it."""
 import errno
 import os
 
-from manila_backup.drivers.posix import content
-from manila_backup.drivers.posix import system
+from manila_backup.fs import content
+from manila_backup.fs import syscalls
 
 # Holes that are smaller than these, or than a block, don't count.
 _SMALLEST, _LARGEST = 4096, 1 << 16
@@ -52,7 +52,7 @@ def _clear(target, start, end, size):
         # All of the last block, which a file may end in the middle of.
         beyond = _LARGEST if stop == size else 0
         try:
-            system.punch(target, at, stop - at + beyond)
+            syscalls.punch(target, at, stop - at + beyond)
         except OSError as exc:
             if exc.errno not in _NO_HOLES:
                 raise content.WriteFailed(exc.errno, exc.strerror) from exc

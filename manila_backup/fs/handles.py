@@ -14,12 +14,17 @@ import stat
 import tempfile
 import time
 
-from manila_backup.drivers.posix import errnos
-from manila_backup.drivers.posix import errors
-from manila_backup.drivers.posix import system
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import syscalls
 
 DIRECTORY = (os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
              | os.O_NONBLOCK)
+
+#: To open what may be anything with, and to make a file.
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CREATE = (os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+          | os.O_CLOEXEC)
 
 ROOT = b'.'
 
@@ -184,7 +189,17 @@ def open_directory(name, parent, cross=False):
     """
     if cross:
         return os.open(name, DIRECTORY, dir_fd=parent)
-    return system.open_unmounted(name, parent, DIRECTORY)
+    return syscalls.open_unmounted(name, parent, DIRECTORY)
+
+
+def look(directory, name):
+    """lstat, or None if nothing of that name is there."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError as exc:
+        if exc.errno in errors.GONE:
+            return None
+        raise
 
 
 def entries(directory):

@@ -4,8 +4,8 @@ import os
 import tempfile
 import unittest
 
-from manila_backup.drivers.posix import alike
-from manila_backup.drivers.posix import beneath
+from manila_backup.fs import handles
+from manila_backup.fs import name_keys
 
 
 class AlikeTest(unittest.TestCase):
@@ -15,7 +15,7 @@ class AlikeTest(unittest.TestCase):
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
         self.path = place.name
-        self.fd = os.open(self.path, beneath.DIRECTORY)
+        self.fd = os.open(self.path, handles.DIRECTORY)
         self.addCleanup(os.close, self.fd)
 
     def test_names_that_may_be_the_same(self):
@@ -24,10 +24,11 @@ class AlikeTest(unittest.TestCase):
                            ('stra\u00dfe', 'STRASSE'), ('I', '\u0131'),
                            ('\u03c3', '\u03c2'), ('a\u200b', 'A'),
                            ('\udcff', '\udcff')):
-            self.assertEqual(alike.key(one), alike.key(other), (one, other))
+            self.assertEqual(name_keys.key(one), name_keys.key(other),
+                             (one, other))
         for one, other in (('a', 'b'), ('a', 'a1'), ('a', '.a'),
                            ('\udcff', '\udcfe'), ('\u00e9', 'e')):
-            self.assertNotEqual(alike.key(one), alike.key(other))
+            self.assertNotEqual(name_keys.key(one), name_keys.key(other))
 
     def _make(self, *names):
         for name in names:
@@ -37,24 +38,24 @@ class AlikeTest(unittest.TestCase):
         self._make('a', 'A', 'b', 'c', 'caf\u00e9', 'x')
         self.assertEqual(
             [[b'A', b'a'], ['cafe\u0301'.encode(), 'caf\u00e9'.encode()]],
-            sorted(alike.groups(self.fd, ['cafe\u0301'.encode(), b'y'])))
-        self.assertEqual([], alike.groups(self.fd, ignore=[b'A']))
+            sorted(name_keys.groups(self.fd, ['cafe\u0301'.encode(), b'y'])))
+        self.assertEqual([], name_keys.groups(self.fd, ignore=[b'A']))
 
     def test_none_falls_where_all_have_a_place(self):
         self._make('a', 'A')
-        self.assertFalse(alike.folds(self.fd))
-        self.assertEqual([], alike.fallen(self.fd, alike.groups(
+        self.assertFalse(name_keys.folds(self.fd))
+        self.assertEqual([], name_keys.fallen(self.fd, name_keys.groups(
             self.fd, [b'A.'])))
         self.assertEqual(['A', 'a'], sorted(os.listdir(self.path)))
 
     def test_many_hashes(self):
-        part, alike._PART = alike._PART, 10
-        self.addCleanup(setattr, alike, '_PART', part)
-        self.assertEqual({5, -7}, alike._repeated(
+        part, name_keys._PART = name_keys._PART, 10
+        self.addCleanup(setattr, name_keys, '_PART', part)
+        self.assertEqual({5, -7}, name_keys._repeated(
             [*range(100), 5, -7, -7, -8]))
 
     def test_what_is_passed_over(self):
-        fallen = alike.Fallen()
+        fallen = name_keys.Fallen()
         self.assertFalse(fallen)
         self.assertFalse(fallen.has(b'.', b'a'))
         fallen.add(b'a/b')

@@ -7,7 +7,7 @@ import tempfile
 
 import testtools
 
-from manila_backup.drivers.posix import content
+from manila_backup.fs import content
 
 
 def expected(data):

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Going through all directories below one, whatever the tree is like: what
+still has to be seen takes a name for each directory, and no path."""
+
+from manila_backup import exception
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+from manila_backup.fs import spools
+
+#: Bytes of the longest path that is gone: more than any tree needs (depth
+#: 1,000 of the longest names), and little enough to be kept in memory.
+LONGEST_PATH = 300_000
+
+
+class Walk:
+    """All directories, each after the one that it is in, and right after it
+    what is below it.
+
+    :param root: int, descriptor of the top.
+    :param spool: a :class:`~.spools.Spool` for what does not fit into memory.
+    :param cross: bool, whether to enter what is mounted below the root.
+    :ivar path: bytes, of the current directory; the top to begin with.
+    :ivar depth: int, how many names that has.
+    """
+
+    def __init__(self, root, spool, cross=False):
+        self._descent = handles.Descent(root, cross)
+        self._stack = spools.Stack(spool)
+        self._ends = [0]
+        self.path = handles.ROOT
+        self.depth = 0
+
+    def enter(self):
+        """The current directory.
+
+        :returns: int, a descriptor that is valid until the next is entered.
+        :raises OSError: it can't be.
+        """
+        return self._descent.enter(self.path)
+
+    def enter_parent(self):
+        """The directory that the current one is in, alike."""
+        return self._descent.enter(self.path.rpartition(b'/')[0]
+                                   or handles.ROOT)
+
+    def put(self, name):
+        """Have a directory in the current one be walked through.
+
+        :raises StorageFailed: its path would be too long.
+        """
+        if len(self.path) + 1 + len(name) > LONGEST_PATH:
+            below = handles.join(self.path, name)
+            raise exception.StorageFailed(
+                f'"{errors.printable(below)}" is nested too deeply: its path '
+                f'has more than {LONGEST_PATH} bytes.')
+        self._stack.put((self.depth + 1, name))
+
+    def next(self):
+        """Go to the next one. False if there is none."""
+        item = self._stack.get()
+        if item is None:
+            return False
+        self.depth, name = item
+        self.path = (name if self.depth == 1 else
+                     self.path[:self._ends[self.depth - 1]] + b'/' + name)
+        self._ends[self.depth:] = [len(self.path)]
+        return True
+
+    def close(self):
+        self._descent.close()
