@@ -176,14 +176,14 @@ class Dispatcher:
         if first not in self._resources and slash:
             own = first == environ[auth.CONTEXT].project_id
             prefix, path = f'{prefix}/{first}', slash + rest
-        found = self._mapper.match(path.rstrip('/'))
-        if not found:
+        match = self._mapper.match(path.rstrip('/'))
+        if not match:
             raise faults.not_found()
         if not own:
             raise faults.bad_request(
                 'Malformed request URL: the project in the path is not the '
                 'project of the request.')
-        return prefix, self._table[found.pop('path_')], found
+        return prefix, self._table[match.pop('path_')], match
 
 
 def _wrap_cors(app: Application, conf: cfg.ConfigOpts) -> Application:

@@ -195,9 +195,9 @@ def _client(address):
     if ':' not in str(address):
         return str(address)
     try:
-        found = ipaddress.IPv6Address(address.partition('%')[0])
+        parsed = ipaddress.IPv6Address(address.partition('%')[0])
     except ValueError:
         return address
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((found, 64), strict=False))
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed, 64), strict=False))

@@ -29,20 +29,20 @@ def objection(head):
     :returns: str, or None if it is clear where the request ends.
     """
     first, *lines = head.split(b'\r\n')
-    found = {}
+    seen = {}
     for line in lines:
         if line[:1] in (b' ', b'\t'):
             return 'A header is continued on the next line'
         name, _colon, value = line.partition(b':')
         name = name.lower()
         if name in _ONCE:
-            if name in found:
+            if name in seen:
                 return f'{name.decode().title()} occurs twice'
-            found[name] = value.strip(b' \t').lower()
-    coding = found.get(b'transfer-encoding')
+            seen[name] = value.strip(b' \t').lower()
+    coding = seen.get(b'transfer-encoding')
     if coding is None:
         return None
-    if b'content-length' in found:
+    if b'content-length' in seen:
         return 'Content-Length and Transfer-Encoding exclude each other'
     if not first.endswith(b' HTTP/1.1'):
         return 'Transfer-Encoding needs HTTP/1.1'

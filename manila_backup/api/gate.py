@@ -112,7 +112,7 @@ class Gate:
             self._open = True
 
     def _tell(self, exc):
-        said = str(exc).splitlines()[0]
-        if said != self._told:
-            LOG.error('The database can\'t be used: %s', said)
-        self._told = said
+        problem = str(exc).splitlines()[0]
+        if problem != self._told:
+            LOG.error('The database can\'t be used: %s', problem)
+        self._told = problem

@@ -95,12 +95,12 @@ def headers(environ, version):
     :returns: list of (name, value).
     """
     text = to_string(version)
-    found = [(LEGACY_HEADER, text),
+    pairs = [(LEGACY_HEADER, text),
              (HEADER, f'{SERVICE_TYPES[0]} {text}'),
              VARY]
     if 'HTTP_X_OPENSTACK_MANILA_API_EXPERIMENTAL' in environ:
-        found.append((_EXPERIMENTAL, 'True'))
-    return found
+        pairs.append((_EXPERIMENTAL, 'True'))
+    return pairs
 
 
 def _ours(header):

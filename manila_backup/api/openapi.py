@@ -80,8 +80,8 @@ class Description:
     def __init__(self, services, table):
         self._services = services
         # All but the URLs is the same for every caller.
-        found = document(table, services.conf.auth_strategy)
-        self._rest = json.dumps(found)[1:]
+        described = document(table, services.conf.auth_strategy)
+        self._rest = json.dumps(described)[1:]
 
     def __call__(self, environ, start_response):
         req = request.Request(environ)
@@ -167,43 +167,43 @@ def _since(each):
 
 
 def _operation(method, each):
-    found = {
+    described = {
         'operationId': name_of(each),
         'tags': [_module(_any_of(each))],
         'parameters': [{'$ref': '#/components/parameters/'
                                 + _version_name(_since(each))}],
     }
     if isinstance(each, operation.Actions):
-        found['summary'] = (
+        described['summary'] = (
             'Perform the action that the single member of the body names.')
-        found['x-openstack'] = {'discriminator': 'action'}
+        described['x-openstack'] = {'discriminator': 'action'}
         bodies = [_action(name, action)
                   for name, action in each.actions.items()]
         schemas = [schema for action in each.actions.values()
                    for schema in _schemas(action)]
     else:
-        found['summary'] = ' '.join(each.__doc__.split())
-        found['x-openstack'] = _versions(each)
+        described['summary'] = ' '.join(each.__doc__.split())
+        described['x-openstack'] = _versions(each)
         schemas = _schemas(each)
         bodies = [schema.schema for schema in schemas]
-        found['parameters'].extend(
+        described['parameters'].extend(
             {'name': name, 'in': 'query', 'schema': convert.schema}
             for name, convert in (each.query or {}).items())
     codes = set(ALWAYS)
     if method != 'GET':
         codes.add(409)
     if bodies:
-        found['requestBody'] = {
+        described['requestBody'] = {
             'required': True, 'content': {JSON: {'schema': _any(bodies)}}}
         codes |= {413, 415}
     if any(schema.resource for schema in schemas):
         codes.add(422)
-    found['responses'] = {
+    described['responses'] = {
         **_successes(each),
         **{str(code): {'$ref': f'#/components/responses/Fault{code}'}
            for code in sorted(codes)},
     }
-    return found
+    return described
 
 
 def _any_of(each):
@@ -239,18 +239,18 @@ def _any(schemas):
 
 
 def _versions(each):
-    found = {'min-ver': microversions.to_string(each.since)}
+    described = {'min-ver': microversions.to_string(each.since)}
     if each.until:
-        found['max-ver'] = microversions.to_string(each.until)
+        described['max-ver'] = microversions.to_string(each.until)
     if each.rule:
-        found['policy'] = each.rule
-    return found
+        described['policy'] = each.rule
+    return described
 
 
 def _successes(each):
-    found = {}
+    by_code = {}
     for code, schema in answers_of(each):
-        bodies = found.setdefault(code, [])
+        bodies = by_code.setdefault(code, [])
         if schema is not None and schema not in bodies:
             bodies.append(schema)
     return {str(code): {
@@ -258,7 +258,7 @@ def _successes(each):
         'headers': {name: {'$ref': f'#/components/headers/{name}'}
                     for name in _HEADERS},
         **({'content': {JSON: {'schema': _any(bodies)}}} if bodies else {}),
-    } for code, bodies in sorted(found.items())}
+    } for code, bodies in sorted(by_code.items())}
 
 
 def _fault(code, strategy):

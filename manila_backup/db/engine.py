@@ -269,16 +269,16 @@ def _connections(settings: _Settings) -> dict[str, typing.Any]:
     :param settings: the configuration's group ``[database]``.
     """
     try:
-        found = {name: limits.limited(settings[name],
-                                      settings.connection_parameters)
-                 for name in ('connection', 'slave_connection')
-                 if settings[name]}
+        urls = {name: limits.limited(settings[name],
+                                     settings.connection_parameters)
+                for name in ('connection', 'slave_connection')
+                if settings[name]}
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError,
             ImportError) as exc:
         raise exception.ConfigurationError(
             f'[database] connection can\'t be used: {exc}') from exc
     return {**{name: url.render_as_string(hide_password=False)
-               for name, url in found.items()},
+               for name, url in urls.items()},
             'connection_parameters': '',
             # Who needs the database at the start waits for it, and can be
             # told to end meanwhile.

@@ -109,12 +109,12 @@ def _doable(conn, able, query, wanted=_CANDIDATES):
         TABLE.c.kind.in_(able.kinds),
         sa.or_(TABLE.c.driver.is_(None), TABLE.c.driver.in_(able.drivers)))
     # What is in the options no database can be asked in the same words.
-    found, seen, page = [], 0, 2 * wanted
+    doable, seen, page = [], 0, 2 * wanted
     while True:
         rows_ = conn.execute(query.offset(seen).limit(page)).all()
-        found += filter(able.can_do, rows_)
-        if len(found) >= wanted or len(rows_) < page:
-            return found[:wanted]
+        doable += filter(able.can_do, rows_)
+        if len(doable) >= wanted or len(rows_) < page:
+            return doable[:wanted]
         seen, page = seen + page, 500
 
 
@@ -129,16 +129,16 @@ def _queued(conn, able):
         .where(queued).group_by(TABLE.c.project_id)).all()
     waiting = sorted(waiting, key=lambda each: (
         running.get(each[0], 0), each[1]))
-    found = []
+    candidates = []
     for project_id, _oldest in waiting:
-        found += _doable(conn, able, sa.select(*_ASKED).where(
+        candidates += _doable(conn, able, sa.select(*_ASKED).where(
             queued, TABLE.c.project_id == project_id,
             sa.or_(TABLE.c.not_before.is_(None),
                    TABLE.c.not_before <= sqltime.utcnow()))
             .order_by(TABLE.c.created_at, TABLE.c.id))
-        if len(found) >= _CANDIDATES:
+        if len(candidates) >= _CANDIDATES:
             break
-    return found
+    return candidates
 
 
 def claim(conn, operation_id, worker, ttl, again=False):

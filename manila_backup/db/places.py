@@ -25,27 +25,27 @@ def identity(conn, name):
         TABLE.c.name == name)).scalar()
 
 
-def note(conn, name, found):
+def note(conn, name, present):
     """Note what a place is, unless that was noted already.
 
-    :param found: dict.
+    :param present: dict.
     :returns: dict, what is noted of it now.
     """
     noted = identity(conn, name)
     if noted is None and not rows.insert_once(conn, TABLE, name=name,
-                                              identity=found):
+                                              identity=present):
         noted = identity(conn, name)
-    return noted or found
+    return noted or present
 
 
-def note_share(conn, share_id, found):
+def note_share(conn, share_id, present):
     """Record the identity of a share's directory.
 
     :returns: the share's row as it is now, or None.
     """
     conn.execute(sa.update(_SHARES).where(
         _SHARES.c.id == share_id, _SHARES.c.identity.is_(sa.null())
-    ).values(identity=found))
+    ).values(identity=present))
     return rows.get(conn, _SHARES, share_id)
 
 

@@ -16,14 +16,14 @@ def limits(conn, project_id):
     :returns: dict of resource to limit; a resource that is not in it has
         the configured default.
     """
-    found = conn.execute(
+    set_limits = conn.execute(
         sa.select(DEFAULTS.c.resource, DEFAULTS.c.hard_limit,
                   sa.literal(0).label('own'))
         .union_all(
             sa.select(TABLE.c.resource, TABLE.c.hard_limit, sa.literal(1))
             .where(TABLE.c.project_id == project_id))
         .order_by('own'))
-    return {row.resource: row.hard_limit for row in found}
+    return {row.resource: row.hard_limit for row in set_limits}
 
 
 def defaults(conn):

@@ -34,10 +34,10 @@ def config(connection=None):
     """
     from alembic import config as alembic_config
 
-    found = alembic_config.Config()
-    found.set_main_option('script_location', _HERE)
-    found.attributes['connection'] = connection
-    return found
+    config_ = alembic_config.Config()
+    config_.set_main_option('script_location', _HERE)
+    config_.attributes['connection'] = connection
+    return config_
 
 
 def version(database):
@@ -88,14 +88,14 @@ def _leave_rows_alone(connection):
             cursor.execute(statement)
 
 
-def is_newer(found):
+def is_newer(current):
     """Tell whether a newer release has migrated the database to this version.
     This release can work with it: columns that it needs are dropped two
     releases later at the earliest.
 
-    :param found: what :func:`version` said.
+    :param current: what :func:`version` said.
     """
-    return found is not None and found > HEAD
+    return current is not None and current > HEAD
 
 
 def check(database):
@@ -103,14 +103,14 @@ def check(database):
 
     :raises manila_backup.exception.ConfigurationError: it has not.
     """
-    found = version(database)
-    if found is None or found < HEAD:
+    current = version(database)
+    if current is None or current < HEAD:
         raise exception.ConfigurationError(
-            f'The database is at schema version {found or "none"} and must '
+            f'The database is at schema version {current or "none"} and must '
             f'be at {HEAD}: run "manila-backup-manage db sync".')
-    if is_newer(found):
+    if is_newer(current):
         LOG.info('The database is at schema version %s, of a newer release '
-                 'than this one, which needs %s', found, HEAD)
+                 'than this one, which needs %s', current, HEAD)
 
 
 def _default_share_type(conn, name):

@@ -23,12 +23,12 @@ def beat(conn, identity, up_within, *, binary, host, **values):
     silent = TABLE.c.last_seen < sqltime.utc_in(-up_within)
     # Looked for first, as that locks nothing; then one after the other, as
     # one of them may come back and do the same about this one.
-    found = conn.execute(sa.select(TABLE.c.id, TABLE.c.identity).where(sa.or_(
+    same = conn.execute(sa.select(TABLE.c.id, TABLE.c.identity).where(sa.or_(
         TABLE.c.identity == identity,
         sa.and_(TABLE.c.binary == binary, TABLE.c.host == host, silent)))
         .order_by(TABLE.c.id)).all()
     is_there = False
-    for row in found:
+    for row in same:
         this = TABLE.c.id == row.id
         if row.identity == identity:
             is_there = conn.execute(sa.update(TABLE).where(this).values(
@@ -63,13 +63,13 @@ def list_hosts(conn, up_within):
     :param up_within: float, seconds since the last beat that count as up.
     :returns: list of :class:`Service`.
     """
-    found = {}
+    services = {}
     for row in list_all(conn, up_within):
         one = Service(row.id, row.binary, row.host, row.availability_zone,
                       row.last_seen, bool(row.up))
         key = row.binary, row.host
-        found[key] = found[key].with_(one) if key in found else one
-    return list(found.values())
+        services[key] = services[key].with_(one) if key in services else one
+    return list(services.values())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -70,13 +70,13 @@ def remove(conn, table, id_, status=None):
 def strange(conn, limit=10):
     """Return rows whose status is none that there is, as (table, id, status):
     some, if there are many."""
-    found = []
+    strays = []
     for table, kind in STATUSES.items():
-        found += [(table.name, *row) for row in conn.execute(
+        strays += [(table.name, *row) for row in conn.execute(
             sa.select(table.c.id, table.c.status)
             .where(table.c.status.not_in([str(each) for each in kind]))
             .order_by(table.c.id).limit(limit))]
-    return found[:limit]
+    return strays[:limit]
 
 
 def _check(table, old, status):

@@ -12,10 +12,10 @@ def of_table(conn, table, project_id):
     :param table: that of shares, snapshots or backups.
     :returns: (number of things, sum of their sizes in GiB).
     """
-    found = conn.execute(
+    row = conn.execute(
         sa.select(sa.func.count(), sa.func.sum(table.c.size))
         .where(table.c.project_id == project_id)).one()
-    return found[0], int(found[1] or 0)
+    return row[0], int(row[1] or 0)
 
 
 def of_project(conn, project_id):
@@ -40,8 +40,8 @@ def of_project(conn, project_id):
 
 def availability_zones(conn):
     """The zones that shares or services are in, as a list of str."""
-    found = sa.union(*(
+    zones = sa.union(*(
         sa.select(table.c.availability_zone).where(
             table.c.availability_zone.is_not(None))
         for table in (models.services, models.shares)))
-    return sorted(conn.execute(found).scalars())
+    return sorted(conn.execute(zones).scalars())

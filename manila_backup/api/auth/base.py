@@ -20,10 +20,10 @@ def imply(roles):
     :param roles: iterable of str.
     :returns: sorted list of str.
     """
-    found = set(roles)
-    for role in tuple(found):
-        found.update(IMPLIED.get(role, ()))
-    return sorted(found)
+    implied = set(roles)
+    for role in tuple(implied):
+        implied.update(IMPLIED.get(role, ()))
+    return sorted(implied)
 
 
 def make_context(environ, **identity):

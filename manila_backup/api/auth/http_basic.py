@@ -129,21 +129,21 @@ class Users:
 def _read_hashes(path):
     """dict of user name to bcrypt hash (bytes), from lines as oslo.middleware
     reads them."""
-    found = {}
+    hashes = {}
     try:
         with open(path, encoding='utf-8') as file:
             for line in file:
                 entry = line.strip()
                 if ':' in entry:
                     name, hashed = basic_auth.parse_entry(entry)
-                    found.setdefault(name, hashed)
+                    hashes.setdefault(name, hashed)
     except (OSError, UnicodeError) as exc:
         raise exception.ConfigurationError(
             f'[http_basic] user_file {path} can\'t be read.') from exc
     except webob.exc.HTTPError as exc:
         raise exception.ConfigurationError(
             f'[http_basic] user_file {path}: {exc.detail}.') from exc
-    return found
+    return hashes
 
 
 def _read_roles(path):
@@ -160,7 +160,7 @@ def _read_roles(path):
         raise exception.ConfigurationError(
             f'[http_basic] role_file {path} must hold a mapping of user '
             f'names.')
-    found = {}
+    entries = {}
     for user, entry in document.items():
         if not (isinstance(entry, dict) and set(entry) == {'project', 'roles'}
                 and isinstance(entry['project'], (str, int))
@@ -169,17 +169,17 @@ def _read_roles(path):
             raise exception.ConfigurationError(
                 f'[http_basic] role_file {path}: the entry of user {user} '
                 f'must be of the form {{project: ID, roles: [ROLE, ...]}}.')
-        found[str(user)] = {'project': str(entry['project']),
-                            'roles': base.imply(map(str, entry['roles']))}
-    return found
+        entries[str(user)] = {'project': str(entry['project']),
+                              'roles': base.imply(map(str, entry['roles']))}
+    return entries
 
 
 def _stamp(path):
     try:
-        found = os.stat(path)
+        st = os.stat(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return st.st_mtime_ns, st.st_size, st.st_ino
 
 
 def _unauthorized():

@@ -125,12 +125,12 @@ class Passwords:
             return known
         try:
             with self._places.slot(address):
-                found = self._hash(name, password)
-            (self._right if found else self._wrong).put(key)
+                right = self._hash(name, password)
+            (self._right if right else self._wrong).put(key)
         finally:
             del self._under_way[key]
             done.set()
-        return found
+        return right
 
     def _known(self, key):
         if self._right.has(key):

@@ -7,7 +7,7 @@ from manila_backup.policies import absent as policies
 
 def _lists(resource):
     """The operations that list nothing, as a dict of path to them."""
-    found = {}
+    table = {}
     for path in resource.paths:
         in_full = path != resource.path
 
@@ -18,9 +18,9 @@ def _lists(resource):
         empty.__doc__ = (f'List {resource.words}'
                          f'{" with details" if in_full else ""} '
                          f'(always empty).')
-        found[path] = {'GET': operation.operation(
+        table[path] = {'GET': operation.operation(
             resource.rule, since=resource.since)(empty)}
-    return found
+    return table
 
 
 ROUTES = {path: methods for resource in policies.RESOURCES

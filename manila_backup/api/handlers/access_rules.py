@@ -86,13 +86,13 @@ def actions(last_prefixed):
         ``os-``.
     :returns: dict of name to operation.
     """
-    found = {}
+    table = {}
     for make, name, until in ((_allow, 'allow_access', None),
                               (_deny, 'deny_access', None),
                               (_access_list, 'access_list', (2, 44))):
-        found[name] = make(name, until)
-        found[f'os-{name}'] = make(f'os-{name}', last_prefixed)
-    return found
+        table[name] = make(name, until)
+        table[f'os-{name}'] = make(f'os-{name}', last_prefixed)
+    return table
 
 
 def _list(req, share_id):

@@ -15,8 +15,8 @@ from manila_backup.policies import cloud as policies
 @operation.operation(policies.AVAILABILITY_ZONES)
 def availability_zones(req):
     """Availability zones."""
-    found = req.services.database.read(usage.availability_zones)
-    names = sorted({req.services.conf.availability_zone, *found})
+    zones = req.services.database.read(usage.availability_zones)
+    names = sorted({req.services.conf.availability_zone, *zones})
     return 200, {'availability_zones': [
         views.availability_zone(name) for name in names]}
 

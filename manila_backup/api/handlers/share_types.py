@@ -18,8 +18,8 @@ def index(req, params):
     """Share types; those that aren't public only for administrators."""
     public = params.get('is_public', True) if req.context.is_admin else True
     rows = req.services.database.read(db_shares.list_types, public)
-    found = [views.share_type(req, row) for row in rows]
-    return 200, {'share_types': found, 'volume_types': found}
+    types = [views.share_type(req, row) for row in rows]
+    return 200, {'share_types': types, 'volume_types': types}
 
 
 @operation.operation(policies.GET_DEFAULT)
@@ -129,8 +129,8 @@ def _texts(specs):
 
 
 def _one(req, row):
-    found = views.share_type(req, row)
-    return {'share_type': found, 'volume_type': found}
+    view = views.share_type(req, row)
+    return {'share_type': view, 'volume_type': view}
 
 
 ROUTES = {

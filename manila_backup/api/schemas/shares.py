@@ -154,20 +154,20 @@ def _mapping(value):
     :raises ValueError: it is none of str to str.
     """
     try:
-        found = ast.literal_eval(value)
+        mapping = ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError,
             TypeError) as exc:
         raise ValueError('it must be a mapping') from exc
-    if not isinstance(found, dict) or not all(
+    if not isinstance(mapping, dict) or not all(
             isinstance(key, str) and isinstance(text, str)
             and key and '\0' not in key + text
-            for key, text in found.items()):
+            for key, text in mapping.items()):
         raise ValueError('it must be a mapping of text to text')
     try:
-        ''.join([*found, *found.values()]).encode()
+        ''.join([*mapping, *mapping.values()]).encode()
     except UnicodeEncodeError as exc:
         raise ValueError('it contains an unpaired surrogate') from exc
-    return found
+    return mapping
 
 
 LIST = {

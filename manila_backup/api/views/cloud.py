@@ -41,7 +41,7 @@ def service(req, row):
 
     :param row: a :class:`manila_backup.db.services.Service`.
     """
-    found = {
+    view = {
         'id': row.id,
         'binary': row.binary,
         'host': row.host,
@@ -51,8 +51,8 @@ def service(req, row):
         'updated_at': common.timestamp(row.last_seen),
     }
     if req.version >= (2, 83):
-        found['disabled_reason'] = None
-    return found
+        view['disabled_reason'] = None
+    return view
 
 
 def limits(quota, used):
@@ -74,12 +74,12 @@ def quota_set(req, project_id, quota, used=None):
     :param used: dict of resource to a number, for what is used beside each
         limit; None for the limits only.
     """
-    found = {'id': project_id}
+    view = {'id': project_id}
     for since, names in RESOURCES:
         if req.version < since:
             continue
         for name in names:
             limit = quota.get(name, -1)
-            found[name] = limit if used is None else {
+            view[name] = limit if used is None else {
                 'limit': limit, 'in_use': used.get(name, 0), 'reserved': 0}
-    return found
+    return view

@@ -22,7 +22,7 @@ def details(req, rows):
     timestamp = common.timestamp
     with_type = req.version >= microversions.BACKUP_TYPE
     for_admin = req.context.is_admin
-    found = []
+    backups = []
     for row in rows:
         backup = {
             'id': row.id,
@@ -43,8 +43,8 @@ def details(req, rows):
             backup['host'] = row.host
             backup['topic'] = row.topic
             backup['fail_reason'] = row.fail_reason
-        found.append(backup)
-    return found
+        backups.append(backup)
+    return backups
 
 
 def restore(backup, share_id):

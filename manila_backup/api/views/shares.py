@@ -137,7 +137,7 @@ def share_type(req, row):
     prefix = '' if req.version >= (2, 7) else 'os-'
     required = {name: value for name, value in row.extra_specs.items()
                 if name == 'driver_handles_share_servers'}
-    found = {
+    view = {
         'id': row.id,
         'name': row.name,
         'extra_specs': row.extra_specs,
@@ -146,11 +146,11 @@ def share_type(req, row):
         else 'share_type_access:is_public': row.is_public,
     }
     if req.version >= (2, 41):
-        found['description'] = row.description
+        view['description'] = row.description
     if req.version >= (2, 46):
-        found['is_default'] = (
+        view['is_default'] = (
             row.name == req.services.conf.local_shares.default_share_type)
-    return found
+    return view
 
 
 def access_rule(req, row):
