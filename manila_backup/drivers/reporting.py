@@ -10,9 +10,9 @@ _IN_MANIFEST = frozenset((b'x:*flags', b'x:*project'))
 
 
 def kind(exc):
-    """Which error it is that something of a backup can't be read: damage if
-    it is gone, something else, or lost by the disk; and not for want of
-    privileges, or for a reason that may pass.
+    """Return the class of an error while reading a backup: DamagedBackup if
+    something is missing, of another type or lost by the disk; DriverError if
+    privileges are missing or the cause may pass.
 
     :param exc: the OSError.
     """
@@ -34,7 +34,7 @@ def parted(path, first, where):
 
 
 class Problems:
-    """What could not be carried over, as sentences; bounded.
+    """Entries that could not be carried over, as sentences; bounded.
 
     :ivar missing: int, as in a :class:`~manila_backup.drivers.base.Report`.
     """

@@ -17,7 +17,7 @@ _NONE = ()
 
 
 def _can_not(exc, but=errors.GONE):
-    """Whether it is only this attribute that can't be had or set.
+    """Tell whether the error concerns this attribute only.
 
     :param but: errnos that are none of an attribute.
     """
@@ -75,27 +75,31 @@ def read_xattrs(target, follow=True):
 
 
 def read_like(fd, entry):
-    """The same of an open file or directory, and what else an entry has
-    among its own: see :mod:`.inode_flags`."""
+    """Read the extended attributes of an open file or directory, and its inode
+    attributes that an entry has too: see :mod:`.inode_flags`."""
     found = read_xattrs(fd)
     more = entry.xattrs and inode_flags.current(fd, entry.xattrs)
     return tuple(sorted(found + more)) if more else found
 
 
 def gives_privileges(entry):
-    """Whether a file runs with more rights than who starts it has."""
+    """Tell whether a file runs with more rights than the user who starts it
+    has.
+    """
     return bool(entry.mode & (stat.S_ISUID | stat.S_ISGID)) or any(
         name == 'security.capability' for name, _ in entry.xattrs)
 
 
 def inherited(directory):
-    """Whether what is made in an open directory may get attributes."""
+    """Tell whether entries created in an open directory may inherit
+    attributes.
+    """
     return any(not name.startswith(('user.', 'trusted.'))
                for name, _ in read_xattrs(directory))
 
 
 def is_fixed(fd):
-    """Whether an open file or directory is immutable or append only."""
+    """Tell whether an open file or directory is immutable or append only."""
     return inode_flags.read(fd, None)[0]
 
 
@@ -109,15 +113,15 @@ def check_free(fd):
 
 
 def differ(entry, st, xattrs):
-    """Whether something has other attributes than an entry says."""
+    """Tell whether a file's attributes differ from those of an entry."""
     return (stat.S_IMODE(st.st_mode) != entry.mode and entry.kind != b'L'
             or st.st_uid != entry.uid or st.st_gid != entry.gid
             or st.st_mtime_ns != entry.mtime or xattrs != entry.xattrs)
 
 
 def is_any(mtime):
-    """Whether a time is one that any file system can hold, but for fractions
-    of seconds.
+    """Tell whether any file system can hold a time, except for fractions of
+    seconds.
 
     :param mtime: int, nanoseconds since 1970.
     """
@@ -267,7 +271,7 @@ def _set_xattr(target, name, value, follow, mode):
 
 
 def _chmod(target, mode):
-    """Whether it could be done."""
+    """Change a mode; returns whether that was possible."""
     try:
         os.chmod(target, mode)
     except OSError as exc:

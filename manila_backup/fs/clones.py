@@ -29,7 +29,7 @@ def clone(source, target):
 
 
 def is_supported(directory):
-    """Whether files in a directory can share blocks.
+    """Tell whether files in a directory can share blocks.
 
     :param directory: int, a descriptor.
     """
@@ -49,7 +49,7 @@ def is_supported(directory):
 
 
 def is_allocated_at(fd, offset):
-    """Whether the disk has room for a file at an offset or after it.
+    """Tell whether a file has blocks allocated at an offset or after it.
 
     :param fd: int, the open file.
     :raises OSError: the filesystem doesn't tell.
@@ -61,7 +61,7 @@ def is_allocated_at(fd, offset):
 
 
 def shared_bytes(fd, size):
-    """How much of a file's data other files have too.
+    """Compute the amount of a file's data that it shares with other files.
 
     :param fd: int, the open file.
     :param size: int, its size.

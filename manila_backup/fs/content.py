@@ -38,12 +38,12 @@ class WriteFailed(OSError):
 
 
 def holed(st):
-    """Whether a file has holes."""
+    """Tell whether a file has holes."""
     return st.st_blocks * 512 < st.st_size
 
 
 def sparse(st):
-    """Whether a file is worth being read as one with holes."""
+    """Tell whether a file has holes and is large enough to skip them."""
     return st.st_size >= _SPARSE_FROM and holed(st)
 
 
@@ -130,7 +130,7 @@ def digest_like_copy(source, st, tick):
 
 
 def same(one, other):
-    """Whether nothing was changed between two stats of a file."""
+    """Tell whether a file did not change between two stats."""
     return (one.st_ctime_ns == other.st_ctime_ns
             and one.st_mtime_ns == other.st_mtime_ns
             and one.st_size == other.st_size)
@@ -196,7 +196,7 @@ def _copy_sparse(source, target, size, tick, st=None):
 
 
 def segments(fd, size, position=0):
-    """Where a file has data.
+    """List the segments of a file that have data.
 
     :param size: int, where to end.
     :param position: int, where to begin.

@@ -112,12 +112,12 @@ FEW = 100
 
 
 def meaning(exc):
-    """What the table has of an OSError."""
+    """Look up an OSError in the table."""
     return TABLE.get(exc.errno, _UNKNOWN)
 
 
 def is_of_entry(exc, root=None):
-    """Whether a call on the share failed because of the one entry.
+    """Tell whether a call on the share failed because of the one entry.
 
     :param exc: the OSError.
     :param root: int, descriptor of the share's directory, to ask whether the
@@ -128,18 +128,18 @@ def is_of_entry(exc, root=None):
 
 
 def is_passing(exc):
-    """Whether it is worth trying all of it again, if it ends an operation."""
+    """Tell whether an operation that this error ended is worth retrying."""
     return Of.PASSING in meaning(exc)
 
 
 def can_not_hold(exc):
-    """Whether the repository can't hold the one entry that was to be written
-    to it."""
+    """Tell whether the repository can't store the entry that was being
+    written."""
     return meaning(exc).writing is Of.ENTRY
 
 
 def is_broken(root):
-    """Whether a file system does not even answer for its root.
+    """Tell whether a file system fails to list even its root.
 
     :param root: int, descriptor of a directory.
     """
@@ -159,7 +159,8 @@ def is_broken(root):
 
 
 def are_too_many(failed, done):
-    """Whether so much can't be read that it must be the file system.
+    """Tell whether so many entries can't be read that the file system must be
+    at fault.
 
     :param failed: int, entries that could not be.
     :param done: int, entries that could.

@@ -48,7 +48,7 @@ def _printable(char):
 
 
 def unreadable(exc):
-    """What to say of an entry that the disk has lost.
+    """Describe an entry that the disk has lost.
 
     :raises OSError: it is ``exc``, and no sign of damage.
     """
@@ -76,7 +76,7 @@ def failed(doing, path, exc, kind=exception.StorageFailed):
 
 
 def reason(exc):
-    """What an OSError says, to go after a colon."""
+    """Return the message of an OSError, to follow a colon."""
     said = os.strerror(exc.errno or 0)
     if is_fixed(exc):
         return f'{said} (it may be immutable)'
@@ -84,11 +84,12 @@ def reason(exc):
 
 
 def is_fixed(exc):
-    """Whether a call failed because something is immutable: nothing else
-    is forbidden to us, if we have all privileges."""
+    """Tell whether a call failed because something is immutable: nothing else
+    is forbidden to a process with all privileges."""
     return exc.errno == errno.EPERM and os.geteuid() == 0
 
 
 def is_full(exc):
-    """Whether a call failed for want of room: there may be some later on."""
+    """Tell whether a call failed for want of space, which may be there later.
+    """
     return exc.errno in _FULL

@@ -110,7 +110,7 @@ class Descent:
         self._leave(0)
 
     def _compare(self, path):
-        """What the current way and a new one share.
+        """Compare the current path with a new one.
 
         :returns: (how many names, list of the names that are new).
         """
@@ -156,7 +156,7 @@ class Descent:
 
 
 class MakingDescent(Descent):
-    """The same where directories are made when they are not there.
+    """A descent that creates missing directories.
 
     :param replace: also remove whatever else has a directory's name.
     """
@@ -502,7 +502,7 @@ def scratch(directory=None):
 
 
 def is_within(fd, directory):
-    """Whether a directory is, or is somewhere below, another one.
+    """Tell whether a directory is another one, or is anywhere below it.
 
     :param fd: int, descriptor of the one.
     :param directory: os.stat_result of the other.

@@ -52,7 +52,7 @@ def _flags(fd):
 
 
 def _extended(fd):
-    """Those of _FSXATTR, as a list; None where there are none."""
+    """Read _FSXATTR as a list; None if the file system has none."""
     try:
         return list(_FSXATTR.unpack(fcntl.ioctl(fd, _GETXATTR,
                                                 bytes(_FSXATTR.size))))
@@ -68,7 +68,8 @@ def project(fd):
 
 
 def read(fd, usual):
-    """What is worth being kept of an open file or directory.
+    """Read the inode attributes of an open file or directory that a backup
+    keeps.
 
     :param usual: int, the project id of the share's root, as all have it
         that were made there; None if the share has none.
@@ -87,8 +88,8 @@ def read(fd, usual):
 
 
 def has_room(fd, st):
-    """Whether room was allocated beyond a file's end, on purpose. xfs does so
-    by itself, for a while, and marks what was told to do it.
+    """Tell whether space was preallocated beyond a file's end. xfs does so by
+    itself, for a while, and flags only what it was told to allocate.
 
     :param st: os.stat_result of the open file.
     """
@@ -105,8 +106,8 @@ def has_room(fd, st):
 
 
 def current(fd, xattrs):
-    """What an open file or directory has of those among an entry's extended
-    attributes; tuple of (name, value)."""
+    """Read the current values of those inode attributes of an open file or
+    directory that an entry has; tuple of (name, value)."""
     found = []
     for name, _ in xattrs:
         if name == FLAGS:
@@ -158,7 +159,7 @@ def _set_flags(fd, wanted, mask):
 
 
 def has_any(directory, name, usual):
-    """Whether a regular file has something of that.
+    """Tell whether a regular file has inode attributes that a backup keeps.
 
     :param directory: int, a descriptor.
     """

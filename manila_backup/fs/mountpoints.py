@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which file systems are mounted inside a directory.
+"""File systems mounted inside a directory.
 
 The mounts that a process sees are in ``/proc/self/mountinfo``, with the number
 of the mount that each is on; so bind mounts of a share's own file system are
@@ -17,7 +17,7 @@ _ESCAPED = re.compile(rb'\\([0-7]{3})')
 
 
 def inside(root):
-    """Where something is mounted below a directory; nothing within that.
+    """List the mount points below a directory, but none below another.
 
     :param root: int, descriptor of the directory, opened by its path.
     :returns: sorted list of paths relative to it, as bytes.

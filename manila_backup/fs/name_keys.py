@@ -21,7 +21,8 @@ _PART = 1 << 18
 
 
 def key(name):
-    """What names have in common that any file system takes for the same.
+    """Fold a name: names that any file system takes for the same have the same
+    key.
 
     :param name: str, undecodable bytes as surrogates.
     :returns: str.
@@ -36,13 +37,13 @@ def key(name):
 
 
 def _plain(name):
-    """The same by the rules that most of them have."""
+    """Fold a name by the rules that most file systems have."""
     return unicodedata.normalize(
         'NFC', unicodedata.normalize('NFC', os.fsdecode(name)).casefold())
 
 
 def _repeated(hashes):
-    """Those that are in an array more than once, as a set."""
+    """Return the values that are in an array more than once, as a set."""
     parts = len(hashes) // _PART + 1
     found = set()
     for number in range(parts):
@@ -70,7 +71,7 @@ class Finder:
         self._hashes.append(hash(key(name)))
 
     def end(self, path):
-        """That was all of a directory."""
+        """Finish a directory: queue it if names in it may be the same."""
         if len(self._hashes) > 1 and _repeated(self._hashes):
             self.queue.put(path)
         del self._hashes[:]
@@ -105,8 +106,8 @@ def groups(directory, more=(), ignore=frozenset()):
 
 
 def folds(directory):
-    """Whether a directory takes some names for the same. Where that can't be
-    found out, it is assumed.
+    """Tell whether a directory takes some different names for the same. If
+    that can't be determined, it is assumed.
 
     :param directory: int, descriptor of one that can be written to.
     """
@@ -128,8 +129,8 @@ def folds(directory):
 
 
 def fallen(directory, found):
-    """What has no place in a directory beside another name, the first of
-    each kept.
+    """List the names that clash with another name in a directory, the first of
+    each group excepted.
 
     :param directory: int, descriptor of one that can be written to.
     :param found: what :func:`groups` returned.
@@ -153,7 +154,7 @@ def fallen(directory, found):
 
 
 def _fallen(directory, names, there, made):
-    """The same of one group.
+    """List the clashing names of one group.
 
     :param there: set of bytes, the names that listings show.
     :param made: list, gets the names that were made to find out.
@@ -183,7 +184,7 @@ def _fallen(directory, names, there, made):
 
 
 def _make(directory, name):
-    """Whether something could be made of that name."""
+    """Tell whether a file with that name could be created."""
     try:
         os.close(os.open(name, handles.CREATE, 0o600, dir_fd=directory))
         return True
@@ -240,7 +241,7 @@ class Fallen:
         self._asked = None, False
 
     def covers(self, path):
-        """Whether a directory is one of them, or below one."""
+        """Tell whether a directory is one of them, or below one."""
         if not self._paths or path == handles.ROOT:
             return False
         if self._asked[0] != path:
@@ -251,6 +252,6 @@ class Fallen:
         return self._asked[1]
 
     def has(self, path, name):
-        """Whether a name in a directory is one of them, or below one."""
+        """Tell whether a name in a directory is one of them, or below one."""
         return bool(self._paths) and (
             handles.join(path, name) in self._paths or self.covers(path))

@@ -97,8 +97,8 @@ def _has_hole(fd, start, end):
 
 
 def is_laid_out_like(one, other, size):
-    """Whether two open files with equal content have the same holes, as far
-    as both file systems can have them.
+    """Tell whether two open files with equal content have the same holes, as
+    far as both file systems can have them.
 
     :param size: int, of each.
     """

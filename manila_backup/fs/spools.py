@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept in scratch files, so that it takes no memory."""
+"""Stacks and queues in scratch files, which take no memory."""
 
 import collections
 import marshal
@@ -122,7 +122,7 @@ class PathQueue:
 
 
 def _common(one, other):
-    """How many bytes two have in common from the beginning."""
+    """Return the length in bytes of the common prefix."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2

@@ -61,7 +61,7 @@ def _openat2(path, flags):
 
 
 def open_stepwise(path, flags):
-    """The same as :func:`open_plain`, one component after the other."""
+    """Open like :func:`open_plain`, one component after the other."""
     *above, last = [name for name in path.split('/') if name] or ['.']
     step = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     here = os.open('/', step)
@@ -99,8 +99,8 @@ def syncfs(fd):
 
 
 def mounted_apart(fd, writable):
-    """The same directory through a mount of its own, where device nodes
-    can't be opened, nor anything written to unless it is to be.
+    """Open the same directory through a mount of its own, where device nodes
+    can't be opened, and which is read-only unless it is to be written to.
 
     The mount is nowhere to be seen, and is gone with the last descriptor
     that was opened through it.

@@ -125,3 +125,37 @@ class TestMessage(testtools.TestCase):
                             ('Do it\n\nChange-Id: I1234', 'no body'),
                             ('Do it\n\n# a comment', 'no body')):
             self.assertIn(words, ' '.join(faults(text)), text)
+
+
+class TestDocstrings(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.tool = load('check_docstrings')
+        self.root = self.useFixture(fixtures.TempDir()).path
+        os.mkdir(os.path.join(self.root, 'manila_backup'))
+
+    def check(self, text):
+        path = os.path.join(self.root, 'manila_backup', 'module.py')
+        with open(path, 'w') as file:
+            file.write(text)
+        return self.tool.check(self.root)
+
+    def test_good(self):
+        self.assertEqual([], self.check(
+            '"""Whatsoever."""\nclass A:\n    """The rows."""\n'
+            '    def b(self):\n        """Tell whether."""\n'
+            'def c():\n    pass\n'))
+
+    def test_bad(self):
+        for words in ('What it is.', 'Whether it is.', 'How, and why.',
+                      'The same of a share.'):
+            for head, indent in (('', ''), ('class A:\n', '    '),
+                                 ('def a():\n', '    '),
+                                 ('async def a():\n', '    ')):
+                found = self.check(f'{head}{indent}"""{words}"""\n')
+                self.assertEqual(1, len(found), (words, head))
+                self.assertIn('module.py:', found[0])
+
+    def test_ours(self):
+        self.assertEqual([], self.tool.check(ROOT))

@@ -207,7 +207,7 @@ class Backup:
             + (self.problems.sentences or [''])[0])
 
     def _formers(self, folds):
-        """What earlier attempts left and this one can take over.
+        """Open the earlier attempts' work that this attempt can resume.
 
         :param folds: as for :class:`~.former.Former`.
         """
@@ -324,8 +324,7 @@ def open_root(path, repository, shown):
 
 
 def apart(root, writable=False):
-    """The same directory through a descriptor with which device nodes are no
-    danger.
+    """Open the same directory so that its device nodes can't be opened.
 
     :param writable: bool, whether it will be written to.
     """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much room a backup may take beside what it is a backup of: its manifest,
-and scratch files while it is made."""
+"""Limit of the space that a backup may take beside the share's content: for
+its manifest, and for scratch files while it is made."""
 
 from manila_backup.drivers import base
 

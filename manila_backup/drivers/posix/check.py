@@ -33,7 +33,7 @@ def spans(found):
 
 
 def count(root, scratch, check, finder=None):
-    """How many entries there are below a directory.
+    """Count the entries below a directory.
 
     :param root: int, a descriptor.
     :param scratch: int, of a scratch file.
@@ -147,7 +147,7 @@ class Examiner:
         return f'not as stored: {", ".join(wrong)}' if wrong else None
 
     def links(self, directory, entry, others):
-        """Whether all names of a group are names of one file.
+        """Check that all names of a group are names of one file.
 
         :param others: :class:`~.listing.Links`.
         :returns: (path of the name that isn't, what is wrong) or None.
@@ -168,7 +168,7 @@ class Examiner:
 
 
 class _Verifier:
-    """What each process of a verification does."""
+    """Work of each process of a verification."""
 
     def __init__(self, data, found, progress):
         self._found = found

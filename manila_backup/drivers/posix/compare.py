@@ -31,12 +31,12 @@ _REST = 4
 
 
 def ignored(path, ignore):
-    """Whether a path begins with a name that restores leave alone."""
+    """Tell whether a path begins with a name that restores leave alone."""
     return bool(ignore) and path.split(b'/', 1)[0] in ignore
 
 
 def is_ignored(path, name, ignore):
-    """The same of an entry.
+    """Tell whether restores leave an entry alone.
 
     :param path: bytes, of the directory that it is in.
     """
@@ -44,7 +44,7 @@ def is_ignored(path, name, ignore):
 
 
 def wanted(links, ignore):
-    """Those of :class:`~.listing.Links` that are not left alone."""
+    """Filter :class:`~.listing.Links`: without those that are left alone."""
     if not links or not ignore:
         return links
     return links.only(lambda path, line: not is_ignored(
@@ -133,9 +133,8 @@ class Comparer:
         return todo
 
     def _plainly_equal(self, path, text):
-        """Whether both sides have a small file without peculiarities as it
-        should be: most entries of most restores, so in as few steps as
-        possible.
+        """Compare a small file without peculiarities on both sides: most
+        entries of most restores, so in as few steps as possible.
 
         :returns: int, its size; None if a closer look is needed.
         """
@@ -317,8 +316,8 @@ class Comparer:
 
 
 def _may_differ(one, other):
-    """Whether two files of one size may have their holes in other places, by
-    what their os.stat_result tell."""
+    """Tell by the os.stat_result of two files of one size whether their holes
+    may differ."""
     return ((content.holed(one) or content.holed(other))
             and (one.st_blocks != other.st_blocks
                  or one.st_size > content.SMALL))

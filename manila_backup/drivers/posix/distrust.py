@@ -50,7 +50,7 @@ def clear(share, place):
 
 
 def latest(share):
-    """When damage was last found in a backup of a share.
+    """Return the time when damage was last found in a backup of a share.
 
     :returns: datetime in UTC; None if there never was any.
     """

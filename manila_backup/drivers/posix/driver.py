@@ -52,7 +52,8 @@ class PosixDriver(base.BackupDriver):
 
     @staticmethod
     def settings_of(conf):
-        """What the configuration says of all but the place, as arguments."""
+        """Return the configuration of everything but the path, as arguments.
+        """
         return (conf.posix.processes, conf.backup.ignore_files,
                 conf.posix.incremental, conf.posix.bytes_per_entry)
 
@@ -64,8 +65,8 @@ class PosixDriver(base.BackupDriver):
 
     @contextlib.contextmanager
     def _repository(self, at=None):
-        """What goes wrong in it and was not put into better words nearer to
-        the cause is a DriverError too."""
+        """Open the repository. Any OSError in it becomes a DriverError, unless
+        one with more detail was raised nearer to the cause."""
         try:
             with layout.Repository(self.path, at) as repository:
                 yield repository
@@ -199,7 +200,7 @@ def _note(repository, place, damaged):
 
 
 def _entries(share, place):
-    """How many entries a backup should have; 0 if that can't be told."""
+    """Return the number of entries of a backup; 0 if it is unknown."""
     try:
         fd = os.open(place.backup_id, handles.DIRECTORY, dir_fd=share)
     except OSError:

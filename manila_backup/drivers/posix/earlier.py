@@ -248,7 +248,9 @@ class Earlier:
 
 
 def _agrees(directory, entry):
-    """Whether a stored file is what its entry says, but for its content."""
+    """Tell whether a stored file has the attributes of its entry; its content
+    is not read.
+    """
     st = os.stat(entry.name, dir_fd=directory, follow_symlinks=False)
     lost = entry.lost
     if (not stat.S_ISREG(st.st_mode) or st.st_size != entry.size

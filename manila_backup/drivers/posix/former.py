@@ -39,7 +39,7 @@ _KINDS = frozenset((b'L ', b'P ', b'S ', b'C ', b'B ', b'H '))
 
 
 class Index:
-    """Where in a file of entries each regular file's line is.
+    """Index of the lines of regular files in a file of entries.
 
     Eight bytes a file, sorted, and as many for each line with a directory. A
     line that is found has to be looked at: there are only 24 bits of hash,
@@ -86,7 +86,7 @@ class Index:
         return len(self._sorted)
 
     def _hash(self, field):
-        """That of the path of a directory."""
+        """Hash the path of a directory."""
         if field[:1] != b'/':
             return zlib.crc32(field)
         try:
@@ -112,8 +112,8 @@ class Index:
                 yield text
 
     def has(self, path, name):
-        """Whether there is an entry of any kind but a directory. Paths that
-        differ are told apart with near certainty only.
+        """Tell whether there is an entry of any kind but a directory. A hash
+        collision of two paths may give a wrong answer, almost never.
 
         :param path: bytes, of the directory it is in, unquoted.
         """
@@ -217,7 +217,7 @@ class Former:
 
     @classmethod
     def open(cls, share, name, folds=False):
-        """What an attempt left.
+        """Open the work of an earlier attempt.
 
         :param share: int, descriptor of the share's directory.
         :param name: str, of the attempt's directory there.

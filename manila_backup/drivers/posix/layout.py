@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where things are in a repository, and how they come and go.
+"""Layout of a repository: its paths, and how they are created and removed.
 
 The names are part of the format: repository-format.rst.
 """
@@ -159,7 +159,7 @@ class Repository:
 
 
 def parse_name(project, share, name):
-    """What a name in a share's directory stands for, or None."""
+    """Parse a name in a share's directory; None if it is not the driver's."""
     if not name.startswith('.'):
         return base.Stored(base.Place(project, share, name),
                            base.StoredState.PUBLISHED)
@@ -300,7 +300,7 @@ def prepare(repository, place, attempt):
 
 
 def is_published(share, place):
-    """Whether a finished backup is there."""
+    """Tell whether a backup is published."""
     if share is None:
         return False
     try:

@@ -202,7 +202,7 @@ class Manifest:
                 self._is_unstored(text)
 
     def _directory(self, field):
-        """What a directory is called in ``unstored``."""
+        """Return the key of a directory in ``unstored``."""
         if field[:1] != b'/':
             return dirent.checked_path(field)
         number = dirent.number(field)
@@ -215,7 +215,7 @@ class Manifest:
             dirent.checked_name(text.split(b' ', 2)[1].rstrip()))
 
     def _is_full(self):
-        """Whether a block is large enough, in work or in memory."""
+        """Tell whether a block is large enough, in entries or in memory."""
         return (self._count >= manifest.BLOCK_ENTRIES
                 or self._weight >= manifest.BLOCK_BYTES)
 
@@ -243,7 +243,7 @@ class Manifest:
                    else entry.name), entry
 
     def line_span(self, span, place):
-        """Where a line of a block stands, as a block of its own.
+        """Return the span of a line of a block, as a block of its own.
 
         :param place: int, which of its lines.
         """
@@ -326,7 +326,7 @@ class Links:
             yield self._found.path(field), text
 
     def only(self, wanted):
-        """Those of which a function of (path, line) says so."""
+        """Filter by a function of (path, line)."""
         return Links(self._found, [
             link for link, (path, text) in zip(self._links, self)
             if wanted(path, text)])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in a manifest beside entries: repository-format.rst, in code. Those
-are in :mod:`manila_backup.fs.dirent`."""
+"""Lines of a manifest other than entries: repository-format.rst, in code.
+Entries are in :mod:`manila_backup.fs.dirent`."""
 
 from manila_backup.fs import dirent
 
@@ -12,8 +12,8 @@ BLOCK_BYTES = 8 << 20
 
 
 def is_unstored(text):
-    """Whether a line says that there is nothing in the backup but itself.
-    What its name or target looks like says nothing."""
+    """Tell whether an entry's line is all that the backup has of it. Its name
+    or target may look like such a mark."""
     fields = text.rstrip(b'\n').split(b' ')
     return (len(fields) > dirent.FIELDS.get(fields[0], 2)
             and fields[-1].startswith(b'lost=')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which names the file system of a repository takes."""
+"""Names that the file system of a repository can store."""
 
 import os
 
@@ -51,8 +51,8 @@ class Names:
         return None
 
     def refusal(self, name):
-        """Why a directory can't have a name, as an OSError; None if it can,
-        or if that is not because of the name."""
+        """Return the OSError if a directory can't have a name; None if it
+        can, or if another cause than the name is to blame."""
         exc = None if self._takes_any else self._try(name)
         return exc if exc and errnos.can_not_hold(exc) else None
 

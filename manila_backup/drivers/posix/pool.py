@@ -78,7 +78,7 @@ def run(count, work, batches, progress):
 
 
 def waiting(inbox):
-    """Whether there is a batch in the pipe."""
+    """Tell whether there is a batch in the pipe."""
     count = bytearray(4)
     fcntl.ioctl(inbox, termios.FIONREAD, count)
     return int.from_bytes(count, sys.byteorder) > 0

@@ -34,7 +34,7 @@ _WRITE_NS = 5_000_000_000
 
 
 class Gone(Exception):
-    """What was seen is not there any more."""
+    """An entry that was listed is gone."""
 
 
 class Other(Exception):

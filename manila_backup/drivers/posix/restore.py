@@ -125,7 +125,7 @@ class Restore:
                            self.problems.count, self.problems.missing)
 
     def _compare(self, found, data, root):
-        """Where in the spools stands what has to be written."""
+        """Compare, and yield the spans in the spools of entries to write."""
         def work(inbox, number):
             return compare.Comparer(found, data, root, self._spools[number],
                                     self.ignore, self.progress,
@@ -182,7 +182,7 @@ class Restore:
         target.close()
 
     def _alike(self):
-        """What the finder has found."""
+        """Yield the directories that the finder has queued."""
         while (path := self._finder.queue.get()) is not None:
             yield path, ()
 

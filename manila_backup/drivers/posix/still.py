@@ -15,7 +15,7 @@ _TRIES = 3
 
 
 class Clone(typing.NamedTuple):
-    """What to read instead of a file.
+    """Copy of a file to read in its place.
 
     :ivar fd: int, an open file without a name: nobody sees it in the share,
         and it goes with this process.
@@ -68,7 +68,7 @@ def _attributes(fd):
 
 
 def _same(one, other):
-    """Whether nobody changed what is not the content's."""
+    """Tell whether mode, owner and extended attributes are unchanged."""
     return other is not None and (
         one.mode, one.uid, one.gid, one.xattrs) == (
         other.mode, other.uid, other.gid, other.xattrs)

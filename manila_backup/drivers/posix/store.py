@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a copying process does with the batches that a scan found.
+"""Copying of the batches that a scan found, in a child process.
 
 Files are written under their own names at once: the directory they are in is
 not visible before it is published. Each file's line is appended to the
@@ -162,7 +162,7 @@ class Storer(links.Linking):
                                        [(directory, [], [name])]))
 
     def _none_of(self, payload):
-        """What the scan could not even look at."""
+        """Record entries that the scan could not stat."""
         for self._number, name, why in payload:
             self._lines.append(self._here())
             self._lines.append(manifest.unstored_line(name, why))
@@ -313,8 +313,8 @@ class Storer(links.Linking):
                 errno.EEXIST)), manifest.TOO_MUCH)
 
     def _is_another(self, name):
-        """Whether what is there of a name is called otherwise: as of one that
-        was made or renamed in the share while that was read."""
+        """Tell whether an entry has another name than the one that it was
+        found by: one that was created or renamed in the share meanwhile."""
         if not self.folds:
             return False
         with handles.entries(self._dfd) as entries:
@@ -348,7 +348,7 @@ class Storer(links.Linking):
             raise self._unreadable(name, exc) from exc
 
     def _unreadable(self, name, exc):
-        """What to raise if an entry can't be read."""
+        """Return the exception for an entry that can't be read."""
         if exc.errno == errno.ESTALE and not errnos.is_broken(self._root):
             return content.Changed()    # replaced on its server
         if errnos.is_of_entry(exc, self._root):
@@ -356,8 +356,7 @@ class Storer(links.Linking):
         return errors.failed('read from the share', self._shown(name), exc)
 
     def _is_gone(self, name, exc):
-        """Whether an entry is not there any more; False if it can't be
-        read."""
+        """Tell whether an entry is gone; False if it can't be read."""
         if exc.errno in reading.GONE:
             return True
         said = self._unreadable(name, exc)
@@ -449,7 +448,9 @@ class Storer(links.Linking):
         return digest, written
 
     def _unwritable(self, doing, name, exc):
-        """What to raise if an entry can't be written to the repository."""
+        """Return the exception for an entry that can't be written to the
+        repository.
+        """
         if errnos.can_not_hold(exc):
             return _TooMuch(exc)
         return errors.failed(f'{doing} the repository', self._shown(name),

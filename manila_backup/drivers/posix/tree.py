@@ -70,7 +70,7 @@ class Paths:
 
 
 class Tree(Paths):
-    """Those of which a file has the lines, in the order of their numbers.
+    """Directories whose lines are in a file, in the order of their numbers.
 
     Twelve bytes of memory for each: where its line is, and a hash of its
     path.
@@ -86,7 +86,7 @@ class Tree(Paths):
 
     @classmethod
     def load(cls, fd):
-        """What a :class:`Journal` wrote, as far as it got."""
+        """Load what a :class:`Journal` wrote, as far as it is complete."""
         found = cls(fd)
         with open(fd, 'rb', buffering=1 << 20, closefd=False) as source:
             source.seek(0)
@@ -132,8 +132,8 @@ class Tree(Paths):
 
 
 class Journal:
-    """Where a scan notes the directories that it finds, for those who copy
-    meanwhile, and for a later attempt.
+    """Record of the directories that a scan finds, for the copying processes,
+    and for a later attempt.
 
     :param fd: int, of an empty file in which a later attempt finds it.
     :param scratch: int, of an empty scratch file.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much room a backup takes that no other backup takes with it."""
+"""Exclusive size of a backup: the space that no other backup shares."""
 
 import array
 import os

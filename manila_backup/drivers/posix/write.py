@@ -127,7 +127,7 @@ class Writer:
         self._pending = {}
 
     def _todo(self, offset, size, flags):
-        """What of a block has to be done: (path, flags, line, links)."""
+        """List the work in a block: (path, flags, line, links)."""
         for place, (path, text, links) in enumerate(
                 self._found.groups((offset, size))):
             if place in flags:
@@ -154,8 +154,8 @@ class Writer:
         self._problems.add(said, missing and not errors.is_fixed(exc))
 
     def _left(self, path, flags, entry, links):
-        """What there is to do without the names that are passed over; None
-        as entry if nothing is."""
+        """Return the work without the names that are skipped; None as entry if
+        nothing is left."""
         left = [(where, text) for where, text in links
                 if not self._fallen.has(where, manifest.link_name(text)[0])]
         # What is tried again was counted the first time.
@@ -181,8 +181,8 @@ class Writer:
         return fd
 
     def _enter_to_make(self, path):
-        """The same where names are to come and go. In a directory that is
-        append only they would only come."""
+        """Enter a directory in which names are to be created and removed. One
+        that is append only is refused: names could only be created there."""
         fd = self._enter(path)
         if self._fixed:
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
@@ -209,7 +209,7 @@ class Writer:
         self._progress.advance(1 + len(links), entry.size - counted)
 
     def _is_shared(self, st, links):
-        """Whether a file has names that the backup does not give it."""
+        """Tell whether a file has names that the backup does not give it."""
         names = 1
         for path, text in links:
             there = handles.look(self._enter(path),
@@ -327,8 +327,8 @@ class Writer:
         return name, lost, counted
 
     def _cloned(self, fd, path, entry, source):
-        """What differs, into a clone of what is there; None where that can't
-        be."""
+        """Write the differences into a clone of the present file; None if that
+        is impossible."""
         try:
             old = os.open(entry.name, handles.READ, dir_fd=fd)
         except OSError:
@@ -352,8 +352,8 @@ class Writer:
             os.close(old)
 
     def _in_place(self, fd, path, entry, source, links):
-        """What differs, into the file that is there, if nobody else has it;
-        None where that can't be.
+        """Write the differences into the present file, if it has no other
+        user; None if that is impossible.
 
         What gives privileges is never made of a file that somebody else may
         have open.
