@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gabbi files of roles and of the first microversion that has share
-backups leave no operation out."""
+backups leave no operation out; all have names that need no other."""
 
 import os
 import re
@@ -17,6 +17,10 @@ GABBITS = os.path.join(
 
 METHODS = 'GET', 'POST', 'PUT', 'DELETE'
 VERSION = 'x-openstack-manila-api-version'
+
+#: What the name of a test begins with that goes on from the one before.
+LEANING = {'and', 'but', 'by', 'in', 'is', 'it', 'its', 'nor', 'of', 'only',
+           'so', 'that', 'the', 'then', 'to', 'unless', 'which'}
 
 #: What each role is answered, by the name of its file, when it asks for
 #: something that there is, in a status that allows it.
@@ -72,6 +76,12 @@ def operations():
     return sorted(found)
 
 
+def load(name):
+    """A gabbi file's content."""
+    with open(os.path.join(GABBITS, name)) as file:
+        return yaml.safe_load(file)
+
+
 def requests(name):
     """The requests of a gabbi file.
 
@@ -79,8 +89,7 @@ def requests(name):
     :returns: list of (operation as of :func:`operations`, headers as a dict,
         status that is expected).
     """
-    with open(os.path.join(GABBITS, f'{name}.yaml')) as file:
-        document = yaml.safe_load(file)
+    document = load(f'{name}.yaml')
     defaults = document['defaults']['request_headers']
     found = []
     for test in document['tests']:
@@ -117,3 +126,12 @@ class TestGabbits(base.BaseTestCase):
         expected = {(what, version, there) for what in operations()
                     for version, there in (('2.79', False), ('2.80', True))}
         self.assertEqual(expected, found)
+
+    def test_names_need_no_other(self):
+        for name in os.listdir(GABBITS):
+            for test in load(name)['tests']:
+                words = test['name'].split()
+                self.assertTrue(
+                    len(words) > 2 and words[0] not in LEANING,
+                    f'{name}: {test["name"]!r} does not say who asks for '
+                    f'what, or what comes of it')
