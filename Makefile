@@ -5,6 +5,7 @@
 #
 # make venv              .venv/ with the service and the command line clients
 # make unit              unit tests only: no server needed
+# make coverage          the unit tests, and which lines they ran: in cover/
 # make test-manila       the tests beside a real Manila
 # make test-galera       the service on a Galera cluster of three servers
 # make test-servers      the functional tests and those, beside each other
@@ -54,8 +55,8 @@ export CONSTRAINTS
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_PYTHON_VERSION_WARNING = 1
 
-.PHONY: help venv demo test unit functional lint docs api-ref api-samples \
-	bench clean \
+.PHONY: help venv demo test unit coverage functional lint docs api-ref \
+	api-samples bench clean openapi \
 	services keystone manila test-manila test-restic tempest client-functional \
 	devstack-harness soak \
 	fidelity test-servers test-galera environments constraints FORCE
@@ -135,6 +136,9 @@ test: .tox/.made-functional keystone services
 
 unit: .tox/.made-functional
 	tools/run-tests $(TOOLS) $(RESULTS) unit
+
+coverage: $(TOOLS)/.stamp
+	$(TOOLS)/bin/tox run -qq -e cover
 
 functional: .tox/.made-functional keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) functional
