@@ -18,6 +18,8 @@
 # make soak              the service under load while all around it dies;
 #                        MINUTES=10, SEED=n, DRIVER=posix|restic,
 #                        DATABASE=mysql|postgresql|galera
+# make openapi           what /v2/openapi.json allows and forbids, tried in all
+#                        versions; EXAMPLES=50, SEED=n
 # make fidelity          generated, large and hostile shares on ext4, xfs and
 #                        btrfs; EXAMPLES=300, SECONDS=60
 # make keystone, manila  what the tests run as Keystone and Manila
@@ -166,6 +168,13 @@ tempest client-functional: keystone $(TOOLS)/suites/.stamp services
 devstack-harness: keystone $(TOOLS)/suites/.stamp
 	tools/servers.sh devstack
 	$(TOOLS)/bin/tox run -qq -e devstack
+
+# Of what "make test" tries with some requests in some versions.
+openapi: .tox/.made-functional services
+	MANILA_BACKUP_TEST_EXAMPLES=$(or $(EXAMPLES),50) \
+	$(if $(SEED),MANILA_BACKUP_TEST_SEED=$(SEED)) \
+	OS_TEST_TIMEOUT=3600 $(TOOLS)/bin/tox run -qq --skip-pkg-install \
+		-e functional -- test_openapi
 
 # Its servers are its own, but made from the same packages.
 soak: $(TOOLS)/.stamp services
