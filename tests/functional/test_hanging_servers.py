@@ -6,15 +6,18 @@ What is tested is that nothing hangs: how long it takes is not.
 """
 
 import concurrent.futures
-import contextlib
+import functools
 import http.server
 import os
+import re
+import signal
 import sys
 import threading
 import urllib.error
 import urllib.request
 
 import fixtures
+import psutil
 import sqlalchemy as sa
 import testtools
 
@@ -25,14 +28,57 @@ from tests.functional import rabbit
 #: Requests at once: more than there are threads.
 MANY = 24
 
-#: What the application is served with where it is not our own server.
-SERVE = '''
-import signal, sys, waitress
-signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-from manila_backup.wsgi import api
-waitress.serve(api.application, host='127.0.0.1', port=int(sys.argv[1]),
-               threads=5)
-'''
+#: Seconds for the start of processes, four at a time, some of which wait for
+#: servers meanwhile.
+START = 300
+
+#: A request for a share, of which workers are to be told.
+SHARE = b'{"share": {"share_proto": "NFS", "size": 1}}'
+
+#: The configuration of uWSGI that comes with the service.
+UWSGI = os.path.join(os.path.dirname(__file__), '..', '..', 'etc',
+                     'manila-backup', 'manila-backup-api-uwsgi.ini')
+
+#: What a server does: (what happens to it, see :class:`HangingCloud`; whether
+#: the processes are at work by then).
+TROUBLES = {
+    'is_absent': ('cut', False),
+    'is_silent': ('freeze', False),
+    'is_silent_after_the_login': ('freeze_at_the_first_statement', False),
+    'refuses': ('refuse', False),
+    'goes_away': ('cut', True),
+    'goes_silent': ('freeze', True),
+    'is_short_of_memory': ('block_publishers', True),
+}
+
+DATABASE = ('is_absent', 'is_silent', 'is_silent_after_the_login', 'refuses',
+            'goes_away', 'goes_silent')
+
+#: Which server does what.
+CASES = {
+    'bus': ('is_absent', 'is_silent', 'refuses', 'goes_away', 'goes_silent',
+            'is_short_of_memory'),
+    'mysql': DATABASE,
+    'postgresql': DATABASE,
+    'keystone': ('is_absent', 'is_silent', 'refuses'),
+}
+
+
+class Stopping(proxy.Proxy):
+    """One that freezes as soon as somebody sends a statement.
+
+    :ivar stops: bool, whether it does.
+    """
+
+    stops = False
+
+    def _take(self, near, far, source):
+        data = super()._take(near, far, source)
+        if self.stops and source is near and (
+                b'SELECT' in data or b'SHOW' in data):
+            self.freeze()
+            self._moving.wait()
+        return data
 
 
 class Refusing(fixtures.Fixture):
@@ -62,46 +108,97 @@ class Refusing(fixtures.Fixture):
 
 
 class HangingCloud(cloud.Cloud):
-    """Processes whose ways to their servers can be cut, or lead to nothing.
+    """Processes one of whose servers does not do what it should.
 
-    :ivar bus: the way to RabbitMQ.
-    :ivar store: the way to the database.
-    :ivar keystone: the way to Keystone, which there is none of that works.
+    :param at_fault: str, which: ``bus``, ``mysql``, ``postgresql`` or
+        ``keystone``.
+    :param own_bus: bool, to have a RabbitMQ of its own.
+    :ivar way: the way to that server.
     :ivar ports: dict of name of a process to the port it listens on.
     """
 
-    def __init__(self, server, with_keystone=False, **options):
-        super().__init__(server, **options)
-        self._with_keystone = with_keystone
+    def __init__(self, at_fault, own_bus=False):
+        super().__init__(at_fault if at_fault == 'postgresql' else 'mysql')
+        self.at_fault = at_fault
         self.tolerate = '.*'
+        self._own_bus = own_bus
 
     def _configure(self):
         self.ports = {name: cloud.free_port()
                       for name in ('api', 'all', 'wsgi')}
+        bus = sa.make_url(cloud.RABBITMQ)
+        if self._own_bus:
+            self._broker = self.useFixture(rabbit.Server(self.root)).server
+            bus = sa.make_url(self._broker.url)
         store = sa.make_url(self.database.url)
-        self.bus = self.useFixture(proxy.Proxy(*rabbit.ADDRESS))
-        self.store = self.useFixture(proxy.Proxy(
-            store.host,
-            store.port or {'mysql': 3306, 'postgresql': 5432}[self._server]))
-        self.keystone = self.useFixture(proxy.Proxy(
-            '127.0.0.1', self.useFixture(Refusing()).port))
+        ways = {
+            'bus': self._way(bus.host, bus.port or 5672),
+            self._server: self._way(store.host, store.port or {
+                'mysql': 3306, 'postgresql': 5432}[self._server]),
+            'keystone': self._way('127.0.0.1',
+                                  self.useFixture(Refusing()).port)}
+        self.way = ways[self.at_fault]
+        self._bus = bus.set(host='127.0.0.1', port=ways['bus'].port)
+        self._store = store.set(host='127.0.0.1',
+                                port=ways[self._server].port)
+        if self._server == 'postgresql':
+            # Encrypted, nobody in between would see a statement.
+            self._store = self._store.update_query_dict(
+                {'sslmode': 'disable'})
         self._options = {
-            'transport_url': sa.make_url(cloud.RABBITMQ).set(
-                host='127.0.0.1', port=self.bus.port
-            ).render_as_string(hide_password=False),
-            'database__connection': store.set(
-                host='127.0.0.1', port=self.store.port
-            ).render_as_string(hide_password=False),
+            'transport_url': self._bus.render_as_string(hide_password=False),
+            'database__connection': self._store.render_as_string(
+                hide_password=False),
             'database__retry_interval': 1,
             'database__max_retries': -1,
             'backup__shutdown_grace': 2,
             'api__threads': 4,
-            **(self._keystone_options() if self._with_keystone else {}),
-            **self._options}
+            **(self._keystone_options(ways['keystone'].port)
+               if self.at_fault == 'keystone' else {})}
         super()._configure()
 
-    def _keystone_options(self):
-        url = f'http://127.0.0.1:{self.keystone.port}/v3'
+    def _way(self, host, port):
+        return self.useFixture(Stopping(host, port))
+
+    # -- what happens to the server --------------------------------------
+
+    def cut(self):
+        """It goes away."""
+        self.way.cut()
+
+    def freeze(self):
+        """It says nothing more."""
+        self.way.freeze()
+
+    def freeze_at_the_first_statement(self):
+        """It says nothing more, once it has let somebody in."""
+        self.way.stops = True
+
+    def refuse(self):
+        """It lets nobody in. This Keystone never does."""
+        if self.at_fault == 'bus':
+            self._add('DEFAULT', 'transport_url',
+                      self._bus.set(password='wrong'))
+        elif self.at_fault != 'keystone':
+            self._add('database', 'connection', self._store.set(
+                username='nobody', password='wrong'))
+
+    def _add(self, group, option, url):
+        with open(self.config, 'a') as file:
+            file.write(f'[{group}]\n{option} = '
+                       f'{url.render_as_string(hide_password=False)}\n')
+
+    def block_publishers(self):
+        """RabbitMQ reads nothing more of those who publish."""
+        self._broker.control('set_vm_memory_high_watermark', '0')
+        cloud.eventually('an alarm', lambda: 'memory' in (
+            self._broker.control('eval', 'rabbit_alarm:get_alarms().')))
+
+    # -- processes -------------------------------------------------------
+
+    @staticmethod
+    def _keystone_options(port):
+        url = f'http://127.0.0.1:{port}/v3'
         sign_in = {
             'auth_url': url, 'auth_type': 'password', 'username': 'x',
             'password': 'x', 'project_name': 'x',
@@ -127,53 +224,76 @@ class HangingCloud(cloud.Cloud):
                 group, _, option = key.partition('__')
                 file.write(f'[{group}]\n{option} = {value}\n')
         if name == 'wsgi':
-            return self._launch_wsgi(own)
+            return self._launch_wsgi()
         return self._start(f'manila-backup-{name}', [
             '--config-file', self.config, '--config-file', own])
 
-    def _launch_wsgi(self, own):
-        found = cloud.Process(
-            'wsgi', [str(self.ports['wsgi'])],
-            os.path.join(self.root, 'wsgi.log'), Served(self.config, own))
+    def _launch_wsgi(self):
+        ini = os.path.join(self.root, 'uwsgi.ini')
+        # Its environment is given to it: what is a Python package of uWSGI
+        # reads "env" too late.
+        with open(UWSGI) as file, open(ini, 'w') as changed:
+            changed.write(re.sub(
+                '(?m)^(http-socket|virtualenv|env) = .*', lambda found: {
+                    'http-socket':
+                        f'http-socket = 127.0.0.1:{self.ports["wsgi"]}',
+                    'virtualenv': f'virtualenv = {sys.prefix}',
+                    'env': ''}[found[1]], file.read()))
+        found = cloud.Process('uwsgi', ['--ini', ini],
+                              os.path.join(self.root, 'uwsgi.log'),
+                              Surrounded(self.config))
         self.processes.append(found)
         return found
 
 
-class Served:
-    """How the WSGI application is started, in place of a release."""
+class Surrounded:
+    """How uWSGI is started, in place of a release."""
 
-    def __init__(self, *files):
+    argv = staticmethod(cloud.argv)
+
+    def __init__(self, file):
         self.surroundings = {'env': {
-            **os.environ, 'OS_MANILA_BACKUP_CONFIG_FILES': ';'.join(files)}}
-
-    @staticmethod
-    def argv(command):
-        return [sys.executable, '-c', SERVE]
+            **os.environ, 'OS_MANILA_BACKUP_CONFIG_FILES': file}}
 
 
-class HangingTestCase(testtools.TestCase):
+class HangingServers(testtools.TestCase):
 
-    server = 'mysql'
-    keystone = False
-    names = ('api', 'all', 'wsgi', 'worker')
-    options = {}
-
-    def setUp(self):
-        super().setUp()
+    def _test(self, server, trouble):
+        happening, is_at_work = TROUBLES[trouble]
         self.cloud = self.useFixture(HangingCloud(
-            self.server, self.keystone, **self.options))
+            server, own_bus=happening == 'block_publishers'))
+        happen = getattr(self.cloud, happening)
+        if not is_at_work:
+            happen()
+        started = self.launch()
+        if is_at_work:
+            self._wait_until_at_work(started)
+            happen()
+        if server == 'bus':
+            # Nobody needs it to be answered.
+            for port in self.cloud.ports.values():
+                cloud.eventually('a share', lambda port=port: self._get(
+                    port, '/v2/shares', SHARE) == 200, START)
+        self.assertWell(started)
 
     def launch(self):
         """Start one of each, and wait until it can be told to end."""
-        started = {name: self._launch(name) for name in self.names}
+        started = {name: self._launch(name)
+                   for name in ('api', 'all', 'wsgi', 'worker')}
         for process in started.values():
             cloud.eventually(
                 f'{process.command} to listen for signals',
-                lambda process=process: self._catches_sigterm(process))
+                lambda process=process: self._catches_sigterm(process),
+                START)
         return started
 
     def _launch(self, name):
-        return self.cloud.launch(name)
+        # The worker has no use for Keystone but beside a Manila.
+        more = {'shares__source': 'manila',
+                'manila_shares__access_to': '127.0.0.1'
+                } if (name, self.cloud.at_fault) == ('worker', 'keystone') \
+            else {}
+        return self.cloud.launch(name, **more)
 
     def _catches_sigterm(self, process):
         if not process.running():
@@ -190,10 +310,11 @@ class HangingTestCase(testtools.TestCase):
                      if name in self.cloud.ports}
             for port in ports.values():
                 cloud.eventually('a listening API', lambda port=port:
-                                 self._get(port, '/') == 300)
+                                 self._get(port, '/') == 300, START)
             for port in ports.values():
                 for _ in range(MANY // len(ports)):
                     pool.submit(self._get, port, '/v2/share-backups')
+                    pool.submit(self._get, port, '/v2/shares', SHARE)
             for name, port in ports.items():
                 for _ in range(3):
                     self.assertEqual(300, self._get(port, '/'), name)
@@ -204,14 +325,17 @@ class HangingTestCase(testtools.TestCase):
             for process in started.values():
                 self.assertEqual(0, process.wait(), process.said())
 
-    def _get(self, port, path):
+    def _get(self, port, path, body=None):
         """A request's status; None if there was no connection.
 
         An answer that doesn't come is an error: that is what is tested.
+
+        :param body: what to post.
         """
         request = urllib.request.Request(
-            f'http://127.0.0.1:{port}{path}',
+            f'http://127.0.0.1:{port}{path}', body,
             headers={'X-Auth-Token': 'demo:p1',
+                     'Content-Type': 'application/json',
                      'X-OpenStack-Manila-API-Version': '2.91'})
         try:
             with urllib.request.urlopen(request,
@@ -227,98 +351,33 @@ class HangingTestCase(testtools.TestCase):
         except ConnectionError:
             return None
 
-    def _well_after(self, change):
-        """What hangs does so while the processes are at work."""
-        started = self.launch()
-        cloud.eventually('an answer', lambda: self._get(
-            self.cloud.ports['api'], '/v2/share-backups') == 200)
+    def _wait_until_at_work(self, started):
+        for port in self.cloud.ports.values():
+            cloud.eventually('an answer', lambda port=port: self._get(
+                port, '/v2/share-backups') == 200, START)
         cloud.eventually('a worker', lambda: self.cloud.rows(
             "SELECT id FROM services WHERE identity LIKE "
-            f"'here:{started['worker'].pid}:%%'"))
-        change()
-        self.assertWell(started)
+            f"'here:{started['worker'].pid}:%%'"), START)
+
+    def test_uwsgi_ends_while_it_loads_the_application(self):
+        hanging = self.useFixture(HangingCloud('mysql'))
+        hanging.freeze()
+        process = hanging.launch('wsgi')
+        # How it ends is looked at here.
+        hanging.processes.remove(process)
+        cloud.eventually('a connection to the database', lambda: any(
+            each.raddr and each.raddr.port == hanging.way.port for each
+            in psutil.Process(process.pid).net_connections()), START)
+        process.begin_to_stop()
+        self.assertIn(process.wait(), (0, -signal.SIGTERM), process.said())
 
 
-class Bus(HangingTestCase):
-
-    def test_absent(self):
-        self.cloud.bus.cut()
-        self.assertWell(self.launch())
-
-    def test_silent(self):
-        self.cloud.bus.freeze()
-        self.assertWell(self.launch())
-
-    def test_goes_silent(self):
-        self._well_after(self._freeze_and_publish)
-
-    def _freeze_and_publish(self):
-        """As RabbitMQ does with those who publish while it is short of
-        memory: it reads no more."""
-        self.cloud.bus.freeze()
-        for name in ('api', 'all'):
-            with contextlib.suppress(OSError):
-                self.cloud.request('POST', '/shares', {'share': {
-                    'share_proto': 'NFS', 'size': 1}},
-                    port=self.cloud.ports[name])
+def _add_tests():
+    for server, troubles in CASES.items():
+        for trouble in troubles:
+            setattr(HangingServers, f'test_{server}_{trouble}',
+                    functools.partialmethod(HangingServers._test, server,
+                                            trouble))
 
 
-class RefusingBus(HangingTestCase):
-
-    options = {'transport_url': sa.make_url(cloud.RABBITMQ).set(
-        password='wrong').render_as_string(hide_password=False)}
-
-    def test_refuses(self):
-        self.assertWell(self.launch())
-
-
-class DatabaseMySQL(HangingTestCase):
-
-    def test_absent(self):
-        self.cloud.store.cut()
-        self.assertWell(self.launch())
-
-    def test_silent(self):
-        self.cloud.store.freeze()
-        self.assertWell(self.launch())
-
-    def test_goes_away(self):
-        self._well_after(self.cloud.store.cut)
-
-    def test_goes_silent(self):
-        self._well_after(self.cloud.store.freeze)
-
-    def test_refuses(self):
-        url = sa.make_url(self.cloud.database.url).set(
-            username='nobody', password='wrong')
-        with open(self.cloud.config, 'a') as file:
-            file.write(f'[database]\nconnection = '
-                       f'{url.render_as_string(hide_password=False)}\n')
-        self.assertWell(self.launch())
-
-
-class DatabasePostgreSQL(DatabaseMySQL):
-    server = 'postgresql'
-
-
-class Keystone(HangingTestCase):
-
-    keystone = True
-
-    def _launch(self, name):
-        # The worker has no use for Keystone but beside a Manila.
-        more = {'shares__source': 'manila',
-                'manila_shares__access_to': '127.0.0.1'
-                } if name == 'worker' else {}
-        return self.cloud.launch(name, **more)
-
-    def test_absent(self):
-        self.cloud.keystone.cut()
-        self.assertWell(self.launch())
-
-    def test_silent(self):
-        self.cloud.keystone.freeze()
-        self.assertWell(self.launch())
-
-    def test_refuses(self):
-        self.assertWell(self.launch())
+_add_tests()
