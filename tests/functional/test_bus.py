@@ -4,6 +4,8 @@ names that last; not there, or not willing; and what is left behind in it."""
 
 import os
 import subprocess
+import urllib.error
+import urllib.request
 
 from manila_backup.bus import rpc
 from tests.functional import base
@@ -20,7 +22,9 @@ LOST = (r'oslo[._]messaging|message bus \(127|heartbeat could not'
 class BusCloud(cloud.Cloud):
     """A service on a virtual host of its own.
 
-    :cvar RABBIT: options of ``[oslo_messaging_rabbit]``.
+    :param rabbit_options: options of ``[oslo_messaging_rabbit]``.
+    :param tls: str, what the certificate of a broker that speaks TLS is for,
+        as openssl has it; None: it doesn't.
     :ivar vhost: the :class:`tests.functional.rabbit.VirtualHost`.
     :ivar bus: the way to it.
     :ivar broker: the :class:`tests.soak.servers.RabbitMQ` that it is on, if
@@ -29,7 +33,7 @@ class BusCloud(cloud.Cloud):
 
     broker = None
 
-    def __init__(self, server, rabbit_options=(), tls=False, **options):
+    def __init__(self, server, rabbit_options=(), tls=None, **options):
         super().__init__(server, **options)
         self._rabbit = dict(rabbit_options)
         self._tls = tls
@@ -52,7 +56,7 @@ class BusCloud(cloud.Cloud):
         authority = self.make_authority('authority')
         certificate = self._make_certificate(
             'server', '-CA', f'{authority}.pem', '-CAkey', f'{authority}.key',
-            '-addext', 'subjectAltName=IP:127.0.0.1')
+            '-addext', f'subjectAltName={self._tls}')
         port = servers.own_port()
         self.broker = self.useFixture(rabbit.Server(self.root, f'''\
 listeners.ssl.default = 127.0.0.1:{port}
@@ -83,7 +87,7 @@ ssl_options.versions.2 = tlsv1.3
 class BusTestCase(base.TestCase):
 
     rabbit_options = {}
-    tls = False
+    tls = None
 
     def setUp(self):
         super(base.TestCase, self).setUp()
@@ -226,7 +230,7 @@ class Streams(Classic):
 
 class Tls(Classic):
     """To a broker that has a certificate."""
-    tls = True
+    tls = 'IP:127.0.0.1'
 
     def test_a_backup_comes_and_goes(self):
         self.cloud.start()
@@ -338,16 +342,40 @@ class Unwilling(BusTestCase):
             self.cloud.vhost.queues().values()) >= 3, patience=240, pause=2)
 
 
-class UnknownAuthority(BusTestCase):
-    """A broker whose certificate is nobody's whom the service knows."""
+class Distrusted(BusTestCase):
+    """A broker whose certificate is not taken."""
 
-    tls = True
     options = {'backup__scan_interval': 0.5}
+
+    def _refused(self):
+        """Nobody logs in: neither a worker, nor the API's health check."""
+        worker = self._started('certificate verify failed')
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(
+                f'http://127.0.0.1:{self.cloud.port}/healthcheck',
+                timeout=cloud.PATIENCE)
+        with caught.exception as answer:
+            self.assertIn(b'bus: can', answer.read())
+        self.assertEqual(0, worker.stop())
+        self.assertNotIn('Traceback', worker.said())
+        self.assertEqual(1, worker.said().count(' ERROR '), worker.said())
+
+
+class UnknownAuthority(Distrusted):
+    """Nobody whom the service knows has signed it."""
+
+    tls = 'IP:127.0.0.1'
 
     def test_certificate(self):
         other = self.cloud.make_authority('other')
         self._use({'oslo_messaging_rabbit__ssl_ca_file': f'{other}.pem'})
-        worker = self._started('certificate verify failed')
-        self.assertEqual(0, worker.stop())
-        self.assertNotIn('Traceback', worker.said())
-        self.assertEqual(1, worker.said().count(' ERROR '), worker.said())
+        self._refused()
+
+
+class OtherHost(Distrusted):
+    """It is another host's."""
+
+    tls = 'DNS:elsewhere.example'
+
+    def test_certificate(self):
+        self._refused()
