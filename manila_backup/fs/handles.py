@@ -52,6 +52,21 @@ def join(path, name):
     return name if path == ROOT else path + b'/' + name
 
 
+class Handle(int):
+    """A descriptor that is closed when nobody refers to it any more: who has
+    one has what it was opened for, however far others have gone on. It can be
+    given to all that takes a descriptor, except for ``os.close``.
+    """
+
+    __slots__ = ()
+
+    def __del__(self, close=os.close):
+        try:
+            close(self)
+        except OSError:
+            pass    # nothing was written through it
+
+
 class Descent:
     """Open directories below a root, keeping the way there open.
 
@@ -71,7 +86,7 @@ class Descent:
         """Open a directory.
 
         :param path: bytes.
-        :returns: int, a descriptor that is valid until the next call.
+        :returns: a :class:`Handle`; for the root, what was given.
         :raises OSError: also if a part of the path is a symbolic link, or
             a mount point: EXDEV. Its ``path`` is the directory's that can't
             be entered, which may be one on the way.
@@ -86,14 +101,14 @@ class Descent:
         fd = self._fds[held - 1] if held else self.root
         for depth in range(held, common):
             try:
-                fd = self._open(fd, self._names[depth])
+                fd = Handle(self._open(fd, self._names[depth]))
             except OSError as exc:
                 exc.path = b'/'.join(self._names[:depth + 1])
                 raise
             self._hold(depth, fd)
         for name in names:
             try:
-                fd = self._open(fd, name)
+                fd = Handle(self._open(fd, name))
             except OSError as exc:
                 exc.path = b'/'.join((*self._names, name))
                 raise
@@ -137,16 +152,12 @@ class Descent:
 
     def _hold(self, depth, fd):
         self._fds[depth] = fd
-        if depth >= _HELD and self._fds[depth - _HELD] is not None:
-            os.close(self._fds[depth - _HELD])
+        if depth >= _HELD:
             self._fds[depth - _HELD] = None
 
     def _leave(self, common):
         """Keep only so many of the names."""
         self._path = None
-        for fd in self._fds[common:]:
-            if fd is not None:
-                os.close(fd)
         del self._fds[common:]
         del self._ends[common:]
         del self._names[common:]
@@ -328,7 +339,7 @@ class _Removal:
         descent = MakingDescent(self._parent, replace=True,
                                 cross=self._cross)
         try:
-            self._root = os.dup(descent.enter(self._name))
+            self._root = descent.enter(self._name)
         except OSError as exc:
             self._stays(None, exc)
             return True
@@ -341,7 +352,7 @@ class _Removal:
             time.sleep(0.01)
             return False
         finally:
-            os.close(self._root)
+            self._root = None
         if self._kept.get(ROOT):
             return True
         try:

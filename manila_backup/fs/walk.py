@@ -33,7 +33,7 @@ class Walk:
     def enter(self):
         """The current directory.
 
-        :returns: int, a descriptor that is valid until the next is entered.
+        :returns: a :class:`~.handles.Handle`; for the top, what was given.
         :raises OSError: it can't be.
         """
         return self._descent.enter(self.path)

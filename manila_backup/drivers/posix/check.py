@@ -233,12 +233,7 @@ class _Verifier:
             self._say(shown, self._examiner.content(fd, entry))
         self._say(shown, self._examiner.attributes(fd, entry))
         if links:
-            # Its descriptor may be let go while the others are looked at.
-            here = os.dup(fd)
-            try:
-                apart = self._examiner.links(here, entry, links)
-            finally:
-                os.close(here)
+            apart = self._examiner.links(fd, entry, links)
             if apart:
                 self._say(*apart)
 

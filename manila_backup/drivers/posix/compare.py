@@ -215,11 +215,7 @@ class Comparer:
         if damage:
             raise _damaged(shown, damage)
         if links:
-            here = os.dup(fd)
-            try:
-                apart = self._examiner.links(here, entry, links)
-            finally:
-                os.close(here)
+            apart = self._examiner.links(fd, entry, links)
             if apart:
                 raise _damaged(*apart)
 

@@ -194,18 +194,13 @@ class Linking:
         :raises Refused: nothing can have that name.
         """
         first_path, first_name, stored = first
-        path = self._path
         text = b'H %b\n' % dirent.quote(name)
         if stored:
-            # The other descriptor may be let go by entering this one.
-            here = os.dup(self._dfd)
             try:
                 os.link(first_name, name,
                         src_dir_fd=self._data.enter(first_path),
-                        dst_dir_fd=here, follow_symlinks=False)
+                        dst_dir_fd=self._dfd, follow_symlinks=False)
             except OSError as exc:
-                # It was let go.
-                self._dfd = self._data.enter(path)
                 if exc.errno == errno.EEXIST:
                     if self._is_another(name):
                         raise Refused from exc
@@ -217,11 +212,9 @@ class Linking:
                     return False
                 raise errors.failed('create in the repository',
                                     self._shown(name), exc) from exc
-            finally:
-                os.close(here)
         else:
             text = b'H %b lost=node\n' % dirent.quote(name)
-        if path != entered:
+        if self._path != entered:
             self._lines.append(self._here(b'c'))
         self._lines.append(text)
         self.files += 1

@@ -500,39 +500,35 @@ class Writer:
         """Make all names of a group names of one file."""
         origin = handles.join(path, entry.name)
         parted = False
-        first = os.dup(self._enter(path))
-        try:
-            st = handles.look(first, entry.name)
-            if st is None:
-                return      # a node that could not be made; it was said
-            for where, text in links:
-                name, _ = manifest.link_name(text)
-                fd = self._enter(where)
-                there = handles.look(fd, name)
-                if there is None or not os.path.samestat(st, there):
-                    try:
-                        self._join(first, entry.name, where, name)
-                    except OSError as exc:
-                        if exc.errno != errno.EMLINK:
-                            if errors.is_full(exc):
-                                raise
-                            self._failed('link', where, name, exc, True)
-                            continue
-                        # As many as there can be: another one begins.
-                        parted = True
-                        entry = entry._replace(name=name)
-                        self._progress.advance(0, -self._new(where, entry,
-                                                             ()))
-                        os.close(first)
-                        first = os.dup(self._enter(where))
-                        st = handles.look(first, name)
-                        if st is None:
-                            return
-                if parted:
-                    self._problems.add(reporting.parted(
-                        handles.join(where, name), origin, 'share'))
-        finally:
-            os.close(first)
+        first = self._enter(path)
+        st = handles.look(first, entry.name)
+        if st is None:
+            return      # a node that could not be made; it was said
+        for where, text in links:
+            name, _ = manifest.link_name(text)
+            fd = self._enter(where)
+            there = handles.look(fd, name)
+            if there is None or not os.path.samestat(st, there):
+                try:
+                    self._join(first, entry.name, where, name)
+                except OSError as exc:
+                    if exc.errno != errno.EMLINK:
+                        if errors.is_full(exc):
+                            raise
+                        self._failed('link', where, name, exc, True)
+                        continue
+                    # As many as there can be: another one begins.
+                    parted = True
+                    entry = entry._replace(name=name)
+                    self._progress.advance(0, -self._new(where, entry,
+                                                         ()))
+                    first = self._enter(where)
+                    st = handles.look(first, name)
+                    if st is None:
+                        return
+            if parted:
+                self._problems.add(reporting.parted(
+                    handles.join(where, name), origin, 'share'))
 
     def _join(self, first, name, where, other):
         """Make another name of a file."""

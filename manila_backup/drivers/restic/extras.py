@@ -191,20 +191,17 @@ class Extras:
         """Make other names those of the same thing."""
         if path == handles.ROOT and name in self._ignore:
             return
-        first = os.dup(self._descent.enter(path))
-        try:
-            there = os.stat(name, dir_fd=first, follow_symlinks=False)
-            for where, other in names:
-                if where.split(b'/', 1)[0] in self._ignore or (
-                        where == handles.ROOT and other in self._ignore):
-                    continue
-                with _Unchanged(self._descent.enter(where)) as directory:
-                    self._join(first, name, path, directory, where, other)
-            if names and stat.S_ISLNK(there.st_mode):
-                os.utime(name, ns=(there.st_atime_ns, there.st_mtime_ns),
-                         dir_fd=first, follow_symlinks=False)
-        finally:
-            os.close(first)
+        first = self._descent.enter(path)
+        there = os.stat(name, dir_fd=first, follow_symlinks=False)
+        for where, other in names:
+            if where.split(b'/', 1)[0] in self._ignore or (
+                    where == handles.ROOT and other in self._ignore):
+                continue
+            with _Unchanged(self._descent.enter(where)) as directory:
+                self._join(first, name, path, directory, where, other)
+        if names and stat.S_ISLNK(there.st_mode):
+            os.utime(name, ns=(there.st_atime_ns, there.st_mtime_ns),
+                     dir_fd=first, follow_symlinks=False)
 
     def _join(self, first, name, path, directory, where, other):
         """Make another name; what restic made of it stays if that can't

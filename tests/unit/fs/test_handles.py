@@ -39,6 +39,27 @@ class BeneathTest(testtools.TestCase):
         for path in ('a/b/c', 'a', 'a/b', '.', 'a/b/c', 'a/b/c'):
             self.assertEqual(path, self.where(descent.enter(path.encode())))
 
+    def test_a_handle_stays_what_it_was_opened_for(self):
+        os.makedirs(self.path('root/d/e'))
+        descent = self.descent()
+        one = descent.enter(b'a/b/c')
+        others = [descent.enter(path) for path in (b'd', b'd/e', b'a')]
+        descent.close()
+        self.assertEqual('a/b/c', self.where(one))
+        self.assertEqual(['d', 'd/e', 'a'], list(map(self.where, others)))
+        os.mkdir('made', dir_fd=one)
+        self.assertEqual(['made'], os.listdir(self.path('root/a/b/c')))
+
+    def test_a_handle_is_closed_with_the_last_reference(self):
+        descent = self.descent()
+        before = len(os.listdir('/proc/self/fd'))
+        one = descent.enter(b'a/b/c')
+        other = one
+        descent.close()
+        self.assertEqual(before + 1, len(os.listdir('/proc/self/fd')))
+        del one, other
+        self.assertEqual(before, len(os.listdir('/proc/self/fd')))
+
     def test_it_follows_no_link(self):
         os.symlink(self.path('outside'), self.path('root/link'))
         for path in (b'link', b'link/b'):
