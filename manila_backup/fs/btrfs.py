@@ -7,6 +7,7 @@ import os
 import struct
 
 from manila_backup.fs import handles
+from manila_backup.fs import removal
 
 #: The inode of every subvolume's top.
 TOP = 256
@@ -80,7 +81,7 @@ def remove(name, parent, tick):
             _call(fd, _SUBVOL_SETFLAGS, bytes(8))
         finally:
             os.close(fd)
-    handles.remove(name, parent, tick)
+    removal.remove(name, parent, tick)
 
 
 def children(top):

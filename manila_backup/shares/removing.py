@@ -5,6 +5,7 @@ import os
 
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import removal
 from manila_backup.shares import base
 
 
@@ -19,7 +20,7 @@ def remove(name, directory, progress=None):
     :raises ShareError: something stays.
     """
     try:
-        handles.remove(name, directory.fd,
+        removal.remove(name, directory.fd,
                        progress and (lambda: progress.advance(1, 0)))
     except OSError as exc:
         where = os.path.join(os.fsencode(directory.path),

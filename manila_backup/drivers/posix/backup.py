@@ -27,6 +27,7 @@ from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import mountpoints
+from manila_backup.fs import removal
 from manila_backup.fs import spools
 from manila_backup.fs import syscalls
 
@@ -258,7 +259,7 @@ class Backup:
             syscalls.syncfs(directory)
             os.rename(_NEW, manifest.NAME, src_dir_fd=directory,
                       dst_dir_fd=directory)
-            handles.remove(layout.PARTS, directory)
+            removal.remove(layout.PARTS, directory)
             os.fsync(directory)
             self._sweep()
         except OSError as exc:

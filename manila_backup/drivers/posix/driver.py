@@ -14,6 +14,7 @@ from manila_backup.drivers.posix import usage
 from manila_backup import exception
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import removal
 
 
 class PosixDriver(base.BackupDriver):
@@ -132,7 +133,7 @@ class PosixDriver(base.BackupDriver):
 
         try:
             if away:
-                handles.remove(away, share, tick)
+                removal.remove(away, share, tick)
             layout.sweep(share, place, None, tick)
         except OSError as exc:
             raise errors.failed('remove from the repository',

@@ -27,6 +27,7 @@ from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import inode_flags
 from manila_backup.fs import mountpoints
+from manila_backup.fs import removal
 from manila_backup.fs import spools
 from manila_backup.fs import syscalls
 
@@ -89,7 +90,7 @@ class _Duplicate:
         problems.merge(*self._found.problems.said())
         for each in results:
             problems.merge(each['problems'], each['count'])
-        handles.remove(layout.PARTS, self._directory, self._progress.check)
+        removal.remove(layout.PARTS, self._directory, self._progress.check)
         self._progress.check()
         syscalls.syncfs(self._directory)
         files, size, stored = (

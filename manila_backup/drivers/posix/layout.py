@@ -21,6 +21,7 @@ from manila_backup.fs import attributes
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import removal
 from manila_backup import private
 
 MARKER = 'manila-backup-repository'
@@ -246,7 +247,7 @@ def sweep(share, place, attempt=None, tick=None):
                 continue
             name = trash(share, name, place)
         if name:
-            handles.remove(name, share, tick)
+            removal.remove(name, share, tick)
 
 
 def trash(share, name, place):
@@ -265,7 +266,7 @@ def trash(share, name, place):
         # A full btrfs lets remove, but not rename. So it keeps its name,
         # and loses first what makes a backup of it.
         for part in (METADATA, manifest.NAME):
-            handles.remove(f'{name}/{part}', share)
+            removal.remove(f'{name}/{part}', share)
         return name
     os.fsync(share)
     return away
@@ -283,7 +284,7 @@ def prepare(repository, place, attempt):
                 # Of the same attempt: can't be, unless it was handed twice.
                 left = trash(share, name, place)
                 if left:
-                    handles.remove(left, share)
+                    removal.remove(left, share)
                 os.mkdir(name, 0o700, dir_fd=share)
                 fd = os.open(name, handles.DIRECTORY, dir_fd=share)
             except FileNotFoundError:

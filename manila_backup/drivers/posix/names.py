@@ -7,6 +7,7 @@ from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import name_keys
+from manila_backup.fs import removal
 
 _PROBES = 'names'
 
@@ -39,7 +40,7 @@ class Names:
 
     def __exit__(self, *exc_info):
         os.close(self._fd)
-        handles.remove(_PROBES, self._directory)
+        removal.remove(_PROBES, self._directory)
 
     def _try(self, name):
         """The OSError that there is; None if it can be made."""

@@ -33,6 +33,7 @@ from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import mountpoints
 from manila_backup.fs import name_keys
+from manila_backup.fs import removal
 from manila_backup.fs import spools
 from manila_backup.fs import syscalls
 
@@ -399,7 +400,7 @@ class _Shaper:
         for name in extras:
             try:
                 if not self._respeller.take(name):
-                    handles.remove(name, fd, self._progress.check,
+                    removal.remove(name, fd, self._progress.check,
                                    self._cross, kept, path)
             except OSError as exc:
                 stays.add(name)

@@ -9,6 +9,7 @@ import stat
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import name_keys
+from manila_backup.fs import removal
 
 
 def _temporary():
@@ -72,7 +73,7 @@ class Respeller:
             _rename(self._directory, aside, wanted)
             return True
         # It was another one.
-        handles.remove(aside, self._directory, above=self._path)
+        removal.remove(aside, self._directory, above=self._path)
         return False
 
 

@@ -30,6 +30,7 @@ from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import inode_flags
+from manila_backup.fs import removal
 from manila_backup.fs import rewrite
 from manila_backup.fs import special_files
 
@@ -246,7 +247,7 @@ class Writer:
             if not errors.is_full(exc):
                 raise
         # Not even for that. What has its name would go anyway.
-        handles.remove(entry.name, fd, self._progress.check,
+        removal.remove(entry.name, fd, self._progress.check,
                        above=self._path)
         return entry.name, special_files.make(fd, entry, self._setter,
                                               inherits=self._inherits)
@@ -260,7 +261,7 @@ class Writer:
                 self._drop(fd, name)
                 raise
             try:
-                handles.remove(final, fd, self._progress.check,
+                removal.remove(final, fd, self._progress.check,
                                above=self._path)
                 os.rename(name, final, src_dir_fd=fd, dst_dir_fd=fd)
             except OSError:

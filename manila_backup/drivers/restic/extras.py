@@ -16,6 +16,7 @@ from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import name_keys
+from manila_backup.fs import removal
 from manila_backup.fs import special_files
 from manila_backup.fs import syscalls
 
@@ -167,7 +168,7 @@ class Extras:
         if path == handles.ROOT and entry.name in self._ignore:
             return
         with _Unchanged(self._descent.enter(path)) as directory:
-            handles.remove(entry.name, directory, self._tick, above=path)
+            removal.remove(entry.name, directory, self._tick, above=path)
             if entry.kind == b'F':
                 lost = self._hole_only(directory, entry)
             else:
@@ -217,7 +218,7 @@ class Extras:
                 handles.join(where, other), handles.join(path, name),
                 'share'))
             return
-        handles.remove(other, directory, self._tick, above=where)
+        removal.remove(other, directory, self._tick, above=where)
         os.rename(aside, other, src_dir_fd=directory, dst_dir_fd=directory)
 
     def _set_root(self, entry):

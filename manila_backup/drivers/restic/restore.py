@@ -31,6 +31,7 @@ from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import mountpoints
 from manila_backup.fs import name_keys
+from manila_backup.fs import removal
 from manila_backup.fs import syscalls
 from manila_backup import private
 
@@ -331,6 +332,6 @@ class Staging:
         parent = os.open(self._base, handles.DIRECTORY & ~os.O_NOFOLLOW)
         try:
             with contextlib.suppress(OSError):
-                handles.remove(name, parent)
+                removal.remove(name, parent)
         finally:
             os.close(parent)

@@ -12,7 +12,7 @@ from manila_backup.drivers.posix import budget
 from manila_backup.drivers.posix import scan
 from manila_backup.drivers.posix import tree
 from manila_backup.fs import dirent
-from manila_backup.fs import handles
+from manila_backup.fs import removal
 from manila_backup.fs import spools
 
 
@@ -83,7 +83,7 @@ class ScanTest(SpoolCase):
                         dst_dir_fd=fd)
         os.close(fd)
         found, batches = self.scan()
-        self.addCleanup(handles.remove, names[0], self.root)
+        self.addCleanup(removal.remove, names[0], self.root)
         self.assertEqual(5500, found.files)
         # A single path is as long as that.
         self.assertLess(found.spool.size + self.journal.size, 3 * 200_000
