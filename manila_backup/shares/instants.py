@@ -83,6 +83,7 @@ class Instants:
                 raise _Impossible(unless)
             mounted = mountpoints.inside(directory.fd)
             if mounted and include_mounts:
+                _check_btrfs(directory.fd)
                 raise _Impossible('what is mounted in it is part of it, and '
                                   'would not be in a snapshot')
             found = self._snapshot(share_id, directory.fd,
@@ -186,12 +187,7 @@ def _subvolume(share, stack):
     :returns: (int, descriptor of its top; bytes, the way from there, which
         may be empty: just what it is called, and not to be relied on).
     """
-    try:
-        next(btrfs.children(share), None)
-    except OSError as exc:
-        if exc.errno in _ELSEWHERE:
-            raise _Impossible(_NO_BTRFS) from exc
-        raise
+    _check_btrfs(share)
     device = os.fstat(share).st_dev
     top, depth = share, 0
     names = os.fsencode(_path_of(share)).split(b'/')
@@ -205,6 +201,19 @@ def _subvolume(share, stack):
         top = os.open('..', handles.DIRECTORY, dir_fd=top)
         stack.callback(os.close, top)
         depth += 1
+
+
+def _check_btrfs(share):
+    """Make sure that there are snapshots where a directory is.
+
+    :param share: int, its descriptor.
+    """
+    try:
+        next(btrfs.children(share), None)
+    except OSError as exc:
+        if exc.errno in _ELSEWHERE:
+            raise _Impossible(_NO_BTRFS) from exc
+        raise
 
 
 def _check_subvolumes(top, below):

@@ -74,13 +74,15 @@ class Workers(threading.Thread):
 
     @staticmethod
     def _work():
-        yield sa.update(models.operations).values(live=None, status='done')
         for table in (models.share_backups, models.snapshots, models.shares):
             for old, new in DONE.items():
                 yield sa.update(table).where(
                     table.c.status == old).values(status=new)
         for table in (models.share_backups, models.snapshots):
             yield sa.delete(table).where(table.c.status == 'deleting')
+        # In the end: what is there by now is not available yet, but nobody
+        # may find something that is, with an operation on it.
+        yield sa.update(models.operations).values(live=None, status='done')
 
     def stop(self):
         self._over.set()
