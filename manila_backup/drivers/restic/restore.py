@@ -133,8 +133,8 @@ class Restore:
         view = self._driver.settings.view
         args = ['restore', *repository.content_of(
             self._place, self._about['attempt']), '--target',
-            view if os.geteuid() == 0 else os.readlink(
-                f'/proc/self/fd/{root}')]
+            # Without a view: what restic inherits, wherever it is by then.
+            view if os.geteuid() == 0 else f'/proc/self/fd/{root}']
         for name in self._ignore:
             args += ['--exclude', backup.pattern('', name)]
         if self._driver.version >= (0, 15):
