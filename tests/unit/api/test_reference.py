@@ -7,6 +7,7 @@ import re
 
 import fixtures
 from oslotest import base as test_base
+import yaml
 
 from manila_backup.api import handlers
 from manila_backup.api import openapi
@@ -125,6 +126,19 @@ class TestReference(test_base.BaseTestCase):
                 self.assertEqual(set(), missing, key)
                 if method in ('GET', 'DELETE'):
                     self.assertEqual(expected, section.parameters, key)
+
+    def test_order_of_parameters(self):
+        """Parameters stand as Sphinx demands: by where they are, and in the
+        order of their names there."""
+        with open(os.path.join(SOURCE, 'parameters.yaml')) as file:
+            names = {}
+            for name, each in yaml.safe_load(file).items():
+                names.setdefault(each['in'], []).append(name)
+        self.assertEqual(
+            sorted(names, key=('header', 'path', 'query', 'body').index),
+            list(names))
+        for each in names.values():
+            self.assertEqual(sorted(each), each)
 
     def test_samples(self):
         self.assertEqual(
