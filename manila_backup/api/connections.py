@@ -7,6 +7,7 @@ the server waiting for the longest time.
 """
 
 import collections
+import contextlib
 import ipaddress
 import logging
 import resource
@@ -99,6 +100,10 @@ class Limits:
         victim.handle_close()
 
 
+class _NothingYet(Exception):
+    """There is nothing to be read right now."""
+
+
 class Channel(waitress_channel.HTTPChannel):
     """A connection.
 
@@ -130,6 +135,21 @@ class Channel(waitress_channel.HTTPChannel):
         if self._begun is None:
             self._begun = time.monotonic()
         return super().received(data)
+
+    def handle_read(self):
+        """Read what has come. That may be nothing: what the server's loop
+        saw come was another connection's, closed since, if this new one has
+        got its file descriptor."""
+        with contextlib.suppress(_NothingYet):
+            super().handle_read()
+
+    def recv(self, buffer_size):
+        """Read, for :meth:`handle_read`, which takes any OSError for the end
+        of a connection."""
+        try:
+            return super().recv(buffer_size)
+        except BlockingIOError as exc:
+            raise _NothingYet from exc
 
     def service(self):
         """Answer a request, in a thread that does that."""
