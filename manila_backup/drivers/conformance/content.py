@@ -91,7 +91,7 @@ class Content(case.Case):
         self.delete()
 
     def _without_long_paths(self):
-        """What can't be kept is refused, or is told and all else is kept."""
+        """Make sure that these are refused, or told and all else is kept."""
         try:
             report = self.backup()
         except base.DriverError:
