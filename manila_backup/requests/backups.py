@@ -200,35 +200,27 @@ class Backups:
 
         :param status: str, one of :data:`manila_backup.states.BACKUP_RESET`.
         """
-        if status not in [str(each) for each in states.BACKUP_RESET]:
-            raise exception.InvalidInput(
-                f'status can be one of '
-                f'{", ".join(map(str, states.BACKUP_RESET))}.')
-
-        def write(conn):
-            cancelled = None
-            for _ in range(common.TRIES):
-                backup = _get_backup(conn, context, backup_id)
-                operation = db_operations.live_of_backup(conn, backup_id)
-                if operation:
-                    if db_operations.cancel(conn, operation):
-                        tasks.TASKS[operation.kind].undo(conn, operation)
-                    else:
-                        # A worker frees the share once nothing is written to
-                        # it any more and the leftovers are gone.
-                        cancelled = operation.id
-                # If it has another status by now, then something was let in
-                # or has ended since, and an operation may be live that was
-                # not there to be cancelled.
-                if transitions.override(
-                        conn, db_backups.TABLE, backup_id, status,
-                        states.Override.RESET_STATUS, backup.status):
-                    return cancelled
-            raise preconditions.backup_conflict(backup)
-
-        cancelled = self._database.write(write)
+        common.check_status(status, states.BACKUP_RESET)
+        cancelled = self._database.write(
+            common.reset_status, db_backups.TABLE, status,
+            lambda conn: _get_backup(conn, context, backup_id), _cancel,
+            preconditions.backup_conflict)
         if cancelled:
             self._caller.cancelled(context, cancelled)
+
+
+def _cancel(conn, backup):
+    """Cancel the operation on a backup; see
+    :func:`.common.reset_status`."""
+    operation = db_operations.live_of_backup(conn, backup.id)
+    if operation is None:
+        return None
+    if db_operations.cancel(conn, operation):
+        tasks.TASKS[operation.kind].undo(conn, operation)
+        return None
+    # A worker frees the share once nothing is written to it any more and the
+    # leftovers are gone.
+    return operation.id
 
 
 def _wishes(share):

@@ -44,6 +44,42 @@ def check_quota(conn, defaults, project_id, **resources):
                 f'of {limit} in use.')
 
 
+def check_status(status, allowed):
+    """Raise InvalidInput unless a status is one that may be set.
+
+    :param status: str.
+    :param allowed: iterable of statuses.
+    """
+    allowed = [str(each) for each in allowed]
+    if status not in allowed:
+        raise exception.InvalidInput(
+            f'status can be one of {", ".join(allowed)}.')
+
+
+def reset_status(conn, table, status, find, cancel, conflict):
+    """Set a status because an administrator says so, cancelling what is
+    under way. If others change it meanwhile, then something was let in or
+    has ended that was not there to be cancelled: so all begins anew.
+
+    :param find: called with ``conn``, returns the row.
+    :param cancel: called with ``conn`` and the row; cancels what is live on
+        it, and returns the id of an operation that its worker has to end, or
+        None.
+    :param conflict: called with the row, returns the error if it is changed
+        every time.
+    :returns: str, the id of the operation that its worker has to end, or
+        None.
+    """
+    cancelled = None
+    for _ in range(TRIES):
+        row = find(conn)
+        cancelled = cancel(conn, row) or cancelled
+        if transitions.override(conn, table, row.id, status,
+                                states.Override.RESET_STATUS, row.status):
+            return cancelled
+    raise conflict(row)
+
+
 def queue(conn, context, operation_id, kind, share, **values):
     """Write an operation on a share, for a worker to claim."""
     transitions.create(

@@ -204,27 +204,19 @@ class Shares:
 
         :param status: str, any status of a share.
         """
-        if status not in [str(each) for each in _Share]:
-            raise exception.InvalidInput(
-                f'status can be one of {", ".join(map(str, _Share))}.')
+        common.check_status(status, _Share)
+        self._database.write(
+            common.reset_status, db_shares.TABLE, status,
+            lambda conn: common.get_share(conn, context, share_id), _cancel,
+            preconditions.share_conflict)
 
-        def write(conn):
-            for _ in range(common.TRIES):
-                share = common.get_share(conn, context, share_id)
-                removal = db_operations.live_of_share(
-                    conn, share_id, states.Kind.SHARE_DELETE)
-                if removal and not db_operations.cancel(conn, removal):
-                    raise exception.Conflict(
-                        f'Share {share_id} is being removed.')
-                # If it has another status by now, then something was let in
-                # that was not there to be cancelled.
-                if transitions.override(
-                        conn, db_shares.TABLE, share_id, status,
-                        states.Override.RESET_STATUS, share.status):
-                    return
-            raise preconditions.share_conflict(share)
 
-        self._database.write(write)
+def _cancel(conn, share):
+    """Cancel the removal of a share; see :func:`.common.reset_status`."""
+    removal = db_operations.live_of_share(conn, share.id,
+                                          states.Kind.SHARE_DELETE)
+    if removal and not db_operations.cancel(conn, removal):
+        raise exception.Conflict(f'Share {share.id} is being removed.')
 
 
 def directory(conf, share):

@@ -114,29 +114,23 @@ class Snapshots:
 
         :param status: str, any status of a snapshot.
         """
-        if status not in [str(each) for each in _Snapshot]:
-            raise exception.InvalidInput(
-                f'status can be one of {", ".join(map(str, _Snapshot))}.')
-
-        def write(conn):
-            cancelled = None
-            for _ in range(common.TRIES):
-                snapshot = _get_snapshot(conn, context, snapshot_id)
-                live = db_operations.live_of_snapshot(
-                    conn, snapshot.share_id, snapshot_id)
-                if live and live.kind == states.Kind.SNAPSHOT_CREATE and (
-                        not db_operations.cancel(conn, live)):
-                    cancelled = live.id
-                # It may have ended before its operation could be locked.
-                if transitions.override(
-                        conn, models.snapshots, snapshot_id, status,
-                        states.Override.RESET_STATUS, snapshot.status):
-                    return cancelled
-            raise snapshot_delete.conflict(snapshot)
-
-        cancelled = self._database.write(write)
+        common.check_status(status, _Snapshot)
+        cancelled = self._database.write(
+            common.reset_status, models.snapshots, status,
+            lambda conn: _get_snapshot(conn, context, snapshot_id), _cancel,
+            snapshot_delete.conflict)
         if cancelled:
             self._caller.cancelled(context, cancelled)
+
+
+def _cancel(conn, snapshot):
+    """Cancel the making of a snapshot; see :func:`.common.reset_status`."""
+    live = db_operations.live_of_snapshot(conn, snapshot.share_id,
+                                          snapshot.id)
+    if live and live.kind == states.Kind.SNAPSHOT_CREATE and (
+            not db_operations.cancel(conn, live)):
+        return live.id
+    return None
 
 
 def _get_snapshot(conn, context, snapshot_id):
