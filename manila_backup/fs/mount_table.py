@@ -4,6 +4,7 @@
 import dataclasses
 import os
 import re
+import sys
 
 _FSTAB = '/etc/fstab'
 
@@ -13,12 +14,14 @@ class Mount:
     """One mount that this process can see.
 
     :ivar number: int, its number while it is there.
+    :ivar parent: int, the number of the mount that it is on.
     :ivar path: str, where it is.
     :ivar kind: str, the type of its file system.
     :ivar source: str, what is mounted.
     """
 
     number: int
+    parent: int
     path: str
     kind: str
     source: str
@@ -31,8 +34,8 @@ def mounted():
             before, _, after = line.partition(' - ')
             fields = before.split(' ')
             kind, source = after.split(' ')[:2]
-            yield Mount(int(fields[0]), _plain(fields[4]), kind,
-                        _plain(source))
+            yield Mount(int(fields[0]), int(fields[1]), _plain(fields[4]),
+                        kind, _plain(source))
 
 
 def below(fd):
@@ -57,7 +60,10 @@ def to_be_mounted():
 
 
 def _opened(path):
-    return open(path, encoding='utf-8', errors='surrogateescape')
+    # As os.fsdecode has names, so that they can be compared; they may have
+    # other ends of lines in them.
+    return open(path, encoding=sys.getfilesystemencoding(),
+                errors='surrogateescape', newline='\n')
 
 
 def _plain(text):

@@ -8,12 +8,10 @@ are not taken for mounts.
 """
 
 import os
-import re
 
 from manila_backup.fs import errors
+from manila_backup.fs import mount_table
 from manila_backup.fs import syscalls
-
-_ESCAPED = re.compile(rb'\\([0-7]{3})')
 
 
 def inside(root):
@@ -23,13 +21,14 @@ def inside(root):
     :returns: sorted list of paths relative to it, as bytes.
     """
     try:
-        here = os.fsencode(os.readlink(f'/proc/self/fd/{root}'))
+        here = os.readlink(f'/proc/self/fd/{root}')
         mount = syscalls.mount_id(root)
     except OSError:
         return []
-    start = here.rstrip(b'/') + b'/'
-    return sorted(point[len(start):] for number, point in _mounts()
-                  if number == mount and point.startswith(start))
+    start = os.path.join(here, '')
+    return sorted(os.fsencode(each.path[len(start):])
+                  for each in mount_table.mounted()
+                  if each.parent == mount and each.path.startswith(start))
 
 
 def left_out(path, is_directory=True):
@@ -40,12 +39,3 @@ def left_out(path, is_directory=True):
     what = 'what is in that' if is_directory else 'it'
     return (f'"{errors.printable(path)}" has another file system mounted on '
             f'it: {what} is not in the backup.')
-
-
-def _mounts():
-    """Yields (the mount it is on, path), as this process sees them."""
-    with open('/proc/self/mountinfo', 'rb') as source:
-        for line in source:
-            fields = line.split(b' ')
-            yield int(fields[1]), _ESCAPED.sub(
-                lambda octal: bytes([int(octal[1], 8)]), fields[4])

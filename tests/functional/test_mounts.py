@@ -9,6 +9,8 @@ import sys
 import fixtures
 import testtools
 
+from manila_backup.fs import mount_table
+from manila_backup.fs import mountpoints
 from manila_backup.fs import private_mounts
 from tests.functional import cloud
 from tests.functional import disks
@@ -139,3 +141,25 @@ class TestKept(testtools.TestCase):
                 ['true'], 9, 9, passing=True)
             self.assertIn(said, str(error))
             self.assertFalse(os.path.exists(self.path))
+
+
+class TestTable(testtools.TestCase):
+
+    def test_names_of_any_kind(self):
+        """What a listing of mounts has escapes for, and what it has none
+        for."""
+        root = self.useFixture(fixtures.TempDir(rootdir=cloud.FOLDER)).path
+        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        self.addCleanup(os.close, fd)
+        names = sorted((b'a b', b'a\nb', b'a\rb', b'a\tb', b'a\\040b',
+                        b'\xff', '\u2028'.encode()))
+        for name in names:
+            path = os.path.join(os.fsencode(root), name)
+            os.mkdir(path)
+            subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', path],
+                           check=True)
+            self.addCleanup(subprocess.run, ['umount', path], check=True)
+        self.assertEqual(names, mountpoints.inside(fd))
+        self.assertEqual(
+            [os.path.join(os.fsencode(root), name) for name in names],
+            sorted(map(os.fsencode, mount_table.below(fd))))
