@@ -2,7 +2,6 @@
 """A mount that a :mod:`.keeper` keeps for this process."""
 
 import contextlib
-import ctypes
 import json
 import os
 import socket
@@ -10,11 +9,8 @@ import subprocess
 import sys
 
 from manila_backup.fs import keeper
+from manila_backup.fs import syscalls
 from manila_backup import private
-
-_CLONE_NEWNS = 0x00020000
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Failed(Exception):
@@ -82,9 +78,10 @@ class Kept:
         namespace = os.open(f'/proc/{self._process.pid}/ns/mnt',
                             os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if _libc.setns(namespace, _CLONE_NEWNS):
-                raise Failed(f'its mount namespace can\'t be entered: '
-                             f'{os.strerror(ctypes.get_errno())}')
+            syscalls.enter_mounts(namespace)
+        except OSError as exc:
+            raise Failed(f'its mount namespace can\'t be entered: '
+                         f'{exc.strerror}') from exc
         finally:
             os.close(namespace)
 

@@ -17,6 +17,7 @@ _OPEN_TREE = 0x1 | 0x80000 | 0x1000 | 0x8000
 _AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
 _RDONLY, _NODEV = 0x1, 0x4
 _AT_FDCWD = -100
+_CLONE_NEWNS = 0x20000
 _RESOLVE_NO_XDEV, _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS = 1, 2, 4
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -37,7 +38,8 @@ def open_plain(path, flags):
     :raises OSError: ELOOP or ENOTDIR, if there is a symbolic link.
     """
     try:
-        return _openat2(path, flags)
+        return _openat2(_AT_FDCWD, path, flags | os.O_CLOEXEC,
+                        _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS)
     except OSError as exc:
         # Before Linux 5.6, or where a container's filter knows no such call.
         if exc.errno not in (errno.ENOSYS, errno.EPERM):
@@ -45,19 +47,21 @@ def open_plain(path, flags):
     return open_stepwise(path, flags)
 
 
-def _openat2(path, flags):
+def _openat2(parent, name, flags, resolve):
+    """Call openat2(2).
+
+    :returns: int, a descriptor.
+    """
     # flags, mode, resolve
-    how = (ctypes.c_uint64 * 3)(
-        flags | os.O_CLOEXEC, 0,
-        _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS)
+    how = (ctypes.c_uint64 * 3)(flags, 0, resolve)
     while True:
-        fd = _libc.syscall(_SYS_OPENAT2, _AT_FDCWD, os.fsencode(path), how,
+        fd = _libc.syscall(_SYS_OPENAT2, parent, os.fsencode(name), how,
                            ctypes.sizeof(how))
         if fd >= 0:
             return fd
         code = ctypes.get_errno()
         if code != errno.EINTR:
-            raise OSError(code, os.strerror(code), path)
+            raise OSError(code, os.strerror(code), name)
 
 
 def open_stepwise(path, flags):
@@ -85,6 +89,17 @@ def die_with(parent):
     _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def enter_mounts(namespace):
+    """Go to a mount namespace; this process must have one thread.
+
+    :param namespace: int, its descriptor.
+    :raises OSError: it can't be entered.
+    """
+    if _libc.setns(namespace, _CLONE_NEWNS):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def syncfs(fd):
@@ -129,11 +144,6 @@ def mounted_apart(fd, writable):
         os.close(tree)
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = [('flags', ctypes.c_uint64), ('mode', ctypes.c_uint64),
-                ('resolve', ctypes.c_uint64)]
-
-
 # Without the call: before Linux 5.6, or where a container forbids it.
 _openat2_refused = False
 
@@ -150,14 +160,11 @@ def open_unmounted(name, parent, flags):
     global _openat2_refused
     name = os.fsencode(name)
     if not _openat2_refused:
-        how = _OpenHow(flags, 0, _RESOLVE_NO_XDEV)
-        fd = _libc.syscall(_SYS_OPENAT2, parent, name, ctypes.byref(how),
-                           ctypes.sizeof(how))
-        if fd >= 0:
-            return fd
-        code = ctypes.get_errno()
-        if code not in (errno.ENOSYS, errno.EPERM):
-            raise OSError(code, os.strerror(code), name)
+        try:
+            return _openat2(parent, name, flags, _RESOLVE_NO_XDEV)
+        except OSError as exc:
+            if exc.errno not in (errno.ENOSYS, errno.EPERM):
+                raise
     fd = os.open(name, flags, dir_fd=parent)
     _openat2_refused = True
     if mount_id(fd) != mount_id(parent):
