@@ -2,27 +2,16 @@
 """Nothing leads out of a root."""
 
 import os
-import tempfile
 
 import testtools
 
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import removal
+from tests.unit.fs import base
 
 
-class BeneathTest(testtools.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.directory = tempfile.TemporaryDirectory()
-        self.addCleanup(self.directory.cleanup)
-        os.makedirs(self.path('root/a/b/c'))
-        os.makedirs(self.path('outside/b'))
-        self.root = os.open(self.path('root'), os.O_RDONLY)
-        self.addCleanup(os.close, self.root)
-
-    def path(self, name):
-        return os.path.join(self.directory.name, name)
+class BeneathTest(base.TestCase):
 
     def where(self, fd):
         return os.path.relpath(os.readlink(f'/proc/self/fd/{fd}'),

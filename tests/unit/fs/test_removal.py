@@ -3,28 +3,16 @@
 
 import errno
 import os
-import tempfile
 from unittest import mock
 
-import testtools
 
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import removal
+from tests.unit.fs import base
 
 
-class RemovalTest(testtools.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.directory = tempfile.TemporaryDirectory()
-        self.addCleanup(self.directory.cleanup)
-        os.makedirs(self.path('root/a/b/c'))
-        os.makedirs(self.path('outside/b'))
-        self.root = os.open(self.path('root'), os.O_RDONLY)
-        self.addCleanup(os.close, self.root)
-
-    def path(self, name):
-        return os.path.join(self.directory.name, name)
+class RemovalTest(base.TestCase):
 
     def test_removing_does_not_follow_links(self):
         os.symlink(self.path('outside'), self.path('root/a/b/link'))
