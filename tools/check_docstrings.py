@@ -10,8 +10,9 @@ Prints a line for each fault; the exit code is 0 if there is none.
 """
 
 import ast
-import os
 import sys
+
+import checks
 
 #: Words that no docstring may begin with.
 REFUSED = frozenset((
@@ -32,32 +33,18 @@ def begins_badly(text):
 def check(root):
     """List the faults below ``root``, as list of str."""
     wrong = []
-    for folder, _, names in sorted(os.walk(os.path.join(root, PACKAGE))):
-        for name in sorted(names):
-            if not name.endswith('.py'):
+    for path, tree in checks.modules(root, [PACKAGE]):
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Module | ast.ClassDef
+                              | ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
-            path = os.path.join(folder, name)
-            with open(path) as file:
-                tree = ast.parse(file.read())
-            for node in ast.walk(tree):
-                if not isinstance(node, ast.Module | ast.ClassDef
-                                  | ast.FunctionDef | ast.AsyncFunctionDef):
-                    continue
-                text = ast.get_docstring(node)
-                if text and begins_badly(text):
-                    wrong.append(
-                        f'{os.path.relpath(path, root)}:'
-                        f'{node.body[0].lineno}: the docstring must begin '
-                        f'with a noun or a verb, not "{text.split()[0]}"')
+            text = ast.get_docstring(node)
+            if text and begins_badly(text):
+                wrong.append(
+                    f'{path}:{node.body[0].lineno}: the docstring must begin '
+                    f'with a noun or a verb, not "{text.split()[0]}"')
     return wrong
 
 
-def main(root='.'):
-    wrong = check(root)
-    for line in wrong:
-        print(line)
-    return 1 if wrong else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(checks.main(check, *sys.argv[1:]))

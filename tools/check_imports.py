@@ -21,6 +21,8 @@ import os
 import re
 import sys
 
+import checks
+
 #: Top-level module to distribution, where the names differ by more than
 #: case, dots and underscores.
 DISTRIBUTIONS = {'manilaclient': 'python-manilaclient',
@@ -111,15 +113,6 @@ def imports(tree):
     return walk(tree, False)
 
 
-def sources(root):
-    """The paths, below ``root``, of all modules that :data:`PARTS` names."""
-    for top in sorted({part.split('/')[0] for part in PARTS}):
-        for folder, _, names in os.walk(os.path.join(root, top)):
-            for name in sorted(names):
-                if name.endswith('.py'):
-                    yield os.path.relpath(os.path.join(folder, name), root)
-
-
 def is_ours(root, path, name):
     """Whether a module is the project's own: found from its root or beside
     the module that imports it."""
@@ -133,14 +126,13 @@ def check(root):
     """What is wrong: list of str."""
     known = declarations(root)
     wrong, used = [], {}
-    for path in sources(root):
+    tops = sorted({part.split('/')[0] for part in PARTS})
+    for path, tree in checks.modules(root, tops):
         part = max((each for each in PARTS if path.startswith(each)), key=len)
         always = {name for each in PARTS[part] for name in known[each]}
         always |= BROUGHT.get(part, set())
         sometimes = {name for each in known if not each.endswith('.txt')
                      for name in known[each]}
-        with open(os.path.join(root, path)) as file:
-            tree = ast.parse(file.read())
         for module, line, inside in imports(tree):
             name = normalised(DISTRIBUTIONS.get(module, module))
             # A folder of ours may be called like a distribution: the
@@ -161,12 +153,5 @@ def check(root):
     return wrong
 
 
-def main(root='.'):
-    wrong = check(root)
-    for line in wrong:
-        print(line)
-    return 1 if wrong else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(checks.main(check, *sys.argv[1:]))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tools that checks and environments stand on."""
 
-import importlib.util
+import importlib
 import os
+import sys
 
 import fixtures
 import testtools
@@ -13,11 +14,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 
 def load(name):
     """A module of ``tools``, which is no package."""
-    spec = importlib.util.spec_from_file_location(
-        name, os.path.join(ROOT, 'tools', f'{name}.py'))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    folder = os.path.join(ROOT, 'tools')
+    # They import one another as scripts do.
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(name)
 
 
 class TestImports(testtools.TestCase):
