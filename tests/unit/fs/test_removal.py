@@ -5,7 +5,6 @@ import errno
 import os
 from unittest import mock
 
-
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import removal

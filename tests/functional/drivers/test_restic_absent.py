@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What restic could not read or write, one entry or many."""
+
+import os
+
+from manila_backup.drivers import base
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import trees
+from manila_backup.fs import errnos
+from tests.functional.drivers import test_restic
+from tests.functional import odd_files
+
+
+class ResticAbsentTest(test_restic.ResticMixin, case.Case):
+
+    def fill(self, root, *names):
+        """Make files with their own names as content."""
+        for name in names:
+            path = os.path.join(root, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            trees.write(path, name.encode())
+
+    def test_stays_where_it_is(self):
+        shown, share = self.make('shown'), self.make('share')
+        self.fill(shown, 'good', 'bad', 'd/bad', 'd/good', 'in/it')
+        with open(os.path.join(os.fsencode(shown), b'd', b'bad\xff'),
+                  'wb') as target:
+            target.write(b'x')
+        odd = odd_files.mount(self, shown, share, [
+            ['open', '/bad', 'EIO'], ['open', '/d/bad', 'EACCES'],
+            ['open', '/d/bad\udcff', 'EIO'], ['opendir', '/in', 'EIO']])
+        report = self.backup(source=share)
+        said = '\n'.join(report.problems)
+        for name in ('"bad"', '"d/bad"', '"in"'):
+            self.assertIn(name, said)
+        odd.set([])
+        before = trees.snapshot(shown)
+        trees.write(os.path.join(shown, 'good'), b'changed')
+        trees.write(os.path.join(shown, 'late'), b'late')
+        report = self.restore(target=share)
+        self.assertEqual(0, report.missing)
+        self.assertSame(before, shown)
+
+    def test_what_can_not_be_looked_at(self):
+        shown, share = self.make('shown'), self.make('share')
+        self.fill(shown, 'good', 'bad', 'd/bad', 'zz')
+        odd = odd_files.mount(self, shown, share, [
+            ['getattr', '/bad', 'EIO'], ['getattr', '/d/bad', 'EIO']])
+        report = self.backup(source=share)
+        self.assertEqual(2, report.problem_count, report.problems)
+        odd.set([])
+        self.restore()
+        self.assertEqual({b'.', b'good', b'd', b'zz'},
+                         set(trees.snapshot(self.target)))
+
+    def test_what_went_away_is_not_told(self):
+        shown, share = self.make('shown'), self.make('share')
+        self.fill(shown, 'good', 'there', 'gone', 'd/gone')
+        odd_files.mount(self, shown, share, [
+            ['getattr', '/gone', 'ENOENT'], ['getattr', '/d/gone', 'ENOENT'],
+            ['open', '/there', 'ENOENT']])
+        report = self.backup(source=share)
+        said, = report.problems
+        self.assertIn('"there" is not in the backup', said)
+
+    def test_a_file_system_that_is_broken_is_no_entrys_fault(self):
+        shown, share = self.make('shown'), self.make('share')
+        trees.many(shown, 1, errnos.FEW + 1)
+        trees.write(os.path.join(shown, 'bad'), b'x')
+        odd = odd_files.mount(self, shown, share)
+        for number, (rules, said, retryable) in enumerate((
+                ([['open', '*', 'EIO']], 'more than could be', False),
+                ([['open', '*', 'EIO'], ['opendir', '*', 'EIO']],
+                 'Input/output error', False),
+                ([['open', '/bad', 'ETIMEDOUT']], 'timed out', True),
+                ([['read', '/bad', 'ENOTCONN']], 'not connected', True)), 1):
+            with self.subTest(said):
+                odd.set(rules)
+                with self.assertRaisesRegex(base.DriverError, said) as got:
+                    self.backup(case.place(number), source=share)
+                self.assertEqual(retryable, got.exception.retryable)
+        odd.set([])
+        self.assertEqual((), self.backup(source=share).problems)
+
+    def test_what_can_not_be_written(self):
+        self.fill(self.source, 'a', 'bad', 'd/bad', 'zz')
+        before = trees.snapshot(self.source)
+        self.backup()
+        shown, share = self.make('shown'), self.make('share')
+        odd = odd_files.mount(self, shown, share, [
+            [call, path, 'EIO'] for call in ('create', 'write')
+            for path in ('/bad', '/d/bad')])
+        report = self.restore(target=share)
+        self.assertEqual((2, 2), (report.missing, report.problem_count),
+                         report.problems)
+        self.assertEqual(set(before) - {b'bad', b'd/bad'},
+                         set(trees.snapshot(shown)))
+        odd.set([])
+        self.restore(target=share)
+        self.assertSame(before, shown)
