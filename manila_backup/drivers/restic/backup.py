@@ -135,8 +135,7 @@ class Backup:
             self._unread.problems.add(each)
         self._unread.check(self._survey.files - self._unread.problems.count,
                            self._driver.on_unreadable == 'error')
-        self._problems.merge(self._unread.problems.sentences,
-                             self._unread.problems.count)
+        self._problems.merge(*self._unread.problems.said())
 
     def _looking(self):
         """Return the arguments that every walk of the share gets."""
