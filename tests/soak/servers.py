@@ -119,6 +119,10 @@ class Server:
         self._frozen = [self._process.pid, *descendants(self._process.pid)]
         send(self._frozen, signal.SIGSTOP)
 
+    def is_frozen(self):
+        """True from :meth:`freeze` to :meth:`thaw`."""
+        return bool(self._frozen)
+
     def thaw(self):
         """Go on."""
         send(self._frozen, signal.SIGCONT)
@@ -246,6 +250,10 @@ class Database(Server):
     def __init__(self, folder):
         super().__init__(folder)
         self.nodes = [self]
+
+    def frozen(self):
+        """True while a server of it is, which answers nothing, for ever."""
+        return any(node.is_frozen() for node in self.nodes)
 
     def engine(self):
         """A SQLAlchemy engine, to look into the service's database."""

@@ -201,6 +201,9 @@ max_attempts = 30
 
         :returns: list of rows; None if the database is not there.
         """
+        # Who froze it is who thaws it, and must not wait for it until then.
+        if self.database.frozen():
+            return None
         try:
             with self._engine.connect() as conn:
                 found = conn.execute(sa.text(query), values)
