@@ -40,10 +40,16 @@ def _watch():
     # for its children, at its end.
     threading.main_thread().join()
     time.sleep(PATIENCE)
-    print('This process of tests does not end:', file=sys.stderr)
+    end('This process of tests does not end:', 0)
+
+
+def end(reason, status=1):
+    """End this process at once, with whoever else holds its output, and show
+    what its threads are at."""
+    print(reason, file=sys.stderr)
     faulthandler.dump_traceback()
     _end_holders()
-    os._exit(0)
+    os._exit(status)
 
 
 def _end_holders():
