@@ -11,8 +11,8 @@ import contextlib
 import os
 import types
 
+from manila_backup.copying import duplicate
 from manila_backup.drivers import base as drivers
-from manila_backup.drivers.posix import duplicate
 from manila_backup.fs import handles
 from manila_backup import private
 from manila_backup.shares import base

@@ -9,20 +9,19 @@ import datetime
 import os
 import time
 
+from manila_backup.copying import budget
+from manila_backup.copying import journal
+from manila_backup.copying import manifest
+from manila_backup.copying import names
+from manila_backup.copying import pool
+from manila_backup.copying import reporting
+from manila_backup.copying import scan
+from manila_backup.copying import stable_read
+from manila_backup.copying import store
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import budget
-from manila_backup.drivers.posix import earlier
-from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import listing
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import names
-from manila_backup.drivers.posix import parts
-from manila_backup.drivers.posix import pool
-from manila_backup.drivers.posix import reading
-from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import store
-from manila_backup.drivers import reporting
+from manila_backup.drivers.posix import parent
+from manila_backup.drivers.posix import resume
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
@@ -103,7 +102,7 @@ class Backup:
         }
         aside = open_root(source, self.repository.fd, self.repository.path)
         root = apart(aside)
-        surely = reading.surely_from(time.time_ns())
+        surely = stable_read.surely_from(time.time_ns())
         # From here on, stores through a memory map show in a file's ctime.
         with contextlib.suppress(OSError):
             syscalls.syncfs(root)
@@ -151,7 +150,7 @@ class Backup:
         :param taken: the :class:`~.names.Names` of the repository.
         """
         spool = spools.Spool(handles.scratch(directory))
-        self._journal, opened = parts.journal(directory)
+        self._journal, opened = journal.journal(directory)
         found = self.scanner(
             root, self.ignore, spool, self.repository.identity,
             self._journal, self.budget, self.cross,
@@ -159,7 +158,7 @@ class Backup:
         formers = self._formers(taken.folds)
         about['read_since'] = min([about['created_at'], *(
             _iso(one.began) for one in formers)])
-        before = (earlier.find(self.repository, self.place)
+        before = (parent.find(self.repository, self.place)
                   if self.incremental else None)
         if before:
             about['earlier'] = before.name
@@ -171,8 +170,8 @@ class Backup:
                                taken.folds)(inbox)
 
         def describe(inbox, _):
-            return parts.set_directories(inbox, spool, self._journal.paths(),
-                                         directory, self.progress)
+            return journal.set_directories(inbox, spool, self._journal.paths(),
+                                           directory, self.progress)
 
         def batches():
             yield from found.batches()
@@ -210,12 +209,12 @@ class Backup:
     def _formers(self, folds):
         """Open the earlier attempts' work that this attempt can resume.
 
-        :param folds: as for :class:`~.former.Former`.
+        :param folds: as for :class:`~.resume.Former`.
         """
         found = []
         with self.repository.share(self.place) as share:
             for name in layout.take(share, self.place, self.attempt):
-                one = former.Former.open(share, name, folds)
+                one = resume.Former.open(share, name, folds)
                 if one:
                     found.append(one)
         return found
@@ -234,7 +233,7 @@ class Backup:
         try:
             out = os.open(_NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
                           | os.O_CLOEXEC, 0o600, dir_fd=directory)
-            with listing.Writer(
+            with manifest.Writer(
                     out, about, self.repository.format,
                     self._journal.paths(), self._spend) as writer:
                 for section in results:

@@ -4,13 +4,13 @@
 import contextlib
 import os
 
+from manila_backup.copying import restore
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import check
-from manila_backup.drivers.posix import distrust
+from manila_backup.drivers.posix import damage_markers
+from manila_backup.drivers.posix import exclusive_size
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import restore
-from manila_backup.drivers.posix import usage
+from manila_backup.drivers.posix import verify
 from manila_backup import exception
 from manila_backup.fs import errors
 from manila_backup.fs import handles
@@ -117,7 +117,7 @@ class PosixDriver(base.BackupDriver):
                 if share is None:
                     return
                 self._delete(share, place, progress)
-            distrust.tidy(repository, place)
+            damage_markers.tidy(repository, place)
 
     def _delete(self, share, place, progress):
         name = layout.component(place.backup_id)
@@ -150,12 +150,12 @@ class PosixDriver(base.BackupDriver):
                     raise errors.failed(
                         'remove from the repository',
                         exc.filename or place.backup_id, exc) from exc
-            distrust.tidy(repository, place)
+            damage_markers.tidy(repository, place)
 
     def verify(self, place, progress):
         with self._open() as repository:
-            damages = check.verify(repository, place, self.processes,
-                                   progress)
+            damages = verify.verify(repository, place, self.processes,
+                                    progress)
             _note(repository, place, bool(damages))
             return damages
 
@@ -181,8 +181,8 @@ class PosixDriver(base.BackupDriver):
             with repository.share(place) as share:
                 directory = layout.open_published(share, place)
             try:
-                return usage.unique_bytes(repository, directory,
-                                          progress.check)
+                return exclusive_size.unique_bytes(repository, directory,
+                                                   progress.check)
             finally:
                 os.close(directory)
 
@@ -193,7 +193,10 @@ def _note(repository, place, damaged):
         if not layout.is_published(share, place):
             return
         try:
-            (distrust.note if damaged else distrust.clear)(share, place)
+            if damaged:
+                damage_markers.note(share, place)
+            else:
+                damage_markers.clear(share, place)
         except OSError:
             # Of a repository that is full or only to be read; the damage
             # itself is what has to be told.

@@ -13,10 +13,9 @@ import os
 import re
 import uuid
 
+from manila_backup.copying import manifest
+from manila_backup.copying import reporting
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import listing
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers import reporting
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
@@ -29,8 +28,8 @@ MARKER = 'manila-backup-repository'
 #: The formats that are known, and the one of a new repository. In the first,
 #: manifests are of the first version; in the second, they may also be of the
 #: second.
-FORMATS = frozenset((listing.FIRST, listing.SECOND))
-FORMAT = listing.SECOND
+FORMATS = frozenset((manifest.FIRST, manifest.SECOND))
+FORMAT = manifest.SECOND
 
 DATA = 'data'
 PARTS = 'parts'
@@ -403,7 +402,7 @@ def open_manifest(fd, place):
         raise errors.failed('open the backup\'s', manifest.NAME, exc,
                             reporting.kind(exc)) from exc
     try:
-        found = listing.Manifest(source)
+        found = manifest.Manifest(source)
         _check_place(found.about, place)
         return found
     except base.DriverError:

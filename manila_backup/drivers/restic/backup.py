@@ -13,9 +13,9 @@ import os
 import tempfile
 import time
 
+from manila_backup.copying import reporting
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup as posix
-from manila_backup.drivers import reporting
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository

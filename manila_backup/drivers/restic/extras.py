@@ -7,8 +7,8 @@ import errno
 import os
 import stat
 
+from manila_backup.copying import reporting
 from manila_backup.drivers import base
-from manila_backup.drivers import reporting
 from manila_backup.drivers.restic import times
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent
@@ -45,7 +45,7 @@ class Extras:
     def put(self):
         """Do it.
 
-        :returns: (:class:`~manila_backup.drivers.reporting.Problems`,
+        :returns: (:class:`~manila_backup.copying.reporting.Problems`,
             :class:`.times.Times` that are still to be set).
         :raises DamagedBackup: the mark has something that makes no sense.
         """

@@ -6,12 +6,12 @@ import functools
 import os
 import time
 
+from manila_backup.copying import manifest
+from manila_backup.copying import scan
+from manila_backup.copying import store
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import store
 from manila_backup.fs import attributes
 from manila_backup.fs import content
 from manila_backup.fs import dirent
@@ -77,7 +77,7 @@ class Staged(backup.Backup):
     :param repository: an open repository of the posix driver, that is only
         for this.
     :param lacks: an :class:`~.absent.Absent`.
-    :param partial: as for :class:`~manila_backup.drivers.posix.scan.Scan`.
+    :param partial: as for :class:`~manila_backup.copying.scan.Scan`.
     """
 
     storer = _Reader

@@ -46,7 +46,7 @@ class Mounted:
     def tell(self, problems):
         """Add a sentence for each.
 
-        :param problems: :class:`~manila_backup.drivers.reporting.Problems`.
+        :param problems: :class:`~manila_backup.copying.reporting.Problems`.
         """
         for path in self.directories:
             problems.add(mountpoints.left_out(path))

@@ -14,10 +14,10 @@ import fcntl
 import os
 import secrets
 
+from manila_backup.copying import reporting
+from manila_backup.copying import restore
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import restore
-from manila_backup.drivers import reporting
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras

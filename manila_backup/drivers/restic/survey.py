@@ -14,7 +14,7 @@ import errno
 import os
 import stat
 
-from manila_backup.drivers import reporting
+from manila_backup.copying import reporting
 from manila_backup.drivers.restic import times
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent

@@ -6,8 +6,8 @@ import errno
 import json
 import os
 
+from manila_backup.copying import reporting
 from manila_backup.drivers import base
-from manila_backup.drivers import reporting
 from manila_backup.drivers.restic import absent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors

@@ -4,10 +4,10 @@
 import os
 from unittest import mock
 
+from manila_backup.copying import names
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import names
 from tests.functional.drivers import casefs
 
 LONG = 'x' * 101

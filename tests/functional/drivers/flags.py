@@ -5,10 +5,10 @@ import os
 import subprocess
 from unittest import mock
 
+from manila_backup.copying import duplicate
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import duplicate
 from manila_backup.drivers import progress
 from manila_backup.fs import inode_flags
 from tests.functional.drivers import test_posix

@@ -6,14 +6,14 @@ import os
 import subprocess
 from unittest import mock
 
+from manila_backup.copying import frozen_copy
+from manila_backup.copying import manifest
+from manila_backup.copying import stable_read
+from manila_backup.copying import store
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import reading
-from manila_backup.drivers.posix import still
-from manila_backup.drivers.posix import store
 from manila_backup.fs import dirent
 from manila_backup.fs import inode_flags
 from tests.functional.drivers import flags
@@ -62,7 +62,7 @@ class Still(case.Case):
 
         :param times: int, how often; None for always.
         """
-        settle = reading.settle
+        settle = stable_read.settle
         sizes = {os.stat(self.at(name)).st_ino: (name, size)
                  for name, size in SIZES.items()}
 
@@ -74,7 +74,7 @@ class Still(case.Case):
                     target.write(b'+')
             return st
 
-        return mock.patch.object(reading, 'settle', settle_and_write)
+        return mock.patch.object(stable_read, 'settle', settle_and_write)
 
     def sizes(self, path):
         return {name: os.path.getsize(os.path.join(path, name))
@@ -86,7 +86,7 @@ class Still(case.Case):
             self.sizes(path))
 
     def without_clones(self):
-        return mock.patch.object(still, 'of', lambda *args: None)
+        return mock.patch.object(frozen_copy, 'of', lambda *args: None)
 
     def test_one_that_holds_still_in_the_end(self):
         self.fill()
@@ -237,7 +237,7 @@ class Still(case.Case):
         self.assertFalse(any('"no copies"' in text
                              for text in copied.problems))
         made = []
-        of = still.of
+        of = frozen_copy.of
 
         def counted(*args):
             found = of(*args)
@@ -247,7 +247,7 @@ class Still(case.Case):
         reader, told = os.pipe()
         # Now the first try is the last one.
         with mock.patch.object(store, '_BACKOFF', ()), (
-                mock.patch.object(still, 'of', counted)):
+                mock.patch.object(frozen_copy, 'of', counted)):
             cloned = self.backup(TWO)
         os.close(told)
         with open(reader, 'rb') as pipe:

@@ -15,8 +15,8 @@ from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import earlier
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import parent
 from manila_backup.drivers import progress
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent
@@ -253,10 +253,10 @@ class Cases:
         file = (b'f', st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
         setter = attributes.Setter()
         # As if the file was old enough for its ctime to count.
-        self.addCleanup(setattr, earlier, '_MARGIN', earlier._MARGIN)
-        earlier._MARGIN = -60 * 10 ** 9
+        self.addCleanup(setattr, parent, '_MARGIN', parent._MARGIN)
+        parent._MARGIN = -60 * 10 ** 9
         with layout.Repository(self.repository) as opened:
-            found = earlier.find(opened, TWO)
+            found = parent.find(opened, TWO)
         self.addCleanup(found.close)
         text, _ = found.take(b'.', file, target, setter, 1)
         entry = dirent.parse(text[:-1])
@@ -421,7 +421,7 @@ class HardLinkTest(Cases, Incremental):
             target.seek(300)
             target.write(b'~')
         with layout.Repository(self.repository) as opened:
-            found = earlier.find(opened, THREE)
+            found = parent.find(opened, THREE)
             self.assertEqual(TWO.backup_id, found.name)
             found.close()
         os.unlink(os.path.join(self.folder(TWO), TWO.backup_id,

@@ -9,12 +9,12 @@ import stat
 import subprocess
 from unittest import mock
 
+from manila_backup.copying import budget
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import browsable
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import budget
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers import progress

@@ -7,10 +7,10 @@ import tempfile
 import fixtures
 import testtools
 
+from manila_backup.copying import budget
+from manila_backup.copying import scan
+from manila_backup.copying import tree
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import budget
-from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import tree
 from manila_backup.fs import dirent
 from manila_backup.fs import removal
 from manila_backup.fs import spools

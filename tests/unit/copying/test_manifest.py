@@ -8,10 +8,10 @@ import zlib
 
 import testtools
 
+from manila_backup.copying import manifest
+from manila_backup.copying import tree
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import former
-from manila_backup.drivers.posix import listing
-from manila_backup.drivers.posix import tree
+from manila_backup.drivers.posix import resume
 from manila_backup.fs import dirent
 
 NAMES = (b'plain', b'with space', b'new\nline', b'\xff\xfe', b'%41', b'a=b',
@@ -64,7 +64,7 @@ class LineTest(testtools.TestCase):
 
 
 class ManifestCase(testtools.TestCase):
-    def write(self, *lines, files, version=listing.SECOND, paths=None):
+    def write(self, *lines, files, version=manifest.SECOND, paths=None):
         target = tempfile.TemporaryFile()
         self.addCleanup(target.close)
         body = tempfile.TemporaryFile()
@@ -72,8 +72,8 @@ class ManifestCase(testtools.TestCase):
         text = b''.join(lines)
         body.write(text)
         body.flush()
-        with listing.Writer(os.dup(target.fileno()), {'backup_id': 'b'},
-                            version, paths) as writer:
+        with manifest.Writer(os.dup(target.fileno()), {'backup_id': 'b'},
+                             version, paths) as writer:
             writer.copy(body.fileno(), 0, len(text))
             self.digest = writer.finish({'files': files})
         return target.fileno()
@@ -88,7 +88,7 @@ class ManifestTest(ManifestCase):
                  b'c d\n', b'H b\n',
                  b'd d\n', b'U busy 0\n',
                  dirent.line(entry(b'B', extra=1), [b'node'])]
-        found = listing.Manifest(self.write(*lines, files=4))
+        found = manifest.Manifest(self.write(*lines, files=4))
         self.assertEqual({'backup_id': 'b'}, found.about)
         self.assertEqual(self.digest, found.digest)
         self.assertEqual((4, 3, 10), (found.entries, found.stored_entries,
@@ -109,7 +109,7 @@ class ManifestTest(ManifestCase):
             dirent.line(entry(b'F', b'%d' % number, size=1 << 20,
                               extra=b'x'))
             for number in range(3000)]
-        found = listing.Manifest(self.write(*lines, files=2700))
+        found = manifest.Manifest(self.write(*lines, files=2700))
         self.assertGreater(len(found.blocks), 20)
         names = [text.split()[1] for span in found.blocks
                  for _, text, _ in found.groups(span)]
@@ -124,26 +124,26 @@ class ManifestTest(ManifestCase):
             os.pwrite(fd, bytes([good[at] ^ 1]), at)
             self.assertRaises((dirent.Malformed, ValueError, IndexError,
                                AttributeError, KeyError),
-                              listing.Manifest, fd)
+                              manifest.Manifest, fd)
             os.pwrite(fd, good[at:at + 1], at)
-        listing.Manifest(fd)
+        manifest.Manifest(fd)
 
     def test_a_check_without_the_entries(self):
         for count in (1, 40_000):
             fd = self.write(b'd .\n', *[
                 dirent.line(entry(b'P', b'p%d' % number))
                 for number in range(count)], files=count)
-            found = listing.Manifest(fd)
-            self.assertEqual(found.about, listing.check(fd))
+            found = manifest.Manifest(fd)
+            self.assertEqual(found.about, manifest.check(fd))
             size = os.fstat(fd).st_size
             for at in (0, 30, size // 2, size - 1):
                 good = os.pread(fd, 1, at)
                 os.pwrite(fd, bytes([good[0] ^ 1]), at)
-                self.assertRaises(dirent.Malformed, listing.check, fd)
+                self.assertRaises(dirent.Malformed, manifest.check, fd)
                 os.pwrite(fd, good, at)
             for cut in (size - 1, size // 2, 80, 10, 0):
                 os.ftruncate(fd, cut)
-                self.assertRaises(dirent.Malformed, listing.check, fd)
+                self.assertRaises(dirent.Malformed, manifest.check, fd)
 
 
 class VersionsTest(ManifestCase):
@@ -182,10 +182,10 @@ class VersionsTest(ManifestCase):
     def test_both_say_the_same(self):
         deep = b'/'.join([b'a b', b'\xff'] + [b'x' * 200] * 1000)
         sizes = []
-        for version in (listing.FIRST, listing.SECOND):
+        for version in (manifest.FIRST, manifest.SECOND):
             fd = self.written(version)
             sizes.append(os.fstat(fd).st_size)
-            found = listing.Manifest(fd)
+            found = manifest.Manifest(fd)
             described = [each for span in found.directories
                          for each in found.described(span)]
             self.assertEqual([b'.', b'a b', b'a b/\xff'],
@@ -214,7 +214,7 @@ class VersionsTest(ManifestCase):
         self.assertLess(sizes[1], 1000 * 300)
 
     def _look_up(self, fd, deep):
-        index = former.Index(fd, every=True)
+        index = resume.Index(fd, every=True)
         self.assertEqual([3], [dirent.parse(text).size for text in
                                index.find(b'a b/\xff', b'f')])
         self.assertEqual([], list(index.find(deep, b'f')))
@@ -234,12 +234,12 @@ class VersionsTest(ManifestCase):
                          (1003, b'd /x\n'), (1005, b'c /2000\n')):
             lines = list(good)
             lines[at] = text
-            self.assertRaises(dirent.Malformed, listing.Manifest,
+            self.assertRaises(dirent.Malformed, manifest.Manifest,
                               self.write(*lines, files=1006))
 
     def test_a_version_that_is_not_known(self):
         fd = self.written(3)
-        for function in (listing.Manifest, listing.check):
+        for function in (manifest.Manifest, manifest.check):
             exc = self.assertRaises(base.DriverError, function, fd)
             self.assertNotIsInstance(exc, base.DamagedBackup)
             self.assertTrue(exc.retryable)
@@ -257,7 +257,7 @@ class IndexTest(testtools.TestCase):
                     b'F', name, size=len(directory), extra=b'x')))
         source.write(b'F torn 755 1')
         source.flush()
-        index = former.Index(source.fileno())
+        index = resume.Index(source.fileno())
         self.assertEqual(3 * len(NAMES), len(index))
         for directory in (b'.', b'a', b'a/b'):
             for name in NAMES:
@@ -271,7 +271,7 @@ class IndexTest(testtools.TestCase):
         seen = {}
         for number in itertools.count():
             one = b'd%d' % number
-            key = zlib.crc32(b'f', zlib.crc32(one)) & former._HASH
+            key = zlib.crc32(b'f', zlib.crc32(one)) & resume._HASH
             other = seen.setdefault(key, one)
             if other != one:
                 break
@@ -281,7 +281,7 @@ class IndexTest(testtools.TestCase):
             source.write(b'd %b\n' % directory)
             source.write(dirent.line(entry(b'F', b'f', extra=directory)))
         source.flush()
-        index = former.Index(source.fileno())
+        index = resume.Index(source.fileno())
         for directory in (one, other):
             self.assertEqual([directory], [
                 dirent.parse(text).extra
@@ -298,7 +298,7 @@ class IndexTest(testtools.TestCase):
             for number, size in enumerate((60_000, 10, 200_000, 0))]
         source.writelines(lines)
         source.flush()
-        index = former.Index(source.fileno())
+        index = resume.Index(source.fileno())
         for number in (2, 0, 3, 1):
             self.assertEqual([lines[number][:-1]],
                              list(index.find(long, b'f%d' % number)))

@@ -18,10 +18,10 @@ import hashlib
 import os
 import stat
 
+from manila_backup.copying import manifest
+from manila_backup.copying import reporting
+from manila_backup.copying import restore_plan
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import compare
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers import reporting
 from manila_backup.fs import attributes
 from manila_backup.fs import clones
 from manila_backup.fs import content
@@ -45,7 +45,7 @@ _OCCUPIED = frozenset((errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST))
 class Writer:
     """Writes what the comparison found; one per process.
 
-    :param found: the :class:`~.listing.Manifest`.
+    :param found: the :class:`~.manifest.Manifest`.
     :param data: int, descriptor of the backup's tree.
     :param root: int, of the share.
     :param spools: list of :class:`~.spools.Spool`, by number.
@@ -100,8 +100,8 @@ class Writer:
                     if errors.is_full(exc):
                         self._postpone(path, entry.name, exc)
                         continue
-                    self._failed('restore', path, entry.name, exc,
-                                 flags & (compare.CONTENT | compare.LINKS))
+                    self._failed('restore', path, entry.name, exc, flags & (
+                        restore_plan.CONTENT | restore_plan.LINKS))
                     for where, line in links:
                         self._failed('link', where,
                                      manifest.link_name(line)[0], exc, True)
@@ -117,7 +117,7 @@ class Writer:
         block, place, flags = self._at
         # It may have a part of its content by now.
         self._pending.setdefault(block, {})[place] = (
-            flags | compare.CONTENT | compare.AGAIN)
+            flags | restore_plan.CONTENT | restore_plan.AGAIN)
         if len(self._pending) >= _BATCH:
             self._flush()
 
@@ -134,7 +134,7 @@ class Writer:
             if place in flags:
                 self._at = (offset, size), place, flags[place]
                 yield (path, flags[place], text,
-                       compare.wanted(links, self._ignore))
+                       restore_plan.wanted(links, self._ignore))
 
     def _failed(self, doing, path, name, exc, missing):
         """Go on, if it is of the one entry; all that is not as it should be
@@ -160,7 +160,7 @@ class Writer:
         left = [(where, text) for where, text in links
                 if not self._fallen.has(where, manifest.link_name(text)[0])]
         # What is tried again was counted the first time.
-        counts = not flags & compare.AGAIN
+        counts = not flags & restore_plan.AGAIN
         self._progress.advance(counts * (len(links) - len(left)), 0)
         if not self._fallen.has(path, entry.name):
             return path, flags, entry, left
@@ -170,7 +170,7 @@ class Writer:
             return path, flags, None, left
         # The next name of it. What the share has there was not looked at.
         (path, text), *left = left
-        return (path, flags | compare.CONTENT,
+        return (path, flags | restore_plan.CONTENT,
                 entry._replace(name=manifest.link_name(text)[0]), left)
 
     def _enter(self, path):
@@ -196,14 +196,14 @@ class Writer:
     def _one(self, path, flags, entry, links):
         counted = 0
         st = None
-        if not flags & compare.CONTENT:
+        if not flags & restore_plan.CONTENT:
             st = handles.look(self._enter(path), entry.name)
-        if st is None or (flags & compare.LINKS
+        if st is None or (flags & restore_plan.LINKS
                           and self._is_shared(st, links)):
             counted = self._new(path, entry, links)
-        elif flags & compare.LAYOUT:
+        elif flags & restore_plan.LAYOUT:
             self._lay_out(path, entry)
-        elif flags & compare.ATTRIBUTES:
+        elif flags & restore_plan.ATTRIBUTES:
             self._adjust(path, entry, st)
         if links:
             self._link(path, entry, links)

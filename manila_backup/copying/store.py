@@ -12,13 +12,13 @@ import hashlib
 import os
 import time
 
+from manila_backup.copying import frozen_copy
+from manila_backup.copying import journal
+from manila_backup.copying import links
+from manila_backup.copying import manifest
+from manila_backup.copying import reporting
+from manila_backup.copying import stable_read
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import links
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import parts
-from manila_backup.drivers.posix import reading
-from manila_backup.drivers.posix import still
-from manila_backup.drivers import reporting
 from manila_backup.fs import attributes
 from manila_backup.fs import content
 from manila_backup.fs import dirent
@@ -42,8 +42,8 @@ class Storer(links.Linking):
     :param directory: int, of the attempt's directory.
     :param spool: the :class:`~.spools.Spool` that the batches are in.
     :param paths: :class:`~.tree.Paths` of the directories in them.
-    :param formers: list of :class:`~.former.Former`.
-    :param earlier: an :class:`~.earlier.Earlier`, or None.
+    :param formers: list of :class:`~.resume.Former`.
+    :param earlier: an :class:`~.parent.Earlier`, or None.
     :param surely: int, nanoseconds: a file whose ctime is later is read
         twice.
     :param cross: bool, whether what is mounted in the share is part of it.
@@ -79,7 +79,7 @@ class Storer(links.Linking):
         self._data = handles.MakingDescent(data)
         self._born = _born(data)
         self._setter = attributes.Setter(readable=True, noted=True)
-        self._name, self._part, self._end = parts.begin(directory)
+        self._name, self._part, self._end = journal.begin(directory)
         self._path = self._sfd = self._dfd = None
         self._number = None     # of the directory at hand
         self._names = 1     # of the file at hand
@@ -181,7 +181,7 @@ class Storer(links.Linking):
         try:
             self._sfd = self._source.enter(path)
         except OSError as exc:
-            if exc.errno in reading.GONE:
+            if exc.errno in stable_read.GONE:
                 return
             if not errnos.is_of_entry(exc, self._root):
                 raise errors.failed('open in the share the directory', path,
@@ -228,7 +228,7 @@ class Storer(links.Linking):
             self._path, file, self._dfd, self._setter, self._names))
 
     def _told(self, name, taken):
-        """The line of what :class:`~.earlier.Earlier` had, or None."""
+        """The line of what :class:`~.parent.Earlier` had, or None."""
         if not taken:
             return None
         text, lost = taken
@@ -240,7 +240,7 @@ class Storer(links.Linking):
         try:
             text = former.take(self._path, file, self._dfd, self._check)
         except OSError as exc:
-            if exc.errno in reading.GONE:
+            if exc.errno in stable_read.GONE:
                 return None
             raise errors.failed('take over from an earlier attempt',
                                 self._shown(file[0]), exc) from exc
@@ -265,12 +265,12 @@ class Storer(links.Linking):
                 self.bytes += size
                 self.progress.advance(1, max(size - counted, 0))
                 return text
-            except reading.Gone:
+            except stable_read.Gone:
                 return None
             except _Twice:
                 self._collided(name)
                 return None
-            except reading.Other:
+            except stable_read.Other:
                 return self._other(name)
             except _Unreadable as exc:
                 self._none(name, exc.args[0])
@@ -334,7 +334,7 @@ class Storer(links.Linking):
                     os.fstat(source).st_ino != self._inode):
                 raise links.Replaced
             if clone:
-                cloned = still.of(source, (self.aside, self._directory))
+                cloned = frozen_copy.of(source, (self.aside, self._directory))
             return self._copy_once(source, name, cloned)
         finally:
             os.close(source)
@@ -343,7 +343,7 @@ class Storer(links.Linking):
 
     def _open_source(self, name):
         try:
-            return reading.open_file(self._sfd, name)
+            return stable_read.open_file(self._sfd, name)
         except OSError as exc:
             raise self._unreadable(name, exc) from exc
 
@@ -357,7 +357,7 @@ class Storer(links.Linking):
 
     def _is_gone(self, name, exc):
         """Tell whether an entry is gone; False if it can't be read."""
-        if exc.errno in reading.GONE:
+        if exc.errno in stable_read.GONE:
             return True
         said = self._unreadable(name, exc)
         if isinstance(said, content.Changed):
@@ -372,7 +372,7 @@ class Storer(links.Linking):
     def _copy_once(self, source, name, cloned=None):
         """One try.
 
-        :param cloned: a :class:`~.still.Clone` to read instead, or None.
+        :param cloned: a :class:`~.frozen_copy.Clone` to read instead, or None.
         :returns: (line, bytes counted as progress already, size).
         """
         counted = 0
@@ -388,7 +388,7 @@ class Storer(links.Linking):
                 source, origin = cloned.fd, source
             else:
                 origin = source
-            st = reading.settle(source)
+            st = stable_read.settle(source)
             # Of the file itself: a clone has no more than its content.
             gone = [b'flags'] * fixed + [b'x:*room'] * inode_flags.has_room(
                 origin, os.fstat(origin))
@@ -444,7 +444,7 @@ class Storer(links.Linking):
         else:
             digest, written = content.copy(source, target, st, tick)
         if st.st_ctime_ns > self.surely:
-            reading.again(source, st, digest, self._check)
+            stable_read.again(source, st, digest, self._check)
         return digest, written
 
     def _unwritable(self, doing, name, exc):

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from manila_backup.drivers import reporting
+from manila_backup.copying import reporting
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors

@@ -6,10 +6,10 @@ import hashlib
 import os
 import stat
 
+from manila_backup.copying import manifest
+from manila_backup.copying import reporting
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import check
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers import reporting
+from manila_backup.drivers.posix import verify
 from manila_backup.fs import attributes
 from manila_backup.fs import content
 from manila_backup.fs import dirent
@@ -44,7 +44,7 @@ def is_ignored(path, name, ignore):
 
 
 def wanted(links, ignore):
-    """Filter :class:`~.listing.Links`: without those that are left alone."""
+    """Filter :class:`~.manifest.Links`: without those that are left alone."""
     if not links or not ignore:
         return links
     return links.only(lambda path, line: not is_ignored(
@@ -71,7 +71,7 @@ class Comparer:
         self._spool = spool
         self._ignore = ignore
         self._progress = progress
-        self._examiner = check.Examiner(data, self._tick)
+        self._examiner = verify.Examiner(data, self._tick)
         self._root = root
         self._target = handles.Descent(root, cross)
         self._missing = self._mounted = None
@@ -82,7 +82,7 @@ class Comparer:
     def __call__(self, inbox, number):
         spans = []
         for kind, offset, size in inbox:
-            if kind == check.DIRECTORIES:
+            if kind == verify.DIRECTORIES:
                 self._directories((offset, size))
                 continue
             todo = self._block((offset, size))

@@ -7,7 +7,7 @@ from unittest import mock
 
 import testtools
 
-from manila_backup.drivers.posix import reading
+from manila_backup.copying import stable_read
 from manila_backup.fs import content
 
 
@@ -40,7 +40,7 @@ class OpenFileTestCase(testtools.TestCase):
             return real(*args, **kwargs)
 
         with mock.patch.object(os, 'open', denied):
-            os.close(reading.open_file(self.directory, 'f'))
+            os.close(stable_read.open_file(self.directory, 'f'))
 
     def nothing(self):
         pass
@@ -60,6 +60,6 @@ class OpenFileTestCase(testtools.TestCase):
             os.unlink(self.path)
             os.mkfifo(self.path)
 
-        self.assertRaises(reading.Other, self.open, plant)
+        self.assertRaises(stable_read.Other, self.open, plant)
         os.unlink(self.path)
-        self.assertRaises(reading.Other, self.open, self.nothing)
+        self.assertRaises(stable_read.Other, self.open, self.nothing)

@@ -12,10 +12,10 @@ import errno
 import os
 import stat
 
+from manila_backup.copying import manifest
+from manila_backup.copying import reporting
+from manila_backup.copying import tree
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import tree
-from manila_backup.drivers import reporting
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos

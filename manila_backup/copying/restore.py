@@ -17,15 +17,15 @@ import errno
 import itertools
 import os
 
+from manila_backup.copying import pool
+from manila_backup.copying import reporting
+from manila_backup.copying import restore_plan
+from manila_backup.copying import spelling
+from manila_backup.copying import write
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import check
-from manila_backup.drivers.posix import compare
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import pool
-from manila_backup.drivers.posix import spelling
-from manila_backup.drivers.posix import write
-from manila_backup.drivers import reporting
+from manila_backup.drivers.posix import verify
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
@@ -128,16 +128,16 @@ class Restore:
     def _compare(self, found, data, root):
         """Compare, and yield the spans in the spools of entries to write."""
         def work(inbox, number):
-            return compare.Comparer(found, data, root, self._spools[number],
-                                    self.ignore, self.progress,
-                                    self.cross, self.mounts)(inbox, number)
+            return restore_plan.Comparer(
+                found, data, root, self._spools[number], self.ignore,
+                self.progress, self.cross, self.mounts)(inbox, number)
 
         def batches():
-            yield from check.spans(found)
+            yield from verify.spans(found)
             # While the others work: nothing may be there that the manifest
             # does not have, since what the share has of it would stay.
-            number = check.count(data, self._spools[0].fd,
-                                 self.progress.check, self._finder)
+            number = verify.count(data, self._spools[0].fd,
+                                  self.progress.check, self._finder)
             if number != found.stored_entries:
                 raise base.DamagedBackup(
                     f'The backup has {number} entries instead of '
@@ -157,8 +157,9 @@ class Restore:
         done = set()
         for path, unstored in itertools.chain(
                 found.unstored_names(), self._alike()):
-            if hash(path) in done or compare.ignored(path, self.ignore) or (
-                    self._fallen.covers(path)):
+            if (hash(path) in done
+                    or restore_plan.ignored(path, self.ignore)
+                    or self._fallen.covers(path)):
                 continue
             if unstored:
                 done.add(hash(path))
@@ -286,7 +287,7 @@ class _Shaper:
         for _, offset, size in inbox:
             for place, (path, entry) in enumerate(
                     self._found.described((offset, size))):
-                if compare.ignored(path, self._ignore) or (
+                if restore_plan.ignored(path, self._ignore) or (
                         self._fallen.covers(path)):
                     continue
                 is_whole = b'entries' not in entry.lost
@@ -436,7 +437,7 @@ def _finish(found, root, inbox, ignore, fallen, progress, whole, cross):
     problems = reporting.Problems()
     for _, offset, size in inbox:
         for path, entry in found.described((offset, size), backwards=True):
-            if compare.ignored(path, ignore) or fallen.covers(path):
+            if restore_plan.ignored(path, ignore) or fallen.covers(path):
                 continue
             lost = ()
             try:

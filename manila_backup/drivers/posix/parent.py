@@ -8,12 +8,11 @@ import datetime
 import os
 import stat
 
+from manila_backup.copying import manifest
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import distrust
-from manila_backup.drivers.posix import former
+from manila_backup.drivers.posix import damage_markers
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import listing
-from manila_backup.drivers.posix import manifest
+from manila_backup.drivers.posix import resume
 from manila_backup.fs import attributes
 from manila_backup.fs import clones
 from manila_backup.fs import dirent
@@ -36,7 +35,7 @@ def find(repository, place):
     with repository.share(place) as share:
         if share is None:
             return None
-        since = distrust.latest(share)
+        since = damage_markers.latest(share)
         for began, name in sorted(_published(share), reverse=True):
             if since and began <= since:
                 return None
@@ -76,7 +75,7 @@ def _open(share, place, name):
         directory = os.open(name, handles.DIRECTORY, dir_fd=share)
         text = os.open(manifest.NAME, os.O_RDONLY | os.O_NOFOLLOW
                        | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-        about = listing.check(text)
+        about = manifest.check(text)
         if (about['project_id'], about['share_id'], about['backup_id']) == (
                 place.project_id, place.share_id, name):
             return Earlier(name, directory, text, _time(
@@ -107,7 +106,7 @@ class Earlier:
     def __init__(self, name, directory, text, since, has_flags=False):
         self.name = name
         self.has_flags = has_flags
-        self._index = former.Index(text)
+        self._index = resume.Index(text)
         self._data = os.open(layout.DATA, handles.DIRECTORY,
                              dir_fd=directory)
         self._directory = directory

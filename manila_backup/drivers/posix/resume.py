@@ -13,9 +13,9 @@ import os
 import stat
 import zlib
 
+from manila_backup.copying import manifest
+from manila_backup.copying import tree
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import tree
 from manila_backup.fs import content
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
@@ -126,7 +126,7 @@ class Index:
         """A directory.
 
         :returns: what it is called in ``unstored`` of a
-            :class:`~.listing.Manifest`; None if there is none.
+            :class:`~.manifest.Manifest`; None if there is none.
         """
         key = zlib.crc32(dirent.quote(path)) & _HASH
         for _, text in self._lines(key):

@@ -5,9 +5,9 @@ has the directories."""
 import os
 import time
 
+from manila_backup.copying import reporting
+from manila_backup.copying import tree
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import tree
-from manila_backup.drivers import reporting
 from manila_backup.fs import attributes
 from manila_backup.fs import content
 from manila_backup.fs import dirent

@@ -9,16 +9,16 @@ import errno
 import os
 import time
 
+from manila_backup.copying import budget
+from manila_backup.copying import journal
+from manila_backup.copying import pool
+from manila_backup.copying import reporting
+from manila_backup.copying import scan
+from manila_backup.copying import stable_read
+from manila_backup.copying import store
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import budget
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import parts
-from manila_backup.drivers.posix import pool
-from manila_backup.drivers.posix import reading
-from manila_backup.drivers.posix import scan
-from manila_backup.drivers.posix import store
-from manila_backup.drivers import reporting
 from manila_backup.fs import attributes
 from manila_backup.fs import clones
 from manila_backup.fs import content
@@ -71,7 +71,7 @@ class _Duplicate:
         self._aside = aside
         self._directory = directory
         self._progress = progress
-        self._surely = reading.surely_from(time.time_ns())
+        self._surely = stable_read.surely_from(time.time_ns())
 
     def run(self, processes):
         # As for a backup: what is mapped into memory shows from here on.
@@ -80,7 +80,7 @@ class _Duplicate:
         for name in (layout.DATA, layout.PARTS):
             os.mkdir(name, 0o700, dir_fd=self._directory)
         self._spool = spools.Spool(handles.scratch(self._directory))
-        self._journal, opened = parts.journal(self._directory)
+        self._journal, opened = journal.journal(self._directory)
         try:
             results = self._copy(processes)
         finally:
@@ -112,7 +112,7 @@ class _Duplicate:
                            self._surely, self._progress)(inbox)
 
         def describe(inbox, _):
-            return parts.set_directories(
+            return journal.set_directories(
                 inbox, self._spool, self._journal.paths(), self._directory,
                 self._progress, noted=False)
 
@@ -145,7 +145,7 @@ class _Cloner(store.Storer):
 
     def _clone(self, source, name):
         try:
-            st = reading.settle(source)
+            st = stable_read.settle(source)
             fixed, more = inode_flags.read(source, self._project)
             xattrs = tuple(sorted(more + attributes.read_xattrs(source)))
             gone = ([b'flags'] * fixed

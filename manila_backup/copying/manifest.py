@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A manifest as a whole: written, checked and read.
+"""A manifest: its lines, and how all of it is written, checked and read.
+Entries are in :mod:`manila_backup.fs.dirent`: repository-format.rst, in code.
 
 Of its entries, nothing here holds more than a block in memory.
 """
@@ -9,11 +10,25 @@ import io
 import json
 import os
 
+from manila_backup.copying import tree
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import tree
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
+
+NAME = 'manifest'
+
+# Entries, and bytes of content, that make a block worth its handling.
+BLOCK_ENTRIES = 128
+BLOCK_BYTES = 8 << 20
+
+#: Why nothing of an entry is stored, as a word in its line and in words.
+CHANGING, UNREADABLE, MOUNTED, TOO_MUCH = (
+    b'changing', b'unreadable', b'mounted', b'toomuch')
+
+_WHY = {CHANGING: 'it was being written to',
+        UNREADABLE: 'it could not be read',
+        MOUNTED: 'another file system was mounted there',
+        TOO_MUCH: 'the repository could not hold it'}
 
 #: The versions of the format. In the first, a directory is called by its
 #: path, wherever it is mentioned; in the second by a number.
@@ -24,6 +39,34 @@ _MAGICS = frozenset(_MAGIC % version for version in (FIRST, SECOND))
 
 _READ = 1 << 20
 _DIRECTORIES = (b'D /', b'd /', b'c /')
+
+
+def is_unstored(text):
+    """Tell whether an entry's line is all that the backup has of it. Its name
+    or target may look like such a mark."""
+    fields = text.rstrip(b'\n').split(b' ')
+    return (len(fields) > dirent.FIELDS.get(fields[0], 2)
+            and fields[-1].startswith(b'lost=')
+            and b'node' in fields[-1][5:].split(b','))
+
+
+def unstored_line(name, why=CHANGING):
+    """The line of an entry of which nothing is stored."""
+    text = b'U %b 0' % dirent.quote(name)
+    return text + (b'\n' if why == CHANGING else b' why=%b\n' % why)
+
+
+def unstored(text):
+    """Such a line's name, and why it is one: "... at the time"."""
+    fields = text.rstrip().split(b' ')
+    why = fields[3].partition(b'=')[2] if len(fields) > 3 else CHANGING
+    return dirent.checked_name(fields[1]), _WHY.get(why, _WHY[UNREADABLE])
+
+
+def link_name(text):
+    """The name of an ``H`` line, and whether it is stored."""
+    fields = text.split(b' ')
+    return dirent.checked_name(fields[1]), len(fields) < 3
 
 
 class Writer:
@@ -197,7 +240,7 @@ class Manifest:
             if kind == b'L ':
                 self.bytes += len(dirent.unquote(
                     text.split(b' ', 9)[8].rstrip()))
-            if b' lost=' in text and manifest.is_unstored(text):
+            if b' lost=' in text and is_unstored(text):
                 self.stored_entries -= 1
                 self._is_unstored(text)
 
@@ -216,8 +259,8 @@ class Manifest:
 
     def _is_full(self):
         """Tell whether a block is large enough, in entries or in memory."""
-        return (self._count >= manifest.BLOCK_ENTRIES
-                or self._weight >= manifest.BLOCK_BYTES)
+        return (self._count >= BLOCK_ENTRIES
+                or self._weight >= BLOCK_BYTES)
 
     def _cut(self, offset):
         if self._section is not None and offset > self._start:

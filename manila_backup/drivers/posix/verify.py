@@ -5,12 +5,12 @@ import itertools
 import os
 import stat
 
+from manila_backup.copying import manifest
+from manila_backup.copying import pool
+from manila_backup.copying import reporting
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import former
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import manifest
-from manila_backup.drivers.posix import pool
-from manila_backup.drivers import reporting
+from manila_backup.drivers.posix import resume
 from manila_backup.fs import attributes
 from manila_backup.fs import content
 from manila_backup.fs import dirent
@@ -149,7 +149,7 @@ class Examiner:
     def links(self, directory, entry, others):
         """Check that all names of a group are names of one file.
 
-        :param others: :class:`~.listing.Links`.
+        :param others: :class:`~.manifest.Links`.
         :returns: (path of the name that isn't, what is wrong) or None.
         """
         st = handles.look(directory, entry.name)
@@ -319,7 +319,7 @@ def _metadata(directory, found):
 
 def _extras(data, found, progress, scratch):
     """Name what is stored without being in the manifest."""
-    known = former.Index(found.fd, every=True)
+    known = resume.Index(found.fd, every=True)
     here = walk.Walk(data, spools.Spool(scratch))
     more = True
     while more:
