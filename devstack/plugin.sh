@@ -199,7 +199,7 @@ function route_manila_backup {
     site=$(apache_site_config_for 000-manila-backup-route)
     socket=$(iniget "$MANILA_BACKUP_UWSGI_CONF" uwsgi socket)
     sudo tee "$site" >/dev/null <<EOF
-ProxyPassMatch "^$MANILA_BACKUP_MANILA_PATH(/v2/([^/]+/)?share-backups.*)\$" "unix:$socket|uwsgi://uwsgi-uds-manila-backup-route\$1"
+ProxyPassMatch "^$MANILA_BACKUP_MANILA_PATH(/v2/([^/]+/)?share-backup[s-].*)\$" "unix:$socket|uwsgi://uwsgi-uds-manila-backup-route\$1"
 EOF
     enable_apache_site 000-manila-backup-route
     restart_apache_server

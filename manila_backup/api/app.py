@@ -13,6 +13,7 @@ import routes
 
 from manila_backup.api import auth
 from manila_backup.api import bound
+from manila_backup.api import extension as extension_
 from manila_backup.api import faults
 from manila_backup.api import gate as gate_
 from manila_backup.api import handlers
@@ -21,6 +22,7 @@ from manila_backup.api import health
 from manila_backup.api import microversions
 from manila_backup.api import middleware
 from manila_backup.api import openapi
+from manila_backup.api import operation
 from manila_backup.api import request
 from manila_backup.db import engine
 from manila_backup.policies import enforcer
@@ -124,8 +126,10 @@ class Dispatcher:
         headers = [microversions.VARY]
         try:
             version = microversions.from_environ(environ, self._newer)
-            headers = microversions.headers(environ, version)
-            code, body = self._dispatch(environ, version)
+            extension = extension_.from_environ(environ)
+            headers = microversions.headers(environ, version, *(
+                [extension_.entry(extension)] if extension else []))
+            code, body = self._dispatch(environ, version, extension)
         except Exception as exc:
             fault = faults.from_exception(exc)
             fault.headers.update(headers)
@@ -139,12 +143,16 @@ class Dispatcher:
         start_response(faults.status_line(code), headers)
         return [b'' if environ['REQUEST_METHOD'] == 'HEAD' else content]
 
-    def _dispatch(self, environ: _Environ, version: tuple[int, int]
+    def _dispatch(self, environ: _Environ, version: tuple[int, int],
+                  extension: tuple[int, int] | None
                   ) -> tuple[int, typing.Any]:
         prefix, methods, variables = self._match(environ)
         method = environ['REQUEST_METHOD']
         handler = methods.get('GET' if method == 'HEAD' else method)
         if handler is None:
+            needed = operation.extension_of(methods.values())
+            if not extension_.includes(extension, needed):
+                raise extension_.not_found(needed)
             allowed = set(methods) | ({'HEAD'} if 'GET' in methods else set())
             raise faults.Fault(
                 405, 'The method is not allowed here.',
@@ -153,6 +161,7 @@ class Dispatcher:
         req.services = self._services
         req.context = environ[auth.CONTEXT]
         req.version = version
+        req.extension = extension
         req.url_prefix = prefix
         return handler(req, **variables)
 

@@ -81,22 +81,34 @@ def from_environ(environ, newer=False):
     version = asked.pop()
     most = (MAX[0], math.inf) if newer else MAX
     if not MIN <= version <= most:
-        raise faults.Fault(
-            406, f'Version {to_string(version)} is not supported by the '
-                 f'API. Minimum is {to_string(MIN)} and maximum is '
-                 f'{to_string(MAX)}.',
-            min_version=to_string(MIN), max_version=to_string(MAX))
+        raise unsupported(to_string(version), MIN, MAX)
     return version
 
 
-def headers(environ, version):
+def unsupported(text, least, most):
+    """The :class:`~manila_backup.api.faults.Fault` of a version that there is
+    none of.
+
+    :param text: str, the version.
+    :param least: (major, minor), the first one that there is.
+    :param most: (major, minor), the last one.
+    """
+    least, most = to_string(least), to_string(most)
+    return faults.Fault(
+        406, f'Version {text} is not supported by the API. Minimum is '
+             f'{least} and maximum is {most}.',
+        min_version=least, max_version=most)
+
+
+def headers(environ, version, *more):
     """The headers that tell which version an answer is in.
 
+    :param more: str, further entries of the standard header.
     :returns: list of (name, value).
     """
     text = to_string(version)
     pairs = [(LEGACY_HEADER, text),
-             (HEADER, f'{SERVICE_TYPES[0]} {text}'),
+             (HEADER, ', '.join((f'{SERVICE_TYPES[0]} {text}', *more))),
              VARY]
     if 'HTTP_X_OPENSTACK_MANILA_API_EXPERIMENTAL' in environ:
         pairs.append((_EXPERIMENTAL, 'True'))
@@ -116,11 +128,21 @@ def _ours(header):
 
 
 def _parse(text):
-    text = text.strip()
+    return parse(text.strip(), MAX, 'The API version')
+
+
+def parse(text, latest, what):
+    """A version as text.
+
+    :param latest: (major, minor), what ``latest`` stands for.
+    :param what: str, what it is the version of, for the message.
+    :returns: (major, minor).
+    :raises manila_backup.api.faults.Fault: 400 if it is none.
+    """
     if text == 'latest':
-        return MAX
+        return latest
     match = _VERSION.fullmatch(text)
     if not match:
         raise faults.bad_request(
-            f'The API version {text!r} must be of the form 2.N, or latest.')
+            f'{what} {text!r} must be of the form {latest[0]}.N, or latest.')
     return int(match[1]), int(match[2])

@@ -7,11 +7,13 @@ and the table of faults. What answers hold is in
 :mod:`manila_backup.api.schemas.responses`.
 
 Below ``x-openstack`` stand the first (``min-ver``) and the last (``max-ver``)
-version that has an operation or action, and the policy rule that allows it.
+version that has an operation or action, the first version of the extension
+that has it (``extension``), and the policy rule that allows it.
 """
 
 import json
 
+from manila_backup.api import extension
 from manila_backup.api import faults
 from manila_backup.api import microversions
 from manila_backup.api import operation
@@ -37,6 +39,11 @@ possible wherever `GET` is. The version may be asked for by the header
 `OpenStack-API-Version: shared-file-system 2.80` as well. Query parameters
 that an operation does not know are ignored. Text in requests must hold
 neither NUL characters nor halves of surrogate pairs.
+
+What Manila does not have is asked for by a further entry of that header,
+`shared-file-system-backup 1.0`, beside or instead of the other one. Without
+it, operations and actions that have `extension` below `x-openstack` do not
+exist, and members of answers that say so are not there.
 '''
 
 _FAULTS = {
@@ -100,8 +107,8 @@ def document(table, strategy):
     :param strategy: str, the ``auth_strategy``.
     :returns: dict.
     """
-    firsts = {_since(each) for methods in table.values()
-              for each in methods.values()}
+    operations = [each for methods in table.values()
+                  for each in methods.values()]
     paths = {path: {'get': _guarded(item['get'], strategy)}
              for path, item in _PUBLIC.items()}
     for path, methods in table.items():
@@ -123,8 +130,12 @@ def document(table, strategy):
         'security': _STRATEGIES[strategy],
         'components': {
             'schemas': responses.COMPONENTS,
-            'parameters': {_version_name(first): _version_parameter(first)
-                           for first in sorted(firsts)},
+            'parameters': {
+                **{_version_name(first): _version_parameter(first)
+                   for first in sorted({each.since for each in operations})},
+                **{_extension_name(first): _extension_parameter(first)
+                   for first in sorted({each.extension for each in operations
+                                        if each.extension})}},
             'responses': {f'Fault{code}': _fault(code, strategy)
                           for code in _FAULTS},
             'headers': _HEADERS,
@@ -160,18 +171,15 @@ def _module(each):
     return each.function.__module__.rpartition('.')[2]
 
 
-def _since(each):
-    if isinstance(each, operation.Actions):
-        return min(action.since for action in each.actions.values())
-    return each.since
-
-
 def _operation(method, each):
     described = {
         'operationId': name_of(each),
         'tags': [_module(_any_of(each))],
-        'parameters': [{'$ref': '#/components/parameters/'
-                                + _version_name(_since(each))}],
+        'parameters': [
+            {'$ref': f'#/components/parameters/{name}'} for name in (
+                _version_name(each.since),
+                *([_extension_name(each.extension)] if each.extension
+                  else []))],
     }
     if isinstance(each, operation.Actions):
         described['summary'] = (
@@ -242,6 +250,8 @@ def _versions(each):
     described = {'min-ver': microversions.to_string(each.since)}
     if each.until:
         described['max-ver'] = microversions.to_string(each.until)
+    if each.extension:
+        described['extension'] = microversions.to_string(each.extension)
     if each.rule:
         described['policy'] = each.rule
     return described
@@ -306,6 +316,24 @@ def _version_parameter(first):
         'required': first != microversions.DEFAULT,
         'description': 'Microversion that the request uses.',
         'schema': schema,
+    }
+
+
+def _extension_name(first):
+    return f'ExtensionFrom{microversions.to_string(first)}'
+
+
+def _extension_parameter(first):
+    """The header that asks for the extension, of operations that only it
+    has, since one of its versions."""
+    major, last = extension.MAX
+    known = [extension.entry((major, minor))
+             for minor in range(first[1], last + 1)]
+    return {
+        'name': microversions.HEADER, 'in': 'header', 'required': True,
+        'description': 'Version of the extension that the request uses.',
+        'schema': {'type': 'string',
+                   'enum': [f'{extension.SERVICE_TYPE} latest', *known]},
     }
 
 

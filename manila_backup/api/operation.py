@@ -2,6 +2,7 @@
 """Operations on resources: a handler function, and as data the preconditions
 of its call."""
 
+from manila_backup.api import extension as extension_
 from manila_backup.api import faults
 from manila_backup.api import microversions
 from manila_backup.api import validation
@@ -22,28 +23,39 @@ class Operation:
     :param rule: str, the policy rule's name; None where anyone may.
     :param since: (major, minor), the first version that has it.
     :param until: (major, minor), the last version that has it, or None.
+    :param extension: (major, minor), the first version of the extension
+        (:mod:`manila_backup.api.extension`) that has it; None if it belongs
+        to no extension.
     :param query: dict of query parameters, see
         :func:`~manila_backup.api.validation.parse`.
     :param body: a :class:`~manila_backup.api.validation.Schema`, or a
         function that picks one by the request's version.
     """
 
-    def __init__(self, function, rule, since, until, query, body):
+    def __init__(self, function, rule, since, until, extension, query, body):
         self.function = function
         self.rule = rule
         self.since = since
         self.until = until
+        self.extension = extension
         self.query = query
         self.body = body
         self.__doc__ = function.__doc__
 
-    def in_version(self, version):
-        """Tell whether an API version has this operation."""
-        return self.since <= version and (self.until is None
-                                          or version <= self.until)
+    def is_offered(self, version, extension):
+        """Tell whether a version of the API has this operation.
+
+        :param version: (major, minor).
+        :param extension: (major, minor) of the extension, or None.
+        """
+        return (self.since <= version
+                and (self.until is None or version <= self.until)
+                and extension_.includes(extension, self.extension))
 
     def __call__(self, req, **path):
-        if not self.in_version(req.version):
+        if not extension_.includes(req.extension, self.extension):
+            raise extension_.not_found(self.extension)
+        if not self.is_offered(req.version, req.extension):
             raise faults.not_found()
         if self.rule is not None:
             req.authorize(self.rule)
@@ -59,11 +71,18 @@ class Operation:
         return self.function(req, **path)
 
 
-def operation(rule, since=microversions.MIN, until=None, query=None,
-              body=None):
+def operation(rule, since=microversions.MIN, until=None, extension=None,
+              query=None, body=None):
     """Decorator that makes an :class:`Operation` of a function."""
-    return lambda function: Operation(function, rule, since, until, query,
-                                      body)
+    return lambda function: Operation(function, rule, since, until, extension,
+                                      query, body)
+
+
+def extension_of(operations):
+    """Return the first version of the extension that has any of some
+    operations; None if there are some without it."""
+    needed = [each.extension for each in operations]
+    return None if None in needed else min(needed)
 
 
 class Actions:
@@ -75,9 +94,21 @@ class Actions:
     def __init__(self, actions):
         self.actions = actions
 
+    @property
+    def since(self):
+        """(major, minor), the first version that has any."""
+        return min(each.since for each in self.actions.values())
+
+    @property
+    def extension(self):
+        """(major, minor), the first version of the extension that has any;
+        None if there are some without it."""
+        return extension_of(self.actions.values())
+
     def __call__(self, req, **path):
-        since = min(each.since for each in self.actions.values())
-        if req.version < since:
+        if not extension_.includes(req.extension, self.extension):
+            raise extension_.not_found(self.extension)
+        if req.version < self.since:
             raise faults.not_found()
         document = req.document
         if not isinstance(document, dict) or len(document) != 1:
@@ -86,6 +117,7 @@ class Actions:
                 'names the action.')
         name = next(iter(document))
         action = self.actions.get(name)
-        if action is None or not action.in_version(req.version):
+        if action is None or not action.is_offered(req.version,
+                                                   req.extension):
             raise faults.bad_request(f'There is no action {name[:64]!r}.')
         return action(req, **path)

@@ -25,6 +25,8 @@ class Request(webob.BaseRequest):
         Services`.
     :ivar context: the :class:`~manila_backup.context.RequestContext`.
     :ivar version: (major, minor) of the API it speaks.
+    :ivar extension: (major, minor) of the extension that it asks for, or
+        None; see :mod:`manila_backup.api.extension`.
     :ivar url_prefix: str, what stands before the resource's path in the
         request's own URL (``/v2`` or ``/v2/PROJECT``).
     """
@@ -33,6 +35,7 @@ class Request(webob.BaseRequest):
     services: typing.Any = None
     context: typing.Any = None
     version: typing.Any = None
+    extension: typing.Any = None
     url_prefix: typing.Any = None
 
     @functools.cached_property

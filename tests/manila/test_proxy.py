@@ -55,11 +55,17 @@ class TestProxy(base.TestCase):
                     (f'/{GONE}/action', {'method': 'POST', 'body': b'{}'})):
                 self.assertEqual(backup, self.answered_by(
                     f'{prefix}/share-backups{path}', **kwargs), path)
+            for path in ('operations', f'operations/{GONE}',
+                         'usage?group_by=share'):
+                self.assertEqual(backup, self.answered_by(
+                    f'{prefix}/share-backup-{path}'), path)
 
     def test_all_else_is_manila(self):
         project = self.manila.keystone.project_id('alice')
         for path in ('', '/', f'/{project}/shares', '/shares/detail',
                      '/shares/share-backups', '/share-backups-of-mine',
+                     '/share-backup', '/share-backup-',
+                     '/shares/share-backup-operations',
                      f'/{project}/shares/share-backups', '/types',
                      '/snapshots?name=share-backups'):
             self.assertEqual(self.manila.port, self.answered_by(path), path)

@@ -146,6 +146,11 @@ class Deployments(PluginTestCase):
                 ('/share/v2/share-backups', '/v2/share-backups'),
                 ('/share/v2/P/share-backups/detail',
                  '/v2/P/share-backups/detail'),
+                ('/share/v2/share-backup-operations?limit=1',
+                 '/v2/share-backup-operations?limit=1'),
+                ('/share/v2/P/share-backup-operations/I/action',
+                 '/v2/P/share-backup-operations/I/action'),
+                ('/share/v2/share-backup', None),
                 ('/share/v2/shares', None), ('/share/v2/P/Q/share-backups',
                                              None)):
             found = re.match(rule, path)

@@ -5,8 +5,9 @@
     what ``COMMAND --help`` prints.
 ``subcommands:: COMMAND``
     a section for each command below ``COMMAND``, with its help.
-``microversions::``
-    the versions of the API, and what each changes.
+``microversions:: [MODULE]``
+    the versions of the API, and what each changes, as ``microversions`` in
+    ``manila_backup.api`` or another module there says.
 
 The commands run in processes of their own: other extensions, which list the
 options of libraries, have those use eventlet here, and the service does not
@@ -15,6 +16,7 @@ bear that.
 
 import argparse
 import contextlib
+import importlib
 import importlib.metadata
 import io
 import json
@@ -101,18 +103,19 @@ class Subcommands(rst.Directive):
 
 class Microversions(rst.Directive):
 
-    def run(self):
-        from manila_backup.api import microversions
+    optional_arguments = 1
 
+    def run(self):
+        name, = self.arguments or ['microversions']
+        module = importlib.import_module(f'manila_backup.api.{name}')
         rows = nodes.bullet_list()
-        for line in microversions.__doc__.splitlines():
-            found = re.match(r'\* ([0-9.]+) (.*)', line)
-            if found:
-                version, text = found.groups()
-                parsed, _ = self.state.inline_text(text, self.lineno)
-                rows += nodes.list_item('', nodes.paragraph(
-                    '', '', nodes.strong(version, version),
-                    nodes.Text(': '), *parsed))
+        for found in re.finditer(r'^\* ([0-9.]+) (.*(?:\n  .*)*)',
+                                 module.__doc__, re.MULTILINE):
+            version, text = found.groups()
+            parsed, _ = self.state.inline_text(text, self.lineno)
+            rows += nodes.list_item('', nodes.paragraph(
+                '', '', nodes.strong(version, version),
+                nodes.Text(': '), *parsed))
         return [rows]
 
 

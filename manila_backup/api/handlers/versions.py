@@ -3,6 +3,7 @@
 
 import json
 
+from manila_backup.api import extension
 from manila_backup.api import faults
 from manila_backup.api import microversions
 from manila_backup.api import request
@@ -10,12 +11,20 @@ from manila_backup.api import request
 UPDATED = '2026-01-01T00:00:00Z'
 
 
-def document(base_url):
+def document(base_url, extended=False):
     """The one major version there is, as ``/`` and ``/v2/`` describe it.
 
     :param base_url: str, the URL of the service's root, without a slash at
         the end.
+    :param extended: bool, whether it is also to tell the versions of the
+        extension.
     """
+    extra = {}
+    if extended:
+        extra['extension'] = {
+            'name': extension.SERVICE_TYPE,
+            'version': microversions.to_string(extension.MAX),
+            'min_version': microversions.to_string(extension.MIN)}
     return {'versions': [{
         'id': 'v2.0',
         'status': 'CURRENT',
@@ -27,6 +36,7 @@ def document(base_url):
             'base': 'application/json',
             'type': 'application/vnd.openstack.share+json;version=1',
         }],
+        **extra,
     }]}
 
 
@@ -44,7 +54,8 @@ class Versions:
     def __call__(self, environ, start_response):
         req = request.Request(environ)
         req.services = self._services
-        body = json.dumps(document(req.base_url)).encode()
+        body = json.dumps(document(
+            req.base_url, extension.is_asked_for(environ))).encode()
         start_response(faults.status_line(self._code), [
             ('Content-Type', 'application/json'),
             ('Content-Length', str(len(body))),

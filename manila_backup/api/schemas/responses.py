@@ -6,6 +6,7 @@ Members that only some versions have, or only administrators see, are not
 required; others than those named here there are none.
 """
 
+from manila_backup.api import extension
 from manila_backup.api import faults
 from manila_backup.api import microversions
 from manila_backup.api.schemas import types
@@ -356,4 +357,9 @@ VERSIONS = _obj({'versions': _array(_obj({
     'updated': _TEXT,
     'links': _array(_obj({'rel': {'const': 'self'}, 'href': _URL})),
     'media-types': _array(_obj({'base': _TEXT, 'type': _TEXT})),
+}, {
+    'extension': _obj({
+        'name': {'const': extension.SERVICE_TYPE},
+        'version': {'const': microversions.to_string(extension.MAX)},
+        'min_version': {'const': microversions.to_string(extension.MIN)}}),
 }))})
