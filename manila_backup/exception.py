@@ -88,3 +88,7 @@ class WorkFailed(ManilaBackupError):
 
 class StorageFailed(WorkFailed):
     """Files, or what they are kept in, could not be read or written."""
+
+
+class DamagedBackup(StorageFailed):
+    """A backup's content in the repository is not what was stored."""

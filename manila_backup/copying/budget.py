@@ -2,7 +2,7 @@
 """Limit of the space that a backup may take beside the share's content: for
 its manifest, and for scratch files while it is made."""
 
-from manila_backup.drivers import base
+from manila_backup import exception
 
 #: Bytes that any backup may take.
 FREE = 64 << 20
@@ -23,10 +23,10 @@ class Budget:
         :param size: int, bytes.
         :param entries: int, of the backup.
         :param hint: str, a sentence to go after what is said.
-        :raises DriverError: it is too large.
+        :raises StorageFailed: it is too large.
         """
         if self.per_entry and size > FREE + entries * self.per_entry:
-            raise base.DriverError(
+            raise exception.StorageFailed(
                 f'The backup was stopped: the names and attributes of '
                 f'{entries} entries take more than {self.per_entry} bytes '
                 f'each, the limit set by [posix] bytes_per_entry. Paths or '

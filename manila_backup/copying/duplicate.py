@@ -9,16 +9,11 @@ import errno
 import os
 import time
 
-from manila_backup.copying import budget
 from manila_backup.copying import journal
-from manila_backup.copying import pool
-from manila_backup.copying import reporting
-from manila_backup.copying import scan
+from manila_backup.copying import roots
 from manila_backup.copying import stable_read
 from manila_backup.copying import store
-from manila_backup.drivers import base
-from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import layout
+from manila_backup.copying import tree_copy
 from manila_backup.fs import attributes
 from manila_backup.fs import clones
 from manila_backup.fs import content
@@ -26,13 +21,11 @@ from manila_backup.fs import dirent
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import inode_flags
-from manila_backup.fs import mountpoints
 from manila_backup.fs import removal
-from manila_backup.fs import spools
 from manila_backup.fs import syscalls
 
 #: Where the copy is.
-DATA = layout.DATA
+DATA = journal.DATA
 
 # Not here; and not of this file, such as one for swapping.
 _NO_CLONES = frozenset((errno.EXDEV, errno.EOPNOTSUPP, errno.ENOTTY,
@@ -51,78 +44,33 @@ def duplicate(source, directory, processes, progress):
         has :data:`DATA` in the end, synced to the disk, and whatever it has
         if that could not be made.
     :param processes: int, how many copy.
-    :returns: a :class:`~manila_backup.drivers.base.Report`.
-    :raises DriverError: it can't be done.
+    :returns: a :class:`~.reporting.Report`.
+    :raises StorageFailed: it can't be done.
     """
     try:
-        root = backup.apart(source)
+        root = roots.apart(source)
         try:
-            return _Duplicate(root, source, directory, progress).run(
-                processes)
+            return _copy(root, source, directory, processes, progress)
         finally:
             os.close(root)
     except OSError as exc:
         raise errors.failed('copy the tree to', DATA, exc) from exc
 
 
-class _Duplicate:
-    def __init__(self, root, aside, directory, progress):
-        self._root = root
-        self._aside = aside
-        self._directory = directory
-        self._progress = progress
-        self._surely = stable_read.surely_from(time.time_ns())
-
-    def run(self, processes):
-        # As for a backup: what is mapped into memory shows from here on.
-        with contextlib.suppress(OSError):
-            syscalls.syncfs(self._root)
-        for name in (layout.DATA, layout.PARTS):
-            os.mkdir(name, 0o700, dir_fd=self._directory)
-        self._spool = spools.Spool(handles.scratch(self._directory))
-        self._journal, opened = journal.journal(self._directory)
-        try:
-            results = self._copy(processes)
-        finally:
-            for fd in (self._spool.fd, *opened):
-                os.close(fd)
-        problems = reporting.Problems()
-        problems.merge(*self._found.problems.said())
-        for each in results:
-            problems.merge(each['problems'], each['count'])
-        removal.remove(layout.PARTS, self._directory, self._progress.check)
-        self._progress.check()
-        syscalls.syncfs(self._directory)
-        files, size, stored = (
-            sum(each[key] for each in results)
-            for key in ('files', 'bytes', 'stored_bytes'))
-        return base.Report(files, size, stored, tuple(problems.sentences),
-                           problems.count)
-
-    def _copy(self, processes):
-        there = os.fstat(self._directory)
-        self._found = found = scan.Scan(
-            self._root, frozenset(), self._spool,
-            (there.st_dev, there.st_ino), self._journal, budget.Budget(0),
-            mounts=mountpoints.inside(self._aside))
-
-        def work(inbox, _):
-            return _Cloner(self._root, self._aside, self._directory,
-                           self._spool, self._journal.paths(), (), None,
-                           self._surely, self._progress)(inbox)
-
-        def describe(inbox, _):
-            return journal.set_directories(
-                inbox, self._spool, self._journal.paths(), self._directory,
-                self._progress, noted=False)
-
-        def batches():
-            yield from found.batches()
-            self._progress.expect(found.files, found.bytes)
-
-        copied = pool.run(processes, work, batches(), self._progress)
-        return copied + pool.run(processes, describe, found.directories,
-                                 self._progress)
+def _copy(root, aside, directory, processes, progress):
+    surely = stable_read.surely_from(time.time_ns())
+    # As for a backup: what is mapped into memory shows from here on.
+    with contextlib.suppress(OSError):
+        syscalls.syncfs(root)
+    journal.prepare(directory)
+    there = os.fstat(directory)
+    with _Copy(directory, processes, progress) as copy:
+        copy.run(root, aside, surely, (there.st_dev, there.st_ino))
+        copy.add_up()
+    removal.remove(journal.PARTS, directory, progress.check)
+    progress.check()
+    syscalls.syncfs(directory)
+    return copy.report()
 
 
 class _Cloner(store.Storer):
@@ -172,6 +120,11 @@ class _Cloner(store.Storer):
         finally:
             os.close(target)
         return text, 0, st.st_size
+
+
+class _Copy(tree_copy.TreeCopy):
+    storer = _Cloner
+    noted = False
 
 
 class _Impossible(Exception):

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of a manifest, one for each process that copies; and the part that
-has the directories."""
+"""The journal of a copy that is being made: parts of its manifest, one for
+each process that copies, and the list of its directories. Who takes over a
+copy that was interrupted finds there which of its files are complete.
+"""
 
 import os
 import time
 
 from manila_backup.copying import reporting
 from manila_backup.copying import tree
-from manila_backup.drivers.posix import layout
 from manila_backup.fs import attributes
 from manila_backup.fs import content
 from manila_backup.fs import dirent
@@ -15,10 +16,29 @@ from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import syscalls
 
+#: In the directory that a tree is copied to: the copy, the journal, and the
+#: list of directories in that.
+DATA = 'data'
+PARTS = 'parts'
+DIRECTORIES = 'directories'
+
+
+def prepare(directory):
+    """Make what a copy goes to.
+
+    :param directory: int, descriptor of an empty one, which is made private.
+    """
+    # What it inherits would be inherited by all in it.
+    os.fchmod(directory, 0o700)
+    if attributes.DEFAULT_ACL in dict(attributes.read_xattrs(directory)):
+        os.removexattr(directory, attributes.DEFAULT_ACL)
+    for name in (DATA, PARTS):
+        os.mkdir(name, 0o700, dir_fd=directory)
+
 
 def begin(directory):
     """This process's part of the manifest: (path, descriptor, size)."""
-    name = f'{layout.PARTS}/{os.urandom(8).hex()}'
+    name = f'{PARTS}/{os.urandom(8).hex()}'
     fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
                  | os.O_CLOEXEC, 0o600, dir_fd=directory)
     head = f'part 2 {syscalls.boot_id()} {time.time():.6f}\n'.encode()
@@ -26,12 +46,12 @@ def begin(directory):
     return name, fd, len(head)
 
 
-def journal(directory):
+def open_list(directory):
     """Begin the list of directories of an attempt.
 
     :returns: (a :class:`~.tree.Journal`, the descriptors that it uses).
     """
-    fd = os.open(f'{layout.PARTS}/{layout.DIRECTORIES}',
+    fd = os.open(f'{PARTS}/{DIRECTORIES}',
                  os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600,
                  dir_fd=directory)
     scratch = handles.scratch(directory)
@@ -49,7 +69,7 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
     """
     problems = reporting.Problems()
     setter = attributes.Setter(readable=True, noted=noted)
-    data = os.open(layout.DATA, handles.DIRECTORY, dir_fd=directory)
+    data = os.open(DATA, handles.DIRECTORY, dir_fd=directory)
     descent = handles.Descent(data)
     name, part, end = begin(directory)
     done = []

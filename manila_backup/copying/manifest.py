@@ -11,7 +11,7 @@ import json
 import os
 
 from manila_backup.copying import tree
-from manila_backup.drivers import base
+from manila_backup import exception
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
 
@@ -67,6 +67,16 @@ def link_name(text):
     """The name of an ``H`` line, and whether it is stored."""
     fields = text.split(b' ')
     return dirent.checked_name(fields[1]), len(fields) < 3
+
+
+def open_in(directory):
+    """Open the manifest of a directory to read it.
+
+    :returns: int, a descriptor.
+    :raises OSError: it can't be.
+    """
+    return os.open(NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+                   | os.O_CLOEXEC, dir_fd=directory)
 
 
 class Writer:
@@ -345,8 +355,8 @@ class Manifest:
         while size:
             more = os.pread(self.fd, size, offset)
             if not more:
-                raise base.DamagedBackup('The manifest was cut short while '
-                                         'it was read.')
+                raise exception.DamagedBackup(
+                    'The manifest was cut short while it was read.')
             data.append(more)
             offset += len(more)
             size -= len(more)
@@ -380,7 +390,7 @@ def check(fd):
 
     :returns: dict, its ``about``.
     :raises Malformed: it isn't.
-    :raises base.DriverError: it is, and of a version that is not known.
+    :raises exception.StorageFailed: it is, and of a version that is not known.
     """
     digest = hashlib.sha256()
     end = b'sha256 %b\n'
@@ -406,13 +416,13 @@ def _check_magic(text):
     """Make sure that a first line is one.
 
     :raises Malformed: it is another one.
-    :raises base.DriverError: it is that of a later version.
+    :raises exception.StorageFailed: it is that of a later version.
     """
     if text in _MAGICS:
         return
     before = _MAGIC.partition(b'%d')[0]
     if text.startswith(before) and text[len(before):-1].isdigit():
-        raise base.DriverError(
+        raise exception.StorageFailed(
             f'The backup\'s manifest is of version '
             f'{text[len(before):-1].decode()}, which this release does not '
             f'support: only a worker of a later release can read it.',

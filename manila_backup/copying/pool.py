@@ -18,9 +18,11 @@ import sys
 import termios
 import traceback
 
-from manila_backup.drivers import base
-from manila_backup.drivers import progress as progress_
+from manila_backup import exception
 from manila_backup.fs import syscalls
+
+#: The exit status of a process that found the time of its lease over.
+FENCED_EXIT = 75
 
 _MESSAGE = struct.Struct('=QQQ')
 _PIPE = 1 << 20
@@ -42,7 +44,7 @@ def run(count, work, batches, progress):
     :param progress: each process counts in a slot of its own.
     :returns: list of what ``work`` returned, one per process that was
         started.
-    :raises DriverError: the first that any of them raised; the others are
+    :raises StorageFailed: the first that any of them raised; the others are
         dead then.
     """
     inbox, outbox = os.pipe()
@@ -124,8 +126,9 @@ class _Pool:
                 # All of them ended: with an error, or they would not have.
                 while self.running:
                     self.wait()
-                raise base.DriverError('The copying processes ended before '
-                                       'their work was done.') from None
+                raise exception.StorageFailed(
+                    'The copying processes ended before their work was '
+                    'done.') from None
 
     def wait(self, milliseconds=_TICK_MS):
         """Wait a moment for anything to happen."""
@@ -143,11 +146,11 @@ class _Pool:
         self._poll.unregister(fd)
         os.close(fd)
         _, status = os.waitpid(pid, 0)
-        if os.waitstatus_to_exitcode(status) == progress_.FENCED_EXIT:
-            os._exit(progress_.FENCED_EXIT)
+        if os.waitstatus_to_exitcode(status) == FENCED_EXIT:
+            os._exit(FENCED_EXIT)
         said = self._said.pop(fd)
         if status or not said:
-            raise base.DriverError(
+            raise exception.StorageFailed(
                 'A copying process ended unexpectedly (status '
                 f'{os.waitstatus_to_exitcode(status)}).', retryable=True)
         good, result = pickle.loads(said)
@@ -176,10 +179,10 @@ def _child(parent, number, work, inbox, outbox, writer, progress):
         progress.use_slot(number)
         try:
             answer = True, work(_take(inbox), number)
-        except base.DriverError as exc:
+        except exception.StorageFailed as exc:
             answer = False, exc
         except Exception as exc:
-            answer = False, base.DriverError(
+            answer = False, exception.StorageFailed(
                 'A copying process failed: '
                 + ' '.join(traceback.format_exception(exc)[-3:]))
         _say(writer, pickle.dumps(answer))

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sentences of a report: what of an operation could not be done in full."""
+"""Reports of operations, and sentences about what of one could not be done in
+full.
+"""
 
-from manila_backup.drivers import base
+import dataclasses
+
+from manila_backup import exception
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 
@@ -11,14 +15,14 @@ _IN_MANIFEST = frozenset((b'x:*flags', b'x:*project'))
 
 def kind(exc):
     """Return the class of an error while reading a backup: DamagedBackup if
-    something is missing, of another type or lost by the disk; DriverError if
+    something is missing, of another type or lost by the disk; StorageFailed if
     privileges are missing or the cause may pass.
 
     :param exc: the OSError.
     """
-    return (base.DamagedBackup
+    return (exception.DamagedBackup
             if errnos.meaning(exc).reading is errnos.Of.DAMAGE
-            else base.DriverError)
+            else exception.StorageFailed)
 
 
 def parted(path, first, where):
@@ -33,10 +37,37 @@ def parted(path, first, where):
             'more hard links to one file.')
 
 
+MAX_PROBLEMS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """Result of an operation of a driver.
+
+    :ivar files: number of directory entries handled, of every kind.
+    :ivar bytes: sum of their apparent sizes, in bytes.
+    :ivar stored_bytes: bytes of file content that were really written.
+    :ivar problems: sentences, a file each, about what could not be carried
+        over in full (an extended attribute the filesystem can't hold, a file
+        that would not hold still); at most :data:`MAX_PROBLEMS`.
+    :ivar problem_count: how many there were in all.
+    :ivar missing: int, of a restore: how many of them are about entries of
+        the backup of which the share now lacks the content, or has another.
+        All else was done, and the share is not what it should be.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    stored_bytes: int = 0
+    problems: tuple[str, ...] = ()
+    problem_count: int = 0
+    missing: int = 0
+
+
 class Problems:
     """Entries that could not be carried over, as sentences; bounded.
 
-    :ivar missing: int, as in a :class:`~manila_backup.drivers.base.Report`.
+    :ivar missing: int, as in a :class:`Report`.
     """
 
     def __init__(self):
@@ -46,7 +77,7 @@ class Problems:
     def add(self, sentence, missing=False):
         self.count += 1
         self.missing += bool(missing)
-        if len(self.sentences) < base.MAX_PROBLEMS:
+        if len(self.sentences) < MAX_PROBLEMS:
             self.sentences.append(sentence)
 
     def lost(self, path, lost):
@@ -70,7 +101,7 @@ class Problems:
         return self.sentences, self.count, self.missing
 
     def merge(self, sentences, count, missing=0):
-        room = base.MAX_PROBLEMS - len(self.sentences)
+        room = MAX_PROBLEMS - len(self.sentences)
         self.sentences.extend(sentences[:max(room, 0)])
         self.count += count
         self.missing += missing

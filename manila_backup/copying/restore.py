@@ -13,19 +13,19 @@ file system takes for one another: the first is restored, and the others are
 passed over.
 """
 
+import contextlib
 import errno
 import itertools
 import os
 
+from manila_backup.copying import examine
 from manila_backup.copying import pool
 from manila_backup.copying import reporting
 from manila_backup.copying import restore_plan
+from manila_backup.copying import roots
 from manila_backup.copying import spelling
 from manila_backup.copying import write
-from manila_backup.drivers import base
-from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import verify
+from manila_backup import exception
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
@@ -44,62 +44,48 @@ _MANY = 20_000
 class Restore:
     """One run.
 
-    :param repository: an open :class:`~.layout.Repository`.
+    :param stored: the :class:`~.manifest.Manifest` of the backup.
+    :param data: int, descriptor of its tree.
     :param ignore: names in the share's root to leave alone.
     :param cross: bool, whether what is mounted in the share is part of it.
     """
 
-    def __init__(self, repository, place, processes, ignore, progress,
+    def __init__(self, stored, data, processes, ignore, progress,
                  cross=False):
+        self.stored = stored
+        self.data = data
         self.cross = cross
-        self.repository = repository
-        self.place = place
         self.processes = processes
         self.ignore = frozenset(os.fsencode(name) for name in ignore)
         self.progress = progress
         self.problems = reporting.Problems()
 
-    def run(self, target):
+    def run(self, share):
         """Restore into a directory.
 
-        :param target: str.
-        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        :param share: int, descriptor of it.
+        :returns: a :class:`~.reporting.Report`.
+        :raises DamagedBackup: see :mod:`manila_backup.drivers.base`.
         """
-        opened = []
-        try:
-            with self.repository.share(self.place) as backups:
-                directory = layout.open_published(backups, self.place)
-            opened.append(directory)
-            found = layout.open_manifest(directory, self.place)
-            opened.append(found.fd)
-            try:
-                data = os.open(layout.DATA, handles.DIRECTORY,
-                               dir_fd=directory)
-            except OSError as exc:
-                raise errors.failed('open the backup\'s', layout.DATA, exc,
-                                    reporting.kind(exc)) from exc
-            opened.append(data)
-            share = backup.open_root(target, self.repository.fd,
-                                     self.repository.path)
-            opened.append(share)
+        with contextlib.ExitStack() as stack:
             self.mounts = mountpoints.inside(share)
-            root = backup.apart(share, writable=True)
-            opened.append(root)
+            root = roots.apart(share, writable=True)
+            stack.callback(os.close, root)
+            scratch = []
             for _ in range(self.processes + 2):
-                opened.append(handles.scratch())
-            *self._spools, spare = [
-                spools.Spool(fd) for fd in opened[-self.processes - 2:]]
+                fd = handles.scratch()
+                stack.callback(os.close, fd)
+                scratch.append(spools.Spool(fd))
+            *self._spools, spare = scratch
             self._finder = name_keys.Finder(spools.PathQueue(spare))
             self._fallen = name_keys.Fallen()
             self._respelt = []
             self._short = []        # (how many, a sentence about one)
-            return self._run(found, data, root)
-        except dirent.Malformed as exc:
-            raise base.DamagedBackup(f'The manifest has an invalid line: '
-                                     f'{exc}.') from exc
-        finally:
-            for fd in opened:
-                os.close(fd)
+            try:
+                return self._run(self.stored, self.data, root)
+            except dirent.Malformed as exc:
+                raise exception.DamagedBackup(
+                    f'The manifest has an invalid line: {exc}.') from exc
 
     def _run(self, found, data, root):
         # Everything is read once to compare, and once more to be written.
@@ -118,12 +104,12 @@ class Restore:
                                 handles.ROOT, exc) from exc
         if self._short:
             count = sum(number for number, _ in self._short)
-            raise base.DriverError(
+            raise exception.StorageFailed(
                 f'{self._short[0][1]} All else is restored; there is no '
                 f'room for {count} of {found.entries} entries.')
-        return base.Report(found.entries, found.bytes, written,
-                           tuple(self.problems.sentences),
-                           self.problems.count, self.problems.missing)
+        return reporting.Report(found.entries, found.bytes, written,
+                                tuple(self.problems.sentences),
+                                self.problems.count, self.problems.missing)
 
     def _compare(self, found, data, root):
         """Compare, and yield the spans in the spools of entries to write."""
@@ -133,13 +119,13 @@ class Restore:
                 self.progress, self.cross, self.mounts)(inbox, number)
 
         def batches():
-            yield from verify.spans(found)
+            yield from examine.spans(found)
             # While the others work: nothing may be there that the manifest
             # does not have, since what the share has of it would stay.
-            number = verify.count(data, self._spools[0].fd,
-                                  self.progress.check, self._finder)
+            number = examine.count(data, self._spools[0].fd,
+                                   self.progress.check, self._finder)
             if number != found.stored_entries:
-                raise base.DamagedBackup(
+                raise exception.DamagedBackup(
                     f'The backup has {number} entries instead of '
                     f'{found.stored_entries}.')
 

@@ -6,10 +6,10 @@ import hashlib
 import os
 import stat
 
+from manila_backup.copying import examine
 from manila_backup.copying import manifest
 from manila_backup.copying import reporting
-from manila_backup.drivers import base
-from manila_backup.drivers.posix import verify
+from manila_backup import exception
 from manila_backup.fs import attributes
 from manila_backup.fs import content
 from manila_backup.fs import dirent
@@ -71,7 +71,7 @@ class Comparer:
         self._spool = spool
         self._ignore = ignore
         self._progress = progress
-        self._examiner = verify.Examiner(data, self._tick)
+        self._examiner = examine.Examiner(data, self._tick)
         self._root = root
         self._target = handles.Descent(root, cross)
         self._missing = self._mounted = None
@@ -82,7 +82,7 @@ class Comparer:
     def __call__(self, inbox, number):
         spans = []
         for kind, offset, size in inbox:
-            if kind == verify.DIRECTORIES:
+            if kind == examine.DIRECTORIES:
                 self._directories((offset, size))
                 continue
             todo = self._block((offset, size))
@@ -320,5 +320,5 @@ def _may_differ(one, other):
 
 
 def _damaged(path, damage):
-    return base.DamagedBackup(
+    return exception.DamagedBackup(
         f'The backup is damaged: "{errors.printable(path)}" is {damage}.')

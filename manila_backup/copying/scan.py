@@ -15,7 +15,7 @@ import stat
 from manila_backup.copying import manifest
 from manila_backup.copying import reporting
 from manila_backup.copying import tree
-from manila_backup.drivers import base
+from manila_backup import exception
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
@@ -259,8 +259,9 @@ class Scan:
         """A directory's number, and its own attributes as an entry."""
         st = os.fstat(fd)
         if (st.st_dev, st.st_ino) == self.forbidden:
-            raise base.DriverError('The repository lies inside the share, at '
-                                   f'"{errors.printable(here.path)}".')
+            raise exception.StorageFailed(
+                'The repository lies inside the share, at '
+                f'"{errors.printable(here.path)}".')
         fixed, more = inode_flags.read(fd, self._project)
         xattrs = tuple(sorted(more + attributes.read_xattrs(fd)))
         number, about = self._numbered(here, st)

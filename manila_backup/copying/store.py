@@ -18,7 +18,6 @@ from manila_backup.copying import links
 from manila_backup.copying import manifest
 from manila_backup.copying import reporting
 from manila_backup.copying import stable_read
-from manila_backup.drivers.posix import layout
 from manila_backup.fs import attributes
 from manila_backup.fs import content
 from manila_backup.fs import dirent
@@ -74,7 +73,7 @@ class Storer(links.Linking):
         # Where flags may not have been noted.
         self._untold = bool(formers) or not getattr(earlier, 'has_flags',
                                                     True)
-        data = os.open(layout.DATA, handles.DIRECTORY, dir_fd=directory)
+        data = os.open(journal.DATA, handles.DIRECTORY, dir_fd=directory)
         self._directory = data
         self._data = handles.MakingDescent(data)
         self._born = _born(data)

@@ -21,7 +21,7 @@ import stat
 from manila_backup.copying import manifest
 from manila_backup.copying import reporting
 from manila_backup.copying import restore_plan
-from manila_backup.drivers import base
+from manila_backup import exception
 from manila_backup.fs import attributes
 from manila_backup.fs import clones
 from manila_backup.fs import content
@@ -150,7 +150,7 @@ class Writer:
             shown += f', because of "{errors.printable(way)}"'
         said = f'{said} {shown}: {errors.reason(exc)}.'
         if not errnos.is_of_entry(exc, self._root):
-            raise base.DriverError(
+            raise exception.StorageFailed(
                 said, retryable=errnos.is_passing(exc)) from exc
         self._problems.add(said, missing and not errors.is_fixed(exc))
 
@@ -541,6 +541,6 @@ class Writer:
 
 
 def _damaged(path, entry):
-    return base.DamagedBackup(
+    return exception.DamagedBackup(
         'The backup was damaged while it was restored: '
         f'"{errors.printable(handles.join(path, entry.name))}".')

@@ -15,8 +15,10 @@ from collections import abc as collections_abc
 import contextlib
 import dataclasses
 import enum
+import os
 import typing
 
+from manila_backup.copying import reporting
 from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
 
@@ -31,6 +33,9 @@ Alone = collections_abc.Callable[
 #: The driver could not do it. What the file-system library raises is that too.
 DriverError = exception.StorageFailed
 
+#: A backup's content in the repository is not what was stored.
+DamagedBackup = exception.DamagedBackup
+
 
 class RepositoryUnavailable(DriverError):
     """The place where backups are kept can't be reached or is not ours."""
@@ -39,45 +44,36 @@ class RepositoryUnavailable(DriverError):
         super().__init__(message, retryable)
 
 
-class DamagedBackup(DriverError):
-    """A backup's content in the repository is not what was stored."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Place:
     """Names one backup in any repository. The ids are canonical UUIDs or
-    project ids: drivers reject what would not be a single path component."""
+    project ids: drivers reject what is no :func:`component`."""
 
     project_id: str
     share_id: str
     backup_id: str
 
 
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """Result of an operation of a driver.
+#: What became of an operation.
+Report = reporting.Report
 
-    :ivar files: number of directory entries handled, of every kind.
-    :ivar bytes: sum of their apparent sizes, in bytes.
-    :ivar stored_bytes: bytes of file content that were really written.
-    :ivar problems: sentences, a file each, about what could not be carried
-        over in full (an extended attribute the filesystem can't hold, a file
-        that would not hold still); at most :data:`MAX_PROBLEMS`.
-    :ivar problem_count: how many there were in all.
-    :ivar missing: int, of a restore: how many of them are about entries of
-        the backup of which the share now lacks the content, or has another.
-        All else was done, and the share is not what it should be.
+#: How many sentences about problems it has at most.
+MAX_PROBLEMS = reporting.MAX_PROBLEMS
+
+
+_LONGEST_ID = 180
+
+
+def component(text: str) -> str:
+    """An id that can be a single component of a path.
+
+    :raises DriverError: it can't.
     """
-
-    files: int = 0
-    bytes: int = 0
-    stored_bytes: int = 0
-    problems: tuple[str, ...] = ()
-    problem_count: int = 0
-    missing: int = 0
-
-
-MAX_PROBLEMS = 100
+    if (not text or text.startswith('.') or '/' in text or '\0' in text
+            or len(os.fsencode(text)) > _LONGEST_ID):
+        raise DriverError(f'"{text}" can\'t be used as a name in the '
+                          'repository.')
+    return text
 
 
 class StoredState(enum.Enum):

@@ -14,6 +14,8 @@ import multiprocessing
 import os
 import time
 
+from manila_backup.copying import pool
+
 #: The processes that can count at once: an operation's own, and the most that
 #: it may fork.
 SLOTS = 33
@@ -25,7 +27,7 @@ _DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _CHANGES, _HEADER = range(5)
 _MOST = (1 << 63) - 1
 
 #: The exit status of a process that found its deadline passed.
-FENCED_EXIT = 75
+FENCED_EXIT = pool.FENCED_EXIT
 
 
 def now():

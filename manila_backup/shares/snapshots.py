@@ -12,7 +12,8 @@ import os
 import types
 
 from manila_backup.copying import duplicate
-from manila_backup.drivers import base as drivers
+from manila_backup.copying import reporting
+from manila_backup import exception
 from manila_backup.fs import handles
 from manila_backup import private
 from manila_backup.shares import base
@@ -42,14 +43,15 @@ class Snapshots:
 
         :param share: the share's :class:`.directories.Directory`.
         :param attempt: int.
-        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        :returns: a
+            :class:`~manila_backup.copying.reporting.Report`.
         :raises ShareError: it can't be made.
         """
         self.discard(share_id, snapshot_id, progress, attempt)
         name = f'{snapshot_id}.{int(attempt)}'
         with self._folder(share_id, snapshot_id, make=True) as folder:
             if _is_there(snapshot_id, folder.fd):
-                return drivers.Report()
+                return reporting.Report()
             os.mkdir(name, private.DIRECTORY, dir_fd=folder.fd)
             making = os.open(name, handles.DIRECTORY, dir_fd=folder.fd)
             try:
@@ -60,7 +62,7 @@ class Snapshots:
                 os.rename(duplicate.DATA, snapshot_id, src_dir_fd=making,
                           dst_dir_fd=folder.fd)
                 os.fsync(folder.fd)
-            except drivers.DriverError as exc:
+            except exception.StorageFailed as exc:
                 raise base.ShareError(
                     f'The share could not be copied for a snapshot: {exc}',
                     retryable=exc.retryable) from exc

@@ -5,6 +5,7 @@ import contextlib
 import os
 
 from manila_backup.copying import restore
+from manila_backup.copying import roots
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import damage_markers
@@ -104,12 +105,25 @@ class PosixDriver(base.BackupDriver):
     def restore(self, place, attempt, target, progress):
         with self._open() as repository:
             try:
-                return restore.Restore(
-                    repository, place, self.processes, self.ignore,
-                    progress, self.include_mounts).run(target)
+                return self._restore(repository, place, target, progress)
             except base.DamagedBackup:
                 _note(repository, place, damaged=True)
                 raise
+
+    def _restore(self, repository, place, target, progress):
+        with contextlib.ExitStack() as stack:
+            with repository.share(place) as share:
+                directory = layout.open_published(share, place)
+            stack.callback(os.close, directory)
+            stored = layout.open_manifest(directory, place)
+            stack.callback(os.close, stored.fd)
+            data = layout.open_data(directory)
+            stack.callback(os.close, data)
+            root = roots.open_root(target, repository.fd, repository.path)
+            stack.callback(os.close, root)
+            return restore.Restore(
+                stored, data, self.processes, self.ignore, progress,
+                self.include_mounts).run(root)
 
     def delete(self, place, progress):
         with self._open() as repository:

@@ -13,10 +13,10 @@ import os
 import re
 import uuid
 
+from manila_backup.copying import journal
 from manila_backup.copying import manifest
 from manila_backup.copying import reporting
 from manila_backup.drivers import base
-from manila_backup.fs import attributes
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
 from manila_backup.fs import handles
@@ -31,12 +31,9 @@ MARKER = 'manila-backup-repository'
 FORMATS = frozenset((manifest.FIRST, manifest.SECOND))
 FORMAT = manifest.SECOND
 
-DATA = 'data'
-PARTS = 'parts'
-DIRECTORIES = 'directories'
+DATA = journal.DATA
 METADATA = 'metadata.json'
 
-_LONGEST_ID = 180
 _PARTIAL = re.compile(r'\.partial\.(.+)\.(\d+)')
 _TAKEN = re.compile(r'\.taken\.(.+)\.(\d+)')
 _TRASH = re.compile(r'\.trash\.(.+)\.[0-9a-f]{8}')
@@ -48,11 +45,9 @@ def component(text):
 
     :raises DriverError: it can't.
     """
-    if (not text or text.startswith('.') or '/' in text or '\0' in text
-            or text == MARKER or len(os.fsencode(text)) > _LONGEST_ID):
-        raise base.DriverError(f'"{text}" can\'t be used as a name in the '
-                               'repository.')
-    return text
+    if text == MARKER:
+        raise base.DriverError(f'"{text}" is the name of the marker.')
+    return base.component(text)
 
 
 def partial_name(place, attempt):
@@ -288,12 +283,7 @@ def prepare(repository, place, attempt):
                 fd = os.open(name, handles.DIRECTORY, dir_fd=share)
             except FileNotFoundError:
                 continue    # tidied away by the deletion of another backup
-            # What it inherits would be inherited by all in it.
-            os.fchmod(fd, 0o700)
-            if attributes.DEFAULT_ACL in dict(attributes.read_xattrs(fd)):
-                os.removexattr(fd, attributes.DEFAULT_ACL)
-            for below in (DATA, PARTS):
-                os.mkdir(below, 0o700, dir_fd=fd)
+            journal.prepare(fd)
             return fd
     raise base.DriverError('The share\'s directory in the repository is '
                            'removed repeatedly.', retryable=True)
@@ -390,14 +380,25 @@ def read_metadata(fd):
             f'The backup\'s {METADATA} can\'t be read: {exc}.') from exc
 
 
+def open_data(fd):
+    """The tree of an opened backup: a descriptor.
+
+    :raises DamagedBackup: it is not there.
+    """
+    try:
+        return os.open(DATA, handles.DIRECTORY, dir_fd=fd)
+    except OSError as exc:
+        raise errors.failed('open the backup\'s', DATA, exc,
+                            reporting.kind(exc)) from exc
+
+
 def open_manifest(fd, place):
     """The checked manifest of an opened backup.
 
     :raises DamagedBackup: it is not as it was written, or another backup's.
     """
     try:
-        source = os.open(manifest.NAME, os.O_RDONLY | os.O_NOFOLLOW
-                         | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
+        source = manifest.open_in(fd)
     except OSError as exc:
         raise errors.failed('open the backup\'s', manifest.NAME, exc,
                             reporting.kind(exc)) from exc

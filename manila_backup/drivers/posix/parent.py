@@ -9,10 +9,10 @@ import os
 import stat
 
 from manila_backup.copying import manifest
+from manila_backup.copying import manifest_index
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import damage_markers
 from manila_backup.drivers.posix import layout
-from manila_backup.drivers.posix import resume
 from manila_backup.fs import attributes
 from manila_backup.fs import clones
 from manila_backup.fs import dirent
@@ -73,8 +73,7 @@ def _open(share, place, name):
     directory = text = None
     try:
         directory = os.open(name, handles.DIRECTORY, dir_fd=share)
-        text = os.open(manifest.NAME, os.O_RDONLY | os.O_NOFOLLOW
-                       | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+        text = manifest.open_in(directory)
         about = manifest.check(text)
         if (about['project_id'], about['share_id'], about['backup_id']) == (
                 place.project_id, place.share_id, name):
@@ -106,7 +105,7 @@ class Earlier:
     def __init__(self, name, directory, text, since, has_flags=False):
         self.name = name
         self.has_flags = has_flags
-        self._index = resume.Index(text)
+        self._index = manifest_index.Index(text)
         self._data = os.open(layout.DATA, handles.DIRECTORY,
                              dir_fd=directory)
         self._directory = directory

@@ -14,8 +14,8 @@ import tempfile
 import time
 
 from manila_backup.copying import reporting
+from manila_backup.copying import roots
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import backup as posix
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
@@ -78,7 +78,7 @@ class Backup:
             stack.callback(os.close, root)
             with contextlib.suppress(OSError):
                 syscalls.syncfs(root)
-            apart = posix.apart(root)
+            apart = roots.apart(root)
             stack.callback(os.close, apart)
             self._copy(root, apart)
         return self._finish(began)
@@ -391,7 +391,7 @@ def open_share(path, restic):
             except OSError as exc:
                 raise errors.failed('open the repository', local, exc,
                                     base.RepositoryUnavailable) from exc
-        return posix.open_root(path, there, restic.shown)
+        return roots.open_root(path, there, restic.shown)
 
 
 def pattern(root, path):

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tree that restic has restored, made a backup of the posix driver's: what
-that knows of making a share equal to one then serves here too."""
+"""A tree that restic has restored, with a manifest of it: by that a share is
+made equal to it."""
 
 import functools
 import os
 import time
 
+from manila_backup.copying import journal
 from manila_backup.copying import manifest
+from manila_backup.copying import names
 from manila_backup.copying import scan
 from manila_backup.copying import store
-from manila_backup.drivers import base
-from manila_backup.drivers.posix import backup
-from manila_backup.drivers.posix import layout
+from manila_backup.copying import tree_copy
+from manila_backup import exception
 from manila_backup.fs import attributes
 from manila_backup.fs import content
 from manila_backup.fs import dirent
+from manila_backup.fs import errors
 from manila_backup.fs import handles
-
-_ATTEMPT = 1
 
 
 class _Reader(store.Storer):
@@ -59,11 +59,11 @@ class _Scan(scan.Scan):
 
     def _numbered(self, here, st):
         number, about = super()._numbered(here, st)
-        names, self._is_whole = self._lacks.of(here.path)
-        for name in names:
+        missing, self._is_whole = self._lacks.of(here.path)
+        for name in missing:
             self._unread.append((number, name, manifest.UNREADABLE))
-        self.files += len(names)
-        self._count += len(names)
+        self.files += len(missing)
+        self._count += len(missing)
         return number, about
 
     def _note(self, entry):
@@ -71,55 +71,47 @@ class _Scan(scan.Scan):
             lost=(*entry.lost, b'entries')))
 
 
-class Staged(backup.Backup):
-    """A backup whose data is put there by another.
+class Staged(tree_copy.TreeCopy):
+    """The manifest of a tree that is put there by another.
 
-    :param repository: an open repository of the posix driver, that is only
-        for this.
+    :param directory: int, descriptor of an empty directory.
     :param lacks: an :class:`~.absent.Absent`.
     :param partial: as for :class:`~manila_backup.copying.scan.Scan`.
     """
 
     storer = _Reader
 
-    def __init__(self, repository, place, processes, progress, lacks,
+    def __init__(self, directory, processes, progress, lacks,
                  partial=frozenset()):
-        super().__init__(repository, place, _ATTEMPT, {}, None, processes,
-                         (), progress, incremental=False)
+        journal.prepare(directory)
+        super().__init__(directory, processes, progress)
+        self.data = os.open(journal.DATA, handles.DIRECTORY,
+                            dir_fd=directory)
         self.scanner = functools.partial(_Scan, lacks)
         self.partial = partial
 
-    def prepare(self):
-        """Make its directory.
+    def __exit__(self, *exc_info):
+        os.close(self.data)
+        super().__exit__(*exc_info)
 
-        :returns: int, a descriptor of where the data has to go.
+    def describe(self):
+        """Describe all that is there by now.
+
+        :returns: a :class:`~manila_backup.copying.manifest.Manifest`, with an
+            open file.
         """
-        self._directory = layout.prepare(self.repository, self.place,
-                                         _ATTEMPT)
-        return os.open(layout.DATA, handles.DIRECTORY,
-                       dir_fd=self._directory)
-
-    def publish(self, data):
-        """Describe all that is there and have it be a backup.
-
-        :param data: int, what :meth:`prepare` returned.
-        """
-        about = {
-            'project_id': self.place.project_id,
-            'share_id': self.place.share_id,
-            'backup_id': self.place.backup_id,
-            'attempt': _ATTEMPT,
-            'created_at': '',
-        }
-        try:
+        there = os.fstat(self.directory)
+        with names.Names(self.directory) as taken:
             # Nobody else can write to it.
-            self._copy(data, data, self._directory, about, time.time_ns())
-            report = self._finish(self._directory, about)
-        finally:
-            os.close(self._directory)
-        if report.problem_count:
-            raise base.DriverError(
+            self.run(self.data, self.data, time.time_ns(),
+                     (there.st_dev, there.st_ino), taken)
+        self.check_read()
+        try:
+            self.write_manifest(manifest.NAME, {})
+        except OSError as exc:
+            raise errors.failed('write the', manifest.NAME, exc) from exc
+        if self.problems.count:
+            raise exception.StorageFailed(
                 'What was restored for comparison changed meanwhile: '
-                f'{report.problems[0]}', retryable=True)
-        with self.repository.share(self.place) as share:
-            layout.publish(share, self.place, _ATTEMPT)
+                f'{self.problems.sentences[0]}', retryable=True)
+        return manifest.Manifest(manifest.open_in(self.directory))

@@ -16,7 +16,6 @@ import tempfile
 from urllib import parse as urllib_parse
 
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import layout
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import faults
 from manila_backup import private
@@ -54,7 +53,7 @@ def checked(place):
     :raises DriverError: they can't.
     """
     for each in dataclasses.astuple(place):
-        layout.component(each)
+        base.component(each)
     return place
 
 

@@ -16,8 +16,8 @@ import secrets
 
 from manila_backup.copying import reporting
 from manila_backup.copying import restore
+from manila_backup.copying import roots
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import layout
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras
@@ -167,34 +167,33 @@ class Restore:
         # of them and what differs written.
         self._progress.expect(self._files, 4 * self._bytes)
         partial, files = mounted.restored(self._about)
-        with Staging(self._driver.staging, self._about['read']) as path:
-            layout.initialise(path)
-            with layout.Repository(path) as staged:
-                made = index.Staged(staged, self._place, _PROCESSES,
-                                    Part(self._progress),
-                                    absent.Absent(
-                                        self._about.get('absent', ())),
-                                    partial)
-                data = made.prepare()
-                try:
-                    self._restic(data, self._bytes)
-                    problems, late = extras.Extras(
-                        self._about, data, frozenset(),
-                        self._progress.check).put()
-                    if problems.count:
-                        raise base.DriverError(
-                            'What is to be restored can\'t be kept in '
-                            f'[restic] staging_path: '
-                            f'{problems.sentences[0]}')
-                    short = late.put(data)
-                    made.publish(data)
-                finally:
-                    os.close(data)
-                report = _with(files, restore.Restore(
-                    staged, self._place, _PROCESSES, self._driver.ignore,
-                    Part(self._progress, files=True),
-                    self._driver.include_mounts).run(target))
+        with Staging(self._driver.staging, self._about['read']) as staging:
+            with index.Staged(staging.fd, _PROCESSES, Part(self._progress),
+                              absent.Absent(self._about.get('absent', ())),
+                              partial) as staged:
+                self._restic(staged.data, self._bytes)
+                problems, late = extras.Extras(
+                    self._about, staged.data, frozenset(),
+                    self._progress.check).put()
+                if problems.count:
+                    raise base.DriverError(
+                        'What is to be restored can\'t be kept in '
+                        f'[restic] staging_path: {problems.sentences[0]}')
+                short = late.put(staged.data)
+                report = _with(files, self._from(staged, staging, target))
         return self._later(target, report) if short else report
+
+    def _from(self, staged, staging, target):
+        """Make the share equal to what is in the staging directory."""
+        with contextlib.ExitStack() as stack:
+            stored = staged.describe()
+            stack.callback(os.close, stored.fd)
+            root = roots.open_root(target, staging.fd, staging.path)
+            stack.callback(os.close, root)
+            return restore.Restore(
+                stored, staged.data, _PROCESSES, self._driver.ignore,
+                Part(self._progress, files=True),
+                self._driver.include_mounts).run(root)
 
     def _later(self, target, report):
         """Set in the share the times that were not to be had beside it."""
@@ -279,6 +278,8 @@ class Staging:
 
     :param path: str, where to make it.
     :param size: int, bytes that it needs room for.
+    :ivar path: str, the directory's.
+    :ivar fd: int, a descriptor of it.
     """
 
     def __init__(self, path, size):
@@ -290,11 +291,11 @@ class Staging:
             private.make_directories(self._base)
             self._tidy()
             self._name = secrets.token_hex(8)
-            path = os.path.join(self._base, self._name)
-            os.mkdir(path, 0o700)
-            self._fd = os.open(path, handles.DIRECTORY)
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            there = os.statvfs(path)
+            self.path = os.path.join(self._base, self._name)
+            os.mkdir(self.path, 0o700)
+            self.fd = os.open(self.path, handles.DIRECTORY)
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            there = os.statvfs(self.path)
         except OSError as exc:
             raise errors.failed('make in [restic] staging_path a directory',
                                 self._base, exc) from exc
@@ -307,11 +308,11 @@ class Staging:
                 f'staging_path "{self._base}" first, where there is not '
                 f'enough room: it needs {self._size} bytes, and {free} are '
                 'free.')
-        return path
+        return self
 
     def __exit__(self, *exc_info):
         self._remove(self._name)
-        os.close(self._fd)
+        os.close(self.fd)
 
     def _tidy(self):
         for name in os.listdir(self._base):

@@ -6,9 +6,9 @@ import subprocess
 from unittest import mock
 
 from manila_backup.copying import duplicate
+from manila_backup.copying import tree_copy
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
-from manila_backup.drivers.posix import backup
 from manila_backup.drivers import progress
 from manila_backup.fs import inode_flags
 from tests.functional.drivers import test_posix
@@ -80,13 +80,14 @@ class Flags(test_posix.PosixMixin, case.Case):
         self.restored(2)
 
     def test_flags_that_an_earlier_release_did_not_note(self):
-        finish = backup.Backup._finish
+        write = tree_copy.TreeCopy.write_manifest
 
-        def unnoted(run, directory, about):
+        def unnoted(copy, name, about, *args):
             del about['has_flags']
-            return finish(run, directory, about)
+            return write(copy, name, about, *args)
 
-        with (mock.patch.object(backup.Backup, '_finish', unnoted),
+        with (mock.patch.object(tree_copy.TreeCopy, 'write_manifest',
+                                unnoted),
               mock.patch.object(inode_flags, 'read',
                                 lambda fd, _: (False, ()))):
             self.backup(source=self.share)

@@ -10,11 +10,11 @@ import subprocess
 from unittest import mock
 
 from manila_backup.copying import budget
+from manila_backup.copying import tree_copy
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import browsable
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
-from manila_backup.drivers.posix import backup
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers import progress
@@ -394,14 +394,15 @@ class PosixTest(PosixMixin, case.Case):
 
     def test_a_manifest_without_a_record(self):
         trees.many(self.source, 2, 3)
-        whole = backup.Backup._finish
+        write = tree_copy.TreeCopy.write_manifest
 
-        def finish(run, directory, about):
+        def unrecorded(copy, name, about, *args):
             # As it was before there were records.
             del about['record']
-            return whole(run, directory, about)
+            return write(copy, name, about, *args)
 
-        with mock.patch.object(backup.Backup, '_finish', finish):
+        with mock.patch.object(tree_copy.TreeCopy, 'write_manifest',
+                               unrecorded):
             self.backup()
         self.assertEqual([], self.verify())
         self.assertIsNone(self.driver.describe(case.place()).record)

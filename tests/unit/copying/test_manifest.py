@@ -9,9 +9,9 @@ import zlib
 import testtools
 
 from manila_backup.copying import manifest
+from manila_backup.copying import manifest_index
 from manila_backup.copying import tree
 from manila_backup.drivers import base
-from manila_backup.drivers.posix import resume
 from manila_backup.fs import dirent
 
 NAMES = (b'plain', b'with space', b'new\nline', b'\xff\xfe', b'%41', b'a=b',
@@ -214,7 +214,7 @@ class VersionsTest(ManifestCase):
         self.assertLess(sizes[1], 1000 * 300)
 
     def _look_up(self, fd, deep):
-        index = resume.Index(fd, every=True)
+        index = manifest_index.Index(fd, every=True)
         self.assertEqual([3], [dirent.parse(text).size for text in
                                index.find(b'a b/\xff', b'f')])
         self.assertEqual([], list(index.find(deep, b'f')))
@@ -257,7 +257,7 @@ class IndexTest(testtools.TestCase):
                     b'F', name, size=len(directory), extra=b'x')))
         source.write(b'F torn 755 1')
         source.flush()
-        index = resume.Index(source.fileno())
+        index = manifest_index.Index(source.fileno())
         self.assertEqual(3 * len(NAMES), len(index))
         for directory in (b'.', b'a', b'a/b'):
             for name in NAMES:
@@ -271,7 +271,7 @@ class IndexTest(testtools.TestCase):
         seen = {}
         for number in itertools.count():
             one = b'd%d' % number
-            key = zlib.crc32(b'f', zlib.crc32(one)) & resume._HASH
+            key = zlib.crc32(b'f', zlib.crc32(one)) & manifest_index._HASH
             other = seen.setdefault(key, one)
             if other != one:
                 break
@@ -281,7 +281,7 @@ class IndexTest(testtools.TestCase):
             source.write(b'd %b\n' % directory)
             source.write(dirent.line(entry(b'F', b'f', extra=directory)))
         source.flush()
-        index = resume.Index(source.fileno())
+        index = manifest_index.Index(source.fileno())
         for directory in (one, other):
             self.assertEqual([directory], [
                 dirent.parse(text).extra
@@ -298,7 +298,7 @@ class IndexTest(testtools.TestCase):
             for number, size in enumerate((60_000, 10, 200_000, 0))]
         source.writelines(lines)
         source.flush()
-        index = resume.Index(source.fileno())
+        index = manifest_index.Index(source.fileno())
         for number in (2, 0, 3, 1):
             self.assertEqual([lines[number][:-1]],
                              list(index.find(long, b'f%d' % number)))

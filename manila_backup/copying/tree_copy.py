@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The copy of a tree: scan, store in parallel, put the manifest together."""
+
+import os
+
+from manila_backup.copying import budget
+from manila_backup.copying import journal
+from manila_backup.copying import manifest
+from manila_backup.copying import pool
+from manila_backup.copying import reporting
+from manila_backup.copying import scan
+from manila_backup.copying import store
+from manila_backup import exception
+from manila_backup.fs import errnos
+from manila_backup.fs import handles
+from manila_backup.fs import mountpoints
+from manila_backup.fs import spools
+
+
+class TreeCopy:
+    """One copy; a context manager.
+
+    :param directory: int, descriptor of the directory to copy to, in which
+        there is what :func:`.journal.prepare` makes.
+    :param processes: int, how many copy.
+    :param ignore: names in the share's root to pass over, as bytes.
+    :param cross: bool, whether what is mounted in the share is part of it.
+    :param bytes_per_entry: int, see :class:`~.budget.Budget`.
+    :ivar problems: :class:`~.reporting.Problems`.
+    :ivar totals: dict of numbers, and of the problems once they are known.
+    """
+
+    #: What finds out what there is, and what works through the batches.
+    scanner = scan.Scan
+    storer = store.Storer
+
+    #: As for :class:`~.scan.Scan`.
+    partial = frozenset()
+
+    #: As for :class:`~.attributes.Setter`.
+    noted = True
+
+    def __init__(self, directory, processes, progress, ignore=frozenset(),
+                 cross=False, bytes_per_entry=0):
+        self.directory = directory
+        self.processes = processes
+        self.progress = progress
+        self.ignore = ignore
+        self.cross = cross
+        self.budget = budget.Budget(bytes_per_entry)
+        self.problems = reporting.Problems()
+        self.totals = {'files': 0, 'bytes': 0, 'stored_bytes': 0}
+        self._spent = 0
+        self._spool = spools.Spool(handles.scratch(directory))
+        self._journal, self._opened = journal.open_list(directory)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        for fd in (self._spool.fd, *self._opened):
+            os.close(fd)
+
+    def run(self, root, aside, surely, forbidden, names=None, formers=(),
+            earlier=None):
+        """Scan and copy.
+
+        :param root: int, descriptor of the share.
+        :param aside: int, of one on the same filesystem that can be written
+            to, as ``root`` can't.
+        :param surely: int, as for :class:`~.store.Storer`; so are ``formers``
+            and ``earlier``.
+        :param forbidden: (device, inode) of a directory that is no part of
+            what is copied.
+        :param names: the :class:`~.names.Names` of the repository, or None.
+        """
+        found = self.scanner(
+            root, self.ignore, self._spool, forbidden, self._journal,
+            self.budget, self.cross, mountpoints.inside(aside), self.partial,
+            names)
+
+        def work(inbox, _):
+            return self.storer(root, aside, self.directory, self._spool,
+                               self._journal.paths(), formers, earlier,
+                               surely, self.progress, self.cross,
+                               bool(names and names.folds))(inbox)
+
+        def describe(inbox, _):
+            return journal.set_directories(
+                inbox, self._spool, self._journal.paths(), self.directory,
+                self.progress, self.noted)
+
+        def batches():
+            yield from found.batches()
+            self.progress.expect(found.files, found.bytes)
+
+        self._copied = pool.run(self.processes, work, batches(),
+                                self.progress)
+        self._described = pool.run(self.processes, describe,
+                                   found.directories, self.progress)
+        self.problems.merge(*found.problems.said())
+        self._unread = found.unread
+
+    def check_read(self):
+        """See that what could not be read is no sign of a broken file
+        system.
+
+        :raises StorageFailed: it is.
+        """
+        unread = self._unread + sum(result['unread']
+                                    for result in self._copied)
+        if not errnos.are_too_many(unread, sum(
+                result['files'] for result in self._copied)):
+            return
+        for result in self._copied:
+            self.problems.merge(result['problems'], 0)
+        raise exception.StorageFailed(
+            f'{unread} entries of the share could not be read, more than '
+            f'could be: its file system is probably faulty. '
+            + (self.problems.sentences or [''])[0])
+
+    def add_up(self):
+        """Have what the processes say in the totals and the problems."""
+        for result in (*self._described, *self._copied):
+            for key in self.totals:
+                self.totals[key] += result[key]
+            self.problems.merge(result['problems'], result['count'])
+
+    def write_manifest(self, name, about, version=manifest.SECOND, hint=''):
+        """Put the manifest together from what the processes wrote.
+
+        :param name: str, what to call it in the directory.
+        :param about: dict, what it is of.
+        :param hint: str, as for :meth:`.Budget.check`.
+        :returns: str, its digest.
+        """
+        self.add_up()
+        self.totals.update(problem_count=self.problems.count,
+                           problems=self.problems.sentences)
+
+        def spend(count):
+            self._spent += count
+            self.budget.check(self._spent, self.totals['files'], hint)
+
+        out = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+                      | os.O_CLOEXEC, 0o600, dir_fd=self.directory)
+        with manifest.Writer(out, about, version, self._journal.paths(),
+                             spend) as writer:
+            for section in (self._described, self._copied):
+                self._gather(writer, section)
+            return writer.finish(self.totals)
+
+    def _gather(self, writer, results):
+        """Append what the processes wrote, in the order of the batches."""
+        spans, opened = [], []
+        for result in results:
+            fd = os.open(result['part'], os.O_RDONLY | os.O_CLOEXEC,
+                         dir_fd=self.directory)
+            opened.append(fd)
+            spans.extend((number, fd, offset, size)
+                         for number, offset, size in result['spans'])
+        for _, fd, offset, size in sorted(spans):
+            writer.copy(fd, offset, size)
+        for fd in opened:
+            os.close(fd)
+
+    def report(self):
+        """Return a :class:`~.reporting.Report` of it."""
+        return reporting.Report(
+            *(self.totals[key] for key in ('files', 'bytes',
+                                           'stored_bytes')),
+            tuple(self.problems.sentences), self.problems.count)
