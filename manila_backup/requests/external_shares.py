@@ -5,6 +5,7 @@ from oslo_db import exception as db_exc
 from oslo_log import log
 
 from manila_backup.db import shares as db_shares
+from manila_backup.engine.tasks import refusals
 from manila_backup import exception
 from manila_backup.shares import base
 from manila_backup import states
@@ -53,8 +54,7 @@ class ExternalShares:
         if found.status != states.Share.AVAILABLE:
             error = (exception.Conflict if found.changing
                      else exception.InvalidState)
-            raise error(f'Share {share_id} is {found.status}, and must be '
-                        f'{states.Share.AVAILABLE}.')
+            raise error(refusals.of_share(share_id, found.status))
         self._remember(found)
 
     def _remember(self, found):

@@ -15,6 +15,7 @@ from manila_backup.db import transitions
 from manila_backup.db import usage
 from manila_backup.engine import tasks
 from manila_backup.engine.tasks import preconditions
+from manila_backup.engine.tasks import refusals
 from manila_backup.engine.tasks import share_delete
 from manila_backup import exception
 from manila_backup.requests import common
@@ -145,8 +146,7 @@ class Shares:
             allowed = states.removable(_Share)
             if share.status not in allowed:
                 raise exception.Forbidden(
-                    f'Share {share_id} is {share.status}; to be unmanaged it '
-                    f'must be available or have failed to be managed.')
+                    refusals.of_share(share_id, share.status))
             preconditions.check_no_dependants(conn, share, 'unmanaged')
             if not transitions.remove(conn, db_shares.TABLE, share_id,
                                       share.status):
@@ -190,8 +190,7 @@ class Shares:
                 per_share_gigabytes=(0, 0 if shrink else new_size))
             if share.status != _Share.AVAILABLE:
                 raise exception.InvalidState(
-                    f'Share {share_id} is {share.status}; for its size to be '
-                    f'changed it must be available.')
+                    refusals.of_share(share_id, share.status))
             if not rows.update(conn, db_shares.TABLE, share_id,
                                {'size': new_size}, status=_Share.AVAILABLE,
                                size=share.size):

@@ -15,6 +15,7 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import shares as db_shares
 from manila_backup.db import transitions
+from manila_backup.engine.tasks import refusals
 from manila_backup import exception
 from manila_backup import states
 
@@ -36,14 +37,12 @@ def claim_share(conn: sa.Connection, share: Row, status: states.Share,
     :param busy: the error if it is in the middle of another change.
     :returns: the row as it is now, locked.
     """
-    expected = states.sources(status)
-    if share.status not in expected:
+    if share.status not in states.sources(status):
         error = (busy if share.status in states.SHARE_CHANGING
                  else exception.InvalidState)
         if busy is exception.Forbidden:
             error = busy
-        raise error(f'Share {share.id} is {share.status}; to change to '
-                    f'{status}, it must be {" or ".join(expected)}.')
+        raise error(refusals.of_share(share.id, share.status))
     if not transitions.change(conn, db_shares.TABLE, share.id, status):
         raise share_conflict(share)
     return db_shares.get(conn, share.id)
@@ -111,11 +110,9 @@ def claim_backup(conn: sa.Connection, backup: Row, status: states.Backup,
 
 def check_backup(backup: Row, status: states.Backup) -> None:
     """Raise InvalidState unless a backup's status may become another one."""
-    expected = states.sources(status)
-    if backup.status not in expected:
+    if backup.status not in states.sources(status):
         raise exception.InvalidState(
-            f'Share backup {backup.id} is {backup.status}; to change to '
-            f'{status}, it must be {" or ".join(expected)}.')
+            refusals.of_backup(backup.id, backup.status))
 
 
 def backup_conflict(backup: Row) -> exception.Conflict:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.engine.tasks import base
+from manila_backup.engine.tasks import refusals
 from manila_backup import exception
 from manila_backup import states
 
@@ -21,8 +22,7 @@ def begin(share: base.Row) -> None:
     """
     if share.status != states.Share.AVAILABLE:
         raise exception.InvalidState(
-            f'Share {share.id} is {share.status}; for a snapshot it must be '
-            f'available.')
+            refusals.of_share(share.id, share.status))
 
 
 class SnapshotCreate(base.SnapshotTask):

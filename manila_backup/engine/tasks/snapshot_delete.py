@@ -9,6 +9,7 @@ from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import transitions
 from manila_backup.engine.tasks import base
+from manila_backup.engine.tasks import refusals
 from manila_backup import exception
 from manila_backup import states
 
@@ -19,11 +20,9 @@ def begin(conn: sa.Connection, snapshot: base.Row,
 
     :param live: the live operation on it, locked, or None.
     """
-    expected = states.sources(SnapshotDelete.begun)
-    if snapshot.status not in expected:
+    if snapshot.status not in states.sources(SnapshotDelete.begun):
         raise exception.InvalidState(
-            f'Share snapshot {snapshot.id} is {snapshot.status}; to be '
-            f'deleted it must be {" or ".join(expected)}.')
+            refusals.of_snapshot(snapshot.id, snapshot.status))
     if not transitions.change(conn, models.snapshots, snapshot.id,
                               SnapshotDelete.begun):
         raise conflict(snapshot)
