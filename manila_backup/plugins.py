@@ -25,16 +25,10 @@ def drivers(conf):
 def location(conf, name):
     """The option that says where a backup driver's repository is.
 
-    :returns: (group, option).
-    :raises manila_backup.exception.ConfigurationError: it has none.
+    :returns: (group, option), or None if it has no single one.
     """
-    found = _load('manila_backup.drivers', name,
-                  '[backup] enabled_drivers').LOCATION
-    if found is None:
-        raise exception.ConfigurationError(
-            f'The driver {name!r} has no single option that says where its '
-            f'repository is.')
-    return found
+    return _load('manila_backup.drivers', name,
+                 '[backup] enabled_drivers').LOCATION
 
 
 def share_source(conf):

@@ -11,6 +11,7 @@ from waitress import server as waitress_server
 from waitress import task as waitress_task
 from waitress import wasyncore
 
+from manila_backup.api import access
 from manila_backup.api.auth import noauth
 from manila_backup.api import connections
 from manila_backup.api import faults
@@ -51,7 +52,7 @@ class Server:
         self._thread = None
         try:
             self._server = waitress_server.create_server(
-                app, map=self._map, host=host, port=port,
+                access.Log(app) if conf.api.access_log else app, map=self._map, host=host, port=port,
                 threads=conf.api.threads + SPARE, ident='manila-backup',
                 # It would take up no more; see Limits.
                 connection_limit=2 * conf.api.max_connections + 100,

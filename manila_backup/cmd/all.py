@@ -6,36 +6,8 @@ driver, no authentication, on a loopback address. Every default can be
 overridden in its configuration.
 """
 
-import os
-
 from manila_backup.cmd import common
-
-
-def _embedded(conf):
-    conf.set_default('state_path', _state_path())
-    conf.set_default('auth_strategy', 'noauth')
-    conf.set_default('transport_url', 'fake://')
-    conf.set_default('connection',
-                     'sqlite:///$state_path/manila-backup.sqlite',
-                     group='database')
-
-
-def _state_path():
-    if os.geteuid() == 0:
-        return '/var/lib/manila-backup'
-    base = (os.environ.get('XDG_STATE_HOME')
-            or os.path.expanduser('~/.local/state'))
-    return os.path.join(base, 'manila-backup')
-
-
-def _register(conf):
-    from oslo_messaging import opts
-
-    # Its default can only be set once it is registered.
-    conf.register_opts([
-        opt for group, found in opts.list_opts() for opt in found
-        if group is None and opt.dest == 'transport_url'])
-    _embedded(conf)
+from manila_backup.cmd import embedded
 
 
 def _main(args):
@@ -44,6 +16,7 @@ def _main(args):
     from manila_backup.api import gate
     from manila_backup.api import server
     from manila_backup.bus import rpc
+    from manila_backup.cmd import misspelt
     from manila_backup import conf as config
     from manila_backup.db import engine
     from manila_backup.db import schema
@@ -51,8 +24,9 @@ def _main(args):
     from manila_backup import private
     from manila_backup.requests import admission
 
-    conf = config.load(args, 'manila-backup-all', configure=_register)
+    conf = config.load(args, 'manila-backup-all', configure=embedded.configure)
     config.setup_logging(conf)
+    misspelt.warn(conf)
     signals = common.Signals.of_service(conf)
     try:
         private.make_directories(conf.state_path)

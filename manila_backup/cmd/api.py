@@ -9,6 +9,7 @@ def _main(args):
     from manila_backup.api import bound
     from manila_backup.api import gate
     from manila_backup.api import server
+    from manila_backup.cmd import misspelt
     from manila_backup import conf as config
     from manila_backup.db import engine
     from manila_backup.db import schema
@@ -16,6 +17,7 @@ def _main(args):
 
     conf = config.load(args, 'manila-backup-api')
     config.setup_logging(conf)
+    misspelt.warn(conf)
     signals = common.Signals.of_service(conf)
     database = engine.Database(conf)
     requests = admission.Admission.from_conf(conf, database)

@@ -4,6 +4,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -185,8 +186,10 @@ def make_worker(conf, database, transport):
     """
     from manila_backup.engine import worker
     from manila_backup.maintenance import exposure
+    from manila_backup.maintenance import nesting
     from manila_backup.maintenance import sweeper
 
+    nesting.check(conf)
     for problem in exposure.reachable(conf):
         LOG.warning('%s', problem)
     return worker.Worker(conf, database, transport, [sweeper.Sweeper])
@@ -225,10 +228,11 @@ def listing(commands, function, text, name='list'):
     return parser
 
 
-def show(conf, columns, rows):
+def show(conf, columns, rows, table_columns=None):
     """Print rows as a table, or as JSON, as the command line says.
 
     :param rows: list of dicts, or of mappings like them.
+    :param table_columns: those of ``columns`` that a table has; None for all.
     """
     import prettytable
 
@@ -236,11 +240,13 @@ def show(conf, columns, rows):
     if conf.command.format == 'json':
         print(json.dumps(rows, indent=2))
         return
-    table = prettytable.PrettyTable(columns)
+    table = prettytable.PrettyTable(table_columns or columns)
     table.align = 'l'
+    if sys.stdout.isatty():
+        table.max_table_width = shutil.get_terminal_size().columns
     for row in rows:
         table.add_row(['' if row[name] is None else row[name]
-                       for name in columns])
+                       for name in table.field_names])
     print(table)
 
 

@@ -2,6 +2,7 @@
 """manila-backup-manage: the operator's tool, on a host of the service."""
 
 from manila_backup.cmd import common
+from manila_backup.cmd import embedded
 from manila_backup.cmd import repository
 from manila_backup import exception
 
@@ -36,7 +37,8 @@ def _db_purge(conf):
     database = common.connect(conf)
     age = conf.command.older_than * DAY
     count = database.write(operations.purge, age)
-    gone = database.write(services.purge, age)
+    # What is thought to be up is not dead, however little age is asked for.
+    gone = database.write(services.purge, max(age, conf.service_down_time))
     database.write(receipts.purge, age)
     print(f'{count} operations and {gone} services removed')
 
@@ -63,7 +65,9 @@ def _operation_list(conf):
                        'project_id', 'attempt', 'worker', 'lease_until',
                        'files_done', 'bytes_done', 'error', 'created_at',
                        'finished_at'),
-                [each._mapping for each in found])
+                [each._mapping for each in found],
+                None if conf.command.long else (
+                    'id', 'kind', 'status', 'attempt', 'created_at'))
 
 
 def _share_reset(conf):
@@ -133,6 +137,8 @@ def add_parsers(subparsers):
                                 'Operations of the workers.')
     listing = common.listing(operation, _operation_list,
                              'List operations, newest first.')
+    listing.add_argument('--long', action='store_true',
+                         help='a table with all columns, as JSON has them')
     listing.add_argument('--status', action='append',
                          choices=['queued', 'running', 'cancelling', 'done',
                                   'failed', 'cancelled'],
@@ -152,6 +158,7 @@ def _main(args):
         'command', title='commands', handler=add_parsers,
         help='See COMMAND --help for details.')
     conf = config.load(args, 'manila-backup-manage', cli_opts=[command])
+    embedded.find(conf)
     config.setup_logging(conf)
     if not conf.command.name:
         raise SystemExit('manila-backup-manage: no command given; see --help')

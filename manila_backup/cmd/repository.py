@@ -22,6 +22,10 @@ class _Tools:
         if location:
             driver = driver or conf.backup.enabled_drivers[0]
             option = plugins.location(conf, driver)
+            if option is None:
+                raise exception.ConfigurationError(
+                    f'The driver {driver!r} has no single option that says '
+                    f'where its repository is.')
             conf.set_override(option[1], location, option[0])
         self.conf = conf
         self.database = common.connect(conf)

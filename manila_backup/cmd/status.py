@@ -11,6 +11,7 @@ from oslo_upgradecheck import upgradecheck
 from manila_backup.bus import rpc
 from manila_backup.bus import version_cap
 from manila_backup.cmd import common
+from manila_backup.cmd import misspelt
 from manila_backup import conf as config
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
@@ -21,6 +22,7 @@ from manila_backup.drivers import base
 from manila_backup.engine import capabilities
 from manila_backup import exception
 from manila_backup.maintenance import exposure
+from manila_backup.maintenance import nesting
 from manila_backup import plugins
 from manila_backup.policies import enforcer
 from manila_backup import version
@@ -59,6 +61,7 @@ class Checks(upgradecheck.UpgradeCommands):
         self._database = None
         self._upgrade_checks = (
             # Called with this object, as if they stood in the class.
+            ('Configuration files', Checks._configuration),
             ('Database schema', Checks._schema),
             ('Drivers and share source', Checks._plugins),
             ('Repositories', Checks._repositories),
@@ -78,6 +81,11 @@ class Checks(upgradecheck.UpgradeCommands):
             self._database = common.connect(self._conf)
         return self._database
 
+    def _configuration(self):
+        """Check that there is an option for whatever the files set."""
+        problems = misspelt.names(self._conf)
+        return _warning(' '.join(problems)) if problems else _success()
+
     def _schema(self):
         try:
             found = schema.version(self._connect())
@@ -95,6 +103,7 @@ class Checks(upgradecheck.UpgradeCommands):
         try:
             plugins.drivers(self._conf)
             plugins.share_source(self._conf)
+            nesting.check(self._conf)
         except exception.ConfigurationError as exc:
             return _failure(exc)
         return _success()

@@ -6,11 +6,13 @@ from manila_backup.cmd import common
 
 def _main(args):
     from manila_backup.bus import rpc
+    from manila_backup.cmd import misspelt
     from manila_backup import conf as config
     from manila_backup.telemetry import metrics
 
     conf = config.load(args, 'manila-backup-worker')
     config.setup_logging(conf)
+    misspelt.warn(conf)
     signals = common.Signals.of_service(conf)
     database = common.connect(conf, signals)
     if database is None:

@@ -27,6 +27,13 @@ OPTS = [
              'that. Under uWSGI, its own number of threads less one is the '
              'limit. Keep [database] max_pool_size + max_overflow at least as '
              'high.'),
+    cfg.BoolOpt(
+        'access_log',
+        default=True,
+        help='Whether manila-backup-api logs a line for each request, at '
+             'level INFO (for /, /healthcheck and /metrics: DEBUG). Not used '
+             'under uWSGI, gunicorn or mod_wsgi, which have logs of their '
+             'own.'),
     cfg.IntOpt(
         'max_limit',
         default=1000, min=1,

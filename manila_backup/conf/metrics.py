@@ -20,6 +20,8 @@ OPTS = [
     cfg.PortOpt(
         'worker_bind_port',
         default=8790,
-        help='Port on which a worker serves GET /metrics. Workers on one host '
-             'need a port each; with 0 each takes a free one, and logs it.'),
+        help='Port on which a worker serves GET /metrics. Where it is taken, '
+             'by another worker of this host, the first free one of the 15 '
+             'ports after it is used instead; with 0, any free one. The '
+             'worker logs which.'),
 ]

@@ -6,6 +6,7 @@ What waits and what there is stands in the database, and every API tells the
 same of it.
 """
 
+import errno
 import time
 
 from oslo_log import log
@@ -21,6 +22,10 @@ LOG = log.getLogger(__name__)
 #: Upper bounds in seconds: an empty share to a day's copying.
 _BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600,
             24 * 3600, float('inf'))
+
+#: How many ports are tried, from ``[metrics] worker_bind_port`` on: workers of
+#: one host share their configuration.
+PORTS = 16
 
 #: How an attempt can end, beside the statuses of an operation that is over.
 RETRIED, HANDED_OVER, LEASE_LOST = 'retried', 'handed_over', 'lease_lost'
@@ -191,14 +196,25 @@ class Endpoint:
 
     def __init__(self, conf, registry):
         group = conf.metrics
-        try:
-            self._server, self._thread = prometheus_client.start_http_server(
-                group.worker_bind_port, group.worker_bind_host, registry)
-        except OSError as exc:
+        first = group.worker_bind_port
+        for port in range(first, first + (PORTS if first else 1)):
+            try:
+                self._server, self._thread = (
+                    prometheus_client.start_http_server(
+                        port, group.worker_bind_host, registry))
+            except OSError as exc:
+                problem = exc
+                if exc.errno != errno.EADDRINUSE:
+                    break
+            else:
+                problem = None
+                break
+        if problem:
             raise exception.ConfigurationError(
                 f'Can\'t listen on [metrics] worker_bind_host '
-                f'{group.worker_bind_host}, worker_bind_port '
-                f'{group.worker_bind_port}: {exc.strerror}') from exc
+                f'{group.worker_bind_host}, worker_bind_port {first} or one '
+                f'of the {PORTS - 1} ports after it: {problem.strerror}'
+            ) from problem
         #: The port that is listened on.
         self.port = self._server.server_port
         LOG.info('Metrics at http://%s:%d/metrics', group.worker_bind_host,

@@ -82,6 +82,12 @@ class Commands(base.TestCase):
         self.assertIn('0 operations',
                       self.cloud.manage('db', 'purge', '--older-than', '1'))
 
+    def test_purge_of_everything_leaves_what_is_up(self):
+        self.cloud.start_worker()
+        self.cloud.manage('db', 'purge', '--older-than', '0')
+        self.assertIn('manila-backup-worker',
+                      self.cloud.manage('service', 'list'))
+
     def test_hup_reloads_what_can_be(self):
         worker = self.cloud.start_worker()
         with open(self.cloud.config, 'a') as file:

@@ -149,7 +149,8 @@ class Surroundings(base.TestCase):
         self.assertIn(('manila-backup-worker', 'here', 'up'),
                       [(each['binary'], each['host'], each['state'])
                        for each in listed])
-        self.assertIn(share['id'], self.cloud.manage('operation', 'list'))
+        self.assertIn(share['id'],
+                      self.cloud.manage('operation', 'list', '--long'))
         self.worker.stop()
         listed = json.loads(self.cloud.manage(
             'service', 'list', '--format', 'json'))

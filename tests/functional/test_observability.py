@@ -113,18 +113,33 @@ class NoMetrics(base.TestCase):
         self.assertNotIn('/metrics', worker.said())
 
 
-class PortTaken(base.TestCase):
+class Ports(base.TestCase):
 
     options = {'metrics__enabled': True}
 
-    def test_said_in_one_line(self):
+    def _settings(self, **values):
+        path = os.path.join(self.cloud.root, 'more.conf')
+        with open(path, 'w') as file:
+            file.write('\n'.join(['[metrics]', *(
+                f'{name} = {value}' for name, value in values.items()), '']))
+        return path
+
+    def test_each_worker_of_a_host_has_one(self):
         self.cloud.start_api()
-        extra = os.path.join(self.cloud.root, 'taken.conf')
-        with open(extra, 'w') as file:
-            file.write(f'[metrics]\nworker_bind_port = {self.cloud.port}\n')
+        extra = self._settings(worker_bind_port=self.cloud.port)
+        ports = set()
+        for _number in range(2):
+            worker = self.cloud.start_worker(extra)
+            ports.add(cloud.eventually('the port', lambda: re.search(
+                r'Metrics at http://127.0.0.1:(\d+)/', worker.said()))[1])
+        self.assertEqual(2, len(ports))
+        self.assertNotIn(str(self.cloud.port), ports)
+
+    def test_address_that_is_not_there(self):
+        extra = self._settings(worker_bind_host='192.0.2.1')
         worker = self.cloud._start_worker(extra)
         self.assertEqual(1, worker.wait())
-        self.assertIn(f'worker_bind_port {self.cloud.port}',
+        self.assertIn('worker_bind_host 192.0.2.1',
                       worker.said().splitlines()[-1])
         self.cloud.processes.remove(worker)
 
