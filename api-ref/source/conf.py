@@ -12,8 +12,11 @@ openstackdocs_auto_name = False
 openstackdocs_auto_version = False
 version = release = ''
 root_doc = 'index'
+# In place of the theme's licence, marks and links.
+templates_path = ['../../doc/templates']
 html_theme = 'openstackdocs'
 html_theme_options = {
+    'analytics_tracking_code': '',
     'sidebar_mode': 'toc',
     'display_badge': False,
     'display_global_toc_section': False,

@@ -23,8 +23,11 @@ openstackdocs_auto_version = False
 version = release = ''
 root_doc = 'index'
 exclude_patterns = []
+# In place of the theme's licence, marks and links.
+templates_path = ['../templates']
 html_theme = 'openstackdocs'
 html_theme_options = {
+    'analytics_tracking_code': '',
     'display_badge': False,
     'display_global_toc_section': False,
 }
