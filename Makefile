@@ -123,7 +123,11 @@ environments: .tox/.made-functional .tox/.made-pep8 keystone manila
 constraints: $(TOOLS)/.stamp
 	tools/make-constraints constraints.txt
 
-demo: $(VENV)/.stamp
+# On a machine that has nothing yet, this is what it takes.
+demo:
+	@test -e $(VENV)/.stamp || echo 'This installs the service into $(VENV)' \
+		'first, from a package index: about 250 MB. No root is needed.'
+	@$(MAKE) --no-print-directory $(VENV)/.stamp
 	@$(VENV)/bin/python -B tools/demo $(if $(DATA),--data "$(DATA)")
 
 services:

@@ -135,8 +135,8 @@ class Attempt:
             self.lease.renew()
             self._run_here(self.task.publish)
             self.finish(states.Operation.DONE, self.task.succeeded, result)
-            LOG.info('Operation %s: done in %.3f s', operation.id,
-                     time.monotonic() - began)
+            LOG.info('Operation %s: done in %s', operation.id,
+                     amount(time.monotonic() - began, *self._counters[:2]))
         except exception.LeaseLost:
             LOG.warning('Operation %s: attempt %d lost its lease and stops',
                         operation.id, operation.attempt)
@@ -311,6 +311,29 @@ def _reason(exc):
     if isinstance(exc, db_exc.DBError):
         return 'The database failed; the worker\'s log says how.'
     return texts.fit(str(exc) or type(exc).__name__)
+
+
+def amount(seconds, files, size):
+    """Return what an attempt has done, in words.
+
+    :param seconds: float, how long it took.
+    :param files: int, entries.
+    :param size: int, bytes.
+    """
+    if not files:
+        return f'{seconds:.1f} s'
+    return (f'{seconds:.1f} s: {files} entries, {_readable(size)}, '
+            f'{_readable(size / max(seconds, 0.001))}/s')
+
+
+def _readable(size):
+    for unit in ('B', 'KiB', 'MiB', 'GiB'):
+        if size < 1024:
+            break
+        size /= 1024
+    else:
+        unit = 'TiB'
+    return f'{size:.0f} B' if unit == 'B' else f'{size:.1f} {unit}'
 
 
 def percentage(files_done, bytes_done, files_total, bytes_total):

@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -245,6 +246,36 @@ class Demo:
             raise Failed(f'{exc} (the backup says: '
                          f'{backup.get("fail_reason")})') from exc
 
+    def back_up_again(self):
+        """A second backup, of which only what has changed takes room."""
+        self.step('Appending a line to one file, and backing it up again')
+        path = next((path for path, entry in sorted(self.before.items())
+                     if stat.S_ISREG(os.lstat(self._at(path)).st_mode)), None)
+        if path is None:
+            print('  There is no file.')
+            return
+        # The first backup is what is restored.
+        mode = os.lstat(self._at(path)).st_mode
+        os.chmod(self._at(path), mode | stat.S_IWUSR)
+        with open(self._at(path), 'ab') as file:
+            file.write(b'A line more.\n')
+        os.chmod(self._at(path), stat.S_IMODE(mode))
+        before = allocated(self.service.repository)
+        started = time.monotonic()
+        backup = self.service.call('POST', '/v2/share-backups', {
+            'share_backup': {'share_id': self.share_id,
+                             'name': 'one line later'}})['share_backup']
+        self.service.wait('share-backups', 'share_backup', backup['id'])
+        self.wait_share()
+        seconds = time.monotonic() - started
+        grown = allocated(self.service.repository) - before
+        self.row('second backup', self.found.size, seconds,
+                 f'stored {human(grown)}')
+        print(f'  {seconds:.1f} s; the repository grew by {human(grown)}')
+
+    def _at(self, path):
+        return os.path.join(os.fsencode(self.share), path)
+
     def browse(self):
         self.step('Looking into the repository, as anybody may with ls '
                   'and cp')
@@ -285,6 +316,33 @@ class Demo:
         self.wait_share()
         seconds = bar.finish()
         self.row(title, self.found.size, seconds, self.times(seconds))
+
+    def restore_killed(self):
+        """A restore whose worker is killed in the middle."""
+        bar = Bar('restore')
+        self.service.call('POST', f'{self.path}/action', {'restore': None})
+        percent, status = 0, 'restoring'
+        while status == 'restoring' and percent < 5:
+            backup = self.service.call('GET', self.path)['share_backup']
+            status = backup['status']
+            percent = int(backup['restore_progress'] or 0)
+            time.sleep(0.02)
+        bar.show(percent)
+        self.service.kill()
+        if status == 'restoring':
+            print(f'\n  Killed with SIGKILL at {percent} %; starting another '
+                  'one, which carries on once the lease has run out')
+        else:
+            print('\n  It had ended before it could be killed')
+        self.service.start()
+        self.service.wait(
+            'share-backups', 'share_backup', self.backup_id,
+            report=lambda b: bar.show(
+                int(b.get('restore_progress') or 0)
+                if b['status'] == 'restoring' else bar.last))
+        self.wait_share()
+        self.row('restore, killed half-way', self.found.size, bar.finish(),
+                 'with the wait for the lease')
 
     def times(self, seconds):
         """So many times as long as the measure took, in words."""
@@ -333,6 +391,7 @@ class Demo:
         self.measure('the backup')
         self.backup()
         self.browse()
+        self.back_up_again()
         self.ruin()
         self.step('Restoring it')
         self.restore('restore, after the damage')
@@ -342,6 +401,11 @@ class Demo:
         damage.empty(self.share)
         self.sync()
         self.restore('restore, into an empty share')
+        self.verify()
+        self.step('Emptying it once more, and killing the service while it '
+                  'restores it')
+        damage.empty(self.share)
+        self.restore_killed()
         self.verify()
         self.delete()
         self.table()
@@ -367,11 +431,23 @@ and in another terminal:
     openstack share create NFS 1 --name stuff --wait
     openstack share export location list stuff    # the directory to fill
     openstack share backup create stuff --name first
-    openstack share backup list
+    until openstack share backup list | grep -w available; do sleep 1; done
     openstack share backup show first
     openstack share backup restore first --wait
     openstack share backup delete first --wait
 """
+
+
+def allocated(path):
+    """Bytes of disk that a tree takes, what is linked counted once."""
+    seen, size = set(), 0
+    for parent, folders, files in os.walk(path):
+        for name in folders + files:
+            info = os.lstat(os.path.join(parent, name))
+            if (info.st_dev, info.st_ino) not in seen:
+                seen.add((info.st_dev, info.st_ino))
+                size += 512 * info.st_blocks
+    return size
 
 
 def remove(path):

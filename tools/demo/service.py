@@ -33,6 +33,9 @@ bind_port = {port}
 
 [backup]
 progress_interval = 0.2
+# After the SIGKILL, nobody wants to wait for long.
+lease_ttl = 3
+scan_interval = 1
 
 [posix]
 repository_path = {state}/repository
@@ -75,7 +78,7 @@ class Service:
         self.microversion = MICROVERSION
 
     def start(self, timeout=60):
-        self.state.mkdir()
+        self.state.mkdir(exist_ok=True)
         self.configuration.write_text(CONFIGURATION.format(
             state=self.state, scratch=self.state.parent, host=HOST,
             port=self.port))
@@ -87,7 +90,7 @@ class Service:
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith('OS_')}
         environment['PYTHONDONTWRITEBYTECODE'] = '1'
-        with open(self.log, 'wb') as log:
+        with open(self.log, 'ab') as log:
             # In a session of its own, so that an interrupt at the keyboard
             # reaches only the demo, which then stops the service.
             self.process = subprocess.Popen(
@@ -127,6 +130,11 @@ class Service:
             os.killpg(group, signal.SIGKILL)
         except ProcessLookupError:
             pass
+        self.process.wait()
+
+    def kill(self):
+        """End it as a power cut would: API, worker and what copies."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def tail(self, lines=30):

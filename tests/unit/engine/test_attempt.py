@@ -6,6 +6,7 @@ from unittest import mock
 
 from oslo_db import exception as db_exc
 import sqlalchemy as sa
+import testtools
 
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
@@ -311,6 +312,22 @@ class Lease(TestCase):
 
         self.assertRaises(exception.WorkFailed, self.attempt.lease.run_here,
                           work)
+
+
+class Amount(testtools.TestCase):
+
+    def test_of_a_backup(self):
+        self.assertEqual('16.8 s: 20 entries, 3.0 MiB, 182.9 KiB/s',
+                         attempt.amount(16.8, 20, 3 << 20))
+
+    def test_of_nothing(self):
+        self.assertEqual('0.0 s', attempt.amount(0.01, 0, 0))
+
+    def test_units(self):
+        for size, text in ((1023, '1023 B'), (1024, '1.0 KiB'),
+                           (5 << 30, '5.0 GiB'), (3 << 40, '3.0 TiB'),
+                           (3 << 50, '3072.0 TiB')):
+            self.assertIn(f' {text}, ', attempt.amount(1, 1, size))
 
 
 class Progress(TestCase):
