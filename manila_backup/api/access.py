@@ -37,11 +37,10 @@ class Log:
             return start_response(status, headers, exc_info)
 
         body = self._app(environ, start)
-        LOG.log(level, '%s "%s %s" %s, %s bytes, %.3f s [%s]',
+        LOG.log(level, '%s "%s %s" %s, %s bytes, %.3f s',
                 environ.get('REMOTE_ADDR', '-'), environ['REQUEST_METHOD'],
                 _target(environ), answer['status'], answer['length'],
-                time.monotonic() - began,
-                environ.get('openstack.request_id', '-'))
+                time.monotonic() - began)
         return body
 
 

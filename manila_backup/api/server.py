@@ -52,7 +52,8 @@ class Server:
         self._thread = None
         try:
             self._server = waitress_server.create_server(
-                access.Log(app) if conf.api.access_log else app, map=self._map, host=host, port=port,
+                access.Log(app) if conf.api.access_log else app,
+                map=self._map, host=host, port=port,
                 threads=conf.api.threads + SPARE, ident='manila-backup',
                 # It would take up no more; see Limits.
                 connection_limit=2 * conf.api.max_connections + 100,

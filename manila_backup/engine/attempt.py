@@ -327,12 +327,10 @@ def amount(seconds, files, size):
 
 
 def _readable(size):
-    for unit in ('B', 'KiB', 'MiB', 'GiB'):
-        if size < 1024:
-            break
-        size /= 1024
-    else:
-        unit = 'TiB'
+    units = iter(('B', 'KiB', 'MiB', 'GiB', 'TiB'))
+    unit = next(units)
+    while size >= 1024 and unit != 'TiB':
+        size, unit = size / 1024, next(units)
     return f'{size:.0f} B' if unit == 'B' else f'{size:.1f} {unit}'
 
 
