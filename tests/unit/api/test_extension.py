@@ -26,6 +26,7 @@ def index(req):
 
 
 def act(req, document):
+    """Do what the body names."""
     return 200, {'things': [*document]}
 
 
