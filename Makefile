@@ -9,8 +9,6 @@
 # make test-manila       the tests beside a real Manila
 # make test-galera       the service on a Galera cluster of three servers
 # make test-servers      the functional tests and those, beside each other
-# make test-restic       the restic driver's tests with Debian stable's restic,
-#                        if this machine's is older
 # make tempest           manila-tempest-plugin's tests of share backups
 # make client-functional python-manilaclient's tests of share backups
 # make devstack-harness  DevStack's plugin at work on this machine, without
@@ -23,6 +21,7 @@
 # make fidelity          generated, large and hostile shares on ext4, xfs and
 #                        btrfs; EXAMPLES=300, SECONDS=60
 # make keystone, manila  what the tests run as Keystone and Manila
+# make restic            a restic that is new enough, whatever the machine has
 # make environments      what the tests run in; with -j, side by side
 # make constraints       the newest versions of what gets installed, into
 #                        constraints.txt
@@ -59,7 +58,7 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 
 .PHONY: help venv demo test unit coverage functional lint docs api-ref \
 	api-samples bench clean openapi \
-	services keystone manila test-manila test-restic tempest client-functional \
+	services keystone manila restic test-manila tempest client-functional \
 	devstack-harness soak \
 	fidelity test-servers test-galera environments constraints FORCE
 
@@ -118,7 +117,7 @@ $(TOOLS)/suites/.stamp: tools/make-suites tools/suites-requirements.txt \
 	@touch $@
 
 # With "make -j", beside each other.
-environments: .tox/.made-functional .tox/.made-pep8 keystone manila
+environments: .tox/.made-functional .tox/.made-pep8 keystone manila restic
 
 constraints: $(TOOLS)/.stamp
 	tools/make-constraints constraints.txt
@@ -130,12 +129,18 @@ demo:
 	@$(MAKE) --no-print-directory $(VENV)/.stamp
 	@$(VENV)/bin/python -B tools/demo $(if $(DATA),--data "$(DATA)")
 
-services:
+services: restic
 	tools/servers.sh
 
 keystone: $(TOOLS)/keystone/.stamp
 
 manila: $(TOOLS)/manila/.stamp
+
+# The tests look there first (tests/__init__.py).
+restic: $(TOOLS)/restic/restic
+
+$(TOOLS)/restic/restic: tools/make-restic | $(TOOLS)/.stamp
+	tools/make-restic $(TOOLS)/restic
 
 test: .tox/.made-functional keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) unit functional
@@ -158,13 +163,6 @@ test-galera: .tox/.made-functional services
 
 test-manila: .tox/.made-functional keystone manila services
 	tools/run-tests $(TOOLS) $(RESULTS) manila
-
-$(TOOLS)/restic/restic: tools/make-restic | $(TOOLS)/.stamp
-	tools/make-restic $(TOOLS)/restic
-
-test-restic: $(TOOLS)/.stamp keystone services $(TOOLS)/restic/restic
-	PATH="$(CURDIR)/$(TOOLS)/restic:$$PATH" \
-		$(TOOLS)/bin/tox run -qq -e functional -- restic
 
 tempest client-functional: keystone $(TOOLS)/suites/.stamp services
 	$(TOOLS)/bin/tox run -qq -e suites -- $@
@@ -206,8 +204,9 @@ api-ref: $(TOOLS)/.stamp
 api-samples: $(VENV)/.stamp
 	$(VENV)/bin/python -B tools/api_samples.py
 
-bench: $(VENV)/.stamp
-	$(VENV)/bin/python benchmarks/copy.py $(BENCH)
+bench: $(VENV)/.stamp restic
+	PATH="$(CURDIR)/$(TOOLS)/restic:$$PATH" \
+		$(VENV)/bin/python benchmarks/copy.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) $(TOOLS) $(RESULTS) .tox .mypy_cache .ruff_cache build dist \

@@ -62,7 +62,8 @@ function install_manila_backup_packages {
             install_package nfs-utils
         fi
     fi
-    if has_manila_backup_driver restic; then
+    if has_manila_backup_driver restic && [[ -z \
+            "$MANILA_BACKUP_RESTIC_COMMAND" ]]; then
         install_package restic
     fi
 }
@@ -133,6 +134,7 @@ function configure_manila_backup_drivers {
     iniset_manila_backup nfs export "$MANILA_BACKUP_NFS_EXPORT"
     iniset_manila_backup nfs mount_options "$MANILA_BACKUP_NFS_MOUNT_OPTIONS"
     iniset_manila_backup restic repository "$MANILA_BACKUP_RESTIC_REPOSITORY"
+    iniset_manila_backup restic command "$MANILA_BACKUP_RESTIC_COMMAND"
     iniset_manila_backup restic password_file \
         "$MANILA_BACKUP_RESTIC_PASSWORD_FILE"
 }

@@ -92,3 +92,8 @@ class StorageFailed(WorkFailed):
 
 class DamagedBackup(StorageFailed):
     """A backup's content in the repository is not what was stored."""
+
+
+class UnfitHost(StorageFailed):
+    """This host lacks what a driver needs, such as a newer program: no worker
+    starts here before that is changed."""

@@ -52,8 +52,8 @@ OPTS = [
     cfg.StrOpt(
         'command',
         default='restic',
-        help='The program: a path, or a name to be found in PATH. 0.14 or '
-             'later.'),
+        help='The program: a path, or a name to be found in PATH. 0.17 or '
+             'later: workers do not start with an older one.'),
     cfg.StrOpt(
         'cache_directory',
         default='$state_path/restic/cache',

@@ -24,11 +24,15 @@ BLOCK_BYTES = 8 << 20
 #: Why nothing of an entry is stored, as a word in its line and in words.
 CHANGING, UNREADABLE, MOUNTED, TOO_MUCH = (
     b'changing', b'unreadable', b'mounted', b'toomuch')
+#: The backup has it, but whoever restored it for comparison could not, and
+#: tells so.
+STAGING = b'staging'
 
 _WHY = {CHANGING: 'it was being written to',
         UNREADABLE: 'it could not be read',
         MOUNTED: 'another file system was mounted there',
-        TOO_MUCH: 'the repository could not hold it'}
+        TOO_MUCH: 'the repository could not hold it',
+        STAGING: ''}
 
 #: The versions of the format. In the first, a directory is called by its
 #: path, wherever it is mentioned; in the second by a number.
@@ -57,7 +61,8 @@ def unstored_line(name, why=CHANGING):
 
 
 def unstored(text):
-    """Such a line's name, and why it is one: "... at the time"."""
+    """Such a line's name, and why it is one: "... at the time"; empty if that
+    is told by others."""
     fields = text.rstrip().split(b' ')
     why = fields[3].partition(b'=')[2] if len(fields) > 3 else CHANGING
     return dirent.checked_name(fields[1]), _WHY.get(why, _WHY[UNREADABLE])

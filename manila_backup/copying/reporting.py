@@ -96,6 +96,18 @@ class Problems:
         said = ', '.join(_said(item) for item in lost)
         self.add(f'"{errors.printable(path)}": could not keep its {said}.')
 
+    def unmade(self, path, is_link):
+        """Tell that nothing could be made in the share for an entry that is
+        neither a file nor a directory.
+
+        :param path: bytes.
+        :param is_link: bool, whether it is a symbolic link: any user may make
+            those, so it is missing. A device may not be wanted at all.
+        """
+        self.add(f'"{errors.printable(path)}" could not be made in the share: '
+                 'its file system can\'t hold it, or does not allow it.',
+                 is_link)
+
     def said(self):
         """All of it, for :meth:`merge`."""
         return self.sentences, self.count, self.missing

@@ -109,10 +109,11 @@ class Comparer:
                 self._found.groups(span)):
             if text.startswith(b'U '):
                 name, why = manifest.unstored(text)
-                self._problems.add(
-                    f'"{errors.printable(handles.join(path, name))}" is not '
-                    f'in the backup: {why} at the time. It was left as it '
-                    'is.')
+                if why:
+                    shown = errors.printable(handles.join(path, name))
+                    self._problems.add(
+                        f'"{shown}" is not in the backup: {why} at the time. '
+                        'It was left as it is.')
                 continue
             size = None if links else self._plainly_equal(path, text)
             if size is not None:

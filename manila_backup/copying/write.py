@@ -229,9 +229,13 @@ class Writer:
         else:
             name, lost = self._node(fd, entry)
             counted = 0
+        if b'node' in lost:
+            self._problems.unmade(handles.join(path, entry.name),
+                                  entry.kind == b'L')
+            return counted
         if lost:
             self._problems.lost(handles.join(path, entry.name), lost)
-        if b'node' not in lost and name != entry.name:
+        if name != entry.name:
             # Others may have been entered since.
             self._over(self._enter_to_make(path), name, entry.name)
         return counted

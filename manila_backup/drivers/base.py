@@ -32,6 +32,7 @@ Alone = collections_abc.Callable[
 
 #: The driver could not do it. What the file-system library raises is that too.
 DriverError = exception.StorageFailed
+UnfitHost = exception.UnfitHost
 
 #: A backup's content in the repository is not what was stored.
 DamagedBackup = exception.DamagedBackup
@@ -163,6 +164,8 @@ class BackupDriver(abc.ABC):
             never once there are backups, whose repository is then somewhere
             else, such as on a disk that is not mounted.
         :raises RepositoryUnavailable: it can't.
+        :raises UnfitHost: not from this host as it is: a worker does not
+            start then.
         """
 
     def prepare(self, place: Place, alone: Alone, make: bool = False) -> None:

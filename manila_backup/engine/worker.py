@@ -71,7 +71,7 @@ class Worker:
         """Start working, in threads of its own.
 
         :raises manila_backup.exception.ConfigurationError: the database is
-            not there.
+            not there, or this host lacks what a driver needs.
         """
         LOG.info('Worker %s starts', self.identity)
         self._check_repositories()
@@ -102,6 +102,9 @@ class Worker:
             else:
                 with self.alone():
                     driver.check(create=True)
+        except exception.UnfitHost as exc:
+            # It would fail what another worker can do.
+            raise exception.ConfigurationError(str(exc)) from exc
         except exception.WorkFailed as exc:
             LOG.error('Operations of the driver %s will fail until its '
                       'repository can be used: %s', name, exc)

@@ -66,6 +66,38 @@ class BadConfiguration(testtools.TestCase):
             self.assertIn('usage', said)
 
 
+class Restics(base.TestCase):
+    """A host whose restic is older than what the driver needs."""
+
+    options = {'backup__enabled_drivers': 'posix,restic',
+               'restic__repository': '$state_path/restic-repository',
+               'restic__command': '$state_path/restic-of-old'}
+
+    def setUp(self):
+        super().setUp()
+        self.program = os.path.join(self.cloud.state, 'restic-of-old')
+        with open(self.program, 'w') as script:
+            script.write('#!/bin/sh\necho "restic 0.14.0 compiled with go"\n')
+        os.chmod(self.program, 0o700)
+        self.expected = (
+            f'The program of [restic] command, "{self.program}", is restic '
+            '0.14: the driver needs 0.17 or newer.')
+
+    def test_a_worker_does_not_start(self):
+        status, said = run('worker', '--config-file', self.cloud.config)
+        self.assertEqual(1, status, said)
+        self.assertNotIn('Traceback', said)
+        self.assertEqual(f'manila-backup-worker: {self.expected}',
+                         said.splitlines()[-1])
+
+    def test_the_upgrade_check_says_so(self):
+        status, said = run('status', '--config-file', self.cloud.config,
+                           'upgrade', 'check')
+        self.assertEqual(2, status, said)
+        self.assertIn(self.expected, ' '.join(
+            line.strip('| ') for line in said.splitlines()))
+
+
 class Commands(base.TestCase):
 
     def test_upgrade_check(self):

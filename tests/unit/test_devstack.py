@@ -196,6 +196,15 @@ class Deployments(PluginTestCase):
                          self.section(conf, 'restic'))
         self.assertIn('install_package restic', calls)
 
+    def test_a_restic_of_its_own(self):
+        calls = self.stack('pre-install', 'post-config',
+                           MANILA_BACKUP_DRIVERS='restic',
+                           MANILA_BACKUP_RESTIC_COMMAND='/opt/restic')
+        conf = self.ini('etc', 'manila-backup', 'manila-backup.conf')
+        self.assertEqual({'command': '/opt/restic'},
+                         self.section(conf, 'restic'))
+        self.assertNotIn('install_package restic', calls)
+
     def test_nothing_of_it_is_left(self):
         more = {'DATABASE_TYPE': 'postgresql',
                 'MANILA_BACKUP_ROUTE_MANILA': 'True'}

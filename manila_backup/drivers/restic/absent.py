@@ -44,6 +44,11 @@ class Absent:
                 f'its file system is probably faulty.')
         return True
 
+    def __contains__(self, path):
+        """Tell whether a path is one of them, as restic shows it."""
+        parent, _, name = _shown(path).rpartition('/')
+        return name in self._names.get(parent, ())
+
     @property
     def quoted(self):
         """All of them as list of str, for a mark."""

@@ -33,9 +33,6 @@ _UNREADABLE = 3
 # What it says where there is nothing that it keeps.
 _EMPTY = 'snapshot is empty'
 
-# And where a directory's listing names an entry twice.
-_TWICE = 'nodes are not ordered'
-
 # How long, in seconds, we look at the share before we look at restic again.
 _SLICE = 0.02
 
@@ -99,7 +96,7 @@ class Backup:
         # Needs the repository for itself. If that is not to be had, what
         # was stored is stored again.
         with contextlib.suppress(base.DriverError):
-            self._project.restic.run('rebuild-index', wait=False, sink=True)
+            self._project.restic.run('repair', 'index', wait=False, sink=True)
         return None
 
     # -- restic at work
@@ -113,10 +110,12 @@ class Backup:
             self._began_ns = time.time_ns()
             self._mounts = mounted.Mounted(
                 root, ignore, self._driver.include_mounts)
-            self._survey = survey.Survey(
-                apart, frozenset(map(os.fsencode, ignore)),
-                self._driver.hole_limit, *self._looking())
+            self._survey = self._new_survey(apart)
             if self._restic(root, left_out):
+                if self._unread.is_twice and self._search(root):
+                    # It kept one of each, so only we look again.
+                    self._survey = self._new_survey(apart)
+                    self._survey.finish(self._progress.check)
                 break
             left_out = self._survey.left_out
             # It may have been too busy to take its lock away.
@@ -137,6 +136,11 @@ class Backup:
                            self._driver.on_unreadable == 'error')
         self._problems.merge(*self._unread.problems.said())
 
+    def _new_survey(self, apart):
+        return survey.Survey(
+            apart, frozenset(map(os.fsencode, self._driver.ignore)),
+            self._driver.hole_limit, *self._looking())
+
     def _looking(self):
         """Return the arguments that every walk of the share gets."""
         return (self._mounts.paths, self._driver.include_mounts, self._twice)
@@ -144,8 +148,13 @@ class Backup:
     def _is_twice(self, root, exc):
         """Tell whether restic failed because of listings that name an entry
         twice, and those were not known before."""
-        if _TWICE not in exc.message:
+        if unread.TWICE not in exc.message:
             return False
+        return self._search(root)
+
+    def _search(self, root):
+        """Search for listings that name an entry twice; returns whether there
+        are any that were not known before."""
         search = twice.Search(
             root, frozenset(map(os.fsencode, self._driver.ignore)),
             *self._looking()[:2])

@@ -18,9 +18,9 @@ from urllib import parse as urllib_parse
 
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import environment
+from manila_backup.drivers.restic import error_lines
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import launch
-from manila_backup.drivers.restic import slim
 
 _LAUNCH = os.path.join(os.path.dirname(__file__), 'launch.py')
 _TICK = 0.2
@@ -189,10 +189,6 @@ class Restic:
             # Or others are removing the same.
             with contextlib.suppress(faults.Locked):
                 self._once(['unlock'], alone=True)
-
-    def slim(self, path):
-        """Have a new repository in a local directory open faster."""
-        slim.slim(path, self._password)
 
     def _once(self, args, accept=lambda _: False, **kwargs):
         with Process(self._settings, self.url, self._password, self._host,
@@ -380,6 +376,7 @@ class Process:
         if self._on_error and self._on_error(text):
             return
         if text.strip() and self._kept < _KEPT:
+            text = error_lines.text(text)
             self._kept += len(text)
             self._errors.append(text)
 

@@ -18,7 +18,7 @@ from manila_backup.drivers.restic import verify
 from manila_backup import exception
 from manila_backup import private
 
-OLDEST = (0, 14)
+OLDEST = (0, 17)
 
 _RATE = {'type': 'string', 'pattern': '^[1-9][0-9]{0,9}$'}
 
@@ -151,9 +151,10 @@ class ResticDriver(base.BackupDriver):
 
     def check(self, create=False):
         if self.version < OLDEST:
-            raise base.RepositoryUnavailable(
-                'restic {}.{} is too old: {}.{} is the oldest that will '
-                'do.'.format(*self.version, *OLDEST), retryable=False)
+            raise base.UnfitHost(
+                'The program of [restic] command, "{}", is restic {}.{}: the '
+                'driver needs {}.{} or newer.'.format(
+                    self.settings.command, *self.version, *OLDEST))
         try:
             for path in (self._state, self.settings.view,
                          self.settings.cache):

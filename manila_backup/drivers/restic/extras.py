@@ -31,6 +31,7 @@ class Extras:
     :param root: int, descriptor of the tree.
     :param ignore: set of bytes, names in the root to leave alone.
     :param tick: called now and then.
+    :ivar unmade: list of bytes, paths of what could not be made.
     """
 
     def __init__(self, about, root, ignore, tick):
@@ -41,6 +42,7 @@ class Extras:
         self._descent = handles.Descent(root)
         self._setter = attributes.Setter()
         self._problems = reporting.Problems()
+        self.unmade = []
 
     def put(self):
         """Do it.
@@ -54,14 +56,16 @@ class Extras:
             self._times = times.Times(self._about, self._ignore, self._tick)
             for path, size, data in self._about['sparse']:
                 self._guard(dirent.checked_path(path.encode()),
-                            self._punch, size, data)
+                            self._punch, size, data, restored=True)
             for path, text, names in self._about['nodes']:
-                self._guard(dirent.checked_path(path.encode()),
-                            self._node, dirent.parse(text.encode()), names,
-                            missing=True)
+                path, entry = dirent.checked_path(path.encode()), dirent.parse(
+                    text.encode())
+                if not self._guard(path, self._node, entry, names,
+                                   missing=True):
+                    self._unmade(path, entry, names)
             for path, xattrs in self._about['xattrs']:
                 self._guard(dirent.checked_path(path.encode()),
-                            self._attributes, xattrs)
+                            self._attributes, xattrs, restored=True)
             for names in self._about['links']:
                 names = [_place(each) for each in names]
                 self._guard(names[0][0], self._link, names[0][1], names[1:],
@@ -76,23 +80,38 @@ class Extras:
         self._set_root(entry)
         return self._problems, self._times
 
-    def _guard(self, path, function, *args, missing=False):
+    def _guard(self, path, function, *args, missing=False, restored=False):
         """Do one thing; what fails of it alone is told.
 
         :param missing: bool, whether its entry is missing without.
+        :param restored: bool, whether restic has made the entry, and told if
+            it could not.
+        :returns: bool, whether it could be done.
         """
         self._tick()
         if path.split(b'/', 1)[0] in self._ignore:
-            return
+            return True
         try:
-            function(path, *args)
+            return function(path, *args) is not False
         except OSError as exc:
             gone = exc.errno in errors.GONE
+            if gone and restored:
+                return False
             failed = errors.failed('restore in the share', _shown(path, args),
                                    exc)
             if not gone and not errnos.is_of_entry(exc, self._root):
                 raise failed from exc
             self._problems.add(str(failed), missing and not gone)
+            return False
+
+    def _unmade(self, path, entry, names):
+        """Note what there is nothing of."""
+        for where, name in ((path, entry.name), *map(_place, names)):
+            try:
+                os.stat(name, dir_fd=self._descent.enter(where),
+                        follow_symlinks=False)
+            except OSError:
+                self.unmade.append(handles.join(where, name))
 
     def _lost(self, path, lost):
         """Tell it, but for times that are set again in the end."""
@@ -164,9 +183,12 @@ class Extras:
         self._lost(path, lost)
 
     def _node(self, path, entry, names):
-        """A socket, a peculiar link, or a file that is nothing but a hole."""
+        """A socket, a peculiar link, or a file that is nothing but a hole.
+
+        :returns: bool, whether there is one now.
+        """
         if path == handles.ROOT and entry.name in self._ignore:
-            return
+            return True
         with _Unchanged(self._descent.enter(path)) as directory:
             removal.remove(entry.name, directory, self._tick, above=path)
             if entry.kind == b'F':
@@ -174,10 +196,13 @@ class Extras:
             else:
                 lost = special_files.make(directory, entry, self._setter,
                                           inherits=True)
-            self._lost(handles.join(path, entry.name), lost)
             if b'node' in lost:
-                return
+                self._problems.unmade(handles.join(path, entry.name),
+                                      entry.kind == b'L')
+                return False
+            self._lost(handles.join(path, entry.name), lost)
         self._link(path, entry.name, [_place(each) for each in names])
+        return True
 
     def _hole_only(self, directory, entry):
         fd = os.open(entry.name, handles.CREATE, 0o600, dir_fd=directory)
@@ -231,6 +256,22 @@ class Extras:
         except OSError as exc:
             raise errors.failed('set in the share the attributes of',
                                 handles.ROOT, exc) from exc
+
+
+def nodes(about):
+    """List the paths of what is made from a backup's mark alone.
+
+    :returns: set of bytes.
+    :raises DamagedBackup: the mark has something that makes no sense.
+    """
+    try:
+        return {handles.join(dirent.checked_path(path.encode()),
+                             dirent.parse(text.encode()).name)
+                for path, text, _ in about['nodes']}
+    except (KeyError, ValueError, TypeError, AttributeError,
+            dirent.Malformed) as exc:
+        raise base.DamagedBackup(
+            f'The backup\'s mark is damaged: {exc}.') from exc
 
 
 class _Unchanged:

@@ -67,19 +67,8 @@ _DAMAGED = _search(
     'data/[0-9a-f/]+: no such file', 'file size does not match',
     'hash mismatch', 'repository contains errors', 'integrity',
     'no matching ID found', 'is too short')
-_SOME = _search(r'there were \d+ errors')
 #: "ls" of 0.18, at a directory that it can't read.
 _BROKE_DOWN = re.compile(r'^panic: |main\.runLs', re.MULTILINE).search
-
-
-def of_entries(exc):
-    """Tell whether a restore went on to its end in spite of a failure, which
-    was neither damage nor lack of space.
-
-    :param exc: what :func:`of` made of it.
-    """
-    return (not isinstance(exc, base.DamagedBackup)
-            and bool(_SOME(exc.message)) and not _FULL(exc.message))
 
 
 def missing(line, is_local):

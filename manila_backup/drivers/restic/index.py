@@ -12,6 +12,7 @@ from manila_backup.copying import names
 from manila_backup.copying import scan
 from manila_backup.copying import store
 from manila_backup.copying import tree_copy
+from manila_backup.drivers.restic import absent
 from manila_backup import exception
 from manila_backup.fs import attributes
 from manila_backup.fs import content
@@ -47,10 +48,11 @@ class _Reader(store.Storer):
 
 
 class _Scan(scan.Scan):
-    """Also notes what a backup lacks of its directories, not having been
-    read: a restore leaves that alone.
+    """Also notes what the tree lacks of the share: a restore leaves that
+    alone.
 
-    :param lacks: an :class:`~.absent.Absent`.
+    :param lacks: dict of why, as in a manifest, to
+        :class:`~.absent.Absent`.
     """
 
     def __init__(self, lacks, *args):
@@ -59,11 +61,14 @@ class _Scan(scan.Scan):
 
     def _numbered(self, here, st):
         number, about = super()._numbered(here, st)
-        missing, self._is_whole = self._lacks.of(here.path)
-        for name in missing:
-            self._unread.append((number, name, manifest.UNREADABLE))
-        self.files += len(missing)
-        self._count += len(missing)
+        self._is_whole = True
+        for why, lacking in self._lacks.items():
+            missing, is_all = lacking.of(here.path)
+            self._is_whole = self._is_whole and is_all
+            for name in missing:
+                self._unread.append((number, name, why))
+            self.files += len(missing)
+            self._count += len(missing)
         return number, about
 
     def _note(self, entry):
@@ -75,7 +80,7 @@ class Staged(tree_copy.TreeCopy):
     """The manifest of a tree that is put there by another.
 
     :param directory: int, descriptor of an empty directory.
-    :param lacks: an :class:`~.absent.Absent`.
+    :param lacks: an :class:`~.absent.Absent` with what was not read.
     :param partial: as for :class:`~manila_backup.copying.scan.Scan`.
     """
 
@@ -87,7 +92,10 @@ class Staged(tree_copy.TreeCopy):
         super().__init__(directory, processes, progress)
         self.data = os.open(journal.DATA, handles.DIRECTORY,
                             dir_fd=directory)
-        self.scanner = functools.partial(_Scan, lacks)
+        #: What could not be put there.
+        self.unmade = absent.Absent()
+        self.scanner = functools.partial(_Scan, {
+            manifest.UNREADABLE: lacks, manifest.STAGING: self.unmade})
         self.partial = partial
 
     def __exit__(self, *exc_info):

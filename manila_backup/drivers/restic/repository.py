@@ -261,8 +261,6 @@ def initialise(restic):
             private.make_directories(os.path.dirname(path))
             _forget_half_made(path)
         restic.run('init', sink=True)
-        if path:
-            restic.slim(path)
     except OSError as exc:
         raise base.RepositoryUnavailable(
             f'"{restic.shown}" can\'t be made: {exc.strerror}.') from exc

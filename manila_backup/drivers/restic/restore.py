@@ -21,11 +21,11 @@ from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras
-from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import index
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import times
+from manila_backup.drivers.restic import unwritten
 from manila_backup.fs import attributes
 from manila_backup.fs import errors
 from manila_backup.fs import handles
@@ -55,6 +55,7 @@ class Restore:
         self._progress = progress
         self._ignore = frozenset(map(os.fsencode, driver.ignore))
         self._counted = 0
+        self._told = None
 
     def run(self, target):
         """Restore into a directory.
@@ -94,7 +95,7 @@ class Restore:
                 # To find out makes files in it.
                 self._progress.changes()
                 if not name_keys.folds(root):
-                    with contextlib.suppress(_Entries):
+                    with contextlib.suppress(_Copies):
                         return self._directly(root)
         finally:
             os.close(root)
@@ -112,9 +113,13 @@ class Restore:
         # What is made in it must not inherit anything.
         with contextlib.suppress(OSError):
             os.removexattr(root, attributes.DEFAULT_ACL)
-        self._restic(root, self._bytes)
-        problems, late = extras.Extras(self._about, root, self._ignore,
-                                       self._progress.check).put()
+        written = self._restic(root, 'the share')
+        if written.copies:
+            raise _Copies
+        problems, _ = written.settle(self._files)
+        odd, late = extras.Extras(self._about, root, self._ignore,
+                                  self._progress.check).put()
+        problems.merge(*odd.said())
         for path in late.put(root):
             problems.lost(path, [b'time'])
         _sync(root)
@@ -123,25 +128,26 @@ class Restore:
                            tuple(problems.sentences), problems.count,
                            problems.missing)
 
-    def _restic(self, root, most):
+    def _restic(self, root, where):
         """Have restic restore into an open directory.
 
-        :param most: int, bytes to count as progress at the most.
+        :param where: str, such as ``the share``.
+        :returns: :class:`~.unwritten.Unwritten`, which has what it could not.
         """
+        # Without a view: what restic inherits, wherever it is by then.
+        target = (self._driver.settings.view if os.geteuid() == 0
+                  else f'/proc/self/fd/{root}')
+        written = unwritten.Unwritten(root, target, where, self._is_known)
         if self._about['is_empty']:
-            return
-        view = self._driver.settings.view
-        args = ['restore', *repository.content_of(
-            self._place, self._about['attempt']), '--target',
-            # Without a view: what restic inherits, wherever it is by then.
-            view if os.geteuid() == 0 else f'/proc/self/fd/{root}']
+            return written
+        args = ['restore', '--json', *repository.content_of(
+            self._place, self._about['attempt']), '--sparse', '--target',
+            target]
         for name in self._ignore:
             args += ['--exclude', backup.pattern('', name)]
-        if self._driver.version >= (0, 15):
-            args.append('--sparse')
 
-        def wrote(_, written):
-            done = min(written, most)
+        def wrote(_, count):
+            done = min(count, self._bytes)
             if done > self._counted:
                 self._progress.advance(0, done - self._counted)
                 self._counted = done
@@ -149,16 +155,24 @@ class Restore:
         try:
             self._project.restic.run(
                 *args, 'latest', view=root, writable=True, sink=True,
+                on_error=written.take, accept=written.are_all,
                 limits=self._driver.limited(self._about['options']),
                 on_io=wrote)
         except base.DriverError as exc:
-            if faults.of_entries(exc):
-                raise _Entries(exc.message) from exc
             if 'no snapshot' in exc.message:
                 raise base.DamagedBackup(
                     f'The content of backup {self._place.backup_id} is not '
                     'in the repository.') from exc
             raise
+        return written
+
+    def _is_known(self, path):
+        """Tell whether restic's not restoring an entry is told otherwise: it
+        was not read either, or is made from the backup's mark."""
+        if self._told is None:
+            self._told = (absent.Absent(self._about.get('absent', ())),
+                          extras.nodes(self._about))
+        return any(path in paths for paths in self._told)
 
     # -- beside
 
@@ -171,17 +185,27 @@ class Restore:
             with index.Staged(staging.fd, _PROCESSES, Part(self._progress),
                               absent.Absent(self._about.get('absent', ())),
                               partial) as staged:
-                self._restic(staged.data, self._bytes)
-                problems, late = extras.Extras(
-                    self._about, staged.data, frozenset(),
-                    self._progress.check).put()
-                if problems.count:
-                    raise base.DriverError(
-                        'What is to be restored can\'t be kept in '
-                        f'[restic] staging_path: {problems.sentences[0]}')
+                problems, missing, late = self._stage(staged.data)
+                for path in missing:
+                    staged.unmade.add(path)
                 short = late.put(staged.data)
                 report = _with(files, self._from(staged, staging, target))
-        return self._later(target, report) if short else report
+        report = self._later(target, report) if short else report
+        return _also(report, problems)
+
+    def _stage(self, data):
+        """Have all that is possible in the staging directory.
+
+        :returns: (:class:`.reporting.Problems`, list of the paths, as bytes,
+            of what is not there, :class:`.times.Times`).
+        """
+        where = '[restic] staging_path'
+        problems, missing = self._restic(data, where).settle(self._files)
+        made = extras.Extras(self._about, data, frozenset(),
+                             self._progress.check)
+        odd, late = made.put()
+        problems.merge(*odd.said())
+        return problems, [*missing, *made.unmade], late
 
     def _from(self, staged, staging, target):
         """Make the share equal to what is in the staging directory."""
@@ -246,9 +270,9 @@ def _also(report, problems):
         missing=all_.missing)
 
 
-class _Entries(base.DriverError):
-    """restic could not restore some entries, and did restore the others. From
-    beside, each of them is told by name and passed over."""
+class _Copies(Exception):
+    """A file has more names than the share's file system allows one: from
+    beside, another copy is begun."""
 
 
 class Part:

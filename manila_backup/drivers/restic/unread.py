@@ -3,18 +3,19 @@
 responsible side, and the problem to report."""
 
 import errno
-import json
 import os
 
 from manila_backup.copying import reporting
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
+from manila_backup.drivers.restic import error_lines
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 
-# How its runtime words an errno: as the C library does, in small letters.
-_CODES = {os.strerror(code).lower(): code for code in errno.errorcode}
+#: What it says where a listing names an entry twice: it keeps one of two that
+#: are the same, and fails if they are not.
+TWICE = 'nodes are not ordered'
 
 
 class Unread:
@@ -23,6 +24,8 @@ class Unread:
     :param root: int, descriptor of the share's directory.
     :param view: str, the path that the share is shown at.
     :ivar heard: int, how many entries it named.
+    :ivar is_twice: bool, whether a listing named an entry twice, of which it
+        kept one.
     :ivar absent: an :class:`~.absent.Absent`, which has all of them.
     :ivar problems: has a sentence for each.
     """
@@ -31,6 +34,7 @@ class Unread:
         self._root = root
         self._view = view
         self.heard = 0
+        self.is_twice = False
         self.absent = absent.Absent()
         self.problems = reporting.Problems()
 
@@ -40,16 +44,14 @@ class Unread:
         :returns: bool, whether it is about one entry.
         :raises DriverError: it is about the whole file system.
         """
-        try:
-            said = json.loads(line)
-            item = said['item']
-            if said['message_type'] != 'error':
-                return False
-        except (ValueError, KeyError, TypeError):
+        error = error_lines.parse(line, self._view)
+        if error is None:
             return False
         self.heard += 1
-        path = _path(item, self._view)
-        code, words = _reason(said.get('error'))
+        if TWICE in error.words:
+            self.is_twice = True
+            return True
+        path, code, words = error
         exc = OSError(code or errno.EIO, words)
         if not errnos.is_of_entry(exc, self._root):
             raise errors.failed('read from the share', path, exc)
@@ -95,27 +97,3 @@ class Unread:
                 'Not everything could be read, and [restic] on_unreadable is '
                 f'"error": {first}'
                 + (f' And {count - 1} more.' if count > 1 else ''))
-
-
-def _path(item, view):
-    """A path of restic's as one in the share, in bytes."""
-    path = os.fsencode(item)
-    start = os.fsencode(view) + b'/'
-    if path + b'/' == start:
-        return handles.ROOT
-    if path.startswith(start):
-        path = path[len(start):]
-    return path.lstrip(b'/')
-
-
-def _reason(error):
-    """The errno that it has for an error, None if that is not known, and
-    words for it."""
-    if isinstance(error, dict):
-        # Up to 0.16, the error as its runtime has it; and then its words.
-        code = error.get('Err')
-        if isinstance(code, int):
-            return code, os.strerror(code)
-        error = error.get('message') or error.get('Op') or 'error'
-    words = str(error)
-    return _CODES.get(words.rpartition(': ')[2].lower()), words

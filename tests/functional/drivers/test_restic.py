@@ -27,6 +27,7 @@ from manila_backup.drivers.restic import driver
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
 from manila_backup.drivers.restic import repository
+from tests.functional.drivers import earlier_keys
 from tests.functional.drivers import folding
 
 
@@ -34,10 +35,15 @@ from tests.functional.drivers import folding
 def _made():
     """A directory with the repositories of a project that has no backup yet,
     and their secret. restic takes seconds to make one: too long to have it
-    done for each test."""
+    done for each test; and with keys of its own making, half a second to open
+    one."""
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     state = os.path.join(folder.name, 'state')
+    earlier_keys.make(os.path.join(folder.name, 'repository'))
+    trees.write(os.path.join(folder.name, 'password'),
+                earlier_keys.SECRET.encode())
+    os.chmod(os.path.join(folder.name, 'password'), 0o600)
     made = driver.ResticDriver(
         os.path.join(folder.name, 'repository'),
         command.Settings('restic', {}, os.path.join(state, 'cache'),
@@ -344,12 +350,27 @@ class ResticTest(ResticMixin, case.Case):
                                 for project in ('project', 'another')})
         self.assertStored(self.source, self.elsewhere())
 
+    def test_repositories_with_keys_of_an_earlier_release(self):
+        repositories = os.path.join(self.scratch, 'earlier')
+        earlier_keys.make(repositories)
+        trees.write(repositories + '.password',
+                    earlier_keys.SECRET.encode())
+        keys_ = os.path.join(repositories, 'project', 'keys')
+        before = os.listdir(keys_)
+        self.driver = self.make_driver('earlier')
+        self.driver.check()
+        trees.many(self.source, 2, 3)
+        self.backup()
+        self.assertStored(self.source)
+        self.assertEqual([], self.verify())
+        self.assertEqual(before, os.listdir(keys_))
+
     def test_the_secret_of_another_host(self):
         trees.many(self.source, 1, 1)
         self.backup()
         with open(os.path.join(self.scratch, 'repository.password'),
                   'w') as file:
-            file.write('x' * 64)
+            file.write('y' * 64)
         self.driver = self.make_driver()
         for run in (self.driver.check, self.restore,
                     lambda: list(self.driver.contents())):

@@ -98,3 +98,102 @@ class ResticAbsentTest(test_restic.ResticMixin, case.Case):
         odd.set([])
         self.restore(target=share)
         self.assertSame(before, shown)
+
+    def test_what_a_share_can_not_hold(self):
+        self.source = self.loop(320 << 20, 'btrfs')
+        at = self.source + '/'
+        self.fill(self.source, 'd/file', 'zz')
+        os.symlink('x/' * 1500, at + 'd/long')
+        for name in ('d/file', 'd'):
+            for attribute, size in (('a', 1), ('big', 12_000), ('c', 2)):
+                os.setxattr(at + name, f'user.{attribute}', b'v' * size)
+        before = trees.snapshot(self.source)
+        self.backup()
+        target = self.loop(320 << 20, 'xfs')
+        for _ in range(2):
+            report = self.restore(target=target)
+            self.assertEqual((1, 1), (report.missing, report.problem_count),
+                             report.problems)
+            self.assertIn('"d/long"', report.problems[0])
+            now = trees.snapshot(target)
+            self.assertEqual(set(before) - {b'd/long'}, set(now))
+            for path in b'd', b'd/file', b'zz':
+                self.assertEqual(before[path], now[path])
+            trees.write(os.path.join(target, 'zz'), b'changed')
+
+    def test_attributes_that_a_share_has_no_room_for(self):
+        self.source = self.loop(320 << 20, 'btrfs')
+        at = self.source + '/'
+        self.fill(self.source, 'd/file', 'd/zz')
+        for name in ('d/file', 'd'):
+            for attribute, size in (('a', 1), ('big', 12_000), ('c', 2)):
+                os.setxattr(at + name, f'user.{attribute}', b'v' * size)
+        self.backup()
+        target = self.loop(64 << 20, 'ext4', make=('-I', '256'))
+        for _ in range(2):
+            report = self.restore(target=target)
+            self.assertEqual(0, report.missing)
+            self.assertEqual(
+                [f'"{name}": could not keep its extended attribute user.big.'
+                 for name in ('d', 'd/file')], sorted(report.problems))
+            for name in ('d', 'd/file'):
+                self.assertEqual(['user.a', 'user.c'], sorted(
+                    os.listxattr(os.path.join(target, name))))
+            trees.write(os.path.join(target, 'd', 'zz'), b'changed')
+
+    def test_what_staging_can_not_hold(self):
+        self.source = self.loop(320 << 20, 'btrfs')
+        at = self.source + '/'
+        self.fill(self.source, 'd/file', 'zz')
+        os.symlink('x/' * 1500, at + 'd/long')
+        os.symlink(b'\xff/' * 1500, at + 'd/odd')
+        os.setxattr(at + 'd/file', 'user.big', b'v' * 12_000)
+        before = trees.snapshot(self.source)
+        self.backup()
+        self.driver.staging = os.path.join(
+            self.loop(128 << 20, 'ext4', make=('-b', '1024')), 'staging')
+        trees.write(at + 'zz', b'changed')
+        report = self.restore(target=self.source)
+        self.assertEqual(2, report.missing, report.problems)
+        self.assertEqual(3, report.problem_count, report.problems)
+        said = '\n'.join(report.problems)
+        for text in ('"d/long": File name too long',
+                     '"d/odd" could not be made',
+                     '"d/file": could not keep its extended attribute '
+                     'user.big'):
+            self.assertIn(text, said)
+        # What was not to be had beside it stays as it is.
+        now = trees.snapshot(self.source)
+        self.assertEqual(set(before), set(now))
+        for path in b'd/long', b'd/odd', b'zz':
+            self.assertEqual(before[path], now[path])
+
+    def test_what_of_an_entry_can_not_be_set(self):
+        self.fill(self.source, 'a', 'owner', 'time', 'zz', 'none/in')
+        os.chmod(os.path.join(self.source, 'owner'), 0o6755)
+        os.mkfifo(os.path.join(self.source, 'fifo'))
+        before = trees.snapshot(self.source)
+        self.backup()
+        shown, share = self.make('shown'), self.make('share')
+        odd = odd_files.mount(self, shown, share, [
+            ['chown', '/owner', 'EPERM'], ['utimens', '/time', 'EINVAL'],
+            ['mknod', '/fifo', 'EPERM'], ['mkdir', '/none', 'EACCES']])
+        report = self.restore(target=share)
+        said = '\n'.join(report.problems)
+        for text in ('"fifo": Operation not permitted',
+                     '"none": Permission denied',
+                     '"none/in": Permission denied',
+                     '"owner": could not keep its owner and group',
+                     '"time": could not keep its exact modification time'):
+            self.assertIn(text, said)
+        self.assertEqual((2, 5), (report.missing, report.problem_count),
+                         report.problems)
+        now = trees.snapshot(shown)
+        self.assertEqual(set(before) - {b'fifo', b'none', b'none/in'},
+                         set(now))
+        # Nobody runs it with the rights of another owner.
+        self.assertEqual(0o755, os.stat(
+            os.path.join(shown, 'owner')).st_mode & 0o7777)
+        odd.set([])
+        self.restore(target=share)
+        self.assertSame(before, shown)

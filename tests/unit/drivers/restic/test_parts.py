@@ -19,7 +19,6 @@ from manila_backup.drivers.restic import environment
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
 from manila_backup.drivers.restic import repository
-from manila_backup.drivers.restic import slim
 from manila_backup import exception
 
 
@@ -120,6 +119,47 @@ class ConfigurationTest(unittest.TestCase):
                          restic.redact('geheim word https://me:pass@host'))
 
 
+def program(folder, version):
+    """Make something that has a version of restic's."""
+    path = os.path.join(folder, 'restic')
+    with open(path, 'w') as script:
+        script.write(f'#!/bin/sh\necho "restic {version} compiled with go"\n')
+    os.chmod(path, 0o700)
+    return path
+
+
+class VersionTest(unittest.TestCase):
+
+    def check(self, version):
+        with tempfile.TemporaryDirectory() as folder:
+            path = program(folder, version)
+            state = os.path.join(folder, 'state')
+            settings = command.Settings(path, {}, state + '/cache',
+                                        state + '/share', 1.0, 1.0)
+            made = driver.ResticDriver(
+                folder + '/repository', settings,
+                keys.Derived(keys.Secret(folder + '/password')), state,
+                state + '/staging')
+            with self.assertRaises(base.DriverError) as got:
+                made.check()
+            return path, got.exception
+
+    def test_one_that_is_too_old(self):
+        for version in ('0.9.6', '0.14.0', '0.16.4'):
+            path, exc = self.check(version)
+            self.assertIs(base.UnfitHost, type(exc))
+            self.assertFalse(exc.retryable)
+            self.assertEqual(
+                f'The program of [restic] command, "{path}", is restic '
+                f'{version.rpartition(".")[0]}: the driver needs 0.17 or '
+                'newer.', str(exc))
+
+    def test_one_that_is_new_enough(self):
+        for version in ('0.17.0', '0.18.0', '1.0.0'):
+            _, exc = self.check(version)
+            self.assertIsNot(base.UnfitHost, type(exc))
+
+
 class KeysTest(unittest.TestCase):
 
     def test_each_has_another(self):
@@ -151,17 +191,6 @@ class KeysTest(unittest.TestCase):
                 file.write('short')
             with self.assertRaisesRegex(base.RepositoryUnavailable, '32'):
                 keys.Secret(path).read()
-
-    def test_a_key_that_is_none_stays(self):
-        with tempfile.TemporaryDirectory() as folder:
-            os.mkdir(os.path.join(folder, 'keys'))
-            self.assertFalse(slim.slim(folder, 'x'))
-            path = os.path.join(folder, 'keys', 'a')
-            with open(path, 'w') as file:
-                file.write('{"kdf": "scrypt", "data": "", "N": 2, "r": 8, '
-                           '"p": 1, "salt": ""}')
-            self.assertFalse(slim.slim(folder, 'x'))
-            self.assertEqual(['a'], os.listdir(os.path.dirname(path)))
 
 
 class ContentsTest(unittest.TestCase):

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entries that restic could not restore, or not in full, by its messages: each
+is told by name and passed over, as the posix driver does it.
+
+restic names the system call and its errno. What it can't write, it leaves out,
+or leaves half written: that is removed.
+"""
+
+import errno
+import os
+import re
+import stat
+
+from manila_backup.copying import reporting
+from manila_backup.drivers import base
+from manila_backup.drivers.restic import error_lines
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup.fs import handles
+
+# What lacks room, or a quota's, for an attribute is of that.
+_OF_XATTR = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+_XATTR = re.compile(r'xattr\.\w+ .* (\S+): [^:]*', re.DOTALL)
+
+_ATTRIBUTES = ((re.compile(r'l?chown '), b'owner'),
+               (re.compile(r'l?chmod '), b'mode'),
+               (re.compile(r'failed to restore timestamp|UtimesNano'),
+                b'time'))
+
+_RIGHTS = stat.S_ISUID | stat.S_ISGID
+
+# How restic ends on a target that it sees by a symbolic link of the kernel's,
+# and then uses.
+_STALE = 'failed to remove stale item'
+
+
+class Unwritten:
+    """Entries that a run of restic could not restore.
+
+    :param root: int, descriptor of the directory that it restores to.
+    :param target: str, the path that it knows that by.
+    :param where: str, such as ``share``.
+    :param known: predicate of paths: whether it is told otherwise.
+    :ivar copies: bool, whether hard links have to be copies.
+    """
+
+    def __init__(self, root, target, where, known):
+        self._root = root
+        self._target = target
+        self._where = where
+        self._known = known
+        self._heard = 0
+        self._ended = None
+        self._failed = {}
+        self._lost = {}
+        self.copies = False
+
+    def take(self, line):
+        """Take a line of its errors.
+
+        :returns: bool, whether it is about one entry, or sums up.
+        :raises DriverError: it is about the whole file system.
+        """
+        ended = error_lines.count(line)
+        if ended is not None:
+            self._ended = ended
+            return True
+        error = error_lines.parse(line, self._target)
+        if error is None or error.code is None or (
+                self._target not in error.words):
+            return False    # nor is it the repository's
+        if error.path == handles.ROOT and _STALE in error.words:
+            self._heard += 1
+            return True
+        exc = OSError(error.code, os.strerror(error.code))
+        xattr = _XATTR.fullmatch(error.words)
+        if not errnos.is_of_entry(exc, self._root) and not (
+                xattr and error.code in _OF_XATTR):
+            raise errors.failed(f'restore in {self._where}', error.path, exc)
+        self._heard += 1
+        self._note(error, exc, xattr)
+        return True
+
+    def _note(self, error, exc, xattr):
+        if self._known(error.path):
+            return
+        if error.code == errno.EMLINK:
+            self.copies = True
+        lost = b'x:' + os.fsencode(xattr[1]) if xattr else next(
+            (item for form, item in _ATTRIBUTES if form.match(error.words)),
+            None)
+        if lost:
+            self._lost.setdefault(error.path, []).append(lost)
+        else:
+            self._failed.setdefault(error.path, exc)
+
+    def are_all(self, code):
+        """Tell whether restic went on to its end, and has named an entry for
+        each of its errors.
+
+        :param code: int, its exit status.
+        """
+        return code == 1 and self._ended == self._heard
+
+    def settle(self, done):
+        """Remove what is half written, and set no rights with the wrong owner.
+
+        :param done: int, entries that the backup has.
+        :returns: (:class:`.reporting.Problems`, list of the paths, as bytes,
+            of what is not there now).
+        :raises DriverError: the file system fails.
+        """
+        problems = reporting.Problems()
+        descent = handles.Descent(self._root)
+        missing = []
+        try:
+            for path, exc in self._failed.items():
+                said = str(errors.failed(f'restore in {self._where}', path,
+                                         exc))
+                if self._without(descent, path):
+                    missing.append(path)
+                    problems.add(said, exc.errno != errno.EPERM)
+                else:
+                    problems.add(said)
+            for path, lost in self._lost.items():
+                if path not in self._failed:
+                    self._without_rights(descent, path, lost)
+                    problems.lost(path, lost)
+        finally:
+            descent.close()
+        if errnos.are_too_many(len(missing), done - len(missing)):
+            raise base.DriverError(
+                f'{len(missing)} entries could not be restored in '
+                f'{self._where}, more than could be: its file system is '
+                f'probably faulty. {problems.sentences[0]}')
+        return problems, missing
+
+    def _without(self, descent, path):
+        """Remove an entry that may have only a part of its content.
+
+        :returns: bool, whether there is nothing of that name now.
+        """
+        parent, _, name = path.rpartition(b'/')
+        try:
+            directory = descent.enter(parent or handles.ROOT)
+            mode = os.stat(name, dir_fd=directory,
+                           follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode):
+                return False
+            os.unlink(name, dir_fd=directory)
+        except OSError as exc:
+            if exc.errno not in errors.GONE and not errnos.is_of_entry(
+                    exc, self._root):
+                raise errors.failed(f'remove in {self._where}', path,
+                                    exc) from exc
+        return True
+
+    def _without_rights(self, descent, path, lost):
+        """Let nobody run with the rights of an owner that could not be
+        set."""
+        if b'owner' not in lost:
+            return
+        parent, _, name = path.rpartition(b'/')
+        try:
+            fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC,
+                         dir_fd=descent.enter(parent or handles.ROOT))
+            try:
+                mode = os.fstat(fd).st_mode
+                if not stat.S_ISLNK(mode) and mode & _RIGHTS:
+                    os.chmod(f'/proc/self/fd/{fd}',
+                             stat.S_IMODE(mode) & ~_RIGHTS)
+                    lost.append(b'mode')
+            finally:
+                os.close(fd)
+        except OSError as exc:
+            if exc.errno not in errors.GONE:
+                raise errors.failed(f'change in {self._where} the mode of',
+                                    path, exc) from exc
