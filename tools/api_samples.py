@@ -33,6 +33,7 @@ IDS = uuid.UUID('cd7a3d06-23b3-4d05-b4ca-7c9a20faa95f')
 UUID = re.compile('[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}')
 TIMES = {'created_at': '2023-08-16T13:03:59.000000',
+         'expires_at': '2023-09-15T13:03:59.000000',
          'updated_at': '2023-08-16T13:05:16.000000'}
 
 
@@ -104,6 +105,22 @@ class Sampler:
         self.share_ends(share_id)
         self.cloud()
         self.quotas()
+        self.messages()
+
+    def messages(self):
+        """Look for what is told of a backup that could not be made."""
+        share_id = self.call('POST', '/v2/shares', {'share': {
+            'share_proto': 'NFS', 'size': 1}})['share']['id']
+        self.service.wait('shares', 'share', share_id)
+        (self.service.state / 'shares' / share_id).rmdir()
+        backup_id = self.call('POST', '/v2/share-backups', {'share_backup': {
+            'share_id': share_id}})['share_backup']['id']
+        self.service.wait('share-backups', 'share_backup', backup_id,
+                          status='error', failures=())
+        listed = self.call('GET', '/v2/messages', response='messages-list')
+        path = f'/v2/messages/{listed["messages"][0]["id"]}'
+        self.call('GET', path, response='message-show')
+        self.call('DELETE', path)
 
     def versions(self):
         self.call('GET', '/v2/', response='versions')

@@ -61,6 +61,11 @@ OPTS = [
              'other workers. At most 15 seconds later, all processes of the '
              'service have ended.'),
     cfg.FloatOpt(
+        'message_ttl',
+        default=30 * 86400.0, min=60.0,
+        help='Seconds that a message for users about a backup or restore that '
+             'failed, or was incomplete, is kept.'),
+    cfg.FloatOpt(
         'sweep_interval',
         default=3600.0, min=0.0,
         mutable=True,

@@ -30,4 +30,5 @@ ORDER = (
     models.named_locks,
     models.places,
     models.services,
+    models.messages,
 )

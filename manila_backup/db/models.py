@@ -335,6 +335,26 @@ class Place(Base):
     created_at = _created_at()
 
 
+class Message(Base):
+    """Something that went wrong, for the users of a project: see
+    :mod:`manila_backup.messages`."""
+
+    __tablename__ = 'messages'
+    __table_args__ = (sa.Index(None, 'project_id', 'created_at'),
+                      sa.Index(None, 'expires_at'), MYSQL)
+
+    id = _id()
+    project_id = _text(nullable=False)
+    request_id = _text()
+    resource_type = _text(64, nullable=False)
+    resource_id = _text(36, nullable=False)
+    action_id = _text(16, nullable=False)
+    detail_id = _text(16, nullable=False)
+    message_level = _text(16, nullable=False)
+    created_at = _created_at()
+    expires_at = sa.Column(sqltime.Timestamp, nullable=False)
+
+
 class WriteReceipt(Base):
     """The last transaction that a thread has committed: see
     :mod:`manila_backup.db.receipts`."""
@@ -361,4 +381,5 @@ default_quotas = DefaultQuota.__table__
 project_locks = ProjectLock.__table__
 named_locks = NamedLock.__table__
 places = Place.__table__
+messages = Message.__table__
 write_receipts = WriteReceipt.__table__

@@ -277,6 +277,7 @@ class Attempt:
                                         error):
                 return False
             outcome(conn, *args)
+            self.task.leave_message(conn, status, args[0] if args else None)
             return True
 
         if not self._database.write(write):

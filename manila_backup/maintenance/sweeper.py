@@ -5,11 +5,15 @@ import threading
 
 from oslo_log import log
 
+from manila_backup.db import messages as db_messages
 from manila_backup.engine import named_lock
 from manila_backup import exception
 from manila_backup.maintenance import sweep
 
 LOG = log.getLogger(__name__)
+
+# Seconds between two removals of messages that have expired.
+_EXPIRY = 3600.0
 
 # The longest that goes by before a changed interval is noticed, in seconds.
 _LOOK = 60.0
@@ -60,7 +64,9 @@ class Sweeper:
         """List the periodic work: (interval in seconds, name, named lock,
         function, its arguments)."""
         found = [(self._worker.conf.backup.sweep_interval,
-                  'sweep of the repositories', sweep.LOCK, self._sweep)]
+                  'sweep of the repositories', sweep.LOCK, self._sweep),
+                 (_EXPIRY, 'removal of expired messages', 'purge messages',
+                  self._purge_messages)]
         for name, driver in self._worker.drivers.items():
             found.append((driver.maintain_interval,
                           f'maintenance of the driver {name}',
@@ -88,6 +94,11 @@ class Sweeper:
             problems = [exc]
         for said in problems:
             LOG.warning('Maintenance of the driver %s: %s', name, said)
+
+    def _purge_messages(self, mine):
+        while self._worker.database.write(
+                db_messages.purge) == db_messages.BATCH:
+            mine.keep()
 
     def _sweep(self, mine):
         for found in sweep.Sweep(self._worker, mine).run():

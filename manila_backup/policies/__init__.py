@@ -11,13 +11,14 @@ from oslo_policy import policy
 from manila_backup.policies import absent
 from manila_backup.policies import base
 from manila_backup.policies import cloud
+from manila_backup.policies import messages
 from manila_backup.policies import share_backups
 from manila_backup.policies import share_types
 from manila_backup.policies import shares
 from manila_backup.policies import snapshots
 
 MODULES = (base, share_backups, shares, share_types, snapshots, cloud,
-           absent)
+           messages, absent)
 
 
 def list_rules():

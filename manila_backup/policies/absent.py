@@ -63,8 +63,6 @@ RESOURCES = (
              base.ADMIN, True),
     Resource('share_transfers', '/share-transfers', 'transfers', (2, 77),
              'share_transfer:get_all', base.READER, True),
-    Resource('messages', '/messages', 'messages', (2, 37),
-             'message:get_all', base.READER, False),
 )
 
 RULES = [

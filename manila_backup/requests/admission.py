@@ -13,6 +13,7 @@ from manila_backup import plugins
 from manila_backup.requests import access_rules
 from manila_backup.requests import backups
 from manila_backup.requests import external_shares
+from manila_backup.requests import messages
 from manila_backup.requests import quotas
 from manila_backup.requests import share_types
 from manila_backup.requests import shares
@@ -41,6 +42,7 @@ class Admission:
         self.access_rules = access_rules.AccessRules(database)
         self.backups = backups.Backups(conf, database, caller, drivers,
                                        external)
+        self.messages = messages.Messages(database)
         self.quotas = quotas.Quotas(database)
         self.share_types = share_types.ShareTypes(database)
         self.shares = shares.Shares(conf, database, caller)

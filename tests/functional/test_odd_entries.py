@@ -51,6 +51,12 @@ class TestCase(base.TestCase):
         """What administrators are told of a backup."""
         return self.cloud.show_backup(backup_id, 'admin')['fail_reason']
 
+    def details(self, backup_id):
+        """The numbers of what its owner is told of a backup."""
+        answer = self.cloud.request('GET',
+                                    f'/messages?resource_id={backup_id}')
+        return [each['detail_id'] for each in answer.body['messages']]
+
 
 class TestReading(TestCase):
 
@@ -77,6 +83,7 @@ class TestReading(TestCase):
                 with self.subTest(driver=driver, code=code):
                     self.assertRegex(self.record(backup_id),
                                      f'(?i)"d0/bad".*{said}')
+                    self.assertEqual(['902'], self.details(backup_id))
                     trees.write(os.path.join(share, 'd0/a'), b'changed')
                     trees.write(os.path.join(share, 'd0/bad'), b'newer')
                     os.unlink(os.path.join(share, 'd0/z'))

@@ -8,6 +8,7 @@ dict of method to :class:`~manila_backup.api.operation.Operation`.
 from manila_backup.api.handlers import absent
 from manila_backup.api.handlers import access_rules
 from manila_backup.api.handlers import cloud
+from manila_backup.api.handlers import messages
 from manila_backup.api.handlers import share_actions
 from manila_backup.api.handlers import share_backups
 from manila_backup.api.handlers import share_details
@@ -18,7 +19,7 @@ from manila_backup.api.handlers import snapshots
 #: Where this service keeps the shares; with another source they are Manila's
 #: to show.
 LOCAL = (shares, share_actions, share_details, share_types, access_rules,
-         snapshots, cloud, absent)
+         snapshots, cloud, messages, absent)
 
 
 def routes(conf):

@@ -95,6 +95,20 @@ _NAMES = {'name': _TEXT_OR_NULL, 'description': _TEXT_OR_NULL}
 
 _LINKED = {'id': _UUID, 'name': _TEXT_OR_NULL, 'links': _ref('Links')}
 
+_MESSAGE = _obj({
+    'id': _UUID,
+    'project_id': _TEXT,
+    'request_id': _TEXT_OR_NULL,
+    'resource_type': _TEXT,
+    'resource_id': _UUID,
+    'action_id': _TEXT,
+    'detail_id': _TEXT,
+    'user_message': _TEXT,
+    'message_level': _TEXT,
+    'created_at': _TIME,
+    'expires_at': _TIME,
+    'links': _ref('Links'),
+})
 _ACCESS_RULE = _obj({
     'id': _UUID,
     'access_type': _TEXT,
@@ -224,6 +238,7 @@ COMPONENTS = {
         'metadata': _NOTHING_IN_IT,
     }),
     'AccessRule': _ACCESS_RULE,
+    'Message': _MESSAGE,
     'ShareType': _SHARE_TYPE,
     'ExportLocation': _LOCATION,
     **{fault_name(code): _fault(code) for code in faults.KEYS},
@@ -306,6 +321,10 @@ ANSWERS = {
 
     'access_rules.index': _ACCESS_LIST,
     'access_rules.show': _ACCESS,
+
+    'messages.index': (200, _page('messages', 'Message')),
+    'messages.show': (200, _one('message', 'Message')),
+    'messages.delete': (204, None),
 
     'snapshots.index': (200, _page('snapshots', 'SnapshotBrief')),
     'snapshots.detail': (200, _page('snapshots', 'Snapshot')),

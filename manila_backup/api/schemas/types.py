@@ -3,6 +3,7 @@
 parameters."""
 
 from oslo_utils import strutils
+from oslo_utils import timeutils
 
 from manila_backup.api import request
 
@@ -120,6 +121,18 @@ def uuid(text):
     if not request.is_uuid(text):
         raise ValueError('it must be a UUID')
     return text
+
+
+@converter({'type': 'string', 'format': 'date-time'})
+def time(value):
+    """An instant, in ISO 8601, as a datetime in UTC without a zone.
+
+    :raises ValueError: it is none.
+    """
+    try:
+        return timeutils.normalize_time(timeutils.parse_isotime(value))
+    except (ValueError, OverflowError):
+        raise ValueError('it must be a date and time in ISO 8601') from None
 
 
 @converter({'type': 'string', 'maxLength': 255})

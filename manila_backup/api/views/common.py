@@ -29,6 +29,7 @@ _LINKS = {
     'share_backups': ('share_backup_links', 'share_backups_links'),
     'shares': ('shares_links',),
     'snapshots': ('share_snapshots_links', 'snapshots_links'),
+    'messages': ('messages_links',),
 }
 
 

@@ -13,6 +13,7 @@ from manila_backup.engine import records
 from manila_backup.engine.tasks import base
 from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
+from manila_backup import messages
 from manila_backup import states
 
 
@@ -31,6 +32,12 @@ def begin(conn: sa.Connection, share: base.Row) -> base.Row:
 
 
 class BackupCreate(base.ShareUsingTask):
+
+    action = messages.Action.CREATE
+    incomplete = messages.Detail.INCOMPLETE
+
+    def failure(self) -> messages.Detail:
+        return messages.Detail.NOT_MADE
 
     @property
     def progress(self) -> int:

@@ -9,6 +9,7 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import transitions
 from manila_backup.engine.tasks import base
 from manila_backup.engine.tasks import preconditions
+from manila_backup import messages
 from manila_backup import states
 
 
@@ -20,6 +21,11 @@ def begin(conn: sa.Connection, backup: base.Row) -> None:
 class BackupDelete(base.BackupTask):
 
     needs_share = False
+
+    action = messages.Action.DELETE
+
+    def failure(self) -> messages.Detail:
+        return messages.Detail.NOT_DELETED
 
     def work(self) -> base.Call:
         return self._prepared().delete, (self.place,)

@@ -11,6 +11,7 @@ from manila_backup.engine import child
 from manila_backup.engine.tasks import base
 from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
+from manila_backup import messages
 from manila_backup import states
 
 
@@ -44,6 +45,13 @@ def _check_fits(backup: base.Row, share: base.Row) -> None:
 class BackupRestore(base.ShareUsingTask):
 
     read_only = False
+
+    action = messages.Action.RESTORE_BACKUP
+    incomplete = messages.Detail.RESTORED_INCOMPLETELY
+
+    def failure(self) -> messages.Detail:
+        return (messages.Detail.NOTHING_RESTORED if self.harmless
+                else messages.Detail.PARTLY_RESTORED)
 
     options = base.ShareUsingTask.options | {'source_share_id'}
 

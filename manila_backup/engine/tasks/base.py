@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from manila_backup.db import backups as db_backups
 from manila_backup.db import engine
+from manila_backup.db import messages as db_messages
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import places as db_places
@@ -19,6 +20,7 @@ from manila_backup.db import texts
 from manila_backup.db import transitions
 from manila_backup.drivers import base as drivers
 from manila_backup import exception
+from manila_backup import messages
 from manila_backup.shares import base as shares
 from manila_backup import states
 
@@ -36,6 +38,7 @@ Call = tuple[collections_abc.Callable[..., typing.Any],
 class Tools(typing.Protocol):
     """The part of a worker that its tasks use."""
 
+    conf: typing.Any
     database: engine.Database
     drivers: dict[str, drivers.BackupDriver]
     source: typing.Any
@@ -162,6 +165,13 @@ class Task(abc.ABC):
     def cancelled(self, conn: sa.Connection) -> None:
         """Write that it was cancelled into the transaction."""
 
+    def leave_message(self, conn: sa.Connection, status: states.Operation,
+                      outcome: typing.Any) -> None:
+        """Write what its user is to be told into the transaction.
+
+        :param outcome: what the work returned, if it is done.
+        """
+
     @classmethod
     def undo(cls, conn: sa.Connection, operation: Row) -> None:
         """Write that it was cancelled before any worker had it."""
@@ -171,6 +181,32 @@ class BackupTask(Task):
     """An operation on a backup."""
 
     opens_share = False
+
+    #: What messages for the backup's owner call it.
+    action: messages.Action
+
+    #: What the owner is told if something could not be done in full.
+    incomplete: messages.Detail | None = None
+
+    @abc.abstractmethod
+    def failure(self) -> messages.Detail:
+        """Return what the owner is told if it has failed."""
+
+    def leave_message(self, conn: sa.Connection, status: states.Operation,
+                      outcome: typing.Any) -> None:
+        # With external shares, it is the other service that is asked for
+        # messages.
+        if self.tools.source.EXTERNAL:
+            return
+        detail = None
+        if status == states.Operation.FAILED:
+            detail = self.failure()
+        elif (status == states.Operation.DONE and self.incomplete
+                and outcome.problem_count):
+            detail = self.incomplete
+        if detail:
+            db_messages.add(conn, self.operation, self.action, detail,
+                            self.tools.conf.backup.message_ttl)
 
     @property
     def driver(self) -> drivers.BackupDriver:

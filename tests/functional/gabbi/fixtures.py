@@ -11,8 +11,11 @@ import types
 
 import bcrypt
 from gabbi import fixture
+from oslo_utils import uuidutils
 
+from manila_backup.db import messages as db_messages
 from manila_backup.db import models
+from manila_backup import messages
 from tests.functional import databases
 from tests.unit.api import base
 
@@ -120,6 +123,26 @@ class Backups(Shares):
                          name='secret')
 
 
+class Messages(Service):
+    """Of project p1 there are MESSAGE_ID, about a restore, and one about a
+    backup that was not made, of p2 there is OTHER_MESSAGE_ID."""
+
+    def fill(self):
+        for variable, project_id, action, detail in (
+                ('MESSAGE_ID', 'p1', 'RESTORE_BACKUP', 'NOTHING_RESTORED'),
+                ('MESSAGE_ID_2', 'p1', 'CREATE', 'NOT_MADE'),
+                ('OTHER_MESSAGE_ID', 'p2', 'CREATE', 'INCOMPLETE')):
+            operation = types.SimpleNamespace(
+                project_id=project_id, backup_id=uuidutils.generate_uuid(),
+                request_id=f'req-of-{variable}')
+            self.api.database.write(
+                db_messages.add, operation, messages.Action[action],
+                messages.Detail[detail], 3600)
+            row, = self.api.database.read(db_messages.list_page, None, {
+                'request_id': operation.request_id})
+            os.environ[variable] = row.id
+
+
 class SmallQuota(Shares):
     """As Shares, with room for one backup."""
 
@@ -158,5 +181,5 @@ def on(server):
     """
     return types.SimpleNamespace(**{
         each.__name__: type(each.__name__, (each,), {'SERVER': server})
-        for each in (Service, Shares, Backups, SmallQuota,
+        for each in (Service, Shares, Backups, Messages, SmallQuota,
                      Passwords)})

@@ -55,7 +55,8 @@ class Side:
         self.admission = admission.Admission(conf, database, base.Bus(),
                                              {'posix': base.Driver()})
         self.worker = types.SimpleNamespace(
-            conf=conf, database=database, drivers={}, source=None, host=name,
+            conf=conf, database=database, drivers={}, host=name,
+            source=types.SimpleNamespace(EXTERNAL=False),
             identity=name, metrics=metrics.Worker(1),
             notifier=types.SimpleNamespace(
                 started=lambda *_: None, ended=lambda *_: None))
