@@ -75,15 +75,22 @@ class WorkFailed(ManilaBackupError):
     :param retryable: True if another attempt, now or by another worker,
         has a fair chance (the repository was unreachable); False where it
         would only fail again (a full disk, a damaged backup).
+    :ivar code: str, the reason as its owner is told it, one of
+        :class:`manila_backup.status_codes.StatusCode`.
     """
 
-    def __init__(self, message, retryable=False):
+    code = 'failed'
+
+    def __init__(self, message, retryable=False, code=None):
         super().__init__(message)
         self.retryable = retryable
+        if code:
+            self.code = code
 
     def __reduce__(self):
         # Crosses from the copying process to the worker by pickle.
-        return type(self), (self.message, self.retryable)
+        return type(self), (self.message, self.retryable), {
+            'code': self.code}
 
 
 class StorageFailed(WorkFailed):
@@ -92,6 +99,8 @@ class StorageFailed(WorkFailed):
 
 class DamagedBackup(StorageFailed):
     """A backup's content in the repository is not what was stored."""
+
+    code = 'damaged'
 
 
 class UnfitHost(StorageFailed):

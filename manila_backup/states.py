@@ -92,6 +92,17 @@ class Kind(Status):
     SNAPSHOT_DELETE = 'snapshot_delete'
 
 
+#: The kinds of operations on backups, which their owners can see.
+BACKUP_KINDS = Kind.BACKUP_CREATE, Kind.BACKUP_RESTORE, Kind.BACKUP_DELETE
+
+#: The backup's status once an operation on it was cancelled by its owner, by
+#: the kinds of operations that can be: from which, and to which. A deletion
+#: can't be: nobody could tell how much of the backup is left.
+CANCELLED: dict[Kind, tuple[Backup, Backup]] = {
+    Kind.BACKUP_CREATE: (Backup.CREATING, Backup.ERROR),
+    Kind.BACKUP_RESTORE: (Backup.RESTORING, Backup.AVAILABLE),
+}
+
 #: From each status to those that may follow it. ``None``: the row's life
 #: begins or ends.
 TRANSITIONS: dict[type[Status], dict[typing.Any, set[typing.Any]]] = {

@@ -27,6 +27,9 @@ SAMPLES = HERE.parent / 'api-ref' / 'source' / 'samples'
 
 VERSION = '2.91'
 
+#: Asks for what Manila does not have.
+EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.0'}
+
 #: The ids in the samples follow from this and from the order in which they
 #: turn up.
 IDS = uuid.UUID('cd7a3d06-23b3-4d05-b4ca-7c9a20faa95f')
@@ -52,15 +55,16 @@ class Sampler:
         self.ids = {}
 
     def call(self, method, path, body=None, request=None, response=None,
-             user='alice'):
+             user='alice', headers=None):
         """Make a request that has to succeed.
 
         :param user: who makes it; ``alice`` is an ordinary user.
         :param request: name of the sample of the body, or None.
         :param response: name of the sample of the answer, or None.
+        :param headers: dict of further headers.
         """
         self.service.user = user
-        answer = self.service.call(method, path, body)
+        answer = self.service.call(method, path, body, headers)
         if request:
             self.write(f'{request}-request', body)
         if response:
@@ -217,6 +221,7 @@ class Sampler:
             'display_description': 'Kept for a year',
         }}, 'share-backup-update', 'share-backup-update')
         self.service.wait('shares', 'share', share_id)
+        self.operations(path, backup_id)
         self.call('POST', f'{path}/action', {'restore': None},
                   'share-backup-restore', 'share-backup-restore')
         self.service.wait('share-backups', 'share_backup', backup_id)
@@ -231,6 +236,25 @@ class Sampler:
         self.service.wait_gone(path)
         _status, fault = self.service.request('GET', path)
         self.write('fault-response', fault)
+
+    def operations(self, path, backup_id):
+        collection = '/v2/share-backup-operations'
+        listed = self.call('GET', f'{collection}?backup_id={backup_id}',
+                           response='share-backup-operations-list',
+                           headers=EXTENSION)
+        operation, = listed['share_backup_operations']
+        show = f'{collection}/{operation["id"]}'
+        self.call('GET', show, response='share-backup-operation-show',
+                  headers=EXTENSION)
+        # It is over by now, and so there is nothing to be cancelled.
+        body = {'cancel': None}
+        for each, sample in ((path, 'share-backup'),
+                             (show, 'share-backup-operation')):
+            status, _fault = self.service.request(
+                'POST', f'{each}/action', body, EXTENSION)
+            if status != 409:
+                raise service.Failed(f'{each}: cancelled with {status}')
+            self.write(f'{sample}-cancel-request', body)
 
     def access_rules(self, share_id):
         action = f'/v2/shares/{share_id}/action'

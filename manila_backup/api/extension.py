@@ -7,7 +7,8 @@ is asked for by a second entry in the header that names the version:
 1.0``. Without that entry every answer is as if there were no extension. Each
 addition raises the second number:
 
-* 1.0 the first version; so far nothing of it can be asked for
+* 1.0 ``/v2/share-backup-operations``, and the action ``cancel`` of operations
+  and of share backups
 """
 
 from manila_backup.api import faults

@@ -195,6 +195,9 @@ class ShareBackup(Base):
     progress = sa.Column(sa.Integer, nullable=False, default=0)
     restore_progress = sa.Column(sa.Integer, nullable=False, default=0)
     fail_reason = _said(None)
+    #: One of :class:`manila_backup.status_codes.StatusCode`: how what was
+    #: done to it last has ended, where that was not well.
+    status_code = _text(32)
     created_at = _created_at()
     updated_at = _updated_at()
 
@@ -216,6 +219,7 @@ class Operation(Base):
         sa.Index('ix_operations_share', 'share_id', 'status'),
         sa.Index('ix_operations_finished', 'finished_at'),
         sa.Index('ix_operations_created', 'created_at', 'id'),
+        sa.Index('ix_operations_project', 'project_id', 'created_at', 'id'),
         sa.Index('ix_operations_holds', 'holds'),
         MYSQL)
 
@@ -243,6 +247,12 @@ class Operation(Base):
     bytes_total = sa.Column(sa.BigInteger, nullable=False, default=0)
     bytes_done = sa.Column(sa.BigInteger, nullable=False, default=0)
     error = _said(None)
+    #: One of :class:`manila_backup.status_codes.StatusCode`.
+    status_code = _text(32)
+    #: Of a restore that is over: whether it may have changed its share.
+    share_changed = sa.Column(sa.Boolean)
+    #: True: an attempt has got as far as making its result visible.
+    publishing = sa.Column(sa.Boolean)
     #: What its share's status was before, where that was not ``available``.
     share_was = _text(32)
     #: The number of the last attempt of which is known that neither it nor
@@ -252,6 +262,8 @@ class Operation(Base):
     holds = sa.Column(sa.Boolean)
     created_at = _created_at()
     started_at = sa.Column(sqltime.Timestamp)
+    #: When the attempt was claimed.
+    attempt_started_at = sa.Column(sqltime.Timestamp)
     finished_at = sa.Column(sqltime.Timestamp)
 
 

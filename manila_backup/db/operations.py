@@ -12,6 +12,7 @@ from manila_backup.db import rows
 from manila_backup.db import sqltime
 from manila_backup.db import transitions
 from manila_backup import states
+from manila_backup import status_codes
 
 TABLE = models.operations
 _Status = states.Operation
@@ -166,7 +167,8 @@ def claim(conn, operation_id, worker, ttl, again=False):
     values = dict(
         worker=worker, attempt=row.attempt + 1,
         failures=row.failures + crashed,
-        lease_until=sqltime.utc_in(ttl), not_before=None,
+        lease_until=sqltime.utc_in(ttl), not_before=None, publishing=None,
+        attempt_started_at=sqltime.utcnow(),
         started_at=sa.func.coalesce(TABLE.c.started_at, sqltime.utcnow()))
     if row.status == _Status.CANCELLING:
         rows.update(conn, TABLE, operation_id, values)
@@ -193,18 +195,20 @@ def _may_claim(conn, row):
     return False
 
 
-def renew(conn, held, ttl, counters):
+def renew(conn, held, ttl, counters, publishing=False):
     """Keep an operation's lease and note its progress.
 
     :param held: the row as claimed.
     :param counters: (files done, bytes done, files total, bytes total).
+    :param publishing: bool, whether its result is about to be made visible.
     :returns: bool, False when it is not ours any more or was called off.
     """
     files_done, bytes_done, files_total, bytes_total = counters
     return _held(conn, held, dict(
         lease_until=sqltime.utc_in(ttl), files_done=files_done,
         bytes_done=bytes_done, files_total=files_total,
-        bytes_total=bytes_total), _Status.RUNNING)
+        bytes_total=bytes_total, publishing=publishing or None),
+        _Status.RUNNING)
 
 
 def note_residue(conn, held):
@@ -230,25 +234,28 @@ def with_residue(conn):
         TABLE.c.status.in_([str(each) for each in states.OVER]))).all()
 
 
-def finish(conn, held, status, error=None):
+def finish(conn, held, status, error=None, **values):
     """End an operation that we hold.
 
     :param status: DONE, FAILED or CANCELLED.
+    :param values: further columns to set.
     :returns: bool, False when it is not ours any more.
     """
     was = [old for old in states.sources(status) if old != _Status.QUEUED]
     return transitions.change(
         conn, TABLE, held.id, status,
         dict(live=None, lease_until=None, error=error,
-             finished_at=sqltime.utcnow()),
+             finished_at=sqltime.utcnow(), publishing=None, **values),
         old=was, attempt=held.attempt, worker=held.worker)
 
 
-def release(conn, held, delay=0.0, failed=False, error=None, harmless=False):
+def release(conn, held, delay=0.0, failed=False, error=None, code=None,
+            harmless=False):
     """Put an operation that we hold back into the queue.
 
     :param delay: float, seconds before it may be claimed again.
     :param failed: bool, whether the attempt counts as a failed one.
+    :param code: a :class:`manila_backup.status_codes.StatusCode`: why.
     :param harmless: bool, whether it is known that it has not changed the
         share, nor has any before it.
     :returns: bool, False when it is not ours any more or was called off.
@@ -257,6 +264,7 @@ def release(conn, held, delay=0.0, failed=False, error=None, harmless=False):
         conn, TABLE, held.id, _Status.QUEUED,
         dict(lease_until=None, worker=None,
              failures=TABLE.c.failures + int(failed), error=error,
+             status_code=code, publishing=None,
              harmless_attempt=held.attempt if harmless else None,
              not_before=sqltime.utc_in(delay) if delay else None),
         old=_Status.RUNNING, attempt=held.attempt, worker=held.worker)
@@ -267,9 +275,10 @@ def _held(conn, held, values, status):
                        attempt=held.attempt, worker=held.worker)
 
 
-def cancel(conn, row):
+def cancel(conn, row, code=status_codes.StatusCode.RESET):
     """Call off a live operation (locked before).
 
+    :param code: a :class:`manila_backup.status_codes.StatusCode`: why.
     :returns: bool, True if it is over with that: no worker ever had it.
         False if one holds it, who will stop and finish calling it off; or
         had it once, and then any will: there may be leftovers.
@@ -278,9 +287,12 @@ def cancel(conn, row):
     status, values = _Status.CANCELLING, {}
     if untouched:
         status, values = _Status.CANCELLED, {'finished_at': sqltime.utcnow()}
+        if row.kind == states.Kind.BACKUP_RESTORE:
+            values['share_changed'] = False
     elif row.status == _Status.QUEUED:
         values = {'lease_until': sqltime.utcnow()}
-    transitions.change(conn, TABLE, row.id, status, dict(values, live=None),
+    transitions.change(conn, TABLE, row.id, status,
+                       dict(values, live=None, status_code=code),
                        old=row.status)
     return untouched
 

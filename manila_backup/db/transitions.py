@@ -41,17 +41,19 @@ def change(conn, table, id_, status, values=None, old=None, **expected):
                      dict(expected, status=old))
 
 
-def override(conn, table, id_, status, override_, old):
+def override(conn, table, id_, status, override_, old, values=None):
     """Give a row a status because an administrator says so.
 
     :param override_: a :class:`manila_backup.states.Override`.
     :param old: the status that it must have.
+    :param values: dict of other columns to their new values.
     :returns: bool, whether it had that.
     :raises manila_backup.exception.IllegalTransition: not even that may be.
     """
     kind = STATUSES[table]
     states.check_override(override_, kind, old, kind(status))
-    return rows.swap(conn, table, id_, {'status': status}, {'status': old})
+    return rows.swap(conn, table, id_, dict(values or {}, status=status),
+                     {'status': old})
 
 
 def remove(conn, table, id_, status=None):

@@ -21,6 +21,7 @@ import typing
 from manila_backup.copying import reporting
 from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
+from manila_backup import status_codes
 
 if typing.TYPE_CHECKING:
     from oslo_config import cfg
@@ -40,6 +41,8 @@ DamagedBackup = exception.DamagedBackup
 
 class RepositoryUnavailable(DriverError):
     """The place where backups are kept can't be reached or is not ours."""
+
+    code = status_codes.StatusCode.REPOSITORY_UNAVAILABLE
 
     def __init__(self, message: str, retryable: bool = True) -> None:
         super().__init__(message, retryable)

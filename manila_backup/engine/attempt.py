@@ -23,9 +23,12 @@ from manila_backup.engine import lease
 from manila_backup.engine import tasks
 from manila_backup import exception
 from manila_backup import states
+from manila_backup import status_codes
 from manila_backup.telemetry import metrics
 
 LOG = log.getLogger(__name__)
+
+_Code = status_codes.StatusCode
 
 #: What a file is worth in bytes when progress is weighed.
 FILE_WEIGHT = 4096
@@ -62,6 +65,7 @@ class Attempt:
         # caller's progress never goes back.
         self._percent = task.progress - 1
         self._counters = (0, 0, 0, 0)
+        self._publishing = False
         # What an earlier attempt did is only known if it came to its end.
         self.harmless = operation.attempt == 1 or (
             operation.harmless_attempt == operation.attempt - 1)
@@ -128,10 +132,13 @@ class Attempt:
             if operation.failures >= self._conf.max_attempts:
                 raise exception.WorkFailed(
                     operation.error or
-                    f'Its worker died {operation.failures} times.')
+                    f'Its worker died {operation.failures} times.',
+                    code=operation.status_code or _Code.WORKER_LOST)
             if operation.attempt == 1:
                 self._worker.notifier.started(operation)
             result = self._work()
+            # From here on it is too late for its owner to cancel it.
+            self._publishing = True
             self.lease.renew()
             self._run_here(self.task.publish)
             self.finish(states.Operation.DONE, self.task.succeeded, result)
@@ -142,11 +149,7 @@ class Attempt:
                         operation.id, operation.attempt)
             return
         except CalledOff:
-            LOG.info('Operation %s: cancelled', operation.id)
-            self.task.harmless = self.harmless
-            self._discard()
-            self._end(self.finish, states.Operation.CANCELLED,
-                      self.task.cancelled)
+            self._call_off()
             return
         except HandedOver:
             LOG.info('Operation %s: handed over', operation.id)
@@ -163,7 +166,8 @@ class Attempt:
         self.lease.check()
         if self.task.needs_share and self.task.share is None:
             raise exception.WorkFailed(
-                f'Share {self.operation.share_id} does not exist any more.')
+                f'Share {self.operation.share_id} does not exist any more.',
+                code=_Code.SHARE_GONE)
         for function, args, note in self.task.unknown():
             note(self._run_child(function, args))
         function, args = self._run_here(self.task.work)
@@ -205,7 +209,8 @@ class Attempt:
 
     def _write_progress(self, conn, percent):
         if not db_operations.renew(conn, self.operation,
-                                   self._conf.lease_ttl, self._counters):
+                                   self._conf.lease_ttl, self._counters,
+                                   self._publishing):
             return False
         if percent > self._percent:
             self.task.note_progress(conn, percent)
@@ -228,7 +233,7 @@ class Attempt:
         """
         operation = self.operation
         known = isinstance(exc, exception.WorkFailed)
-        reason = _reason(exc)
+        reason, code = _reason(exc), getattr(exc, 'code', _Code.FAILED)
         if known or isinstance(exc, child.ChildDied):
             LOG.error('Operation %s: attempt %d failed: %s', operation.id,
                       operation.attempt, reason)
@@ -238,11 +243,17 @@ class Attempt:
         again = not known or exc.retryable
         if again and operation.failures + 1 < self._conf.max_attempts:
             delay = self._conf.retry_delay * 2 ** operation.failures
-            self._end(self.release, delay, True, reason)
+            self._end(self.release, delay, True, reason, code)
             return False
-        self.task.harmless = self.harmless
         return self._end(self.finish, states.Operation.FAILED,
-                         self.task.failed, reason)
+                         self.task.failed, reason, code)
+
+    def _call_off(self):
+        """End an operation that was cancelled."""
+        LOG.info('Operation %s: cancelled', self.operation.id)
+        self._discard()
+        self._end(self.finish, states.Operation.CANCELLED,
+                  self.task.cancelled)
 
     def _end(self, function, *args):
         """End the attempt; if that can't be written either, the lease runs
@@ -253,6 +264,9 @@ class Attempt:
         try:
             function(*args)
             return True
+        except CalledOff:
+            # Just when it failed or was handed over.
+            self._call_off()
         except exception.LeaseLost:
             LOG.warning('Operation %s: attempt %d had lost its lease',
                         self.operation.id, self.operation.attempt)
@@ -270,11 +284,18 @@ class Attempt:
         :raises manila_backup.exception.LeaseLost: it is not ours any more.
         :raises CalledOff: it was cancelled.
         """
-        error = args[0] if status == states.Operation.FAILED else None
+        self.task.harmless = self.harmless
+        values = {}
+        if status == states.Operation.DONE:
+            values['status_code'] = None
+        elif status == states.Operation.FAILED:
+            values = dict(zip(('error', 'status_code'), args, strict=False))
+        if self.task.changes_share:
+            values['share_changed'] = not self.harmless
 
         def write(conn):
             if not db_operations.finish(conn, self.operation, status,
-                                        error):
+                                        **values):
                 return False
             outcome(conn, *args)
             self.task.leave_message(conn, status, args[0] if args else None)
@@ -283,9 +304,10 @@ class Attempt:
         if not self._database.write(write):
             raise self._why_not_ours()
         self._counted.outcome = status
-        self._worker.notifier.ended(self.operation, status, error)
+        self._worker.notifier.ended(self.operation, status,
+                                    values.get('error'))
 
-    def release(self, delay, failed, error):
+    def release(self, delay, failed, error, code=None):
         """Put the operation back into the queue; see
         :func:`.db.operations.release`.
 
@@ -293,7 +315,8 @@ class Attempt:
         :raises CalledOff: it was cancelled.
         """
         if not self._database.write(db_operations.release, self.operation,
-                                    delay, failed, error, self.harmless):
+                                    delay, failed, error, code,
+                                    self.harmless):
             raise self._why_not_ours()
         self._counted.outcome = (metrics.RETRIED if failed
                                  else metrics.HANDED_OVER)

@@ -25,6 +25,7 @@ import traceback
 
 from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
+from manila_backup import status_codes
 
 LOG = logging.getLogger(__name__)
 
@@ -230,5 +231,6 @@ def restore(driver, source, share, job, place, progress):
             f'Not all of the backup could be restored: {report.missing} of '
             f'its entries are missing in the share, or wrong. All the rest '
             f'was restored.',
-            *report.problems)))
+            *report.problems)),
+            code=status_codes.StatusCode.NOT_ALL_RESTORED)
     return report

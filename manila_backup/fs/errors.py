@@ -6,6 +6,7 @@ import os
 
 from manila_backup import exception
 from manila_backup.fs import errnos
+from manila_backup import status_codes
 
 # What is not obvious from what the system says.
 _HINTS = {
@@ -71,8 +72,11 @@ def failed(doing, path, exc, kind=exception.StorageFailed):
     """
     path = getattr(exc, 'path', path)
     shown = path if isinstance(path, str) else printable(path)
-    return kind(f'Could not {doing} "{shown}": {reason(exc)}.',
-                retryable=errnos.is_passing(exc))
+    failure = kind(f'Could not {doing} "{shown}": {reason(exc)}.',
+                   retryable=errnos.is_passing(exc))
+    if is_full(exc):
+        failure.code = status_codes.StatusCode.NO_SPACE
+    return failure
 
 
 def reason(exc):

@@ -9,6 +9,7 @@ GET_ALL = 'share_backup:get_all'
 GET_ALL_PROJECT = 'share_backup:get_all_project'
 RESTORE = 'share_backup:restore'
 RESET_STATUS = 'share_backup:reset_status'
+CANCEL = 'share_backup:cancel'
 UPDATE = 'share_backup:update'
 DELETE = 'share_backup:delete'
 
@@ -33,6 +34,11 @@ RULES = [
               'Set the status of a share backup, and cancel the operation on '
               'it.',
               'POST /v2/share-backups/{backup_id}/action'),
+    base.rule(CANCEL, base.MEMBER,
+              'Cancel the creation or the restore of a share backup. Only '
+              'with the extension, 1.0.',
+              'POST /v2/share-backups/{backup_id}/action',
+              'POST /v2/share-backup-operations/{operation_id}/action'),
     base.rule(UPDATE, base.MEMBER,
               'Change the name or description of a share backup.',
               'PUT /v2/share-backups/{backup_id}'),

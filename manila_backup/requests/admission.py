@@ -14,6 +14,7 @@ from manila_backup.requests import access_rules
 from manila_backup.requests import backups
 from manila_backup.requests import external_shares
 from manila_backup.requests import messages
+from manila_backup.requests import operations
 from manila_backup.requests import quotas
 from manila_backup.requests import share_types
 from manila_backup.requests import shares
@@ -43,6 +44,7 @@ class Admission:
         self.backups = backups.Backups(conf, database, caller, drivers,
                                        external)
         self.messages = messages.Messages(database)
+        self.operations = operations.Operations(database, caller)
         self.quotas = quotas.Quotas(database)
         self.share_types = share_types.ShareTypes(database)
         self.shares = shares.Shares(conf, database, caller)

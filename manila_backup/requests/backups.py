@@ -20,6 +20,7 @@ from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
 from manila_backup.requests import common
 from manila_backup import states
+from manila_backup import status_codes
 
 
 class Backups:
@@ -204,7 +205,9 @@ class Backups:
         cancelled = self._database.write(
             common.reset_status, db_backups.TABLE, status,
             lambda conn: _get_backup(conn, context, backup_id), _cancel,
-            preconditions.backup_conflict)
+            preconditions.backup_conflict,
+            {'status_code': status_codes.StatusCode.RESET
+             if status == states.Backup.ERROR else None})
         if cancelled:
             self._caller.cancelled(context, cancelled)
 

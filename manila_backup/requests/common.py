@@ -56,7 +56,7 @@ def check_status(status, allowed):
             f'status can be one of {", ".join(allowed)}.')
 
 
-def reset_status(conn, table, status, find, cancel, conflict):
+def reset_status(conn, table, status, find, cancel, conflict, values=None):
     """Set a status because an administrator says so, cancelling what is
     under way. If others change it meanwhile, then something was let in or
     has ended that was not there to be cancelled: so all begins anew.
@@ -67,6 +67,7 @@ def reset_status(conn, table, status, find, cancel, conflict):
         None.
     :param conflict: called with the row, returns the error if it is changed
         every time.
+    :param values: dict of other columns to their new values.
     :returns: str, the id of the operation that its worker has to end, or
         None.
     """
@@ -75,7 +76,8 @@ def reset_status(conn, table, status, find, cancel, conflict):
         row = find(conn)
         cancelled = cancel(conn, row) or cancelled
         if transitions.override(conn, table, row.id, status,
-                                states.Override.RESET_STATUS, row.status):
+                                states.Override.RESET_STATUS, row.status,
+                                values):
             return cancelled
     raise conflict(row)
 

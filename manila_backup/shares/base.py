@@ -8,6 +8,7 @@ import dataclasses
 import typing
 
 from manila_backup import exception
+from manila_backup import status_codes
 
 if typing.TYPE_CHECKING:
     from oslo_config import cfg
@@ -23,6 +24,8 @@ class Progress(typing.Protocol):
 
 class ShareError(exception.WorkFailed):
     """An operation on a share can't be done."""
+
+    code = status_codes.StatusCode.SHARE_UNAVAILABLE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,10 +6,6 @@ from manila_backup.bus import rpc
 from manila_backup.bus import sender
 from manila_backup import states
 
-#: The kinds of operation that are told of: they are called the same there.
-_KINDS = frozenset((states.Kind.BACKUP_CREATE, states.Kind.BACKUP_RESTORE,
-                    states.Kind.BACKUP_DELETE))
-
 _ENDS = {states.Operation.DONE: 'end', states.Operation.FAILED: 'error',
          states.Operation.CANCELLED: 'cancelled'}
 
@@ -49,7 +45,8 @@ class Notifier:
         self._sender.close()
 
     def _tell(self, operation, phase, publish, **more):
-        if operation.kind not in _KINDS:
+        # They are called the same there.
+        if operation.kind not in states.BACKUP_KINDS:
             return
         payload = {'operation_id': operation.id, 'attempt': operation.attempt,
                    'backup_id': operation.backup_id,

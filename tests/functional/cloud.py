@@ -329,10 +329,11 @@ class Cloud(fixtures.Fixture):
     # -- the API ---------------------------------------------------------
 
     def request(self, method, path, body=None, token='demo:p1', port=None,
-                version='2.91'):
+                version='2.91', headers=None):
         """One HTTP request.
 
         :param path: str, below ``/v2``.
+        :param headers: dict of further headers.
         :returns: an :class:`Answer`, whatever its status.
         """
         request = urllib.request.Request(
@@ -340,7 +341,8 @@ class Cloud(fixtures.Fixture):
             data=None if body is None else json.dumps(body).encode(),
             headers={'X-Auth-Token': token,
                      'Content-Type': 'application/json',
-                     'X-OpenStack-Manila-API-Version': version})
+                     'X-OpenStack-Manila-API-Version': version,
+                     **(headers or {})})
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as found:
                 return Answer(found.status, found.headers, found.read())

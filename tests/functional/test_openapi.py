@@ -110,6 +110,8 @@ class AdministratorMySQL(base.TestCase):
         share = self.cloud.create_share()
         backup = self.cloud.create_backup(share['id'], name='one')
         self.cloud.wait_backup(backup['id'], 'available')
+        (operation_id,), = self.cloud.rows(
+            "SELECT id FROM operations WHERE kind = 'create'")
         description = self._description()
         config = os.path.join(self.cloud.root, 'schemathesis.toml')
         with open(config, 'w') as file:
@@ -117,6 +119,7 @@ class AdministratorMySQL(base.TestCase):
             file.write('[parameters]\n'
                        f'"path.share_id" = "{share["id"]}"\n'
                        f'"path.backup_id" = "{backup["id"]}"\n'
+                       f'"path.operation_id" = "{operation_id}"\n'
                        f'"path.project_id" = "{self.project}"\n' + CHECKS)
         done = subprocess.run(
             [os.path.join(cloud.BIN, 'schemathesis'), '--config-file', config,

@@ -144,9 +144,10 @@ class Service:
             return ''
         return '\n'.join(text.splitlines()[-lines:])
 
-    def request(self, method, path, body=None):
+    def request(self, method, path, body=None, headers=None):
         """Make one request.
 
+        :param headers: dict of further headers.
         :returns: (status, the decoded JSON body or None).
         """
         request = urllib.request.Request(
@@ -157,6 +158,7 @@ class Service:
                 'Accept': 'application/json',
                 'X-Auth-Token': f'{self.user}:{PROJECT}',
                 'X-OpenStack-Manila-API-Version': self.microversion,
+                **(headers or {}),
             })
         # The service is on this machine: no proxy has a say in it.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -171,10 +173,10 @@ class Service:
         except ValueError:
             return status, None
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, headers=None):
         """Make one request that has to succeed, and return its body."""
         self.check()
-        status, answer = self.request(method, path, body)
+        status, answer = self.request(method, path, body, headers)
         if status >= 300:
             raise Failed(f'{method} {path} was answered with {status}: '
                          f'{json.dumps(answer)}')

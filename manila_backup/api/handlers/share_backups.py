@@ -3,6 +3,7 @@
 
 import functools
 
+from manila_backup.api import extension
 from manila_backup.api.handlers import common
 from manila_backup.api import microversions
 from manila_backup.api import operation
@@ -103,6 +104,14 @@ def reset_status(req, backup_id, document):
     return 202, None
 
 
+@_operation(policies.CANCEL, extension=extension.FIRST, body=schemas.CANCEL)
+def cancel(req, backup_id, document):
+    """Cancel the creation or the restore of a backup."""
+    backup_id = _target(req, policies.CANCEL, backup_id)
+    req.services.admission.operations.cancel_of_backup(req.context, backup_id)
+    return 202, None
+
+
 def _list(req, path, params, view, columns):
     project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
     common.for_administrators(req, params, schemas.FOR_ADMINISTRATORS)
@@ -127,5 +136,6 @@ ROUTES = {
     f'{PATH}/detail': {'GET': detail},
     f'{PATH}/{{backup_id}}': {'GET': show, 'PUT': update, 'DELETE': delete},
     f'{PATH}/{{backup_id}}/action': {'POST': operation.Actions({
-        'restore': restore, 'reset_status': reset_status})},
+        'restore': restore, 'reset_status': reset_status,
+        'cancel': cancel})},
 }

@@ -14,10 +14,12 @@ from manila_backup.api.views import cloud as cloud_views
 from manila_backup.api.views import common as views
 from manila_backup.policies import absent
 from manila_backup import states
+from manila_backup import status_codes
 
 _TEXT = {'type': 'string'}
 _TEXT_OR_NULL = {'type': ['string', 'null']}
 _COUNT = {'type': 'integer', 'minimum': 0}
+_COUNT_OR_NULL = {'type': ['integer', 'null'], 'minimum': 0}
 _BOOLEAN = {'type': 'boolean'}
 _NULL = {'type': 'null'}
 _STRINGS = {'type': 'object', 'additionalProperties': _TEXT}
@@ -71,6 +73,9 @@ def _page(key, name):
 
 def _status(of):
     return {'type': 'string', 'enum': [str(status) for status in of]}
+
+
+_STATUS_CODE = {'enum': [*map(str, status_codes.StatusCode), None]}
 
 
 def _fault(code):
@@ -181,6 +186,31 @@ COMPONENTS = {
             'description': 'For administrators, of a single backup: the '
                            'status of its share with regard to backups.'},
     }),
+    'ShareBackupOperation': _obj({
+        'id': _UUID,
+        'kind': _status(states.BACKUP_KINDS),
+        'status': _status(states.Operation),
+        'project_id': _TEXT,
+        'user_id': _TEXT_OR_NULL,
+        'request_id': _TEXT_OR_NULL,
+        'share_id': _UUID,
+        'backup_id': _UUID,
+        **dict.fromkeys(
+            ('attempt', 'failed_attempts', 'max_attempts', 'files_done',
+             'files_total', 'bytes_done', 'bytes_total'), _COUNT),
+        'queued_at': _TIME,
+        **dict.fromkeys(('started_at', 'finished_at', 'estimated_end_at'),
+                        _TIME_OR_NULL),
+        'bytes_per_second': _COUNT_OR_NULL,
+        'status_code': _STATUS_CODE,
+        'status_reason': _TEXT_OR_NULL,
+        'share_changed': {'type': ['boolean', 'null']},
+    }, {
+        'worker': {**_TEXT_OR_NULL, 'description': 'For administrators.'},
+        'error': {**_TEXT_OR_NULL, 'description': 'For administrators.'},
+        'lease_until': {**_TIME_OR_NULL,
+                        'description': 'For administrators.'},
+    }),
     'ShareBrief': _obj(_LINKED),
     'Share': _obj({
         **_LINKED,
@@ -272,6 +302,13 @@ ANSWERS = {
     'share_backups.restore': (202, _obj({'restore': _obj(
         {'backup_id': _UUID, 'share_id': _UUID})})),
     'share_backups.reset_status': _ACCEPTED,
+    'share_backups.cancel': _ACCEPTED,
+
+    'share_backup_operations.index': (
+        200, _page('share_backup_operations', 'ShareBackupOperation')),
+    'share_backup_operations.show': (
+        200, _one('share_backup_operation', 'ShareBackupOperation')),
+    'share_backup_operations.cancel': _ACCEPTED,
 
     'shares.index': (200, _page('shares', 'ShareBrief')),
     'shares.detail': _SHARES,

@@ -37,6 +37,8 @@ RESTORE = validation.Schema(types.obj(
 RESTORE_2_91 = validation.Schema(types.obj(
     {'restore': types.OPTIONAL_UUID}, ['restore']))
 
+CANCEL = validation.Schema(types.obj({'cancel': types.NOTHING}, ['cancel']))
+
 RESET_STATUS = validation.Schema(types.wrapped('reset_status', {
     'status': {'type': 'string',
                'enum': [str(status) for status in states.BACKUP_RESET]},

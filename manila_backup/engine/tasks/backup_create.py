@@ -15,6 +15,7 @@ from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
 from manila_backup import messages
 from manila_backup import states
+from manila_backup import status_codes
 
 
 def begin(conn: sa.Connection, share: base.Row) -> base.Row:
@@ -73,10 +74,11 @@ class BackupCreate(base.ShareUsingTask):
             progress=100, host=self.tools.host,
             fail_reason=base.problems(result))
 
-    def failed(self, conn: sa.Connection, reason: str) -> None:
+    def failed(self, conn: sa.Connection, reason: str,
+               code: str = status_codes.StatusCode.FAILED) -> None:
         self.undo(conn, self.operation)
         self._set_backup(conn, states.Backup.ERROR, states.Backup.CREATING,
-                         fail_reason=reason)
+                         fail_reason=reason, status_code=code)
 
     def cancelled(self, conn: sa.Connection) -> None:
         self.undo(conn, self.operation)

@@ -11,6 +11,7 @@ from manila_backup.engine.tasks import base
 from manila_backup.engine.tasks import preconditions
 from manila_backup import messages
 from manila_backup import states
+from manila_backup import status_codes
 
 
 def begin(conn: sa.Connection, backup: base.Row) -> None:
@@ -33,6 +34,8 @@ class BackupDelete(base.BackupTask):
     def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
         transitions.remove(conn, db_backups.TABLE, self.backup.id)
 
-    def failed(self, conn: sa.Connection, reason: str) -> None:
+    def failed(self, conn: sa.Connection, reason: str,
+               code: str = status_codes.StatusCode.FAILED) -> None:
         self._set_backup(conn, states.Backup.ERROR_DELETING,
-                         states.Backup.DELETING, fail_reason=reason)
+                         states.Backup.DELETING,
+                         fail_reason=reason, status_code=code)

@@ -13,6 +13,7 @@ from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
 from manila_backup import messages
 from manila_backup import states
+from manila_backup import status_codes
 
 
 def begin(conn: sa.Connection, backup: base.Row,
@@ -31,7 +32,7 @@ def begin(conn: sa.Connection, backup: base.Row,
     # It may have been shrunk just then.
     _check_fits(backup, share)
     preconditions.claim_backup(conn, backup, states.Backup.RESTORING,
-                               restore_progress=0)
+                               restore_progress=0, status_code=None)
     return was
 
 
@@ -45,6 +46,7 @@ def _check_fits(backup: base.Row, share: base.Row) -> None:
 class BackupRestore(base.ShareUsingTask):
 
     read_only = False
+    changes_share = True
 
     action = messages.Action.RESTORE_BACKUP
     incomplete = messages.Detail.RESTORED_INCOMPLETELY
@@ -76,10 +78,12 @@ class BackupRestore(base.ShareUsingTask):
             conn, states.Backup.AVAILABLE, states.Backup.RESTORING,
             restore_progress=100, fail_reason=base.problems(result))
 
-    def failed(self, conn: sa.Connection, reason: str) -> None:
+    def failed(self, conn: sa.Connection, reason: str,
+               code: str = status_codes.StatusCode.FAILED) -> None:
         self._leave_share(conn)
         self._set_backup(conn, states.Backup.AVAILABLE,
-                         states.Backup.RESTORING, fail_reason=reason)
+                         states.Backup.RESTORING,
+                         fail_reason=reason, status_code=code)
 
     def cancelled(self, conn: sa.Connection) -> None:
         self._leave_share(conn)

@@ -23,6 +23,7 @@ from manila_backup import exception
 from manila_backup import messages
 from manila_backup.shares import base as shares
 from manila_backup import states
+from manila_backup import status_codes
 
 LOG = log.getLogger(__name__)
 
@@ -77,6 +78,9 @@ class Task(abc.ABC):
 
     #: Whether it is known that no attempt at it has changed the share.
     harmless = False
+
+    #: Whether it changes what is in the share.
+    changes_share = False
 
     def __init__(self, tools: Tools, operation: Row, share: Row | None,
                  backup: Row | None) -> None:
@@ -159,8 +163,12 @@ class Task(abc.ABC):
         """Write success into the transaction."""
 
     @abc.abstractmethod
-    def failed(self, conn: sa.Connection, reason: str) -> None:
-        """Write failure into the transaction."""
+    def failed(self, conn: sa.Connection, reason: str,
+               code: str = status_codes.StatusCode.FAILED) -> None:
+        """Write failure into the transaction.
+
+        :param code: a :class:`~manila_backup.status_codes.StatusCode`.
+        """
 
     def cancelled(self, conn: sa.Connection) -> None:
         """Write that it was cancelled into the transaction."""
@@ -219,7 +227,8 @@ class BackupTask(Task):
         except KeyError:
             raise exception.WorkFailed(
                 f'The backup driver {self.operation.driver!r} is not in '
-                f'[backup] enabled_drivers of this worker.') from None
+                f'[backup] enabled_drivers of this worker.',
+                code=status_codes.StatusCode.NO_DRIVER) from None
 
     @property
     def place(self) -> drivers.Place:
@@ -275,7 +284,8 @@ class ShareTask(Task):
     begun: states.Share
     error: states.Share
 
-    def failed(self, conn: sa.Connection, reason: str) -> None:
+    def failed(self, conn: sa.Connection, reason: str,
+               code: str = status_codes.StatusCode.FAILED) -> None:
         set_share(conn, self.operation, self.error, self.begun)
 
 
@@ -295,7 +305,8 @@ class SnapshotTask(Task):
         transitions.change(conn, models.snapshots, self.snapshot_id, status,
                            old=self.begun)
 
-    def failed(self, conn: sa.Connection, reason: str) -> None:
+    def failed(self, conn: sa.Connection, reason: str,
+               code: str = status_codes.StatusCode.FAILED) -> None:
         self._set_snapshot(conn, self.error)
 
 

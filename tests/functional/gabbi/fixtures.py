@@ -15,6 +15,7 @@ from oslo_utils import uuidutils
 
 from manila_backup.db import messages as db_messages
 from manila_backup.db import models
+from manila_backup.db import operations
 from manila_backup import messages
 from tests.functional import databases
 from tests.unit.api import base
@@ -107,14 +108,17 @@ class Shares(Service):
 
 
 class Backups(Shares):
-    """Of SHARE_ID there are the backups BACKUP_ID (monday), BACKUP_ID_2
-    (100%) and BACKUP_ID_3 (a_b, failed); of OTHER_SHARE_ID there is
-    OTHER_BACKUP_ID."""
+    """Of SHARE_ID there are the backups BACKUP_ID (monday, made by the
+    operation OPERATION_ID), BACKUP_ID_2 (100%) and BACKUP_ID_3 (a_b, failed);
+    of OTHER_SHARE_ID there is OTHER_BACKUP_ID. CANCELLED_SHARE_ID has none."""
 
     def fill(self):
         super().fill()
-        self.make_backup('BACKUP_ID', self.share_id, name='monday',
-                         description='before the change')
+        self.make_share('CANCELLED_SHARE_ID', name='short')
+        made = self.make_backup('BACKUP_ID', self.share_id, name='monday',
+                                description='before the change')
+        operation, = self.api.database.read(operations.of_backup, made)
+        os.environ['OPERATION_ID'] = operation.id
         self.make_backup('BACKUP_ID_2', self.share_id, name='100%')
         failed = self.make_backup('BACKUP_ID_3', self.share_id, name='a_b')
         self.api.set(models.share_backups, failed, status='error',

@@ -8,12 +8,15 @@ import re
 from oslotest import base
 import yaml
 
+from manila_backup.api.handlers import share_backup_operations
 from manila_backup.api.handlers import share_backups
 from manila_backup.api import operation
 
 GABBITS = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(
         os.path.abspath(__file__)))), 'functional', 'gabbi', 'gabbits')
+
+MODULES = share_backups, share_backup_operations
 
 METHODS = 'GET', 'POST', 'PUT', 'DELETE'
 VERSION = 'x-openstack-manila-api-version'
@@ -33,7 +36,11 @@ ROLES = {
         'PUT /share-backups/{backup_id}': 403,
         'DELETE /share-backups/{backup_id}': 403,
         'POST /share-backups/{backup_id}/action restore': 403,
-        'POST /share-backups/{backup_id}/action reset_status': 403},
+        'POST /share-backups/{backup_id}/action reset_status': 403,
+        'POST /share-backups/{backup_id}/action cancel': 403,
+        'GET /share-backup-operations': 200,
+        'GET /share-backup-operations/{operation_id}': 200,
+        'POST /share-backup-operations/{operation_id}/action cancel': 403},
     'role-member': {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
@@ -42,7 +49,11 @@ ROLES = {
         'PUT /share-backups/{backup_id}': 200,
         'DELETE /share-backups/{backup_id}': 202,
         'POST /share-backups/{backup_id}/action restore': 202,
-        'POST /share-backups/{backup_id}/action reset_status': 403},
+        'POST /share-backups/{backup_id}/action reset_status': 403,
+        'POST /share-backups/{backup_id}/action cancel': 202,
+        'GET /share-backup-operations': 200,
+        'GET /share-backup-operations/{operation_id}': 200,
+        'POST /share-backup-operations/{operation_id}/action cancel': 202},
     'role-admin': {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
@@ -51,7 +62,11 @@ ROLES = {
         'PUT /share-backups/{backup_id}': 200,
         'DELETE /share-backups/{backup_id}': 202,
         'POST /share-backups/{backup_id}/action restore': 202,
-        'POST /share-backups/{backup_id}/action reset_status': 202},
+        'POST /share-backups/{backup_id}/action reset_status': 202,
+        'POST /share-backups/{backup_id}/action cancel': 202,
+        'GET /share-backup-operations': 200,
+        'GET /share-backup-operations/{operation_id}': 200,
+        'POST /share-backup-operations/{operation_id}/action cancel': 202},
     'role-stranger': {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
@@ -60,14 +75,20 @@ ROLES = {
         'PUT /share-backups/{backup_id}': 404,
         'DELETE /share-backups/{backup_id}': 404,
         'POST /share-backups/{backup_id}/action restore': 404,
-        'POST /share-backups/{backup_id}/action reset_status': 403},
+        'POST /share-backups/{backup_id}/action reset_status': 403,
+        'POST /share-backups/{backup_id}/action cancel': 404,
+        'GET /share-backup-operations': 200,
+        'GET /share-backup-operations/{operation_id}': 404,
+        'POST /share-backup-operations/{operation_id}/action cancel': 404},
 }
 
 
-def operations():
-    """All operations on share backups, as 'METHOD path [action]'."""
+def operations(*modules):
+    """All operations of some modules of handlers, or of all that are about
+    share backups, as 'METHOD path [action]'."""
     found = []
-    for path, methods in share_backups.ROUTES.items():
+    for path, methods in [route for module in modules or MODULES
+                          for route in module.ROUTES.items()]:
         for method, each in methods.items():
             actions = (each.actions if isinstance(each, operation.Actions)
                        else [''])
@@ -123,7 +144,8 @@ class TestGabbits(base.BaseTestCase):
     def test_each_operation_begins_with_2_80(self):
         found = {(what, headers[VERSION], status < 400) for
                  what, headers, status in requests('microversion-2-80')}
-        expected = {(what, version, there) for what in operations()
+        expected = {(what, version, there)
+                    for what in operations(share_backups)
                     for version, there in (('2.79', False), ('2.80', True))}
         self.assertEqual(expected, found)
 

@@ -30,6 +30,10 @@ def operations(table):
                 yield method, path, handler, None
 
 
+#: Asks for all that there is.
+EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup latest'}
+
+
 class TestRoutes(base.ApiTest):
 
     def _declared(self):
@@ -39,7 +43,8 @@ class TestRoutes(base.ApiTest):
 
     def _path(self, path):
         for name in ('backup_id', 'share_id', 'share_type_id',
-                     'location_id', 'snapshot_id', 'access_id'):
+                     'location_id', 'snapshot_id', 'access_id',
+                     'operation_id'):
             path = path.replace(f'{{{name}}}', str(uuid.uuid4()))
         return '/v2' + path.replace('{project_id}', 'p9').replace(
             '{key}', 'k')
@@ -53,7 +58,7 @@ class TestRoutes(base.ApiTest):
                     each.until or microversions.MAX)
                 body = {action: None} if action else None
                 response = self.call(method, self._path(path), body,
-                                     's:p9', version)
+                                     's:p9', version, EXTENSION)
                 self.assert_fault(response, 403, 'forbidden', each.rule)
 
     def test_administrator_may_everything(self):
@@ -62,7 +67,7 @@ class TestRoutes(base.ApiTest):
                 each.until or microversions.MAX)
             body = {action: None} if action else None
             response = self.call(method, self._path(path), body, base.ADMIN,
-                                 version)
+                                 version, EXTENSION)
             self.assertIn(response.status_code, (200, 202, 400, 404, 422),
                           path)
 
@@ -76,7 +81,8 @@ class TestRoutes(base.ApiTest):
                            'OPTIONS', 'BREW'):
                 if method in methods:
                     continue
-                response = self.call(method, self._path(path))
+                response = self.call(method, self._path(path),
+                                     headers=EXTENSION)
                 self.assert_fault(response, 405, 'badMethod')
                 allowed = set(response.headers['Allow'].split(', '))
                 self.assertEqual(set(methods), allowed - {'HEAD'})

@@ -38,9 +38,9 @@ _MEANS = {'create': ('creating', 'backup_creating'),
           'restore': ('restoring', 'backup_restoring'),
           'delete': ('deleting', None)}
 
-REQUESTS = ('create', 'restore', 'delete', 'reset')
-WORK = ('claim', 'claim', 'renew', 'write', 'write', 'expire', 'finish',
-        'finish', 'fail', 'release')
+REQUESTS = ('create', 'restore', 'delete', 'reset', 'cancel')
+WORK = ('claim', 'claim', 'renew', 'write', 'write', 'publish', 'expire',
+        'finish', 'finish', 'fail', 'release')
 
 #: (what, of which thing there is, how).
 ACTIONS = st.tuples(st.sampled_from(REQUESTS + WORK), st.integers(0, 5),
@@ -190,6 +190,21 @@ class Machine(stateful.RuleBasedStateMachine):
     def _may_reset(self, one, other):
         return True
 
+    def _cancel(self, side, one, other):
+        backup = self._backup(one)
+        if backup:
+            side.admission.operations.cancel_of_backup(base.MEMBER, backup.id)
+
+    def _may_cancel(self, one, other):
+        backup = self._backup(one)
+        if backup is None:
+            return True
+        own = [row for row in self.operations if row.backup_id == backup.id]
+        live = [row for row in own if row.live]
+        if live:
+            return live[0].kind != 'delete' and not live[0].publishing
+        return any(row.status == 'cancelling' for row in own)
+
     # Workers. An attempt stays in the list after its end: it may come back
     # from the dead and try again.
 
@@ -212,6 +227,13 @@ class Machine(stateful.RuleBasedStateMachine):
                 self.torn.add(claimed.operation.share_id)
 
         self._attempt(side, one, write)
+
+    def _publish(self, side, one, other):
+        def publish(claimed):
+            claimed._publishing = True
+            claimed.lease.renew()
+
+        self._attempt(side, one, publish)
 
     def _finish(self, side, one, other):
         def finish(claimed):
@@ -306,7 +328,7 @@ class Machine(stateful.RuleBasedStateMachine):
         if new is None:
             assert old in states.removable(kind), (kind, old, what)
         elif (kind, old) == (states.Share, 'backup_restoring') and (
-                what == 'reset'):
+                what in ('reset', 'cancel')):
             # Called off before a worker had it: nothing was written.
             assert new in ('available', 'backup_restoring_error'), new
         else:

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations that their owner cancels, with processes that do them."""
+
+import os
+import signal
+
+from tests.functional import cloud
+from tests.functional import test_dying_workers
+
+EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.0'}
+OPERATIONS = '/share-backup-operations'
+
+
+class CancelMySQL(test_dying_workers.DyingWorkersTestCase):
+
+    def ask(self, status, method, path, body=None):
+        return self.cloud.ask(status, method, path, body, headers=EXTENSION)
+
+    def _cancel(self, path, status=202):
+        self.ask(status, 'POST', f'{path}/action', {'cancel': None})
+
+    def _operation(self, backup_id, kind):
+        found, = self.ask(200, 'GET', f'{OPERATIONS}?kind={kind}'
+                          f'&backup_id={backup_id}')[
+                              'share_backup_operations']
+        return found
+
+    def _wait_cancelled(self, backup_id, kind):
+        def check():
+            found = self._operation(backup_id, kind)
+            return found['status'] == 'cancelled' and found
+
+        found = cloud.eventually('the operation to be cancelled', check)
+        self.assertEqual('cancelled', found['status_code'])
+        self.assertIsNotNone(found['finished_at'])
+        return found
+
+    def _assert_nothing_is_left(self, share_id, backup):
+        """Of a creation that was cancelled."""
+        self.assertEqual('available', self.cloud.wait_share(
+            share_id, 'available')['status'])
+        self.assertEqual('error',
+                         self.cloud.show_backup(backup['id'])['status'])
+        shown = self.cloud.show_backup(backup['id'], token='admin:admin')
+        self.assertEqual('It was cancelled.', shown['fail_reason'])
+        cloud.eventually('no leftovers', lambda: not [
+            name for _, folders, files in os.walk(self.cloud.repository)
+            for name in folders + files if backup['id'] in name])
+        self.cloud.ask(202, 'DELETE', f'/share-backups/{backup["id"]}')
+        self.cloud.wait_backup(backup['id'], None)
+
+    def test_creation_in_the_middle(self):
+        share, _ = self._big_share()
+        backup = self._caught_backup(share['id'])
+        path = f'/share-backups/{backup["id"]}'
+        operation = self._operation(backup['id'], 'create')
+        self.assertEqual(('running', 1, None), (
+            operation['status'], operation['attempt'],
+            operation['finished_at']))
+        self.assertGreater(operation['files_done'], 0)
+        self.assertGreaterEqual(operation['files_total'], self.FILES)
+        self.assertIsNotNone(operation['bytes_per_second'])
+        self.assertNotIn('worker', operation)
+        for _ in range(2):
+            # The worker may have ended it before the second one comes.
+            self._cancel(f'{OPERATIONS}/{operation["id"]}')
+        self._wait_cancelled(backup['id'], 'create')
+        self._cancel(path, 409)
+        self._assert_nothing_is_left(share['id'], backup)
+
+    def test_creation_whose_worker_is_killed(self):
+        share, _ = self._big_share()
+        backup = self._caught_backup(share['id'])
+        self._tell([self.worker.pid], signal.SIGSTOP)
+        self._cancel(f'/share-backups/{backup["id"]}')
+        self.assertEqual('cancelling', self._operation(
+            backup['id'], 'create')['status'])
+        self.worker.kill()
+        self.cloud.start_worker()
+        operation = self._wait_cancelled(backup['id'], 'create')
+        self.assertEqual(2, operation['attempt'])
+        self._assert_nothing_is_left(share['id'], backup)
+
+    def test_creation_that_no_worker_has_begun(self):
+        share = self.cloud.create_share()
+        self.worker.stop()
+        self.cloud.tolerate = cloud.NO_WORKER
+        backup = self.cloud.create_backup(share['id'])
+        operation = self._operation(backup['id'], 'create')
+        self.assertEqual(('queued', 0), (operation['status'],
+                                         operation['attempt']))
+        self._cancel(f'{OPERATIONS}/{operation["id"]}')
+        self._wait_cancelled(backup['id'], 'create')
+        self.cloud.start_worker()
+        self._assert_nothing_is_left(share['id'], backup)
+
+    def test_restore_in_the_middle(self):
+        share, made = self._big_share()
+        path = self.cloud.share_path(share['id'])
+        backup = self.cloud.create_backup(share['id'])
+        self.cloud.wait_backup(backup['id'], 'available')
+        self.cloud.wait_share(share['id'], 'available')
+        for name in made:
+            os.unlink(os.path.join(path, name))
+        others = self._children()
+        restore = {'restore': None}
+        action = f'/share-backups/{backup["id"]}/action'
+        self.cloud.ask(202, 'POST', action, restore)
+        self.assertTrue(self._catch(backup['id'], others, 'restore'),
+                        'it was over before it could be disturbed')
+        self._cancel(f'/share-backups/{backup["id"]}')
+        operation = self._wait_cancelled(backup['id'], 'restore')
+        self.assertTrue(operation['share_changed'])
+        self.cloud.wait_share(share['id'], 'backup_restoring_error')
+        self.assertEqual('available',
+                         self.cloud.show_backup(backup['id'])['status'])
+        # The way back needs no administrator.
+        self.cloud.ask(202, 'POST', action, restore)
+        self.cloud.wait_share(share['id'], 'available')
+        self.assertEqual(made, self.content(path))
+
+
+class CancelPostgreSQL(CancelMySQL):
+
+    server = 'postgresql'
