@@ -44,6 +44,8 @@ PARTS = {
         'tools/keystone-requirements.txt',),
     'tests/manila/serve_api.py': ('tools/manila-requirements.txt',),
     'tests/manila/backend/': ('tools/manila-requirements.txt',),
+    'tests/unit/clients/': (*TESTS, 'clients/requirements.txt'),
+    'clients/': ('clients/requirements.txt',),
     'benchmarks/': SERVICE,
     'doc/': (*SERVICE, 'doc/requirements.txt'),
     'tools/': ('tools/requirements.txt',),
@@ -51,10 +53,12 @@ PARTS = {
 
 #: Those where each declared distribution must be imported by one of these.
 NEEDED = {'requirements.txt': ('manila_backup/',),
-          'test-requirements.txt': ('tests/',)}
+          'test-requirements.txt': ('tests/',),
+          'clients/requirements.txt': ('clients/',)}
 
-#: Where scripts look for modules beside their own directory.
-BESIDE = {'tools/api_samples.py': 'tools/demo'}
+#: Where code looks for modules beside its own directory.
+BESIDE = {'tools/api_samples.py': 'tools/demo',
+          'tests/unit/clients/': 'clients', 'clients/': 'clients'}
 
 #: What another environment's declarations bring along, and is meant to.
 BROUGHT = {'tests/manila/backend/': {'oslo-config'}}
@@ -116,9 +120,10 @@ def imports(tree):
 def is_ours(root, path, name):
     """Whether a module is the project's own: found from its root or beside
     the module that imports it."""
+    beside = (folder for part, folder in BESIDE.items()
+              if path.startswith(part))
     return any(os.path.exists(os.path.join(root, folder, name + end))
-               for folder in ('', os.path.dirname(path),
-                              BESIDE.get(path, ''))
+               for folder in ('', os.path.dirname(path), *beside)
                for end in ('.py', '/'))
 
 

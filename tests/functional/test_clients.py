@@ -17,7 +17,7 @@ class ClientTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.cloud.start()
+        self.worker = self.cloud.start()
 
     def openstack(self, *args, fails=False, **environment):
         """Run ``openstack ARGS`` as a user would.
@@ -25,7 +25,7 @@ class ClientTestCase(base.TestCase):
         :returns: what it printed, from JSON where it shows or lists.
         """
         command = [os.path.join(cloud.BIN, 'openstack'), *args]
-        shows = not {'delete', 'set', 'restore'} & set(args)
+        shows = not {'delete', 'set', 'restore', 'cancel'} & set(args)
         if shows:
             command += ['-f', 'json']
         clean = {name: value for name, value in os.environ.items()

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests for what manila-backup has beyond Manila."""
+
+import urllib.parse
+
+from manilaclient import exceptions
+from osc_lib import exceptions as osc_exceptions
+
+EXTENSION = 'shared-file-system-backup 1.0'
+
+BACKUPS = '/share-backups'
+OPERATIONS = '/share-backup-operations'
+
+
+class Api:
+    """The service that a client of Manila's is connected to.
+
+    :param share_client: what ``client_manager.share`` is.
+    """
+
+    def __init__(self, share_client):
+        self._http = share_client.client
+        version = share_client.api_version.get_string()
+        self._headers = {'OpenStack-API-Version':
+                         f'shared-file-system {version}, {EXTENSION}'}
+
+    def get(self, path, key, **query):
+        """Return what is at a path.
+
+        :param key: str, what it is called in the body.
+        :param query: parameters; those that are None are left out.
+        """
+        wanted = {name: value for name, value in query.items()
+                  if value is not None}
+        if wanted:
+            path += '?' + urllib.parse.urlencode(wanted)
+        try:
+            _answer, body = self._http.get(path, headers=self._headers)
+        except exceptions.NotFound as exc:
+            raise self._explained(exc, path) from exc
+        return body[key]
+
+    def act(self, path, action):
+        """Ask for an action without arguments."""
+        try:
+            self._http.post(f'{path}/action', body={action: None},
+                            headers=self._headers)
+        except exceptions.NotFound as exc:
+            raise self._explained(exc, path) from exc
+
+    @staticmethod
+    def _explained(exc, path):
+        # Who does not know the header knows nothing of the path either.
+        if path.split('?')[0] == OPERATIONS:
+            return osc_exceptions.CommandError(
+                f'This cloud has no {OPERATIONS[1:]}: its share backups are '
+                f'not made by manila-backup, or by an earlier release of it.')
+        return exc

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``openstack share backup``: python-manilaclient's commands with what
+manila-backup says beyond Manila, and with a progress bar."""
+
+from manilaclient.osc.v2 import share_backups
+from osc_lib.command import command
+from osc_lib import exceptions
+from osc_lib import utils
+
+from manila_backup_client import api
+from manila_backup_client import columns
+from manila_backup_client import progress
+
+_LONG = ('id', 'name', 'share_id', 'status', 'result', 'size',
+         'content_bytes', 'stored_bytes', 'missing_count', 'progress',
+         'backup_type', 'created_at', 'completed_at', 'status_code')
+
+
+def _show(service, backup_id):
+    return service.get(f'{api.BACKUPS}/{backup_id}', 'share_backup')
+
+
+def _reason(backup):
+    """Return why a backup is as it is, in words, as far as one is told."""
+    return (backup.get('status_reason') or backup.get('fail_reason')
+            or '"openstack share message list --resource-id '
+               f'{backup["id"]}" may say why')
+
+
+def _columns(backup):
+    backup.pop('links', None)
+    keys = sorted(backup)
+    return keys, columns.row(backup, keys)
+
+
+class CreateShareBackup(share_backups.CreateShareBackup):
+    """Create a share backup"""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--wait', action='store_true',
+                            help='Wait until the backup has been made')
+        return parser
+
+    def take_action(self, parsed_args):
+        names, values = super().take_action(parsed_args)
+        if not parsed_args.wait:
+            return names, values
+        backup_id = dict(zip(names, values))['id']
+        service = api.Api(self.app.client_manager.share)
+
+        def look():
+            backup = _show(service, backup_id)
+            return (backup['status'] != 'creating',
+                    int(backup.get('progress') or 0))
+
+        progress.wait(look, 'backup')
+        backup = _show(service, backup_id)
+        if backup['status'] != 'available':
+            raise exceptions.CommandError(
+                f'Share backup {backup_id} is {backup["status"]}: '
+                f'{_reason(backup)}')
+        return _columns(backup)
+
+
+class ShowShareBackup(share_backups.ShowShareBackup):
+    """Show share backup"""
+
+    def take_action(self, parsed_args):
+        client = self.app.client_manager.share
+        backup = utils.find_resource(client.share_backups, parsed_args.backup)
+        return _columns(_show(api.Api(client), backup.id))
+
+
+class ListShareBackup(share_backups.ListShareBackup):
+    """List share backups"""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--long', action='store_true',
+                            help='Also how each ended, and sizes')
+        return parser
+
+    def take_action(self, parsed_args):
+        if not parsed_args.long:
+            return super().take_action(parsed_args)
+        client = self.app.client_manager.share
+        share = (utils.find_resource(client.shares, parsed_args.share).id
+                 if parsed_args.share else None)
+        query = {name: getattr(parsed_args, name) for name in (
+            'name', 'description', 'name~', 'description~', 'status', 'limit',
+            'offset', 'sort_key', 'sort_dir')}
+        backups = api.Api(client).get(f'{api.BACKUPS}/detail',
+                                      'share_backups', share_id=share, **query)
+        # Some are only told by some releases.
+        keys = [key for key in _LONG
+                if not backups or any(key in each for each in backups)]
+        return ([columns.heading(key) for key in keys],
+                [columns.row(each, keys) for each in backups])
+
+
+class RestoreShareBackup(share_backups.RestoreShareBackup):
+    """Restore share backup to share"""
+
+    def take_action(self, parsed_args):
+        waits, parsed_args.wait = parsed_args.wait, False
+        super().take_action(parsed_args)
+        if not waits:
+            return
+        client = self.app.client_manager.share
+        service = api.Api(client)
+        backup_id = utils.find_resource(client.share_backups,
+                                        parsed_args.backup).id
+
+        def look():
+            backup = _show(service, backup_id)
+            return (backup['status'] != 'restoring',
+                    int(backup.get('restore_progress') or 0))
+
+        progress.wait(look, 'restore')
+        backup = _show(service, backup_id)
+        share_id = (utils.find_resource(client.shares,
+                                        parsed_args.target_share).id
+                    if parsed_args.target_share else backup['share_id'])
+        statuses = []
+
+        def look_at_share():
+            statuses.append(client.shares.get(share_id).status)
+            return statuses[-1] != 'backup_restoring', None
+
+        progress.wait(look_at_share, 'share')
+        if backup.get('restore_progress') != '100':
+            changed = ('it may have been changed'
+                       if statuses[-1] == 'backup_restoring_error'
+                       else 'it was not changed')
+            raise exceptions.CommandError(
+                f'Share {share_id} is {statuses[-1]}, {changed}: '
+                f'{_reason(backup)}')
+
+
+class CancelShareBackup(command.Command):
+    """Cancel the creation or the restore of a share backup"""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('backup', metavar='<backup>',
+                            help='Name or ID of the share backup')
+        return parser
+
+    def take_action(self, parsed_args):
+        client = self.app.client_manager.share
+        backup = utils.find_resource(client.share_backups, parsed_args.backup)
+        api.Api(client).act(f'{api.BACKUPS}/{backup.id}', 'cancel')

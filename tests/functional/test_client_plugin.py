@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plug-in for the ``openstack`` client in ``clients/``."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+from tests.functional import cloud
+from tests.functional import test_clients
+
+CLIENTS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))), 'clients')
+
+
+class Plugin(test_clients.ClientTestCase):
+    """``openstack`` with the plug-in, which other tests are not to have."""
+
+    credentials = {'OS_AUTH_TYPE': 'none'}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        # All of an installation that is needed to find the commands.
+        subprocess.run(
+            [sys.executable, '-c', 'import setuptools; setuptools.setup()',
+             '-q', 'egg_info', '--egg-base', folder.name], cwd=CLIENTS,
+            check=True, capture_output=True)
+        cls.path = os.pathsep.join((folder.name, CLIENTS))
+
+    def endpoint(self):
+        return {**super().endpoint(), 'PYTHONPATH': self.path}
+
+    def test_life_cycle(self):
+        share = self.openstack('share', 'create', 'NFS', '1', '--name',
+                               'data', '--wait')
+        made = self.fill(self.cloud.share_path(share['id']), 20, 3000)
+        backup = self.openstack('share', 'backup', 'create', 'data',
+                                '--name', 'monday', '--wait')
+        self.assertEqual('available', backup['status'])
+        shown = self.openstack('share', 'backup', 'show', 'monday')
+        self.assertEqual('100', shown['progress'])
+        listed, = self.openstack('share', 'backup', 'list', '--long')
+        self.assertEqual((backup['id'], 'monday', 'available'),
+                         (listed['ID'], listed['Name'], listed['Status']))
+        os.unlink(os.path.join(self.cloud.share_path(share['id']), 'd0/f0'))
+        self.openstack('share', 'backup', 'restore', 'monday', '--wait')
+        self.assertEqual(made, self.content(
+            self.cloud.share_path(share['id'])))
+
+        restored, created = self.openstack(
+            'share', 'backup', 'operation', 'list', '--backup', 'monday')
+        self.assertEqual(('restore', 'done'),
+                         (restored['Kind'], restored['Status']))
+        self.assertEqual(('create', 'done'),
+                         (created['Kind'], created['Status']))
+        operation = self.openstack('share', 'backup', 'operation', 'show',
+                                   created['ID'])
+        self.assertEqual(60000, operation['bytes_done'])
+        self.assertIn('Not cancelled', self.openstack(
+            'share', 'backup', 'operation', 'cancel', created['ID'],
+            fails=True))
+
+    def test_failures(self):
+        self.cloud.tolerate = 'attempt [0-9]+ failed'
+        share = self.openstack('share', 'create', 'NFS', '1', '--wait')
+        os.rmdir(self.cloud.share_path(share['id']))
+        self.assertIn('is error', self.openstack(
+            'share', 'backup', 'create', share['id'], '--wait', fails=True))
+
+    def test_cancel(self):
+        share = self.openstack('share', 'create', 'NFS', '1', '--wait')
+        self.worker.stop()
+        backup = self.openstack('share', 'backup', 'create', share['id'],
+                                '--name', 'unwanted')
+        self.openstack('share', 'backup', 'cancel', 'unwanted')
+        cloud.eventually('the end', lambda: self.openstack(
+            'share', 'backup', 'show', backup['id'])['status'] == 'error')
+        operation, = self.openstack('share', 'backup', 'operation', 'list')
+        self.assertEqual(('cancelled', 'cancelled'),
+                         (operation['Status'], operation['Status Code']))

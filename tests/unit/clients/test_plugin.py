@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of the client's plug-in that need no service."""
+
+import io
+import types
+from unittest import mock
+
+from manila_backup_client import api
+from manila_backup_client import columns
+from manila_backup_client import progress
+from manilaclient import exceptions
+from osc_lib import exceptions as osc_exceptions
+import testtools
+
+
+class ColumnsTestCase(testtools.TestCase):
+
+    def test_sizes(self):
+        for size, text in ((None, ''), (0, '0 B'), (1023, '1023 B'),
+                           (1536, '1.5 KiB'), (5 << 30, '5.0 GiB'),
+                           (3 << 50, '3072.0 TiB')):
+            self.assertEqual(text, columns.Size(size).human_readable())
+            self.assertEqual(size, columns.Size(size).machine_readable())
+
+    def test_row(self):
+        row = columns.row({'id': 'x', 'bytes_per_second': 2048,
+                           'queued_at': '2026-01-02T03:04:05.678901'},
+                          ('id', 'bytes_per_second', 'queued_at', 'other'))
+        self.assertEqual(['x', '2.0 KiB/s', '2026-01-02 03:04:05', ''],
+                         [value.human_readable() for value in row])
+
+    def test_heading(self):
+        self.assertEqual('Backup ID', columns.heading('backup_id'))
+
+
+class ProgressTestCase(testtools.TestCase):
+
+    def wait(self, stream):
+        looks = iter([(False, 0), (False, None), (True, 100)])
+        with mock.patch.object(progress.time, 'sleep'):
+            progress.wait(lambda: next(looks), 'restore', stream)
+        return stream.getvalue()
+
+    def test_on_a_terminal(self):
+        stream = io.StringIO()
+        stream.isatty = lambda: True
+        said = self.wait(stream)
+        self.assertIn(f'\rrestore [{" " * 40}]   0 %', said)
+        self.assertTrue(said.endswith(f'[{"#" * 40}] 100 %\n'))
+
+    def test_elsewhere(self):
+        self.assertEqual('', self.wait(io.StringIO()))
+
+
+class ApiTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.http = mock.Mock()
+        self.api = api.Api(types.SimpleNamespace(
+            client=self.http, api_version=types.SimpleNamespace(
+                get_string=lambda: '2.91')))
+
+    def test_request(self):
+        self.http.get.return_value = None, {'some': [1]}
+        self.assertEqual([1], self.api.get('/path', 'some', a='b c', d=None))
+        self.http.get.assert_called_once_with('/path?a=b+c', headers={
+            'OpenStack-API-Version':
+            'shared-file-system 2.91, shared-file-system-backup 1.0'})
+
+    def test_plain_manila(self):
+        self.http.get.side_effect = exceptions.NotFound(404)
+        self.assertRaisesRegex(
+            osc_exceptions.CommandError, 'This cloud has no',
+            self.api.get, api.OPERATIONS, 'share_backup_operations', limit=1)
+        self.assertRaises(exceptions.NotFound, self.api.get,
+                          f'{api.OPERATIONS}/x', 'share_backup_operation')
