@@ -146,3 +146,18 @@ def parse(text, latest, what):
         raise faults.bad_request(
             f'{what} {text!r} must be of the form {latest[0]}.N, or latest.')
     return int(match[1]), int(match[2])
+
+
+def not_found(version, since):
+    """The :class:`~manila_backup.api.faults.Fault` of a path that a version
+    does not have.
+
+    :param version: (major, minor), the one that was asked for.
+    :param since: (major, minor), the first one that has it.
+    """
+    if version >= since:
+        return faults.not_found()
+    return faults.not_found(
+        f'The resource could not be found in version {to_string(version)} of '
+        f'the API. There is one of this name from {to_string(since)} on: send '
+        f'the header "{HEADER}: shared-file-system {to_string(since)}".')

@@ -56,7 +56,7 @@ class Operation:
         if not extension_.includes(req.extension, self.extension):
             raise extension_.not_found(self.extension)
         if not self.is_offered(req.version, req.extension):
-            raise faults.not_found()
+            raise microversions.not_found(req.version, self.since)
         if self.rule is not None:
             req.authorize(self.rule)
         if self.query is not None:
@@ -109,7 +109,7 @@ class Actions:
         if not extension_.includes(req.extension, self.extension):
             raise extension_.not_found(self.extension)
         if req.version < self.since:
-            raise faults.not_found()
+            raise microversions.not_found(req.version, self.since)
         document = req.document
         if not isinstance(document, dict) or len(document) != 1:
             raise faults.bad_request(
