@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one place that runs restic."""
 
-import collections
 import contextlib
 import dataclasses
 import functools
@@ -26,11 +25,9 @@ _LAUNCH = os.path.join(os.path.dirname(__file__), 'launch.py')
 _TICK = 0.2
 _KEPT = 64 << 10
 
-# Seconds between two attempts at removing locks that are of nobody.
-_TIDY = 5.0
-
-# How often restic may find a file of its own gone.
-_GONE_AFTER = 3
+# Seconds that restic waits for a lock before those that are of nobody are
+# removed: a process that is dead may be there for a while.
+_RETRY_LOCK = 5.0
 
 # Seconds for restic to end in order.
 _GRACE = 3
@@ -151,21 +148,17 @@ class Restic:
         :raises manila_backup.drivers.base.DriverError: it failed.
         """
         end = time.monotonic() + (self._settings.lock if wait else 0)
-        pause = 0.1
-        tidied = None
+        # It does nothing while it waits.
+        longest = min(_RETRY_LOCK, self._settings.stall / 2)
+        seconds = None
         while True:
             try:
-                return self._once(args, **kwargs)
+                return self._once(args, retry_lock=seconds or 0, **kwargs)
             except faults.Locked as exc:
-                # Again: a process that is dead may be there for a while.
-                if not tidied or time.monotonic() > tidied + _TIDY:
-                    self._tidy(str(exc))
-                    tidied = time.monotonic()
-                    continue
-                if time.monotonic() + pause > end:
+                if seconds is not None and time.monotonic() >= end:
                     raise
-                sleep(pause, self._tick)
-                pause = min(2 * pause, 1.0)
+                self._tidy(str(exc))
+                seconds = max(0, min(longest, end - time.monotonic()))
 
     def _tidy(self, said):
         """Remove the locks that are of nobody: ours, or those that restic
@@ -197,8 +190,6 @@ class Restic:
         if process.hung:
             raise faults.hung(args, self.shown, self._settings.stall,
                               self.redact(process.errors))
-        if process.gone:
-            raise faults.gone(args, self.shown, self.redact(process.gone))
         if code and not accept(code):
             text = self.redact(process.errors)
             raise faults.of(args, self.shown, code, text)
@@ -229,16 +220,15 @@ class Process:
         written so far, of any kind.
     :param alone: bool, whether it is to see no process.
     :param limits: (upload, download) in KiB/s, 0 for none.
+    :param retry_lock: float, seconds to wait for a lock of another.
     :ivar hung: bool, whether it was stopped because it neither read nor
         wrote for too long.
-    :ivar gone: str, what it said of a file of the repository that is not
-        there, for which it was stopped; or None.
     """
 
     def __init__(self, settings, url, password, host, args, tick, view=None,
                  writable=False, stdin=None, on_line=None, on_error=None,
                  sink=False, idle=None, on_io=None, alone=False,
-                 limits=(0, 0)):
+                 limits=(0, 0), retry_lock=0):
         self._settings = settings
         self._tick = tick
         self._on_line = on_line
@@ -246,10 +236,7 @@ class Process:
         self._sink = sink
         self._idle = idle
         self._on_io = on_io
-        self._is_local = local_path(url) is not None
         self.hung = False
-        self.gone = None
-        self._gone = collections.Counter()
         self._output = []
         self._errors = []
         self._kept = 0
@@ -261,7 +248,8 @@ class Process:
                     'view': view is not None and {
                         'fd': view, 'path': settings.view,
                         'writable': writable}}
-            command = [settings.command, *_limits(limits),
+            command = [settings.command, f'--retry-lock={retry_lock:.1f}s',
+                       *_limits(limits),
                        *settings.compressing(), *args]
             surround = functools.partial(launch.surround, spec)
             if threading.active_count() > 1 or alone:
@@ -317,7 +305,7 @@ class Process:
         """Wait for its end.
 
         :returns: int, its exit status; None if it was not waited for, see
-            ``hung`` and ``gone``.
+            ``hung``.
         """
         before, since = None, time.monotonic()
         with selectors.DefaultSelector() as selector:
@@ -325,7 +313,7 @@ class Process:
                                (self._popen.stderr, self._err)):
                 os.set_blocking(file.fileno(), False)
                 selector.register(file, selectors.EVENT_READ, take)
-            while selector.get_map() and not self.gone and not self.hung:
+            while selector.get_map() and not self.hung:
                 busy = self._idle and self._idle()
                 if not busy:
                     self._idle = None
@@ -342,7 +330,7 @@ class Process:
                         self._on_io(*done)
                 elif time.monotonic() - since > self._settings.stall:
                     self.hung = True
-        return None if self.gone or self.hung else self._popen.wait()
+        return None if self.hung else self._popen.wait()
 
     def _out(self, data):
         if self._sink:
@@ -367,26 +355,12 @@ class Process:
 
     def _error(self, line):
         text = line.decode(errors='backslashreplace')
-        missing = faults.missing(text, self._is_local)
-        if missing:
-            # restic would go on for minutes, for each of its files.
-            self._gone[missing] += 1
-            if self._gone[missing] >= _GONE_AFTER:
-                self.gone = text
         if self._on_error and self._on_error(text):
             return
         if text.strip() and self._kept < _KEPT:
             text = error_lines.text(text)
             self._kept += len(text)
             self._errors.append(text)
-
-
-def sleep(seconds, tick):
-    """Wait, and call something meanwhile."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        tick()
-        time.sleep(max(0, min(_TICK, end - time.monotonic())))
 
 
 def counters(pid):

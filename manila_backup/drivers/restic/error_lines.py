@@ -61,8 +61,10 @@ def text(line):
     said = message.get('message') or message.get('error') or line
     if isinstance(said, dict):
         said = said.get('message') or line
+    # Not where in its source.
+    said = str(said).partition('\ngithub.com/')[0]
     item = message.get('item')
-    return f'{item}: {said}' if item else str(said)
+    return f'{item}: {said}' if item else said
 
 
 def _message(line):

@@ -23,9 +23,8 @@ class Absent(base.RepositoryUnavailable):
     """There is no repository."""
 
 
-_RETRIED = re.compile(
-    r'(?:Load|Remove)\(<((?:data|index|snapshot|lock)/\w+)>.* returned error, '
-    r'retrying after [^:]*: (.*)')
+#: What its exit status says, if it is one of those.
+_ABSENT, _LOCKED, _PASSWORD = 10, 11, 12
 
 
 def _doing(args):
@@ -40,14 +39,14 @@ def _search(*words):
     return re.compile('|'.join(words), re.IGNORECASE).search
 
 
-_LOCKED = _search('repository is already locked')
-_PASSWORD = _search('wrong password or no key found')
 _NO_CONFIG = _search('unable to open config file')
 _NOT_THERE = _search(
     'does not exist', 'no such file', 'not found', 'NoSuchKey', 'NoSuchBucket',
     r'\b404\b')
 _FULL = _search('no space left on device', 'disk quota exceeded',
                 'insufficient storage', 'QuotaExceeded')
+# One whose owner is done, while others look at all the locks that there are.
+_LOCK_GONE = _search(r'<lock/[^>]*>.*(no such file|does not exist|not found)')
 _DENIED = _search(
     'access ?denied', 'permission denied', 'InvalidAccessKeyId',
     'SignatureDoesNotMatch', r'\b40[13]\b', 'unauthorized')
@@ -63,36 +62,13 @@ _DAMAGED = _search(
     'not found in (index|repository)', r'id [0-9a-f]+ not found',
     'wrong data returned', 'is damaged', 'unexpected pack',
     'blob.* not found', 'decrypting blob', 'pack.* does not exist',
-    'load.<data/[^>]*>.*no such file', 'invalid header',
+    '(load|readfull).<data/[^>]*>.*(no such file|does not exist|not found)',
+    'range.*not satisfiable', 'invalid header',
     'data/[0-9a-f/]+: no such file', 'file size does not match',
     'hash mismatch', 'repository contains errors', 'integrity',
     'no matching ID found', 'is too short')
 #: "ls" of 0.18, at a directory that it can't read.
 _BROKE_DOWN = re.compile(r'^panic: |main\.runLs', re.MULTILINE).search
-
-
-def missing(line, is_local):
-    """Return the file of the repository that an error line reports as missing
-    or, in a local repository, as truncated; None for any other line."""
-    found = _RETRIED.search(line)
-    if found and (_NOT_THERE(found[2])
-                  or is_local and found[2].endswith('EOF')):
-        return found[1]
-    return None
-
-
-def gone(args, shown, text):
-    """The error for what was stopped because a file is gone.
-
-    A lock is when its owner is done, and does so while others look at all the
-    locks that there are.
-    """
-    if '(<lock/' in text:
-        return Locked(f'A lock of the repository "{shown}" went away while '
-                      f'restic {_doing(args)} looked at it: {_short(text)}')
-    return base.DamagedBackup(
-        f'restic {_doing(args)} did not find what should be in the '
-        f'repository "{shown}": {_short(text)}')
 
 
 def hung(args, shown, seconds, text):
@@ -121,15 +97,17 @@ def of(args, shown, code, text):
     """
     doing = _doing(args)
     said = _short(text) or f'exit status {code}'
-    for is_so, kind, words, retryable in (
-            (_LOCKED, Locked, f'The repository "{shown}" is in use, so that '
-             f'restic {doing} has to wait: {said}', True),
-            (_PASSWORD, base.RepositoryUnavailable, 'The password is not '
-             f'that of the repository "{shown}": is [restic] password_file '
-             'that of another service, or of another host?', False)):
-        if is_so(text):
-            return kind(words, retryable)
-    if _NO_CONFIG(text) and _NOT_THERE(text) and not _AWAY(text):
+    if code == _LOCKED or _LOCK_GONE(text):
+        return Locked(f'The repository "{shown}" is in use, so that restic '
+                      f'{doing} has to wait: {said}')
+    if code == _PASSWORD:
+        return base.RepositoryUnavailable(
+            f'The password is not that of the repository "{shown}": is '
+            '[restic] password_file that of another service, or of another '
+            'host?', retryable=False)
+    # Or what it is in is not there, such as a bucket.
+    if code == _ABSENT or (_NO_CONFIG(text) and _NOT_THERE(text)
+                           and not _AWAY(text)):
         return Absent(f'There is no repository at "{shown}": is it not '
                       'mounted, or was it removed?')
     words = f'restic {doing} failed on the repository "{shown}": {said}'

@@ -117,7 +117,7 @@ class Repository:
                 text = self.restic.run(*args, '--no-lock')
             except base.DamagedBackup:
                 # Or was being rewritten just then, which a lock prevents.
-                text = self.restic.run(*args)
+                text = self.restic.run('--quiet', *args)
         except base.DriverError as exc:
             if mark not in self.snapshots(place.backup_id):
                 raise absent(place) from exc    # it went just now

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be told of the restic driver without restic."""
 
+import errno
+import json
 import os
 import pickle
 import tempfile
@@ -16,6 +18,7 @@ from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import driver
 from manila_backup.drivers.restic import environment
+from manila_backup.drivers.restic import error_lines
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
 from manila_backup.drivers.restic import repository
@@ -259,37 +262,36 @@ class FaultsTest(unittest.TestCase):
         locked = ('unable to create lock in backend: repository is already '
                   'locked {}by PID 1 on host by root (UID 0, GID 0)')
         config = 'Fatal: unable to open config file: {}\nIs there a repo'
-        for kind, retryable, command_, text in (
-                (faults.Locked, True, 'forget', locked.format('')),
-                (faults.Locked, True, 'backup',
+        for code, kind, retryable, command_, text in (
+                (11, faults.Locked, True, 'forget', locked.format('')),
+                (11, faults.Locked, True, 'backup',
                  locked.format('exclusively ')),
-                (base.RepositoryUnavailable, False, 'snapshots',
-                 'Fatal: wrong password or no key found'),
-                (faults.Absent, True, 'cat', config.format(
-                    'stat /r/config: no such file or directory')),
-                (faults.Absent, True, 'cat', config.format(
-                    'Stat: The specified key does not exist.')),
-                (base.RepositoryUnavailable, True, 'cat', config.format(
+                (12, base.RepositoryUnavailable, False, 'snapshots',
+                 'Fatal: whatever it is'),
+                (10, faults.Absent, True, 'cat', 'Fatal: nothing there'),
+                (1, faults.Absent, True, 'cat', config.format(
+                    'Stat: The specified bucket does not exist.')),
+                (1, base.RepositoryUnavailable, True, 'cat', config.format(
                     'Stat: Get "http://h/": dial tcp: connection refused')),
-                (base.RepositoryUnavailable, False, 'cat', config.format(
+                (1, base.RepositoryUnavailable, False, 'cat', config.format(
                     'Stat: Access Denied.')),
-                (base.RepositoryUnavailable, True, 'backup',
+                (1, base.RepositoryUnavailable, True, 'backup',
                  'Fatal: unable to save: 503 Service Unavailable'),
-                (base.DriverError, False, 'backup',
+                (1, base.DriverError, False, 'backup',
                  'write /r/data/x: no space left on device'),
-                (base.DamagedBackup, False, 'dump',
+                (1, base.DamagedBackup, False, 'dump',
                  'decrypting blob 0a failed: ciphertext verification failed'),
-                (base.DamagedBackup, False, 'check',
+                (1, base.DamagedBackup, False, 'check',
                  'data/0a1b: file is too short'),
                 # As 0.18 does at a directory that it can't read.
-                (base.DamagedBackup, False, 'ls', 'panic: runtime error: '
+                (1, base.DamagedBackup, False, 'ls', 'panic: runtime error: '
                  'invalid memory address\n\ngoroutine 1 [running]:\n'
                  'main.runLs(...)'),
-                (base.DriverError, True, 'backup',
+                (1, base.DriverError, True, 'backup',
                  'panic: runtime error: invalid memory address'),
-                (base.DriverError, True, 'backup', 'something else')):
+                (1, base.DriverError, True, 'backup', 'something else')):
             with self.subTest(text=text):
-                found = faults.of([command_], 'place', 1, text)
+                found = faults.of([command_], 'place', code, text)
                 self.assertIs(kind, type(found))
                 self.assertEqual(retryable, found.retryable)
                 self.assertIn('place', str(found))
@@ -315,30 +317,51 @@ class FaultsTest(unittest.TestCase):
     def test_a_lock_says_whether_it_is_everybodys(self):
         for text, expected in (('already locked exclusively by', True),
                                ('already locked by', False)):
-            found = faults.of(['forget'], 'place', 1, f'repository is {text}')
+            found = faults.of(['forget'], 'place', 11, f'repository is {text}')
             self.assertEqual(expected, found.exclusive)
 
     def test_a_lock_that_is_gone_is_no_damage(self):
-        line = 'Load(<{}/0a1b>, 0, 0) returned error, retrying after 1s: no'
-        found = faults.gone(['backup'], 'place', line.format('lock'))
+        line = ('Load(<{}/0a1b>, 0, 0) failed: open /r/{}/0a1b: no such file '
+                'or directory')
+        found = faults.of(['backup'], 'place', 1, line.format('lock', 'locks'))
         self.assertIs(faults.Locked, type(found))
         self.assertEqual((True, False), (found.retryable, found.exclusive))
-        self.assertIs(base.DamagedBackup, type(faults.gone(
-            ['backup'], 'place', line.format('data'))))
+        self.assertIs(base.DamagedBackup, type(faults.of(
+            ['restore'], 'place', 1, line.format('data', 'data'))))
 
-    def test_files_that_are_gone(self):
-        line = ('Load(<data/69a92d>, 1, 0) returned error, retrying after '
-                '1.3s: {}')
-        for text, is_local, expected in (
-                ('open /r/69: no such file or directory', True,
-                 'data/69a92d'),
-                ('The specified key does not exist.', False, 'data/69a92d'),
-                ('ReadFull: unexpected EOF', True, 'data/69a92d'),
-                ('ReadFull: unexpected EOF', False, None),
-                ('503 Service Unavailable', False, None)):
-            self.assertEqual(expected, faults.missing(line.format(text),
-                                                      is_local))
-        self.assertIsNone(faults.missing('no such file', True))
-        self.assertEqual('lock/0a', faults.missing(
-            'Remove(<lock/0a>) returned error, retrying after 1s: remove '
-            '/r/locks/0a: no such file or directory', True))
+
+class ErrorLinesTest(unittest.TestCase):
+
+    def line(self, message, item='/view/d/file', **more):
+        return json.dumps({
+            'message_type': 'error', 'error': {'message': message},
+            'during': 'restore', 'item': item, **more})
+
+    def test_what_is_of_an_entry(self):
+        for item, path in (('/view/d/file', b'd/file'), ('/view', b'.'),
+                           ('/d/file', b'd/file'), ('/', b'.')):
+            found = error_lines.parse(self.line(
+                'open /view/d/file: permission denied', item), '/view')
+            self.assertEqual((path, errno.EACCES), found[:2])
+        found = error_lines.parse(self.line('what it is'), '/view')
+        self.assertIsNone(found.code)
+        for line in ('', 'x', '[]', '{}', '{"message_type": "error"}',
+                     self.line('x', ''), self.line('x', message_type='x'),
+                     '{"message_type": "error", "item": "/x", "error": 1}'):
+            self.assertIsNone(error_lines.parse(line, '/view'))
+
+    def test_for_people(self):
+        for expected, line in (
+                ('/view/d/file: why', self.line('why')), ('why', 'why'),
+                ('Fatal: so', '{"message_type": "exit_error", "code": 1, '
+                              '"message": "Fatal: so"}'),
+                ('so', json.dumps({
+                    'message_type': 'exit_error', 'message':
+                    'so\ngithub.com/restic/restic.Load\n\t/x.go:1'}))):
+            self.assertEqual(expected, error_lines.text(line))
+
+    def test_the_last_one(self):
+        self.assertEqual(3, error_lines.count(
+            '{"message_type": "exit_error", "code": 1, '
+            '"message": "Fatal: There were 3 errors\\n"}'))
+        self.assertIsNone(error_lines.count(self.line('There were 3 errors')))
