@@ -219,7 +219,8 @@ class Attempt:
     def _why_not_ours(self):
         row = self._database.read(db_operations.get, self.operation.id)
         if (row and row.status == states.Operation.CANCELLING
-                and row.attempt == self.operation.attempt):
+                and row.attempt == self.operation.attempt
+                and row.worker == self.operation.worker):
             return CalledOff()
         return exception.LeaseLost(self.operation.id)
 

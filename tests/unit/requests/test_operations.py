@@ -10,6 +10,7 @@ from manila_backup.drivers import base as drivers
 from manila_backup.drivers import progress
 from manila_backup.engine import attempt
 from manila_backup import exception
+from manila_backup import states
 from tests import statuses
 from tests.unit import base
 from tests.unit.engine import test_attempt
@@ -85,6 +86,14 @@ class Creation(TestCase):
         self.assert_over('cancelling', 'error', 'backup_creating')
         self.claimed('w2').run()
         self.assert_cancelled()
+
+    def test_after_an_attempt_that_tries_to_end_it_once_more(self):
+        claimed = self.claimed()
+        claimed.release(0.0, False, None)
+        self.cancel()
+        self.assertRaises(exception.LeaseLost, claimed.finish,
+                          states.Operation.FAILED, claimed.task.failed, 'no')
+        self.assert_over('cancelling', 'error', 'backup_creating')
 
     def test_claimed(self):
         claimed = self.claimed()
