@@ -108,6 +108,9 @@ class AdministratorMySQL(base.TestCase):
 
     def test_as_described(self):
         share = self.cloud.create_share()
+        # The stand-in may see the share before it sees the operation.
+        cloud.eventually('its end', lambda: not self.cloud.rows(
+            'SELECT id FROM operations WHERE live'))
         backup = self.cloud.create_backup(share['id'], name='one')
         self.cloud.wait_backup(backup['id'], 'available')
         (operation_id,), = self.cloud.rows(
