@@ -35,10 +35,8 @@ def add(conn, operation, action, detail, seconds):
 
 def get(conn, message_id, project_id=None):
     """The message's row, or None; see :func:`rows.get`."""
-    query = sa.select(TABLE).where(TABLE.c.id == message_id, _is_kept())
-    if project_id is not None:
-        query = query.where(TABLE.c.project_id == project_id)
-    return conn.execute(query).one_or_none()
+    return conn.execute(sa.select(TABLE).where(
+        TABLE.c.id == message_id, *_conditions(project_id, {}))).first()
 
 
 def list_page(conn, project_id=None, filters=None, sort_key='created_at',
@@ -51,15 +49,6 @@ def list_page(conn, project_id=None, filters=None, sort_key='created_at',
     query = sa.select(TABLE).where(*_conditions(project_id, filters))
     return conn.execute(listing.page(query, TABLE, sort_key, descending,
                                      limit, offset, marker)).all()
-
-
-def delete(conn, message_id):
-    """Remove a message.
-
-    :returns: bool, whether it was there.
-    """
-    return bool(conn.execute(sa.delete(TABLE).where(
-        TABLE.c.id == message_id)).rowcount)
 
 
 def purge(conn):

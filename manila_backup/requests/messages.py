@@ -2,6 +2,7 @@
 """Requests about messages for users."""
 
 from manila_backup.db import messages as db_messages
+from manila_backup.db import rows
 from manila_backup import exception
 from manila_backup.requests import common
 
@@ -16,7 +17,8 @@ class Messages:
         """Remove a message."""
         def write(conn):
             if not (db_messages.get(conn, message_id, common.scope(context))
-                    and db_messages.delete(conn, message_id)):
+                    and rows.delete(conn, db_messages.TABLE,
+                                    message_id)):
                 raise exception.NotFound('Message', message_id)
 
         self._database.write(write)

@@ -32,9 +32,8 @@ def index(req, params):
 @operation.operation(policies.ACCESS_SHOW, since=SINCE)
 def show(req, access_id):
     """One access rule."""
-    row = common.find(req, access_rules.get, WHAT, access_id)
-    if row.project_id != req.context.project_id:
-        req.authorize(policies.ACCESS_SHOW, row.project_id)
+    row = common.visible(req, policies.ACCESS_SHOW, access_rules.get, WHAT,
+                         access_id)
     return 200, {'access': {**views.access_rule(req, row),
                             'share_id': row.share_id}}
 
@@ -96,9 +95,8 @@ def actions(last_prefixed):
 
 
 def _list(req, share_id):
-    share = common.find(req, db_shares.get, 'Share', share_id)
-    if share.project_id != req.context.project_id:
-        req.authorize(policies.ACCESS_LIST, share.project_id)
+    share = common.visible(req, policies.ACCESS_LIST, db_shares.get, 'Share',
+                           share_id)
     rows = req.services.database.read(access_rules.list_of_share, share.id)
     return {'access_list': [views.access_rule(req, row) for row in rows]}
 

@@ -22,6 +22,21 @@ def find(req, get, what, id_):
     return row
 
 
+def visible(req, rule, get, what, id_):
+    """The row that a path names, which the caller may see: of one's own
+    project, about which the policy was asked already, or, as an
+    administrator, of another one.
+
+    :param rule: str, the policy rule's name.
+    :param get: a query module's ``get``.
+    :param what: str, what it is, for the message.
+    """
+    row = find(req, get, what, id_)
+    if row.project_id != req.context.project_id:
+        req.authorize(rule, row.project_id)
+    return row
+
+
 def authorize_target(req, rule, get, what, id_):
     """Make sure that the caller may change what a path names.
 
@@ -34,10 +49,7 @@ def authorize_target(req, rule, get, what, id_):
     """
     if not req.context.is_admin:
         return request.uuid(id_)
-    row = find(req, get, what, id_)
-    if row.project_id != req.context.project_id:
-        req.authorize(rule, row.project_id)
-    return row.id
+    return visible(req, rule, get, what, id_).id
 
 
 def authorize_share(req, rule, share_id):

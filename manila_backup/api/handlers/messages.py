@@ -28,9 +28,7 @@ def index(req, params):
 @operation.operation(policies.GET, since=SINCE)
 def show(req, message_id):
     """Show a message."""
-    row = common.find(req, db_messages.get, WHAT, message_id)
-    if row.project_id != req.context.project_id:
-        req.authorize(policies.GET, row.project_id)
+    row = common.visible(req, policies.GET, db_messages.get, WHAT, message_id)
     return 200, {schemas.RESOURCE: views.detail(req, row)}
 
 

@@ -37,9 +37,8 @@ def index(req, params):
 @_operation(policies.GET)
 def show(req, operation_id):
     """One operation on a share backup."""
-    row = common.find(req, backup_operations.get, WHAT, operation_id)
-    if row.project_id != req.context.project_id:
-        req.authorize(policies.GET, row.project_id)
+    row = common.visible(req, policies.GET, backup_operations.get, WHAT,
+                         operation_id)
     return 200, {schemas.RESOURCE: views.details(req, [row])[0]}
 
 

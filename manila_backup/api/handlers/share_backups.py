@@ -39,9 +39,7 @@ def detail(req, params):
 @_operation(policies.GET)
 def show(req, backup_id):
     """One backup."""
-    row = common.find(req, backups.get, WHAT, backup_id)
-    if row.project_id != req.context.project_id:
-        req.authorize(policies.GET, row.project_id)
+    row = common.visible(req, policies.GET, backups.get, WHAT, backup_id)
     shown = _one(req, row)
     if req.context.is_admin:
         share = req.services.database.read(shares.get, row.share_id)

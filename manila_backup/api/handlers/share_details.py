@@ -91,10 +91,7 @@ def replicas_detail(req):
 
 
 def _target(req, rule, share_id):
-    row = common.find(req, db_shares.get, shares.WHAT, share_id)
-    if row.project_id != req.context.project_id:
-        req.authorize(rule, row.project_id)
-    return row
+    return common.visible(req, rule, db_shares.get, shares.WHAT, share_id)
 
 
 def _save(req, row, properties):

@@ -97,10 +97,7 @@ def _list(req, path, params, view):
 
 
 def _visible(req, rule, snapshot_id):
-    row = common.find(req, db_snapshots.get, WHAT, snapshot_id)
-    if row.project_id != req.context.project_id:
-        req.authorize(rule, row.project_id)
-    return row
+    return common.visible(req, rule, db_snapshots.get, WHAT, snapshot_id)
 
 
 def _one(req, row):

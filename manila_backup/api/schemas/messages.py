@@ -14,11 +14,7 @@ SORT_KEYS = {name: name for name in (
 
 LIST = {
     **dict.fromkeys(_COLUMNS, types.text),
-    'created_since': types.time,
-    'created_before': types.time,
-    'limit': types.count,
-    'offset': types.count,
-    'marker': types.uuid,
-    'sort_key': types.one_of(*SORT_KEYS),
-    'sort_dir': types.one_of('asc', 'desc'),
+    'created_since': types.moment,
+    'created_before': types.moment,
+    **types.page(SORT_KEYS),
 }

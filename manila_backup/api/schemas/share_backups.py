@@ -59,17 +59,11 @@ LIST = {
     'description~': types.text,
     'status': types.one_of(*states.Backup),
     'backup_type': types.text,
-    'limit': types.count,
-    'offset': types.count,
-    'marker': types.uuid,
-    'sort_key': types.one_of(*SORT_KEYS),
-    'sort_dir': types.one_of('asc', 'desc'),
+    **types.page(SORT_KEYS),
     'with_count': types.boolean,
-    'all_tenants': types.boolean,
-    'all_projects': types.boolean,
+    **types.SCOPE,
     'host': types.text,
     'topic': types.text,
-    'project_id': types.text,
 }
 
 #: What only administrators filter by.

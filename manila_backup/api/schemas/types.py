@@ -6,7 +6,6 @@ import datetime
 import re
 
 from oslo_utils import strutils
-from oslo_utils import timeutils
 
 from manila_backup.api import request
 
@@ -126,18 +125,6 @@ def uuid(text):
     return text
 
 
-@converter({'type': 'string', 'format': 'date-time'})
-def time(value):
-    """An instant, in ISO 8601, as a datetime in UTC without a zone.
-
-    :raises ValueError: it is none.
-    """
-    try:
-        return timeutils.normalize_time(timeutils.parse_isotime(value))
-    except (ValueError, OverflowError):
-        raise ValueError('it must be a date and time in ISO 8601') from None
-
-
 @converter({'type': 'string', 'maxLength': 255})
 def text(value):
     """Any text that a column could hold.
@@ -177,3 +164,20 @@ def one_of(*allowed):
         return value
     convert.allowed = allowed
     return convert
+
+
+def page(sort_keys):
+    """Query parameters that cut and order a list, as
+    :func:`manila_backup.api.handlers.common.listed` takes them.
+
+    :param sort_keys: dict of sort key to column name.
+    :returns: dict of name to converter.
+    """
+    return {'limit': count, 'offset': count, 'marker': uuid,
+            'sort_key': one_of(*sort_keys),
+            'sort_dir': one_of('asc', 'desc')}
+
+
+#: Query parameters that say whose things a list holds, as
+#: :func:`manila_backup.api.handlers.common.list_scope` takes them.
+SCOPE = {'all_tenants': boolean, 'all_projects': boolean, 'project_id': text}
