@@ -27,10 +27,21 @@ def _reason(backup):
                f'{backup["id"]}" may say why')
 
 
-def _columns(backup):
-    backup.pop('links', None)
-    keys = sorted(backup)
-    return keys, columns.row(backup, keys)
+def _wait(service, backup_id, status, key, title):
+    """Wait until a backup is not in a status any more.
+
+    :param key: str, what its progress is called.
+    :param title: str, before the progress bar.
+    :returns: dict, the backup as it is then.
+    """
+    backup = {}
+
+    def look():
+        backup.update(_show(service, backup_id))
+        return backup['status'] != status, int(backup.get(key) or 0)
+
+    progress.wait(look, title)
+    return backup
 
 
 class CreateShareBackup(share_backups.CreateShareBackup):
@@ -47,20 +58,13 @@ class CreateShareBackup(share_backups.CreateShareBackup):
         if not parsed_args.wait:
             return names, values
         backup_id = dict(zip(names, values))['id']
-        service = api.Api(self.app.client_manager.share)
-
-        def look():
-            backup = _show(service, backup_id)
-            return (backup['status'] != 'creating',
-                    int(backup.get('progress') or 0))
-
-        progress.wait(look, 'backup')
-        backup = _show(service, backup_id)
+        backup = _wait(api.Api(self.app.client_manager.share), backup_id,
+                       'creating', 'progress', 'backup')
         if backup['status'] != 'available':
             raise exceptions.CommandError(
                 f'Share backup {backup_id} is {backup["status"]}: '
                 f'{_reason(backup)}')
-        return _columns(backup)
+        return columns.of_one(backup)
 
 
 class ShowShareBackup(share_backups.ShowShareBackup):
@@ -69,7 +73,7 @@ class ShowShareBackup(share_backups.ShowShareBackup):
     def take_action(self, parsed_args):
         client = self.app.client_manager.share
         backup = utils.find_resource(client.share_backups, parsed_args.backup)
-        return _columns(_show(api.Api(client), backup.id))
+        return columns.of_one(_show(api.Api(client), backup.id))
 
 
 class ListShareBackup(share_backups.ListShareBackup):
@@ -108,17 +112,10 @@ class RestoreShareBackup(share_backups.RestoreShareBackup):
         if not waits:
             return
         client = self.app.client_manager.share
-        service = api.Api(client)
         backup_id = utils.find_resource(client.share_backups,
                                         parsed_args.backup).id
-
-        def look():
-            backup = _show(service, backup_id)
-            return (backup['status'] != 'restoring',
-                    int(backup.get('restore_progress') or 0))
-
-        progress.wait(look, 'restore')
-        backup = _show(service, backup_id)
+        backup = _wait(api.Api(client), backup_id, 'restoring',
+                       'restore_progress', 'restore')
         share_id = (utils.find_resource(client.shares,
                                         parsed_args.target_share).id
                     if parsed_args.target_share else backup['share_id'])

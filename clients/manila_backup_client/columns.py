@@ -60,6 +60,15 @@ def row(resource, keys):
     return tuple(KINDS.get(key, Plain)(resource.get(key)) for key in keys)
 
 
+def of_one(resource):
+    """Return what there is of a resource as (keys, values).
+
+    :param resource: dict.
+    """
+    keys = sorted(resource.keys() - {'links'})
+    return keys, row(resource, keys)
+
+
 def heading(key):
     """Return a key as the heading of a column."""
     return ' '.join({'id': 'ID'}.get(word, word.capitalize())

@@ -73,11 +73,9 @@ class ShowOperation(command.ShowOne):
         return parser
 
     def take_action(self, parsed_args):
-        operation = api.Api(self.app.client_manager.share).get(
+        return columns.of_one(api.Api(self.app.client_manager.share).get(
             f'{api.OPERATIONS}/{parsed_args.operation}',
-            'share_backup_operation')
-        keys = sorted(operation)
-        return keys, columns.row(operation, keys)
+            'share_backup_operation'))
 
 
 class CancelOperation(command.Command):
