@@ -32,8 +32,8 @@ def names(conf):
     :param conf: the configuration, which has been read.
     :returns: list of str, a sentence each.
     """
-    known = _known()
     problems = []
+    known = _known() if conf.config_file else {}
     for path in conf.config_file or ():
         sections: dict[str, dict] = {}
         cfg.ConfigParser(path, sections).parse()
@@ -49,7 +49,8 @@ def warn(conf):
 
 
 def _known():
-    """The options by section, as dict of str to set of str."""
+    """The options' names, all with underscores, by section, as dict of str to
+    set of str."""
     listed = config.list_opts()
     for name in _LIBRARIES:
         for entry in importlib.metadata.entry_points(
@@ -59,10 +60,10 @@ def _known():
     for group, options in listed:
         section = known.setdefault(str(group or 'DEFAULT'), set())
         for option in options:
-            section.update({option.name, option.dest})
+            section.add(option.dest)
             for old in option.deprecated_opts:
-                known.setdefault(str(old.group or group or 'DEFAULT'),
-                                 set()).add(old.name or option.name)
+                known.setdefault(str(old.group or group or 'DEFAULT'), set()
+                                 ).add(_plain(old.name or option.name))
     return known
 
 
@@ -76,13 +77,17 @@ def _of_section(path, section, values, known):
         return []
     problems = []
     for name in values:
-        if name.replace('-', '_') not in {
-                each.replace('-', '_') for each in known[section]}:
+        if _plain(name) not in known[section]:
             meant = _like(name, known[section])
             problems.append(
                 f'{path}: [{section}] has no option {name}'
                 + (f'; is {meant} meant?' if meant else '.'))
     return problems
+
+
+def _plain(name):
+    """Return an option's name as its ``dest`` is written."""
+    return name.replace('-', '_')
 
 
 def _like(name, names_):

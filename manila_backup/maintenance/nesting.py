@@ -22,19 +22,9 @@ def check(conf):
         if not path or not path.startswith('/'):
             continue
         repository = os.path.realpath(path)
-        if shares in _and_above(repository) or repository in _and_above(
-                shares):
+        if os.path.commonpath((shares, repository)) in (shares, repository):
             raise exception.ConfigurationError(
                 f'[local_shares] path {conf.local_shares.path} and '
                 f'[{group}] {option} {path} lie within one another: backups '
                 f'would be part of what is backed up. Choose directories '
                 f'that are apart.')
-
-
-def _and_above(path):
-    """A directory and all above it, as a set of str."""
-    above = {path}
-    while path != os.path.dirname(path):
-        path = os.path.dirname(path)
-        above.add(path)
-    return above

@@ -196,32 +196,35 @@ class Endpoint:
 
     def __init__(self, conf, registry):
         group = conf.metrics
-        first = group.worker_bind_port
-        for port in range(first, first + (PORTS if first else 1)):
-            try:
-                self._server, self._thread = (
-                    prometheus_client.start_http_server(
-                        port, group.worker_bind_host, registry))
-            except OSError as exc:
-                problem = exc
-                if exc.errno != errno.EADDRINUSE:
-                    break
-            else:
-                problem = None
-                break
-        if problem:
+        host, first = group.worker_bind_host, group.worker_bind_port
+        try:
+            self._server, self._thread = _listen(host, first, registry)
+        except OSError as exc:
             raise exception.ConfigurationError(
-                f'Can\'t listen on [metrics] worker_bind_host '
-                f'{group.worker_bind_host}, worker_bind_port {first} or one '
-                f'of the {PORTS - 1} ports after it: {problem.strerror}'
-            ) from problem
+                f'Can\'t listen on [metrics] worker_bind_host {host}, '
+                f'worker_bind_port {first} or one of the {PORTS - 1} ports '
+                f'after it: {exc.strerror}') from exc
         #: The port that is listened on.
         self.port = self._server.server_port
-        LOG.info('Metrics at http://%s:%d/metrics', group.worker_bind_host,
-                 self.port)
+        LOG.info('Metrics at http://%s:%d/metrics', host, self.port)
 
     def close(self):
         """Listen no more."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _listen(host, first, registry):
+    """Serve metrics on the first port of :data:`PORTS` that is free.
+
+    :param first: int, the first port; 0 for any.
+    :raises OSError: none is, or the address is none of this host's.
+    """
+    last = first + PORTS - 1 if first else first
+    for port in range(first, last + 1):
+        try:
+            return prometheus_client.start_http_server(port, host, registry)
+        except OSError as exc:
+            if exc.errno != errno.EADDRINUSE or port == last:
+                raise
