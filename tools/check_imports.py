@@ -44,6 +44,7 @@ PARTS = {
         'tools/keystone-requirements.txt',),
     'tests/manila/serve_api.py': ('tools/manila-requirements.txt',),
     'tests/manila/backend/': ('tools/manila-requirements.txt',),
+    'tests/functional/clients/': (*TESTS, 'clients/requirements.txt'),
     'tests/unit/clients/': (*TESTS, 'clients/requirements.txt'),
     'clients/': ('clients/requirements.txt',),
     'benchmarks/': SERVICE,
@@ -58,6 +59,7 @@ NEEDED = {'requirements.txt': ('manila_backup/',),
 
 #: Where code looks for modules beside its own directory.
 BESIDE = {'tools/api_samples.py': 'tools/demo',
+          'tests/functional/clients/': 'clients',
           'tests/unit/clients/': 'clients', 'clients/': 'clients'}
 
 #: What another environment's declarations bring along, and is meant to.

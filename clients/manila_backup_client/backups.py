@@ -2,6 +2,7 @@
 """``openstack share backup``: python-manilaclient's commands with what
 manila-backup says beyond Manila, and with a progress bar."""
 
+from manilaclient import exceptions as manila_exceptions
 from manilaclient.osc.v2 import share_backups
 from osc_lib.command import command
 from osc_lib import exceptions
@@ -42,6 +43,41 @@ def _wait(service, backup_id, status, key, title):
 
     progress.wait(look, title)
     return backup
+
+
+def _deleted_percent(service, backup_id):
+    """Return how much of a backup is deleted, in percent; None where the
+    service tells of no operations, or its driver does not count."""
+    try:
+        operation, = service.get(
+            api.OPERATIONS, 'share_backup_operations', backup_id=backup_id,
+            kind='delete', limit=1)
+    except (exceptions.CommandError, ValueError):
+        return None
+    total = operation['files_total']
+    return 100 * operation['files_done'] // total if total else None
+
+
+def _wait_gone(service, backup_id):
+    """Wait until a backup that is being deleted is gone.
+
+    :raises osc_lib.exceptions.CommandError: it could not be deleted.
+    """
+    backup = {}
+
+    def look():
+        percent = _deleted_percent(service, backup_id)
+        try:
+            backup.update(_show(service, backup_id))
+        except manila_exceptions.NotFound:
+            backup.clear()
+            return True, 100
+        return backup['status'] != 'deleting', percent
+
+    progress.wait(look, 'delete')
+    if backup:
+        raise exceptions.CommandError(
+            f'it is {backup["status"]}: {_reason(backup)}')
 
 
 class CreateShareBackup(share_backups.CreateShareBackup):
@@ -133,6 +169,26 @@ class RestoreShareBackup(share_backups.RestoreShareBackup):
             raise exceptions.CommandError(
                 f'Share {share_id} is {statuses[-1]}, {changed}: '
                 f'{_reason(backup)}')
+
+
+class DeleteShareBackup(share_backups.DeleteShareBackup):
+    """Delete one or more share backups"""
+
+    def take_action(self, parsed_args):
+        if not parsed_args.wait:
+            super().take_action(parsed_args)
+            return
+        client = self.app.client_manager.share
+        failed = []
+        for name in parsed_args.backup:
+            try:
+                backup = utils.find_resource(client.share_backups, name)
+                client.share_backups.delete(backup)
+                _wait_gone(api.Api(client), backup.id)
+            except Exception as exc:
+                failed.append(f'{name}: {exc}')
+        if failed:
+            raise exceptions.CommandError('Not deleted: ' + '; '.join(failed))
 
 
 class CancelShareBackup(command.Command):

@@ -16,11 +16,11 @@ def _main(args):
     from manila_backup.api import gate
     from manila_backup.api import server
     from manila_backup.bus import rpc
-    from manila_backup.cmd import misspelt
     from manila_backup import conf as config
     from manila_backup.db import engine
     from manila_backup.db import schema
     from manila_backup import exception
+    from manila_backup.maintenance import misspelt
     from manila_backup import private
     from manila_backup.requests import admission
 

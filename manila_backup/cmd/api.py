@@ -9,10 +9,10 @@ def _main(args):
     from manila_backup.api import bound
     from manila_backup.api import gate
     from manila_backup.api import server
-    from manila_backup.cmd import misspelt
     from manila_backup import conf as config
     from manila_backup.db import engine
     from manila_backup.db import schema
+    from manila_backup.maintenance import misspelt
     from manila_backup.requests import admission
 
     conf = config.load(args, 'manila-backup-api')

@@ -11,7 +11,6 @@ from oslo_upgradecheck import upgradecheck
 from manila_backup.bus import rpc
 from manila_backup.bus import version_cap
 from manila_backup.cmd import common
-from manila_backup.cmd import misspelt
 from manila_backup import conf as config
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
@@ -22,6 +21,7 @@ from manila_backup.drivers import base
 from manila_backup.engine import capabilities
 from manila_backup import exception
 from manila_backup.maintenance import exposure
+from manila_backup.maintenance import misspelt
 from manila_backup.maintenance import nesting
 from manila_backup import plugins
 from manila_backup.policies import enforcer

@@ -6,8 +6,8 @@ from manila_backup.cmd import common
 
 def _main(args):
     from manila_backup.bus import rpc
-    from manila_backup.cmd import misspelt
     from manila_backup import conf as config
+    from manila_backup.maintenance import misspelt
     from manila_backup.telemetry import metrics
 
     conf = config.load(args, 'manila-backup-worker')

@@ -16,6 +16,7 @@ from manila_backup.api import gate
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import schema
+from manila_backup.maintenance import misspelt
 from manila_backup.requests import admission
 from manila_backup.wsgi import config_files
 
@@ -31,6 +32,7 @@ def make(environ):
                        default_config_files=config_files.from_environ(
                            environ))
     config.setup_logging(conf)
+    misspelt.warn(conf)
     database = engine.Database(conf)
     at_hand = gate.Gate(lambda: schema.check(database), _look(conf))
     made = app.build(conf, database,

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations that their owner cancels, with processes that do them."""
 
+import json
 import os
+import shutil
 import signal
 
 from tests.functional import cloud
 from tests.functional import test_dying_workers
+from tests.functional import test_restic_service
 
 EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.0'}
 OPERATIONS = '/share-backup-operations'
@@ -43,11 +46,15 @@ class CancelMySQL(test_dying_workers.DyingWorkersTestCase):
                          self.cloud.show_backup(backup['id'])['status'])
         shown = self.cloud.show_backup(backup['id'], token='admin:admin')
         self.assertEqual('It was cancelled.', shown['fail_reason'])
-        cloud.eventually('no leftovers', lambda: not [
-            name for _, folders, files in os.walk(self.cloud.repository)
-            for name in folders + files if backup['id'] in name])
+        cloud.eventually('no leftovers',
+                         lambda: not self._leftovers(backup['id']))
         self.cloud.ask(202, 'DELETE', f'/share-backups/{backup["id"]}')
         self.cloud.wait_backup(backup['id'], None)
+
+    def _leftovers(self, backup_id):
+        """What there is of a backup in the repository, as a list."""
+        return [name for _, folders, files in os.walk(self.cloud.repository)
+                for name in folders + files if backup_id in name]
 
     def test_creation_in_the_middle(self):
         share, _ = self._big_share()
@@ -94,32 +101,103 @@ class CancelMySQL(test_dying_workers.DyingWorkersTestCase):
         self.cloud.start_worker()
         self._assert_nothing_is_left(share['id'], backup)
 
-    def test_restore_in_the_middle(self):
+    def _backed_up_share(self):
+        """A share, its content, and a backup of it."""
         share, made = self._big_share()
-        path = self.cloud.share_path(share['id'])
         backup = self.cloud.create_backup(share['id'])
         self.cloud.wait_backup(backup['id'], 'available')
         self.cloud.wait_share(share['id'], 'available')
-        for name in made:
-            os.unlink(os.path.join(path, name))
+        return share, made, backup
+
+    def _restore(self, backup):
+        self.cloud.ask(202, 'POST', f'/share-backups/{backup["id"]}/action',
+                       {'restore': None})
+
+    def _cancelled_restore(self, backup):
+        """Cancel a restore in its middle.
+
+        :returns: dict, the operation.
+        """
         others = self._children()
-        restore = {'restore': None}
-        action = f'/share-backups/{backup["id"]}/action'
-        self.cloud.ask(202, 'POST', action, restore)
+        self._restore(backup)
         self.assertTrue(self._catch(backup['id'], others, 'restore'),
                         'it was over before it could be disturbed')
         self._cancel(f'/share-backups/{backup["id"]}')
         operation = self._wait_cancelled(backup['id'], 'restore')
-        self.assertTrue(operation['share_changed'])
-        self.cloud.wait_share(share['id'], 'backup_restoring_error')
         self.assertEqual('available',
                          self.cloud.show_backup(backup['id'])['status'])
-        # The way back needs no administrator.
-        self.cloud.ask(202, 'POST', action, restore)
+        return operation
+
+    def test_restore_in_the_middle(self):
+        share, made, backup = self._backed_up_share()
+        path = self.cloud.share_path(share['id'])
+        for name in made:
+            os.unlink(os.path.join(path, name))
+        self.assertTrue(self._cancelled_restore(backup)['share_changed'])
+        self.cloud.wait_share(share['id'], 'backup_restoring_error')
+        self._restore_again(share, backup, made)
+
+    def _restore_again(self, share, backup, made):
+        """The way back, which needs no administrator."""
+        self._restore(backup)
+        self.cloud.wait_backup(backup['id'], 'available')
         self.cloud.wait_share(share['id'], 'available')
-        self.assertEqual(made, self.content(path))
+        self.assertEqual(made, self.content(
+            self.cloud.share_path(share['id'])))
 
 
 class CancelPostgreSQL(CancelMySQL):
 
     server = 'postgresql'
+
+
+class CancelRestic(test_restic_service.Bare, CancelMySQL):
+    """With restic, which is a process of its own."""
+
+    # It takes seconds then.
+    options = {**test_dying_workers.DyingWorkersTestCase.options,
+               'backup__enabled_drivers': 'restic',
+               'restic__repository': '$state_path/restic-repository',
+               'restic__limit_upload': 20000,
+               'restic__limit_download': 20000}
+
+    def _state(self, backup_id, kind):
+        # While it restores it counts no files.
+        found, = self.cloud.rows(
+            'SELECT status, bytes_done FROM operations '
+            'WHERE backup_id = :id AND kind = :kind',
+            id=backup_id, kind=kind)
+        return found
+
+    def _leftovers(self, backup_id):
+        """The snapshots in the repository: there is no other backup."""
+        if not os.path.exists(os.path.join(self.cloud.state,
+                                           'restic-repository', 'p1')):
+            return []
+        return json.loads(self.bare(self.key('p1'), 'snapshots',
+                                    '--json').stdout)
+
+    def test_restore_in_the_middle(self):
+        """Into an empty share, restic writes at once."""
+        share, made, backup = self._backed_up_share()
+        path = self.cloud.share_path(share['id'])
+        for name in os.listdir(path):
+            shutil.rmtree(os.path.join(path, name))
+        self.assertTrue(self._cancelled_restore(backup)['share_changed'])
+        self.cloud.wait_share(share['id'], 'backup_restoring_error')
+        self._restore_again(share, backup, made)
+
+    def test_restore_that_has_written_nothing(self):
+        """For another share, it is put together beside that first."""
+        share, made, backup = self._backed_up_share()
+        path = self.cloud.share_path(share['id'])
+        for name in made:
+            os.unlink(os.path.join(path, name))
+        self.assertFalse(self._cancelled_restore(backup)['share_changed'])
+        self.cloud.wait_share(share['id'], 'available')
+        self.assertEqual({}, self.content(path))
+        self.assertEqual([], [
+            name for _, folders, files in os.walk(os.path.join(
+                self.cloud.state, 'restic', 'staging'))
+            for name in folders + files if backup['id'] in name])
+        self._restore_again(share, backup, made)

@@ -4,10 +4,12 @@
 import os
 import signal
 import subprocess
+import sys
 
 import fixtures
 import testtools
 
+from manila_backup.wsgi import config_files
 from tests.functional import base
 from tests.functional import cloud
 
@@ -22,6 +24,25 @@ def run(command, *args):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=cloud.PATIENCE)
     return done.returncode, done.stdout
+
+
+class MisspeltOptions(base.TestCase):
+
+    options = {'api__bind_prot': 1}
+
+    def test_warnings(self):
+        api = self.cloud.start_api()
+        # As a WSGI server does.
+        loaded = subprocess.run(
+            [sys.executable, '-c', 'import manila_backup.wsgi.api'],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=cloud.PATIENCE, env={
+                **os.environ,
+                config_files.CONFIG_FILES: self.cloud.config})
+        self.assertEqual(0, loaded.returncode, loaded.stdout)
+        for said in (api.said(), loaded.stdout):
+            self.assertIn('[api] has no option bind_prot; is bind_port '
+                          'meant?', said)
 
 
 class BadConfiguration(testtools.TestCase):

@@ -10,7 +10,30 @@ from tests.functional import base
 from tests.functional import cloud
 
 
-class ResticServiceTest(base.TestCase):
+class Bare:
+    """restic by itself, in tests of a cloud that uses it."""
+
+    def key(self, project_id):
+        found, = json.loads(self.cloud.manage(
+            'repository', 'key', '--project', project_id, '--format', 'json',
+            '--driver', 'restic'))
+        return found
+
+    def bare(self, key, *args):
+        """restic, as a person runs it who has only been given a key."""
+        def run():
+            done = subprocess.run(
+                ['restic', '--no-cache', *args], capture_output=True,
+                text=True, env=dict(
+                    os.environ, RESTIC_REPOSITORY=key['repository'],
+                    RESTIC_PASSWORD=key['password']))
+            # Now and then a worker prunes, and has it for itself.
+            return None if 'already locked' in done.stderr else done
+
+        return cloud.eventually('to be let in', run)
+
+
+class ResticServiceTest(Bare, base.TestCase):
 
     options = {'backup__enabled_drivers': 'posix,restic',
                'restic__repository': '$state_path/restic-repository',
@@ -39,25 +62,6 @@ class ResticServiceTest(base.TestCase):
                        {'restore': None})
         self.cloud.wait_backup(backup['id'], 'available')
         self.cloud.wait_share(backup['share_id'], 'available')
-
-    def key(self, project_id):
-        found, = json.loads(self.cloud.manage(
-            'repository', 'key', '--project', project_id, '--format', 'json',
-            '--driver', 'restic'))
-        return found
-
-    def bare(self, key, *args):
-        """restic, as a person runs it who has only been given a key."""
-        def run():
-            done = subprocess.run(
-                ['restic', '--no-cache', *args], capture_output=True,
-                text=True, env=dict(
-                    os.environ, RESTIC_REPOSITORY=key['repository'],
-                    RESTIC_PASSWORD=key['password']))
-            # Now and then a worker prunes, and has it for itself.
-            return None if 'already locked' in done.stderr else done
-
-        return cloud.eventually('to be let in', run)
 
     def test_life(self):
         share = self.cloud.create_share()

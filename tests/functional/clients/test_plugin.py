@@ -10,7 +10,7 @@ from tests.functional import cloud
 from tests.functional import test_clients
 
 CLIENTS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__)))), 'clients')
+    os.path.dirname(os.path.abspath(__file__))))), 'clients')
 
 
 class Plugin(test_clients.ClientTestCase):
@@ -62,6 +62,12 @@ class Plugin(test_clients.ClientTestCase):
         self.assertIn('Not cancelled', self.openstack(
             'share', 'backup', 'operation', 'cancel', created['ID'],
             fails=True))
+        self.openstack('share', 'backup', 'delete', 'monday', '--wait')
+        self.assertEqual([], self.openstack('share', 'backup', 'list'))
+        deleted, *_others = self.openstack(
+            'share', 'backup', 'operation', 'list')
+        self.assertEqual(('delete', 'done'),
+                         (deleted['Kind'], deleted['Status']))
 
     def test_failures(self):
         self.cloud.tolerate = 'attempt [0-9]+ failed'
@@ -69,6 +75,8 @@ class Plugin(test_clients.ClientTestCase):
         os.rmdir(self.cloud.share_path(share['id']))
         self.assertIn('is error', self.openstack(
             'share', 'backup', 'create', share['id'], '--wait', fails=True))
+        self.assertIn('Not deleted: x: ', self.openstack(
+            'share', 'backup', 'delete', 'x', '--wait', fails=True))
 
     def test_cancel(self):
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')

@@ -6,8 +6,8 @@ import os
 import fixtures
 import testtools
 
-from manila_backup.cmd import misspelt
 from manila_backup import conf as config
+from manila_backup.maintenance import misspelt
 
 
 class NamesTestCase(testtools.TestCase):

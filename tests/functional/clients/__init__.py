@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client's plug-in is another distribution, which is not installed."""
+
+import os
+import sys
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.dirname(os.path.abspath(__file__))))), 'clients'))
