@@ -14,11 +14,23 @@ class RequestContext(context.RequestContext):
     """The caller of one request, or on whose behalf a worker acts.
 
     ``is_admin`` is what the policy rule ``context_is_admin`` said when the
-    request came in: such a caller may see other projects' things. What he
-    may do with them is for each operation's own rule to say.
+    request came in, for rules to compare.
 
     The token is left out of everything that is stored or sent on.
+
+    :ivar all_projects: bool, whether things of other projects are found for
+        it too: what the policy rule said that is asked for the kind of thing
+        (``share_backup:get_all_project``, for instance). What it may do with
+        them is for each operation's own rule to say.
     """
+
+    all_projects = False
+
+    @property
+    def scope(self):
+        """The project in which things are found for it, as str; None for
+        all."""
+        return None if self.all_projects else self.project_id
 
     def to_policy_values(self):
         """Build the mapping of values that policy rules can compare."""
@@ -78,4 +90,6 @@ class OperationContext(RequestContext):
 def admin(**kwargs):
     """A context for what the service does on its own account."""
     kwargs.setdefault('roles', ['admin', 'member', 'reader'])
-    return RequestContext(is_admin=True, overwrite=False, **kwargs)
+    found = RequestContext(is_admin=True, overwrite=False, **kwargs)
+    found.all_projects = True
+    return found

@@ -30,11 +30,15 @@ class Operation:
         :func:`~manila_backup.api.validation.parse`.
     :param body: a :class:`~manila_backup.api.validation.Schema`, or a
         function that picks one by the request's version.
+    :param all_rule: str, the name of the policy rule of who finds things of
+        other projects too; None where nobody does.
     """
 
-    def __init__(self, function, rule, since, until, extension, query, body):
+    def __init__(self, function, rule, since, until, extension, query, body,
+                 all_rule=None):
         self.function = function
         self.rule = rule
+        self.all_rule = all_rule
         self.since = since
         self.until = until
         self.extension = extension
@@ -59,6 +63,8 @@ class Operation:
             raise microversions.not_found(req.version, self.since)
         if self.rule is not None:
             req.authorize(self.rule)
+        req.context.all_projects = (self.all_rule is not None
+                                    and req.allows(self.all_rule))
         if self.query is not None:
             path['params'] = validation.parse(self.query, req.params)
         if self.body is not None:
@@ -72,10 +78,10 @@ class Operation:
 
 
 def operation(rule, since=microversions.MIN, until=None, extension=None,
-              query=None, body=None):
+              query=None, body=None, all_rule=None):
     """Decorator that makes an :class:`Operation` of a function."""
     return lambda function: Operation(function, rule, since, until, extension,
-                                      query, body)
+                                      query, body, all_rule)
 
 
 def extension_of(operations):

@@ -107,15 +107,23 @@ class Request(webob.BaseRequest):
         :meth:`authorize`."""
         context = self.context
         project_id = project_id or context.project_id
-        return self.services.policy.allows(
-            rule, context, {'project_id': project_id,
-                            'user_id': context.user_id})
+        key = rule, project_id
+        if key not in self._allowed:
+            self._allowed[key] = self.services.policy.allows(
+                rule, context, {'project_id': project_id,
+                                'user_id': context.user_id})
+        return self._allowed[key]
+
+    @functools.cached_property
+    def _allowed(self):
+        # A request that goes on for long is not to see two policies.
+        return {}
 
     @property
     def scope(self):
-        """The project that the caller's things are looked up in: None (all)
-        for administrators."""
-        return None if self.context.is_admin else self.context.project_id
+        """The project that things are looked up in for the caller; None for
+        all: see :class:`~manila_backup.context.RequestContext`."""
+        return self.context.scope
 
     def link(self, path):
         """The URL of a resource of this API, as this caller would write it.

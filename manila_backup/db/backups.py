@@ -74,10 +74,11 @@ def count_by_type(conn):
 
 #: Columns of lists: reading no more than is shown is worth it.
 BRIEF = (TABLE.c.id, TABLE.c.name, TABLE.c.share_id, TABLE.c.status)
-ADMINISTRATIVE = (TABLE.c.host, TABLE.c.topic, TABLE.c.fail_reason)
+OF_HOST = (TABLE.c.host, TABLE.c.topic)
+OF_FAILURE = (TABLE.c.fail_reason,)
 SHOWN = BRIEF + (
-    TABLE.c.size, TABLE.c.availability_zone, TABLE.c.description,
-    TABLE.c.created_at, TABLE.c.updated_at,
+    TABLE.c.project_id, TABLE.c.size, TABLE.c.availability_zone,
+    TABLE.c.description, TABLE.c.created_at, TABLE.c.updated_at,
     TABLE.c.progress, TABLE.c.restore_progress, TABLE.c.backup_type)
 
 

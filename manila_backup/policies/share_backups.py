@@ -7,6 +7,8 @@ CREATE = 'share_backup:create'
 GET = 'share_backup:get'
 GET_ALL = 'share_backup:get_all'
 GET_ALL_PROJECT = 'share_backup:get_all_project'
+GET_HOST = 'share_backup:get_host'
+GET_FAIL_REASON = 'share_backup:get_fail_reason'
 RESTORE = 'share_backup:restore'
 RESET_STATUS = 'share_backup:reset_status'
 CANCEL = 'share_backup:cancel'
@@ -24,10 +26,23 @@ RULES = [
               'GET /v2/share-backups/detail',
               'GET /v2/share-backups?share_id={share_id}'),
     base.rule(GET_ALL_PROJECT, base.ADMIN,
-              'List the share backups of all projects, or of another one.',
+              'List the share backups of all projects, or of another one, and '
+              'find them by their ids. What else may be done with those, the '
+              'rule of each operation says.',
               'GET /v2/share-backups?all_tenants=1',
               'GET /v2/share-backups/detail?all_tenants=1',
               'GET /v2/share-backups/detail?project_id={project_id}'),
+    base.rule(GET_HOST, base.ADMIN,
+              'See the host and topic of share backups, and filter by them.',
+              'GET /v2/share-backups/{backup_id}',
+              'GET /v2/share-backups/detail',
+              'GET /v2/share-backups?host={host}'),
+    base.rule(GET_FAIL_REASON, base.ADMIN,
+              'See why a share backup failed, in full, which may name paths '
+              'of the service\'s hosts; and the status of its share with '
+              'regard to backups.',
+              'GET /v2/share-backups/{backup_id}',
+              'GET /v2/share-backups/detail'),
     base.rule(RESTORE, base.MEMBER, 'Restore a share backup.',
               'POST /v2/share-backups/{backup_id}/action'),
     base.rule(RESET_STATUS, base.ADMIN,

@@ -6,6 +6,7 @@ from manila_backup.policies import base
 GET = 'share_type:show'
 GET_DEFAULT = 'share_type:default'
 GET_ALL = 'share_type:index'
+GET_PRIVATE = 'share_type:get_private'
 CREATE = 'share_type:create'
 UPDATE = 'share_type:update'
 DELETE = 'share_type:delete'
@@ -20,6 +21,11 @@ RULES = [
               'GET /v2/types/default'),
     base.rule(GET_ALL, base.READER, 'List share types.',
               'GET /v2/types'),
+    base.rule(GET_PRIVATE, base.ADMIN,
+              'See share types that are not public, and create shares of '
+              'them.',
+              'GET /v2/types?is_public={is_public}',
+              'GET /v2/types/{share_type_id}'),
     base.rule(CREATE, base.ADMIN, 'Create a share type.', 'POST /v2/types'),
     base.rule(UPDATE, base.ADMIN,
               'Change the name, description or visibility of a share type.',

@@ -8,6 +8,7 @@ CREATE_PUBLIC = 'share:create_public_share'
 GET = 'share:get'
 GET_ALL = 'share:get_all'
 GET_ALL_PROJECT = 'share:get_all_project'
+GET_HOST = 'share:get_host'
 UPDATE = 'share:update'
 SET_PUBLIC = 'share:set_public_share'
 DELETE = 'share:delete'
@@ -39,9 +40,16 @@ RULES = [
     base.rule(GET_ALL, base.READER, 'List the shares of one\'s project.',
               'GET /v2/shares', 'GET /v2/shares/detail'),
     base.rule(GET_ALL_PROJECT, base.ADMIN,
-              'List the shares of all projects, or of another one.',
+              'List the shares of all projects, or of another one, and find '
+              'them by their ids. What else may be done with those, the rule '
+              'of each operation says.',
               'GET /v2/shares?all_tenants=1',
               'GET /v2/shares/detail?all_tenants=1'),
+    base.rule(GET_HOST, base.ADMIN,
+              'See the host of shares and the options that they were managed '
+              'with, and filter by host and user.',
+              'GET /v2/shares/{share_id}', 'GET /v2/shares/detail',
+              'GET /v2/shares/{share_id}/export_locations'),
     base.rule(UPDATE, base.MEMBER,
               'Change the name or description of a share.',
               'PUT /v2/shares/{share_id}'),

@@ -7,6 +7,7 @@ CREATE = 'share_snapshot:create'
 GET = 'share_snapshot:get'
 GET_ALL = 'share_snapshot:get_all'
 GET_ALL_PROJECT = 'share_snapshot:get_all_project'
+GET_LOCATION = 'share_snapshot:get_provider_location'
 UPDATE = 'share_snapshot:update'
 DELETE = 'share_snapshot:delete'
 RESET_STATUS = 'share_snapshot:reset_status'
@@ -21,9 +22,14 @@ RULES = [
     base.rule(GET_ALL, base.READER, 'List the snapshots of one\'s project.',
               'GET /v2/snapshots', 'GET /v2/snapshots/detail'),
     base.rule(GET_ALL_PROJECT, base.ADMIN,
-              'List the snapshots of all projects, or of another one.',
+              'List the snapshots of all projects, or of another one, and '
+              'find them by their ids. What else may be done with those, the '
+              'rule of each operation says.',
               'GET /v2/snapshots?all_tenants=1',
               'GET /v2/snapshots/detail?all_tenants=1'),
+    base.rule(GET_LOCATION, base.ADMIN,
+              'See the provider_location of snapshots (always null).',
+              'GET /v2/snapshots/{snapshot_id}', 'GET /v2/snapshots/detail'),
     base.rule(UPDATE, base.MEMBER,
               'Change the name or description of a snapshot.',
               'PUT /v2/snapshots/{snapshot_id}'),

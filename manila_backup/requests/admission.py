@@ -24,9 +24,8 @@ from manila_backup.requests import snapshots
 class Admission:
     """The requests that there are, by resource.
 
-    Methods that take the caller's context look things up in the caller's
-    project (an administrator's: in all). All raise
-    :class:`manila_backup.exception.NotFound`, ``InvalidState``,
+    Methods that take the caller's context look things up in its ``scope``. All
+    raise :class:`manila_backup.exception.NotFound`, ``InvalidState``,
     ``InvalidInput``, ``Conflict``, ``QuotaExceeded`` or ``Forbidden``.
 
     :param conf: the configuration.

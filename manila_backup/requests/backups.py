@@ -60,7 +60,7 @@ class Backups:
         """
         driver, driver_options = self._check_options(options)
         unknown = _unknown_share(share_id)
-        project_id = common.scope(context)
+        project_id = context.scope
         self._external.look_up(share_id, project_id, unknown)
         backup_id = uuidutils.generate_uuid()
         operation_id = uuidutils.generate_uuid()
@@ -233,7 +233,7 @@ def _wishes(share):
 
 
 def _get_backup(conn, context, backup_id):
-    backup = db_backups.get(conn, backup_id, common.scope(context))
+    backup = db_backups.get(conn, backup_id, context.scope)
     if backup is None:
         raise exception.NotFound('Share backup', backup_id)
     return backup

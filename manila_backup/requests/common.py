@@ -13,17 +13,12 @@ from manila_backup import states
 TRIES = 5
 
 
-def scope(context):
-    """The project in which a caller finds things; None for all."""
-    return None if context.is_admin else context.project_id
-
-
 def get_share(conn, context, share_id):
     """The row of a share that the caller can see.
 
     :raises manila_backup.exception.NotFound: there is none.
     """
-    share = db_shares.get(conn, share_id, scope(context))
+    share = db_shares.get(conn, share_id, context.scope)
     if share is None:
         raise exception.NotFound('Share', share_id)
     return share

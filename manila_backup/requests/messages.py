@@ -4,7 +4,6 @@
 from manila_backup.db import messages as db_messages
 from manila_backup.db import rows
 from manila_backup import exception
-from manila_backup.requests import common
 
 
 class Messages:
@@ -16,7 +15,7 @@ class Messages:
     def delete(self, context, message_id):
         """Remove a message."""
         def write(conn):
-            if not (db_messages.get(conn, message_id, common.scope(context))
+            if not (db_messages.get(conn, message_id, context.scope)
                     and rows.delete(conn, db_messages.TABLE,
                                     message_id)):
                 raise exception.NotFound('Message', message_id)

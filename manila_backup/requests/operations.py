@@ -7,7 +7,6 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import transitions
 from manila_backup.engine import tasks
 from manila_backup import exception
-from manila_backup.requests import common
 from manila_backup import states
 from manila_backup import status_codes
 
@@ -28,7 +27,7 @@ class Operations:
         so."""
         def write(conn):
             operation = backup_operations.lock(conn, operation_id,
-                                               common.scope(context))
+                                               context.scope)
             if operation is None:
                 raise exception.NotFound('Share backup operation',
                                          operation_id)
@@ -47,7 +46,7 @@ class Operations:
         """Cancel whatever is being done to a backup. What is being cancelled
         already stays so."""
         def write(conn):
-            if db_backups.get(conn, backup_id, common.scope(context)) is None:
+            if db_backups.get(conn, backup_id, context.scope) is None:
                 raise exception.NotFound('Share backup', backup_id)
             operation = db_operations.live_of_backup(conn, backup_id)
             if operation is not None:

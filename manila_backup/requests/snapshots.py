@@ -135,7 +135,7 @@ def _cancel(conn, snapshot):
 
 def _get_snapshot(conn, context, snapshot_id):
     snapshot = rows.get(conn, models.snapshots, snapshot_id,
-                        common.scope(context))
+                        context.scope)
     if snapshot is None:
         raise exception.NotFound('Share snapshot', snapshot_id)
     return snapshot

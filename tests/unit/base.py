@@ -44,9 +44,7 @@ MEMBER = context.RequestContext(user_id='u1', project_id='p1',
 STRANGER = context.RequestContext(user_id='u2', project_id='p2',
                                   roles=['member'], is_admin=False,
                                   overwrite=False)
-ADMIN = context.RequestContext(user_id='root', project_id='admin',
-                               roles=['admin'], is_admin=True,
-                               overwrite=False)
+ADMIN = context.admin(user_id='root', project_id='admin')
 
 
 class TestCase(base.BaseTestCase):

@@ -2,6 +2,7 @@
 """Access rules of shares: validated, stored and listed. Enforcing them is left
 to whatever exports the directories."""
 
+import functools
 import ipaddress
 
 from manila_backup.api import faults
@@ -19,9 +20,11 @@ PATH = '/share-access-rules'
 
 SINCE = (2, 45)
 
+_operation = functools.partial(operation.operation,
+                               all_rule=policies.GET_ALL_PROJECT)
 
-@operation.operation(policies.ACCESS_LIST, since=SINCE,
-                     query=schemas.LIST_ACCESS)
+
+@_operation(policies.ACCESS_LIST, since=SINCE, query=schemas.LIST_ACCESS)
 def index(req, params):
     """List the access rules of a share."""
     if 'share_id' not in params:
@@ -29,7 +32,7 @@ def index(req, params):
     return 200, _list(req, params['share_id'])
 
 
-@operation.operation(policies.ACCESS_SHOW, since=SINCE)
+@_operation(policies.ACCESS_SHOW, since=SINCE)
 def show(req, access_id):
     """One access rule."""
     row = common.visible(req, policies.ACCESS_SHOW, access_rules.get, WHAT,
@@ -39,8 +42,8 @@ def show(req, access_id):
 
 
 def _allow(name, until):
-    @operation.operation(policies.ALLOW_ACCESS, until=until,
-                         body=schemas.ACTIONS[name])
+    @_operation(policies.ALLOW_ACCESS, until=until,
+                body=schemas.ACTIONS[name])
     def allow(req, share_id, document):
         """Note who may mount a share."""
         share_id = _target(req, policies.ALLOW_ACCESS, share_id)
@@ -56,8 +59,8 @@ def _allow(name, until):
 
 
 def _deny(name, until):
-    @operation.operation(policies.DENY_ACCESS, until=until,
-                         body=schemas.ACTIONS[name])
+    @_operation(policies.DENY_ACCESS, until=until,
+                body=schemas.ACTIONS[name])
     def deny(req, share_id, document):
         """Remove a note of who may mount a share."""
         share_id = _target(req, policies.DENY_ACCESS, share_id)
@@ -68,8 +71,8 @@ def _deny(name, until):
 
 
 def _access_list(name, until):
-    @operation.operation(policies.ACCESS_LIST, until=until,
-                         body=schemas.ACTIONS[name])
+    @_operation(policies.ACCESS_LIST, until=until,
+                body=schemas.ACTIONS[name])
     def access_list(req, share_id, document):
         """List the access rules of a share by the action that is used before
         2.45.

@@ -14,7 +14,7 @@ def find(req, get, what, id_):
     :param what: str, what it is, for the message.
     :returns: the row, if the caller may know that it exists.
     :raises manila_backup.exception.NotFound: there is none, or it is
-        another project's and the caller no administrator.
+        another project's and the policy lets the caller find none of those.
     """
     row = req.services.database.read(get, request.uuid(id_), req.scope)
     if row is None:
@@ -24,8 +24,8 @@ def find(req, get, what, id_):
 
 def visible(req, rule, get, what, id_):
     """The row that a path names, which the caller may see: of one's own
-    project, about which the policy was asked already, or, as an
-    administrator, of another one.
+    project, about which the policy was asked already, or of another one,
+    about which it is asked here.
 
     :param rule: str, the policy rule's name.
     :param get: a query module's ``get``.
@@ -40,28 +40,27 @@ def visible(req, rule, get, what, id_):
 def authorize_target(req, rule, get, what, id_):
     """Make sure that the caller may change what a path names.
 
-    Whoever isn't an administrator only ever reaches things of his own
-    project, about which the policy was asked already; the rest is found
-    and asked about here.
+    Whoever finds things of his own project only was asked about already; the
+    rest is found and asked about here.
 
     :param rule: str, the policy rule's name.
     :returns: str, the id in canonical form.
     """
-    if not req.context.is_admin:
+    if req.scope is not None:
         return request.uuid(id_)
     return visible(req, rule, get, what, id_).id
 
 
 def authorize_share(req, rule, share_id):
-    """Make sure that an administrator may make something of a share that is
-    another project's; others never reach one.
+    """Make sure that the caller may make something of a share that is
+    another project's; who finds his own project's only never reaches one.
 
     :param rule: str, the policy rule's name.
     :param share_id: str, as the body has it.
     :returns: str, the id in canonical form.
     """
     share_id = share_id.lower()
-    if req.context.is_admin:
+    if req.scope is None:
         project_id = req.services.admission.backups.project_of(share_id)
         if project_id not in (None, req.context.project_id):
             req.authorize(rule, project_id)
@@ -83,11 +82,11 @@ def names(asked):
     return values
 
 
-def list_scope(req, params, all_rule):
+def list_scope(req, params):
     """Whose things a list holds: takes ``all_tenants``, ``all_projects``
     and ``project_id`` out of the parameters.
 
-    They count for those whom ``all_rule`` allows it. Others get their own
+    They count for those who find things of all projects. Others get their own
     project's as if they had not asked: clients ask whoever they run for.
 
     :returns: a project's id, or None for all projects.
@@ -98,9 +97,7 @@ def list_scope(req, params, all_rule):
     own = req.context.project_id
     if not any(everyone) and project_id in (None, own):
         return own
-    if not req.allows(all_rule):
-        return own
-    return project_id
+    return project_id if req.scope is None else own
 
 
 def listed(req, path, params, key, sort_keys, view, get, list_page,
@@ -134,9 +131,15 @@ def listed(req, path, params, key, sort_keys, view, get, list_page,
     return body
 
 
-def for_administrators(req, params, names_):
-    """Take out of the parameters those that others don't know."""
-    if not req.context.is_admin:
+def drop_unless_allowed(req, rule, project_id, params, names_):
+    """Take out of a list's parameters those that not everybody knows, unless
+    the caller does.
+
+    :param rule: str, the name of the policy rule of who does.
+    :param project_id: str, whose things are listed; None for all projects'.
+    :param names_: tuple of str.
+    """
+    if not req.allows(rule, project_id):
         for name in names_:
             params.pop(name, None)
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages for users about what went wrong."""
 
+import functools
+
 from manila_backup.api.handlers import common
 from manila_backup.api import operation
 from manila_backup.api.schemas import messages as schemas
@@ -12,8 +14,12 @@ WHAT = 'Message'
 PATH = '/messages'
 SINCE = (2, 37)
 
+_operation = functools.partial(operation.operation,
+                               all_rule=policies.GET_ALL_PROJECT,
+                               since=SINCE)
 
-@operation.operation(policies.GET_ALL, since=SINCE, query=schemas.LIST)
+
+@_operation(policies.GET_ALL, query=schemas.LIST)
 def index(req, params):
     """List messages, the newest first."""
     return 200, common.listed(
@@ -25,14 +31,14 @@ def index(req, params):
         None)
 
 
-@operation.operation(policies.GET, since=SINCE)
+@_operation(policies.GET)
 def show(req, message_id):
     """Show a message."""
     row = common.visible(req, policies.GET, db_messages.get, WHAT, message_id)
     return 200, {schemas.RESOURCE: views.detail(req, row)}
 
 
-@operation.operation(policies.DELETE, since=SINCE)
+@_operation(policies.DELETE)
 def delete(req, message_id):
     """Delete a message."""
     message_id = common.authorize_target(req, policies.DELETE,

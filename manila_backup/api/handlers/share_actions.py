@@ -29,8 +29,8 @@ def _action(name, rule, function):
 
     act.__doc__ = function.__doc__
     until = _LAST_PREFIXED if name.startswith('os-') else None
-    return operation.operation(rule, until=until,
-                               body=schemas.ACTIONS[name])(act)
+    return operation.operation(rule, until=until, body=schemas.ACTIONS[name],
+                               all_rule=policies.GET_ALL_PROJECT)(act)
 
 
 def _extend(admission, context, share_id, asked):

@@ -16,13 +16,15 @@ from manila_backup.policies import share_backups
 WHAT = 'Share backup operation'
 PATH = '/share-backup-operations'
 
-_operation = functools.partial(operation.operation, extension=extension.FIRST)
+_operation = functools.partial(operation.operation,
+                               all_rule=policies.GET_ALL_PROJECT,
+                               extension=extension.FIRST)
 
 
 @_operation(policies.GET_ALL, query=schemas.LIST)
 def index(req, params):
     """Operations on share backups."""
-    project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
+    project_id = common.list_scope(req, params)
     params.setdefault('sort_key', schemas.SORT_KEY)
     since = params.pop('since', None)
     return 200, common.listed(

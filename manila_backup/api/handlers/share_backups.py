@@ -17,6 +17,7 @@ WHAT = 'Share backup'
 PATH = '/share-backups'
 
 _operation = functools.partial(operation.operation,
+                               all_rule=policies.GET_ALL_PROJECT,
                                since=microversions.SHARE_BACKUPS)
 
 
@@ -29,11 +30,10 @@ def index(req, params):
 @_operation(policies.GET_ALL, query=schemas.LIST)
 def detail(req, params):
     """Backups in full."""
-    columns = backups.SHOWN
-    if req.context.is_admin:
-        columns += backups.ADMINISTRATIVE
     return 200, _list(req, f'{PATH}/detail', params,
-                      lambda rows: views.details(req, rows), columns)
+                      lambda rows: views.details(req, rows), backups.SHOWN,
+                      {policies.GET_HOST: backups.OF_HOST,
+                       policies.GET_FAIL_REASON: backups.OF_FAILURE})
 
 
 @_operation(policies.GET)
@@ -41,7 +41,7 @@ def show(req, backup_id):
     """One backup."""
     row = common.visible(req, policies.GET, backups.get, WHAT, backup_id)
     shown = _one(req, row)
-    if req.context.is_admin:
+    if req.allows(policies.GET_FAIL_REASON, row.project_id):
         share = req.services.database.read(shares.get, row.share_id)
         shown[schemas.RESOURCE]['share_status'] = share and share.status
     return 200, shown
@@ -110,9 +110,20 @@ def cancel(req, backup_id, document):
     return 202, None
 
 
-def _list(req, path, params, view, columns):
-    project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
-    common.for_administrators(req, params, schemas.FOR_ADMINISTRATORS)
+def _list(req, path, params, view, columns, more=None):
+    """List backups.
+
+    :param columns: tuple of the columns that everybody sees.
+    :param more: dict of the name of a policy rule to a tuple of the columns
+        that it is about.
+    """
+    project_id = common.list_scope(req, params)
+    common.drop_unless_allowed(req, policies.GET_HOST, project_id, params,
+                               schemas.OF_HOST)
+    for rule, some in (more or {}).items():
+        # Of all projects the view asks about each.
+        if project_id is None or req.allows(rule, project_id):
+            columns += some
     return common.listed(
         req, path, params, 'share_backups', schemas.SORT_KEYS, view,
         backups.get,

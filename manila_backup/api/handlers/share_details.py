@@ -2,6 +2,8 @@
 """Subresources of shares: export locations, metadata, and replicas (always an
 empty list)."""
 
+import functools
+
 from manila_backup.api import faults
 from manila_backup.api.handlers import common
 from manila_backup.api.handlers import shares
@@ -17,15 +19,18 @@ _SHARE = f'{shares.PATH}/{{share_id}}'
 EXPORT_LOCATIONS = (2, 9)
 REPLICAS = (2, 11)
 
+_operation = functools.partial(operation.operation,
+                               all_rule=policies.GET_ALL_PROJECT)
 
-@operation.operation(policies.EXPORT_LOCATIONS, since=EXPORT_LOCATIONS)
+
+@_operation(policies.EXPORT_LOCATIONS, since=EXPORT_LOCATIONS)
 def export_locations(req, share_id):
     """List the export locations of a share."""
     row = shares.visible(req, policies.EXPORT_LOCATIONS, share_id)
     return 200, {'export_locations': views.export_locations(req, row)}
 
 
-@operation.operation(policies.EXPORT_LOCATION, since=EXPORT_LOCATIONS)
+@_operation(policies.EXPORT_LOCATION, since=EXPORT_LOCATIONS)
 def export_location(req, share_id, location_id):
     """One place where a share can be reached."""
     row = shares.visible(req, policies.EXPORT_LOCATION, share_id)
@@ -37,14 +42,14 @@ def export_location(req, share_id, location_id):
         f'Export location {location_id} could not be found.')
 
 
-@operation.operation(policies.GET_METADATA)
+@_operation(policies.GET_METADATA)
 def metadata(req, share_id):
     """The properties of a share."""
     row = shares.visible(req, policies.GET_METADATA, share_id)
     return 200, {'metadata': row.properties}
 
 
-@operation.operation(policies.GET_METADATA)
+@_operation(policies.GET_METADATA)
 def property_(req, share_id, key):
     """One property of a share."""
     row = shares.visible(req, policies.GET_METADATA, share_id)
@@ -53,21 +58,21 @@ def property_(req, share_id, key):
     return 200, {'meta': {key: row.properties[key]}}
 
 
-@operation.operation(policies.UPDATE_METADATA, body=schemas.METADATA)
+@_operation(policies.UPDATE_METADATA, body=schemas.METADATA)
 def add_metadata(req, share_id, document):
     """Set properties of a share, and leave its others."""
     row = _target(req, policies.UPDATE_METADATA, share_id)
     return _save(req, row, {**row.properties, **document['metadata']})
 
 
-@operation.operation(policies.UPDATE_METADATA, body=schemas.METADATA)
+@_operation(policies.UPDATE_METADATA, body=schemas.METADATA)
 def replace_metadata(req, share_id, document):
     """Set the properties of a share, and remove its others."""
     row = _target(req, policies.UPDATE_METADATA, share_id)
     return _save(req, row, document['metadata'])
 
 
-@operation.operation(policies.DELETE_METADATA)
+@_operation(policies.DELETE_METADATA)
 def delete_property(req, share_id, key):
     """Remove a property of a share."""
     row = _target(req, policies.DELETE_METADATA, share_id)
@@ -78,13 +83,13 @@ def delete_property(req, share_id, key):
     return 200, None
 
 
-@operation.operation(policies.REPLICAS, since=REPLICAS)
+@_operation(policies.REPLICAS, since=REPLICAS)
 def replicas(req):
     """The replicas of shares: shares here have none."""
     return 200, {'share_replicas': []}
 
 
-@operation.operation(policies.REPLICAS, since=REPLICAS)
+@_operation(policies.REPLICAS, since=REPLICAS)
 def replicas_detail(req):
     """The replicas of shares in full: shares here have none."""
     return 200, {'share_replicas': []}

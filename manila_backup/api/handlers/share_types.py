@@ -15,8 +15,10 @@ PATH = '/types'
 
 @operation.operation(policies.GET_ALL, query=schemas.LIST)
 def index(req, params):
-    """Share types; those that aren't public only for administrators."""
-    public = params.get('is_public', True) if req.context.is_admin else True
+    """Share types; those that aren't public only for those whom the policy
+    lets see them."""
+    public = (params.get('is_public', True)
+              if req.allows(policies.GET_PRIVATE) else True)
     rows = req.services.database.read(db_shares.list_types, public)
     types = [views.share_type(req, row) for row in rows]
     return 200, {'share_types': types, 'volume_types': types}
@@ -108,7 +110,7 @@ def find(req, id_or_name):
     :raises manila_backup.exception.NotFound: there is none.
     """
     row = req.services.database.read(db_shares.get_type, id_or_name)
-    if row is None or not (row.is_public or req.context.is_admin):
+    if row is None or not (row.is_public or req.allows(policies.GET_PRIVATE)):
         raise exception.NotFound('Share type', id_or_name)
     return row
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shares of the local source."""
 
+import functools
 import re
 
 from manila_backup.api import faults
@@ -17,29 +18,32 @@ from manila_backup.policies import shares as policies
 WHAT = 'Share'
 PATH = '/shares'
 
+_operation = functools.partial(operation.operation,
+                               all_rule=policies.GET_ALL_PROJECT)
+
 #: ``HOST:/path``, as export locations are written.
 _EXPORT_PATH = re.compile(r'(?:[^/:]*|\[[0-9A-Fa-f:.]*\]):(/.*)', re.DOTALL)
 
 
-@operation.operation(policies.GET_ALL, query=schemas.LIST)
+@_operation(policies.GET_ALL, query=schemas.LIST)
 def index(req, params):
     """Ids and names of shares."""
     return 200, _list(req, PATH, params, views.brief)
 
 
-@operation.operation(policies.GET_ALL, query=schemas.LIST)
+@_operation(policies.GET_ALL, query=schemas.LIST)
 def detail(req, params):
     """Shares in full."""
     return 200, _list(req, f'{PATH}/detail', params, views.details)
 
 
-@operation.operation(policies.GET)
+@_operation(policies.GET)
 def show(req, share_id):
     """One share."""
     return 200, _one(req, visible(req, policies.GET, share_id))
 
 
-@operation.operation(policies.CREATE, body=schemas.CREATE)
+@_operation(policies.CREATE, body=schemas.CREATE)
 def create(req, document):
     """Begin to make a share."""
     asked = document[schemas.RESOURCE]
@@ -51,7 +55,7 @@ def create(req, document):
     return 200, _one(req, _reread(req, row.id))
 
 
-@operation.operation(policies.MANAGE, body=schemas.MANAGE)
+@_operation(policies.MANAGE, body=schemas.MANAGE)
 def manage(req, document):
     """Begin to adopt a directory as a share."""
     conf = req.services.conf
@@ -75,7 +79,7 @@ def manage(req, document):
     return 200, _one(req, _reread(req, row.id))
 
 
-@operation.operation(policies.UPDATE, body=schemas.UPDATE)
+@_operation(policies.UPDATE, body=schemas.UPDATE)
 def update(req, share_id, document):
     """Change a share's name, description or publicity."""
     share_id = _target(req, policies.UPDATE, share_id)
@@ -90,7 +94,7 @@ def update(req, share_id, document):
     return 200, _one(req, _reread(req, share_id))
 
 
-@operation.operation(policies.DELETE)
+@_operation(policies.DELETE)
 def delete(req, share_id):
     """Begin to delete a share."""
     share_id = _target(req, policies.DELETE, share_id)
@@ -100,7 +104,7 @@ def delete(req, share_id):
 
 def visible(req, rule, share_id):
     """The row of a share that the caller may see: of his own project, or
-    public, or any for administrators."""
+    public, or any that the policy lets him."""
     row = common.find(req, db_shares.get_with_type, WHAT, share_id)
     if row.project_id != req.context.project_id and not row.is_public:
         req.authorize(rule, row.project_id)
@@ -108,14 +112,15 @@ def visible(req, rule, share_id):
 
 
 def _list(req, path, params, view):
-    project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
+    project_id = common.list_scope(req, params)
     public = params.pop('is_public', False)
     properties = params.pop('metadata', None)
     # All of them: none is a column.
     never = [name for name in schemas.NEVER if params.pop(name, None)]
     if 'snapshot_id' in params:
         params['source_snapshot_id'] = params.pop('snapshot_id')
-    common.for_administrators(req, params, schemas.FOR_ADMINISTRATORS)
+    common.drop_unless_allowed(req, policies.GET_HOST, project_id, params,
+                               schemas.OF_HOST)
     scope = (project_id, public, params, properties)
     return common.listed(
         req, path, params, 'shares', schemas.SORT_KEYS,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots of the local source's shares."""
 
+import functools
+
 from manila_backup.api.handlers import common
 from manila_backup.api import operation
 from manila_backup.api.schemas import snapshots as schemas
@@ -13,26 +15,29 @@ PATH = '/snapshots'
 
 EXPORT_LOCATIONS = (2, 32)
 
+_operation = functools.partial(operation.operation,
+                               all_rule=policies.GET_ALL_PROJECT)
 
-@operation.operation(policies.GET_ALL, query=schemas.LIST)
+
+@_operation(policies.GET_ALL, query=schemas.LIST)
 def index(req, params):
     """Ids and names of snapshots."""
     return 200, _list(req, PATH, params, views.brief)
 
 
-@operation.operation(policies.GET_ALL, query=schemas.LIST)
+@_operation(policies.GET_ALL, query=schemas.LIST)
 def detail(req, params):
     """Snapshots in full."""
     return 200, _list(req, f'{PATH}/detail', params, views.details)
 
 
-@operation.operation(policies.GET)
+@_operation(policies.GET)
 def show(req, snapshot_id):
     """One snapshot."""
     return 200, _one(req, _visible(req, policies.GET, snapshot_id))
 
 
-@operation.operation(policies.EXPORT_LOCATIONS, since=EXPORT_LOCATIONS)
+@_operation(policies.EXPORT_LOCATIONS, since=EXPORT_LOCATIONS)
 def export_locations(req, snapshot_id):
     """List the export locations of a snapshot: always empty. Clients ask
     whenever they show a snapshot."""
@@ -40,7 +45,7 @@ def export_locations(req, snapshot_id):
     return 200, {'share_snapshot_export_locations': []}
 
 
-@operation.operation(policies.CREATE, body=schemas.CREATE)
+@_operation(policies.CREATE, body=schemas.CREATE)
 def create(req, document):
     """Begin to make a snapshot of a share."""
     asked = document[schemas.RESOURCE]
@@ -51,7 +56,7 @@ def create(req, document):
     return 202, _one(req, row)
 
 
-@operation.operation(policies.UPDATE, body=schemas.UPDATE)
+@_operation(policies.UPDATE, body=schemas.UPDATE)
 def update(req, snapshot_id, document):
     """Change a snapshot's name or description."""
     snapshot_id = _target(req, policies.UPDATE, snapshot_id)
@@ -60,7 +65,7 @@ def update(req, snapshot_id, document):
     return 200, _one(req, row)
 
 
-@operation.operation(policies.DELETE)
+@_operation(policies.DELETE)
 def delete(req, snapshot_id):
     """Begin to delete a snapshot."""
     snapshot_id = _target(req, policies.DELETE, snapshot_id)
@@ -68,7 +73,7 @@ def delete(req, snapshot_id):
     return 202, None
 
 
-@operation.operation(policies.RESET_STATUS, body=schemas.RESET_STATUS)
+@_operation(policies.RESET_STATUS, body=schemas.RESET_STATUS)
 def reset_status(req, snapshot_id, document):
     """Set a snapshot's status."""
     snapshot_id = _target(req, policies.RESET_STATUS, snapshot_id)
@@ -77,7 +82,7 @@ def reset_status(req, snapshot_id, document):
     return 202, None
 
 
-@operation.operation(policies.FORCE_DELETE, body=schemas.FORCE_DELETE)
+@_operation(policies.FORCE_DELETE, body=schemas.FORCE_DELETE)
 def force_delete(req, snapshot_id, document):
     """Begin to delete a snapshot whatever its status."""
     snapshot_id = _target(req, policies.FORCE_DELETE, snapshot_id)
@@ -87,7 +92,7 @@ def force_delete(req, snapshot_id, document):
 
 
 def _list(req, path, params, view):
-    project_id = common.list_scope(req, params, policies.GET_ALL_PROJECT)
+    project_id = common.list_scope(req, params)
     return common.listed(
         req, path, params, 'snapshots', schemas.SORT_KEYS,
         lambda rows: view(req, rows), db_snapshots.get,

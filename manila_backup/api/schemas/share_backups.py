@@ -66,5 +66,5 @@ LIST = {
     'topic': types.text,
 }
 
-#: What only administrators filter by.
-FOR_ADMINISTRATORS = ('host', 'topic')
+#: What only those filter by who see it.
+OF_HOST = ('host', 'topic')

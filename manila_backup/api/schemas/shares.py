@@ -201,7 +201,7 @@ NEVER = ('share_network_id', 'share_server_id', 'share_group_id',
          'encryption_key_ref', 'is_soft_deleted', 'export_location_id',
          'export_location_path', 'extra_specs')
 
-#: What only administrators filter by.
-FOR_ADMINISTRATORS = ('host', 'user_id')
+#: What only those filter by who see a share's host.
+OF_HOST = ('host', 'user_id')
 
 LIST_ACCESS = {'share_id': types.uuid}

@@ -4,6 +4,7 @@
 import datetime
 
 from manila_backup.api.views import common
+from manila_backup.policies import share_backup_operations as policies
 from manila_backup import states
 from manila_backup import status_codes
 
@@ -13,8 +14,8 @@ _LONGEST = 366 * 86400
 
 
 def details(req, rows):
-    """Rows in full: for administrators also who works on it, and what went
-    wrong."""
+    """Rows in full: for those whom the policy lets see it also who works on
+    it, and what went wrong."""
     max_attempts = req.services.conf.backup.max_attempts
     timestamp = common.timestamp
     operations = []
@@ -44,9 +45,11 @@ def details(req, rows):
             'status_reason': status_codes.sentence(row.status_code),
             'share_changed': row.share_changed,
         }
-        if req.context.is_admin:
-            operation.update(worker=row.worker, error=row.error,
+        if req.allows(policies.GET_HOST, row.project_id):
+            operation.update(worker=row.worker,
                              lease_until=timestamp(row.lease_until))
+        if req.allows(policies.GET_FAIL_REASON, row.project_id):
+            operation['error'] = row.error
         operations.append(operation)
     return operations
 

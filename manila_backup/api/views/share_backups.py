@@ -3,6 +3,7 @@
 
 from manila_backup.api import microversions
 from manila_backup.api.views import common
+from manila_backup.policies import share_backups as policies
 
 
 def brief(rows):
@@ -17,11 +18,10 @@ def detail(req, row):
 
 
 def details(req, rows):
-    """Rows in full: for administrators also where a backup is kept and, of
-    one that failed, why."""
+    """Rows in full: for those whom the policy lets see it also where a backup
+    was made and, of one that failed, why."""
     timestamp = common.timestamp
     with_type = req.version >= microversions.BACKUP_TYPE
-    for_admin = req.context.is_admin
     backups = []
     for row in rows:
         backup = {
@@ -39,9 +39,10 @@ def details(req, rows):
         }
         if with_type:
             backup['backup_type'] = row.backup_type
-        if for_admin:
+        if req.allows(policies.GET_HOST, row.project_id):
             backup['host'] = row.host
             backup['topic'] = row.topic
+        if req.allows(policies.GET_FAIL_REASON, row.project_id):
             backup['fail_reason'] = row.fail_reason
         backups.append(backup)
     return backups

@@ -7,6 +7,7 @@ from oslo_utils import strutils
 
 from manila_backup.api.schemas import shares as schemas
 from manila_backup.api.views import common
+from manila_backup.policies import shares as policies
 from manila_backup.requests import shares
 from manila_backup import states
 
@@ -86,7 +87,7 @@ def detail(req, row):
     for since, key, value in _LATER:
         if req.version >= since:
             share[key] = value(row) if callable(value) else value
-    if req.context.is_admin:
+    if req.allows(policies.GET_HOST, row.project_id):
         share['host'] = row.host
         share['share_server_id'] = None
         if row.path:
@@ -123,7 +124,7 @@ def export_locations(req, row, in_full=False):
         location['preferred'] = True
     if req.version >= (2, 87):
         location['metadata'] = {}
-    if req.context.is_admin:
+    if req.allows(policies.GET_HOST, row.project_id):
         location['share_instance_id'] = row.id
         location['is_admin_only'] = False
     if in_full:

@@ -2,6 +2,7 @@
 """Snapshots as clients of Manila expect them."""
 
 from manila_backup.api.views import common
+from manila_backup.policies import snapshots as policies
 
 
 def brief(req, rows):
@@ -25,7 +26,8 @@ def detail(req, row):
         'created_at': common.timestamp(row.created_at),
         'links': common.links(req, f'/snapshots/{row.id}'),
     }
-    if req.version >= (2, 12) and req.context.is_admin:
+    if req.version >= (2, 12) and req.allows(policies.GET_LOCATION,
+                                             row.project_id):
         snapshot['provider_location'] = None
     if req.version >= (2, 17):
         snapshot['user_id'] = row.user_id

@@ -6,13 +6,16 @@ answered after whatever was waiting for a worker has been done.
 """
 
 import os
+import shutil
 import tempfile
 import types
 
 import bcrypt
 from gabbi import fixture
 from oslo_utils import uuidutils
+import yaml
 
+from manila_backup.api import app
 from manila_backup.db import messages as db_messages
 from manila_backup.db import models
 from manila_backup.db import operations
@@ -177,6 +180,44 @@ class Passwords(Service):
         self.folder.cleanup()
 
 
+class Operator(Backups):
+    """As Backups, with the sample policy for backup operators in force. A
+    caller has to be olga, a backup operator, or mia, a member of p1; the
+    password of both is secret."""
+
+    SAMPLE = os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), *3 * [os.pardir], 'etc',
+        'manila-backup', 'policy-backup-operator.yaml')
+
+    ROLES = {'olga': {'project': 'support', 'roles': ['backup-operator']},
+             'mia': {'project': 'p1', 'roles': ['member']}}
+
+    def fill(self):
+        super().fill()
+        self.folder = tempfile.TemporaryDirectory()
+        hashed = bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()
+        for option, content in (
+                ('user_file', ''.join(f'{name}:{hashed}\n'
+                                      for name in self.ROLES)),
+                ('role_file', yaml.safe_dump(self.ROLES))):
+            path = os.path.join(self.folder.name, option)
+            with open(path, 'w') as file:
+                file.write(content)
+            self.api.conf.set_override(option, path, 'http_basic')
+        # As an operator would: the files of policy.d beside the configuration
+        # are read.
+        folder = os.path.join(self.api.folder, 'policy.d')
+        os.mkdir(folder)
+        shutil.copy(self.SAMPLE, folder)
+        self.api.conf.set_override('auth_strategy', 'http_basic')
+        self.api.app = app.build(self.api.conf, self.api.database,
+                                 self.api.admission)
+
+    def stop_fixture(self):
+        super().stop_fixture()
+        self.folder.cleanup()
+
+
 def on(server):
     """The fixtures above, on another database than SQLite.
 
@@ -186,4 +227,4 @@ def on(server):
     return types.SimpleNamespace(**{
         each.__name__: type(each.__name__, (each,), {'SERVER': server})
         for each in (Service, Shares, Backups, Messages, SmallQuota,
-                     Passwords)})
+                     Passwords, Operator)})

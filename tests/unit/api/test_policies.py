@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules, and edits of the policy file while the service runs."""
 
+import json
 import logging
 import os
 import time
@@ -11,7 +12,10 @@ from oslo_policy import policy
 from oslotest import base as test_base
 
 from manila_backup import context
+from manila_backup.db import messages as db_messages
+from manila_backup.db import operations
 from manila_backup import exception
+from manila_backup import messages
 from manila_backup import policies
 from manila_backup.policies import enforcer
 from tests.unit.api import base
@@ -70,6 +74,141 @@ class TestRules(test_base.BaseTestCase):
     def test_enforcer_for_the_tools(self):
         found = policies.get_enforcer()
         self.assertIn('share_backup:create', found.registered_rules)
+
+
+class TestOtherProjects(base.ApiTest):
+    """Things of another project, found by the rule that lists those of all
+    projects and by no other."""
+
+    #: Resource (as the rules have it) to paths of those of p1.
+    SHOWN = {
+        'share_backup': ('/v2/share-backups/{backup}',),
+        'share_backup_operation': ('/v2/share-backup-operations/{operation}',),
+        'share': ('/v2/shares/{share}', '/v2/shares/{share}/metadata',
+                  '/v2/shares/{share}/export_locations',
+                  '/v2/share-access-rules?share_id={share}',
+                  '/v2/share-access-rules/{access}'),
+        'share_snapshot': ('/v2/snapshots/{snapshot}',
+                           '/v2/snapshots/{snapshot}/export-locations'),
+        'message': ('/v2/messages/{message}',),
+    }
+
+    EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.0'}
+
+    def setUp(self):
+        super().setUp()
+        share = self.make_share()
+        backup = self.make_backup(share)
+        operation, = self.api.database.read(operations.of_backup, backup)
+        snapshot = self.call('POST', '/v2/snapshots', {'snapshot': {
+            'share_id': share}}, code=202).json['snapshot']['id']
+        access = self.call(
+            'POST', f'/v2/shares/{share}/action', {'allow_access': {
+                'access_type': 'ip', 'access_to': '10.0.0.1'}},
+            code=200).json['access']['id']
+        self.api.work()
+        self.api.database.write(
+            db_messages.add, operation, messages.Action.CREATE,
+            messages.Detail.NOT_MADE, 3600)
+        message, = self.api.database.read(db_messages.list_page)
+        self.ids = {'share': share, 'backup': backup, 'access': access,
+                    'operation': operation.id, 'snapshot': snapshot,
+                    'message': message.id}
+        self.paths = {what: [path.format(**self.ids) for path in paths]
+                      for what, paths in self.SHOWN.items()}
+
+    def write(self, rules):
+        path = os.path.join(self.api.folder, 'policy.yaml')
+        with open(path + '~', 'w') as file:
+            json.dump(rules, file)
+        os.replace(path + '~', path)
+
+    def show(self, path, code, token=base.OTHER):
+        return self.call('GET', path, token=token, headers=self.EXTENSION,
+                         code=code)
+
+    def test_by_default_for_administrators_only(self):
+        for path in sum(self.paths.values(), []):
+            self.show(path, 200, base.ADMIN)
+            self.show(path, 404)
+
+    def test_found_by_their_own_rule_alone(self):
+        everybody = {rule.name: '@' for rule in policies.list_rules()
+                     if ':' in rule.name
+                     and not rule.name.endswith(':get_all_project')}
+        for what, paths in self.paths.items():
+            self.write({**everybody, f'{what}:get_all_project': 'user_id:eve'})
+            for path in paths:
+                self.show(path, 200)
+            for path in sum((self.paths[each] for each in self.paths
+                             if each != what), []):
+                self.show(path, 404)
+
+    def test_found_and_not_allowed(self):
+        backup, = self.paths['share_backup']
+        self.write({'share_backup:get_all_project': 'user_id:eve',
+                    'share_backup:reset_status': 'user_id:eve'})
+        self.assert_fault(self.show(backup, 403), 403, 'forbidden',
+                          'share_backup:get')
+        self.call('POST', f'{backup}/action', {'reset_status': {
+            'status': 'error'}}, base.OTHER, code=202)
+        for method, body in (('DELETE', None), ('PUT', {'share_backup': {
+                'name': 'mine'}})):
+            self.call(method, backup, body, base.OTHER, code=403)
+        self.call('POST', PATH, {'share_backup': {
+            'share_id': self.ids['share']}}, base.OTHER, code=403)
+
+    def test_wide_rules_stay_in_the_project(self):
+        """A rule that forgets to compare projects opens none."""
+        self.write(dict.fromkeys((
+            'share_backup:get', 'share_backup:delete', 'share_backup:create',
+            'share_backup:update', 'share_backup:restore'), 'role:member'))
+        backup, = self.paths['share_backup']
+        self.show(backup, 404)
+        self.call('DELETE', backup, token=base.OTHER, code=404)
+        self.call('POST', PATH, {'share_backup': {
+            'share_id': self.ids['share']}}, base.OTHER, code=400)
+
+    def test_administrators_without_other_projects(self):
+        self.write({f'{what}:get_all_project': '!' for what in self.paths})
+        for path in sum(self.paths.values(), []):
+            self.show(path, 404, base.ADMIN)
+
+    def test_parts_by_the_project_they_belong_to(self):
+        """What not everybody sees is asked about of each backup's project."""
+        self.make_backup(token=base.OTHER)
+        self.write({
+            'share_backup:get_all_project': 'user_id:eve',
+            'share_backup:get_host': 'project_id:%(project_id)s',
+            'share_backup:get_fail_reason': 'not project_id:%(project_id)s'})
+        shown = self.call('GET', f'{PATH}/detail?all_tenants=1',
+                          token=base.OTHER, code=200).json['share_backups']
+        self.assertEqual(
+            {(True, False, False), (False, True, True)},
+            {(each['id'] == self.ids['backup'], 'host' in each,
+              'topic' in each) for each in shown})
+        self.assertEqual(
+            {(True, True), (False, False)},
+            {(each['id'] == self.ids['backup'], 'fail_reason' in each)
+             for each in shown})
+
+    def test_filters_of_what_is_not_seen_are_left_out(self):
+        for rule, expected in (('!', 1), ('@', 0)):
+            self.write({'share_backup:get_host': rule,
+                        'share:get_host': rule})
+            for path, key in ((PATH, 'share_backups'),
+                              ('/v2/shares', 'shares')):
+                self.assertEqual(expected, len(self.call(
+                    'GET', f'{path}?host=elsewhere', code=200).json[key]))
+
+    def test_share_types_that_are_not_public(self):
+        made = self.call('POST', '/v2/types', {'share_type': {
+            'name': 'hidden', 'share_type_access:is_public': False,
+            'extra_specs': {'driver_handles_share_servers': 'False'}}},
+            base.ADMIN, code=200).json['share_type']['id']
+        for rule, code in (('rule:context_is_admin', 404), ('@', 200)):
+            self.write({'share_type:get_private': rule})
+            self.call('GET', f'/v2/types/{made}', code=code)
 
 
 class TestEdits(base.ApiTest):
