@@ -79,6 +79,18 @@ class Operation(Status):
     CANCELLED = 'cancelled'
 
 
+class Run(Status):
+    """Of a run of a backup policy: one rule, one share and one due time."""
+
+    DUE = 'due'                 # to be begun, when its share can be had
+    QUEUED = 'queued'           # its backup is being made
+    DONE = 'done'
+    FAILED = 'failed'
+    MISSED = 'missed'           # it could not begin in time
+    SKIPPED = 'skipped'         # there was nothing to back up any more
+    SUPERSEDED = 'superseded'   # a later one was due before it had begun
+
+
 class Kind(Status):
     """Kinds of operations."""
 
@@ -155,6 +167,13 @@ TRANSITIONS: dict[type[Status], dict[typing.Any, set[typing.Any]]] = {
                             Operation.QUEUED, Operation.RUNNING,
                             Operation.CANCELLING},
         Operation.CANCELLING: {Operation.CANCELLED},
+    },
+    Run: {
+        # Superseded at once: of several that an outage has left.
+        None: {Run.DUE, Run.SUPERSEDED},
+        Run.DUE: {Run.QUEUED, Run.FAILED, Run.MISSED, Run.SKIPPED,
+                  Run.SUPERSEDED},
+        Run.QUEUED: {Run.DONE, Run.FAILED},
     },
 }
 

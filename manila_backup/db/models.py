@@ -178,6 +178,8 @@ class ShareBackup(Base):
         sa.Index('ix_share_backups_share', 'share_id', 'created_at', 'id'),
         sa.Index('ix_share_backups_created', 'created_at', 'id'),
         sa.Index('ix_share_backups_project_size', 'project_id', 'size'),
+        sa.Index('ix_share_backups_policy',
+                 'policy_id', 'share_id', 'due_at'),
         MYSQL)
 
     id = _id()
@@ -198,6 +200,11 @@ class ShareBackup(Base):
     #: One of :class:`manila_backup.status_codes.StatusCode`: how what was
     #: done to it last has ended, where that was not well.
     status_code = _text(32)
+    #: The backup policy and the rule of it that have it made, which may be
+    #: gone by now, and when it was due; null if none has.
+    policy_id = _text(36)
+    rule_id = _text(36)
+    due_at = sa.Column(sqltime.Timestamp)
     created_at = _created_at()
     updated_at = _updated_at()
 
@@ -265,6 +272,125 @@ class Operation(Base):
     #: When the attempt was claimed.
     attempt_started_at = sa.Column(sqltime.Timestamp)
     finished_at = sa.Column(sqltime.Timestamp)
+
+
+class BackupPolicy(Base):
+    """A backup policy: what is to be backed up when, and kept how long."""
+
+    __tablename__ = 'backup_policies'
+    __table_args__ = (
+        sa.Index('ix_backup_policies_project',
+                 'project_id', 'created_at', 'id'),
+        sa.Index('ix_backup_policies_public',
+                 'is_public', 'created_at', 'id'),
+        MYSQL)
+
+    id = _id()
+    project_id = _text(nullable=False)
+    user_id = _text()
+    name = _said(nullable=False)
+    description = _said()
+    is_public = sa.Column(sa.Boolean, nullable=False, default=False)
+    enabled = sa.Column(sa.Boolean, nullable=False, default=True)
+    #: The IANA name of the zone whose days and weeks retention counts.
+    timezone = _text(64, nullable=False)
+    #: As :func:`manila_backup.plans.retention.decide` takes it.
+    retention = sa.Column(sa.JSON, nullable=False, default=dict)
+    #: How often it was changed: two changes at once don't undo one another.
+    version = sa.Column(sa.Integer, nullable=False, default=1)
+    created_at = _created_at()
+    updated_at = _updated_at()
+
+
+class BackupPolicyRule(Base):
+    """A rule of a backup policy: when backups are due, and how they are
+    made."""
+
+    __tablename__ = 'backup_policy_rules'
+    __table_args__ = (
+        sa.UniqueConstraint('policy_id', 'name'),
+        sa.Index('ix_backup_policy_rules_next', 'next_at', 'id'),
+        MYSQL)
+
+    id = _id()
+    policy_id = sa.Column(
+        sa.ForeignKey('backup_policies.id', ondelete='CASCADE'),
+        nullable=False)
+    name = _said(nullable=False)
+    cron = _text(nullable=False)
+    timezone = _text(64, nullable=False)
+    #: Seconds after it is due in which a run must have begun, and in which
+    #: the runs of many shares are spread.
+    start_window = sa.Column(sa.Integer, nullable=False)
+    jitter = sa.Column(sa.Integer, nullable=False, default=0)
+    #: The driver; None for the default one of the service.
+    backup_type = _text(64)
+    backup_options = sa.Column(sa.JSON, nullable=False, default=dict)
+    name_template = _text()
+    #: What was due up to then has its runs.
+    planned_until = sa.Column(sqltime.Timestamp, nullable=False)
+    #: When something is due next; None while its policy is disabled.
+    next_at = sa.Column(sqltime.Timestamp)
+
+
+class BackupPolicyAssignment(Base):
+    """Shares that a backup policy is about: one, or all of a kind."""
+
+    __tablename__ = 'backup_policy_assignments'
+    __table_args__ = (
+        sa.UniqueConstraint('policy_id', 'scope', 'kind', 'target'),
+        sa.Index('ix_backup_policy_assignments_scope', 'scope'),
+        MYSQL)
+
+    id = _id()
+    policy_id = sa.Column(
+        sa.ForeignKey('backup_policies.id', ondelete='CASCADE'),
+        nullable=False)
+    #: The project whose shares it is about; empty: those of all.
+    scope = _text(nullable=False)
+    kind = _text(32, nullable=False)
+    target = _text(nullable=False)
+    #: True: only administrators can remove it.
+    mandatory = sa.Column(sa.Boolean, nullable=False, default=False)
+    user_id = _text()
+    created_at = _created_at()
+
+
+class BackupRun(Base):
+    """A run of a backup policy: what is, or was, due of a share.
+
+    No foreign keys to what it is about: the record outlives that.
+    """
+
+    __tablename__ = 'backup_runs'
+    __table_args__ = (
+        # What makes twice impossible.
+        sa.UniqueConstraint('rule_id', 'share_id', 'due_at'),
+        sa.Index('ix_backup_runs_status', 'status', 'start_at', 'id'),
+        sa.Index('ix_backup_runs_policy', 'policy_id', 'status', 'due_at'),
+        sa.Index('ix_backup_runs_share', 'share_id', 'status', 'due_at'),
+        sa.Index('ix_backup_runs_project', 'project_id', 'status'),
+        sa.Index('ix_backup_runs_backup', 'backup_id'),
+        sa.Index('ix_backup_runs_ended', 'ended_at'),
+        MYSQL)
+
+    id = _id()
+    policy_id = _text(36, nullable=False)
+    rule_id = _text(36, nullable=False)
+    share_id = _text(36, nullable=False)
+    #: The share's.
+    project_id = _text(nullable=False)
+    due_at = sa.Column(sqltime.Timestamp, nullable=False)
+    status = _status(states.Run, 'backup_runs', 16)
+    #: When to begin it, and to try again; after the last instant it is
+    #: missed.
+    start_at = sa.Column(sqltime.Timestamp, nullable=False)
+    start_until = sa.Column(sqltime.Timestamp, nullable=False)
+    backup_id = _text(36)
+    #: Why it has not begun yet, or how it has ended.
+    reason = _said(None)
+    created_at = _created_at()
+    ended_at = sa.Column(sqltime.Timestamp)
 
 
 class Service(Base):
@@ -387,6 +513,10 @@ snapshots = Snapshot.__table__
 access_rules = AccessRule.__table__
 share_backups = ShareBackup.__table__
 operations = Operation.__table__
+backup_policies = BackupPolicy.__table__
+backup_policy_rules = BackupPolicyRule.__table__
+backup_policy_assignments = BackupPolicyAssignment.__table__
+backup_runs = BackupRun.__table__
 services = Service.__table__
 quotas = Quota.__table__
 default_quotas = DefaultQuota.__table__

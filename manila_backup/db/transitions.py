@@ -16,7 +16,8 @@ from manila_backup import states
 #: The tables with a status, and what it is one of.
 STATUSES = {models.shares: states.Share, models.snapshots: states.Snapshot,
             models.share_backups: states.Backup,
-            models.operations: states.Operation}
+            models.operations: states.Operation,
+            models.backup_runs: states.Run}
 
 
 def create(conn, table, status, **values):

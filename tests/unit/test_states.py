@@ -31,3 +31,14 @@ class Transitions(base.BaseTestCase):
         self.assertEqual(['available', 'error', 'error_deleting'],
                          sorted(states.sources(states.Backup.DELETING)))
         self.assertEqual(['deleting'], states.removable(states.Backup))
+
+    def test_every_run_of_a_policy_comes_to_an_end(self):
+        table = states.TRANSITIONS[states.Run]
+        ends = {each for each in states.Run if each not in table}
+        self.assertEqual({states.Run.DONE, states.Run.FAILED,
+                          states.Run.MISSED, states.Run.SKIPPED,
+                          states.Run.SUPERSEDED}, ends)
+        for status in set(states.Run) - ends:
+            self.assertTrue(table[status] & ends, status)
+        # One whose backup was begun never begins another.
+        self.assertEqual(['due'], states.sources(states.Run.QUEUED))
