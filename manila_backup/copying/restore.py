@@ -36,6 +36,7 @@ from manila_backup.fs import name_keys
 from manila_backup.fs import removal
 from manila_backup.fs import spools
 from manila_backup.fs import syscalls
+from manila_backup import status_codes
 
 # Names that fit into memory whatever else is there.
 _MANY = 20_000
@@ -106,7 +107,8 @@ class Restore:
             count = sum(number for number, _ in self._short)
             raise exception.StorageFailed(
                 f'{self._short[0][1]} All else is restored; there is no '
-                f'room for {count} of {found.entries} entries.')
+                f'room for {count} of {found.entries} entries.',
+                code=status_codes.StatusCode.NO_SPACE)
         return reporting.Report(found.entries, found.bytes, written,
                                 tuple(self.problems.sentences),
                                 self.problems.count, self.problems.missing)

@@ -151,7 +151,8 @@ class Writer:
         said = f'{said} {shown}: {errors.reason(exc)}.'
         if not errnos.is_of_entry(exc, self._root):
             raise exception.StorageFailed(
-                said, retryable=errnos.is_passing(exc)) from exc
+                said, retryable=errnos.is_passing(exc),
+                code=errors.code(exc)) from exc
         self._problems.add(said, missing and not errors.is_fixed(exc))
 
     def _left(self, path, flags, entry, links):

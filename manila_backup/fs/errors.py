@@ -74,9 +74,14 @@ def failed(doing, path, exc, kind=exception.StorageFailed):
     shown = path if isinstance(path, str) else printable(path)
     failure = kind(f'Could not {doing} "{shown}": {reason(exc)}.',
                    retryable=errnos.is_passing(exc))
-    if is_full(exc):
-        failure.code = status_codes.StatusCode.NO_SPACE
+    failure.code = code(exc) or failure.code
     return failure
+
+
+def code(exc):
+    """Return the :class:`~manila_backup.status_codes.StatusCode` of an OSError
+    that has one of its own; None for any other."""
+    return status_codes.StatusCode.NO_SPACE if is_full(exc) else None
 
 
 def reason(exc):

@@ -5,6 +5,7 @@ import contextlib
 import os
 
 from manila_backup.fs import btrfs
+from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import mount_table
 from manila_backup import private
@@ -138,7 +139,7 @@ class LocalShares(base.ShareSource):
         except OSError as exc:
             raise base.ShareError(
                 f'The directory {self.directory(share)} can\'t be made: '
-                f'{exc.strerror}.') from exc
+                f'{exc.strerror}.', code=errors.code(exc)) from exc
 
     def _make(self, name, parent):
         try:

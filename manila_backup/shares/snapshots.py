@@ -14,15 +14,19 @@ import types
 from manila_backup.copying import duplicate
 from manila_backup.copying import reporting
 from manila_backup import exception
+from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup import private
 from manila_backup.shares import base
 from manila_backup.shares import instants
 from manila_backup.shares import removing
+from manila_backup import status_codes
 
 FOLDER = '.snapshots'
 
 _PROCESSES = 2
+
+_NO_SPACE = status_codes.StatusCode.NO_SPACE
 
 
 class Snapshots:
@@ -65,7 +69,9 @@ class Snapshots:
             except exception.StorageFailed as exc:
                 raise base.ShareError(
                     f'The share could not be copied for a snapshot: {exc}',
-                    retryable=exc.retryable) from exc
+                    retryable=exc.retryable,
+                    code=_NO_SPACE if exc.code == _NO_SPACE else None
+                    ) from exc
             finally:
                 os.close(making)
             removing.remove(name, folder, progress)
@@ -115,7 +121,7 @@ class Snapshots:
         except OSError as exc:
             raise base.ShareError(
                 f'The directory of snapshots {path} can\'t be used: '
-                f'{exc.strerror}.') from exc
+                f'{exc.strerror}.', code=errors.code(exc)) from exc
         finally:
             if fd is not None:
                 os.close(fd)

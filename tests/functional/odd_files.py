@@ -38,6 +38,10 @@ def mount(test, shown, point, rules=()):
         [sys.executable, '-m', __name__, shown, point, path],
         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     test.addCleanup(process.wait)
+    # It does not end by being unmounted as long as any process in a mount
+    # namespace of its own has got a copy of the mount, such as one that
+    # another test has started meanwhile.
+    test.addCleanup(process.kill)
     test.addCleanup(subprocess.run, ['umount', '-l', point], check=True)
     end = time.monotonic() + _PATIENCE
     while not os.path.ismount(point):

@@ -4,12 +4,14 @@
 import errno
 import fcntl
 import os
+import subprocess
 from unittest import mock
 
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers import progress
 from manila_backup.fs import clones
+from manila_backup.fs import mountpoints
 from manila_backup.shares import base as shares
 from manila_backup.shares import local
 from tests.functional.drivers import hostile_shares
@@ -107,6 +109,34 @@ class SnapshotsTest(case.Case):
     def test_copied_where_mounts_share_no_blocks_on_btrfs(self):
         self._as_before_clones_between_mounts(300 * MIB, 'btrfs')
 
+    def test_what_is_mounted_in_it_is_told_and_left_out(self):
+        self.taken(200 * MIB, 'ext4')
+        inner = self.make('inner')
+        trees.write(os.path.join(inner, 'theirs'), b'theirs')
+        for name in ('mnt', 'd/mnt'):
+            os.makedirs(os.path.join(self.path, name))
+            trees.write(os.path.join(self.path, name, 'under'), b'under')
+            self.bind(inner, name)
+        trees.write(os.path.join(self.path, 'd', 'file'), b'under')
+        self.bind(os.path.join(inner, 'theirs'), 'd/file')
+        report = self.shares.create_snapshot(self.share, 'm', 1,
+                                             progress.Progress())
+        self.assertEqual(
+            sorted([mountpoints.left_out(b'd/mnt'),
+                    mountpoints.left_out(b'mnt'),
+                    mountpoints.left_out(b'd/file', False)]),
+            sorted(report.problems))
+        found = trees.snapshot(self.shares.snapshot_directory(self.share,
+                                                              'm'))
+        self.assertEqual({b'd', b'd/mnt', b'mnt'},
+                         {path for path in found
+                          if path.split(b'/')[0] in (b'd', b'mnt')})
+
+    def bind(self, source, name):
+        path = os.path.join(self.path, name)
+        subprocess.run(['mount', '--bind', source, path], check=True)
+        self.addCleanup(subprocess.run, ['umount', path], check=True)
+
     def test_what_attempts_left_is_removed(self):
         self.taken(200 * MIB, 'ext4')
         folder = os.path.dirname(
@@ -141,6 +171,7 @@ class SnapshotsTest(case.Case):
             shares.ShareError, self.shares.create_snapshot, self.share, 'm',
             1, progress.Progress())
         self.assertIn('No space left', str(error))
+        self.assertEqual('no_space', error.code)
         self.shares.discard_snapshot(self.share, 'm', attempt=1)
         self.assertEqual([('s', 'n', False)], list(self.shares.snapshots()))
 

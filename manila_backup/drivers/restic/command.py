@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import operator
 import os
 import re
 import selectors
@@ -34,6 +35,8 @@ _GRACE = 3
 
 # restic shows how far it is as often as that, per second.
 _FPS = '5'
+
+_NO_LOCK = '--no-lock'
 
 _USERINFO = re.compile(r'//[^/@\s]*@')
 
@@ -154,6 +157,12 @@ class Restic:
         while True:
             try:
                 return self._once(args, retry_lock=seconds or 0, **kwargs)
+            except faults.ReadOnly:
+                if (faults.command_of(args) not in faults.READING
+                        or _NO_LOCK in args):
+                    raise
+                # Nobody can be changing it either.
+                args = (*args[:1], _NO_LOCK, *args[1:])
             except faults.Locked as exc:
                 if seconds is not None and time.monotonic() >= end:
                     raise
@@ -190,6 +199,8 @@ class Restic:
         if process.hung:
             raise faults.hung(args, self.shown, self._settings.stall,
                               self.redact(process.errors))
+        if process.hopeless:
+            raise faults.of(args, self.shown, 1, self.redact(process.errors))
         if code and not accept(code):
             text = self.redact(process.errors)
             raise faults.of(args, self.shown, code, text)
@@ -223,6 +234,8 @@ class Process:
     :param retry_lock: float, seconds to wait for a lock of another.
     :ivar hung: bool, whether it was stopped because it neither read nor
         wrote for too long.
+    :ivar hopeless: bool, whether it was stopped because it tried again what a
+        local repository's file system won't do.
     """
 
     def __init__(self, settings, url, password, host, args, tick, view=None,
@@ -236,10 +249,11 @@ class Process:
         self._sink = sink
         self._idle = idle
         self._on_io = on_io
-        self.hung = False
+        self._is_local = local_path(url) is not None
+        self.hung = self.hopeless = False
         self._output = []
         self._errors = []
-        self._kept = 0
+        self._kept = self._taken = 0
         self._rest = {}
         with contextlib.ExitStack() as stack:
             reader = _pipe(password.encode() + b'\n')
@@ -305,32 +319,41 @@ class Process:
         """Wait for its end.
 
         :returns: int, its exit status; None if it was not waited for, see
-            ``hung``.
+            ``hung`` and ``hopeless``.
         """
-        before, since = None, time.monotonic()
+        most, since = (-1, -1), time.monotonic()
         with selectors.DefaultSelector() as selector:
             for file, take in ((self._popen.stdout, self._out),
                                (self._popen.stderr, self._err)):
                 os.set_blocking(file.fileno(), False)
                 selector.register(file, selectors.EVENT_READ, take)
-            while selector.get_map() and not self.hung:
+            while selector.get_map() and not (self.hung or self.hopeless):
                 busy = self._idle and self._idle()
                 if not busy:
                     self._idle = None
                 for key, _ in selector.select(0 if busy else _TICK):
                     data = key.fileobj.read(1 << 20)
+                    self._taken += len(data or b'')
                     key.data(data)
                     if data == b'':
                         selector.unregister(key.fileobj)
                 self._tick()
-                done = counters(self.pid)
-                if done != before:
-                    before, since = done, time.monotonic()
-                    if done and self._on_io:
+                done = self._counters()
+                if any(map(operator.gt, done, most)):
+                    most = tuple(map(max, done, most))
+                    since = time.monotonic()
+                    if self._on_io:
                         self._on_io(*done)
                 elif time.monotonic() - since > self._settings.stall:
                     self.hung = True
-        return None if self.hung else self._popen.wait()
+        return (None if self.hung or self.hopeless
+                else self._popen.wait())
+
+    def _counters(self):
+        """Bytes that it has read and written so far; nothing of what it says
+        about how far it is, which it goes on with whatever happens."""
+        read, written = counters(self.pid) or (0, 0)
+        return read, written - self._taken
 
     def _out(self, data):
         if self._sink:
@@ -357,8 +380,9 @@ class Process:
         text = line.decode(errors='backslashreplace')
         if self._on_error and self._on_error(text):
             return
-        if text.strip() and self._kept < _KEPT:
-            text = error_lines.text(text)
+        text = error_lines.text(text)
+        self.hopeless |= self._is_local and faults.is_hopeless(text)
+        if text.strip() and (self._kept < _KEPT or self.hopeless):
             self._kept += len(text)
             self._errors.append(text)
 

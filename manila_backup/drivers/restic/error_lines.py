@@ -9,8 +9,8 @@ import typing
 
 from manila_backup.fs import handles
 
-# How its runtime words an errno: as the C library does, in small letters.
-_CODES = {os.strerror(code).lower(): code for code in errno.errorcode}
+#: How its runtime words an errno: as the C library does, in small letters.
+CODES = {os.strerror(code).lower(): code for code in errno.errorcode}
 
 _COUNT = re.compile(r'There were (\d+) errors')
 
@@ -40,7 +40,7 @@ def parse(line, root):
         if message['message_type'] != 'error' or not message['item']:
             return None
         words = str(message['error']['message'])
-        return Error(_path(message['item'], root), _CODES.get(
+        return Error(_path(message['item'], root), CODES.get(
             words.rpartition(': ')[2].strip().lower()), words)
     except (KeyError, TypeError):
         return None

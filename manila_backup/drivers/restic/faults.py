@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interpretation of restic's error messages."""
 
+import errno
 import re
 
 from manila_backup.drivers import base
+from manila_backup.drivers.restic import error_lines
+from manila_backup.fs import errnos
+from manila_backup.fs import errors
+from manila_backup import status_codes
 
 _LONGEST = 600
+
+#: Commands that write nothing but their lock.
+READING = frozenset(('restore', 'dump', 'ls', 'cat', 'check', 'snapshots'))
 
 
 class Locked(base.RepositoryUnavailable):
@@ -19,6 +27,10 @@ class Locked(base.RepositoryUnavailable):
         return 'locked exclusively' in self.message
 
 
+class ReadOnly(base.DriverError):
+    """Nothing can be written to the repository, not even a lock."""
+
+
 class Absent(base.RepositoryUnavailable):
     """There is no repository."""
 
@@ -27,7 +39,8 @@ class Absent(base.RepositoryUnavailable):
 _ABSENT, _LOCKED, _PASSWORD = 10, 11, 12
 
 
-def _doing(args):
+def command_of(args):
+    """Return the command among arguments, as str."""
     return next((each for each in args if not each.startswith('-')), '')
 
 
@@ -56,6 +69,9 @@ _AWAY = _search(
     'server misbehaving', 'service ?unavailable', 'temporarily',
     r'unexpected EOF', 'server closed', 'handshake failure',
     'connection closed')
+# What its own messages have of a local repository's file system.
+_ERRNO = re.compile(r': ([a-z][^:\n]*?)[.)\s]*$', re.MULTILINE)
+_RETRIED = re.compile(r'returned error, retrying after ')
 _DAMAGED = _search(
     'ciphertext verification failed', 'invalid data returned',
     'has wrong hash', 'hash does not match', 'does not match id',
@@ -78,8 +94,11 @@ def hung(args, shown, seconds, text):
     :param text: str, what it said; without anything secret. Newer releases
         try again by themselves for longer than that.
     """
-    words = (f'restic {_doing(args)} has neither read nor written anything '
-             f'for {seconds:g} seconds on the repository "{shown}"')
+    if _FULL(text):
+        # It tries that again too.
+        return _full(command_of(args), shown, _short(text))
+    words = (f'restic {command_of(args)} has neither read nor written '
+             f'anything for {seconds:g} seconds on the repository "{shown}"')
     said = _short(text)
     return base.RepositoryUnavailable(
         f'{words}: {said}' if said else f'{words}.',
@@ -95,7 +114,7 @@ def of(args, shown, code, text):
     :param text: str, what it said; without anything secret.
     :returns: a :class:`~manila_backup.drivers.base.DriverError`.
     """
-    doing = _doing(args)
+    doing = command_of(args)
     said = _short(text) or f'exit status {code}'
     if code == _LOCKED or _LOCK_GONE(text):
         return Locked(f'The repository "{shown}" is in use, so that restic '
@@ -112,7 +131,7 @@ def of(args, shown, code, text):
                       'mounted, or was it removed?')
     words = f'restic {doing} failed on the repository "{shown}": {said}'
     if _FULL(text):
-        return base.DriverError(words)
+        return _full(doing, shown, said)
     if doing not in ('backup', 'init') and _DAMAGED(text):
         return base.DamagedBackup(words)
     if _AWAY(text):
@@ -125,4 +144,48 @@ def of(args, shown, code, text):
         return base.RepositoryUnavailable(words, retryable=False)
     if _NO_CONFIG(text):
         return base.RepositoryUnavailable(words)
-    return base.DriverError(words, retryable=True)
+    return _of_disk(doing, text, words) or base.DriverError(
+        words, retryable=True)
+
+
+def _full(doing, shown, said):
+    return base.DriverError(
+        f'restic {doing} failed on the repository "{shown}": {said}',
+        code=status_codes.StatusCode.NO_SPACE)
+
+
+def _of_disk(doing, text, words):
+    """The error for what the file system of a local repository says.
+
+    :returns: a DriverError, as of the same for the ``posix`` driver; None if
+        it is not known.
+    """
+    exc = _last_errno(text)
+    if exc is None:
+        return None
+    if exc.errno == errno.EROFS:
+        return ReadOnly(words)
+    if doing in READING and (
+            errnos.meaning(exc).reading is errnos.Of.DAMAGE):
+        return base.DamagedBackup(words)
+    return base.DriverError(words, retryable=errnos.is_passing(exc))
+
+
+def _last_errno(text):
+    """The last error of the system that is named, as OSError; None if there is
+    none, or only that something is gone, which may be no more than old."""
+    codes = [error_lines.CODES[said] for said in _ERRNO.findall(text)
+             if said in error_lines.CODES]
+    if not codes or codes[-1] in errors.GONE:
+        return None
+    return OSError(codes[-1], '')
+
+
+def is_hopeless(line):
+    """Tell whether restic tries something again that can't come right: it goes
+    on with that for a quarter of an hour.
+
+    :param line: str, of what it says about a local repository.
+    """
+    exc = _RETRIED.search(line) and _last_errno(line)
+    return bool(exc) and not errnos.is_passing(exc)

@@ -15,7 +15,7 @@ import sys
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWPID = (0x20000, 0x4000000,
                                               0x20000000)
-_MS_REC, _MS_PRIVATE = 1 << 14, 1 << 18
+_MS_REC, _MS_SLAVE = 1 << 14, 1 << 19
 # The same on every architecture that this may run on.
 _SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_MOUNT_SETATTR = 428, 429, 442
 # Clone, of a descriptor, submounts too.
@@ -82,8 +82,9 @@ def _mount(fd, path, writable):
     flags = _NOSUID | _NODEV | (0 if writable else _RDONLY)
     if not (_restrict(tree, flags | _NOSYMFOLLOW) or _restrict(tree, flags)):
         return False
+    # What is unmounted on the host goes from here too.
     if (_unshare(_CLONE_NEWNS)
-            or _libc.mount(b'none', b'/', None, _MS_REC | _MS_PRIVATE, None)):
+            or _libc.mount(b'none', b'/', None, _MS_REC | _MS_SLAVE, None)):
         return False
     done = _libc.syscall(_SYS_MOVE_MOUNT, tree, b'', _AT_FDCWD,
                          os.fsencode(path), _MOVE_MOUNT_F_EMPTY_PATH)

@@ -34,6 +34,7 @@ from manila_backup.fs import name_keys
 from manila_backup.fs import removal
 from manila_backup.fs import syscalls
 from manila_backup import private
+from manila_backup import status_codes
 
 # Beside what a backup holds, for what it takes to keep that.
 _SPARE = 64 << 20
@@ -331,7 +332,7 @@ class Staging:
                 'names, so the backup has to be restored to [restic] '
                 f'staging_path "{self._base}" first, where there is not '
                 f'enough room: it needs {self._size} bytes, and {free} are '
-                'free.')
+                'free.', code=status_codes.StatusCode.NO_SPACE)
         return self
 
     def __exit__(self, *exc_info):

@@ -153,7 +153,8 @@ class Room(case.Case):
                 base.DriverError,
                 '"a".*(No space left|quota exceeded).*All else') as caught:
             self.restore(target=self.share)
-        self.assertFalse(caught.exception.retryable)
+        self.assertEqual((False, 'no_space'), (
+            caught.exception.retryable, caught.exception.code))
         expected = trees.snapshot(self.source)
         found = self.snapshot()
         for name in (b'b', b'z'):

@@ -613,12 +613,3 @@ class ResticTest(ResticMixin, case.Case):
     def test_no_program(self):
         with self.assertRaisesRegex(base.RepositoryUnavailable, '/nowhere'):
             self.make_driver(program='/nowhere').check()
-
-    def test_no_room_to_restore_to(self):
-        trees.write(os.path.join(self.source, 'large'), os.urandom(3 << 20))
-        self.backup()
-        trees.write(os.path.join(self.target, 'in the way'), b'x')
-        self.driver.staging = self.loop(8 << 20)
-        with self.assertRaisesRegex(base.DriverError, 'staging_path'):
-            self.restore()
-        self.assertEqual(['in the way'], os.listdir(self.target))

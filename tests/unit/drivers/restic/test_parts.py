@@ -296,6 +296,37 @@ class FaultsTest(unittest.TestCase):
                 self.assertEqual(retryable, found.retryable)
                 self.assertIn('place', str(found))
 
+    def test_what_a_local_repositorys_file_system_says(self):
+        """As of the same for the posix driver."""
+        place = '/r/p/data/0a: '
+        for code, kind, retryable, command_, said in (
+                ('no_space', base.DriverError, False, 'backup',
+                 f'Fatal: write {place}no space left on device'),
+                ('no_space', base.DriverError, False, 'init',
+                 f'mkdir {place}disk quota exceeded'),
+                ('no_space', base.DriverError, False, 'forget',
+                 f'close {place}no space left on device.'),
+                ('failed', base.DriverError, False, 'backup',
+                 f'Fatal: open {place}read-only file system'),
+                ('failed', base.DriverError, False, 'backup',
+                 f'write {place}input/output error\nmore'),
+                ('damaged', base.DamagedBackup, False, 'restore',
+                 f'read {place}input/output error'),
+                ('damaged', base.DamagedBackup, False, 'cat',
+                 f'read {place}structure needs cleaning'),
+                ('failed', base.DriverError, True, 'backup',
+                 f'write {place}cannot allocate memory'),
+                ('failed', base.DriverError, True, 'backup',
+                 f'open {place}no such file or directory')):
+            with self.subTest(said=said):
+                found = faults.of([command_], 'place', 1, said)
+                self.assertEqual((code, kind, retryable), (
+                    found.code, type(found), found.retryable))
+        found = faults.hung(['backup'], 'place', 60.0,
+                            'Save(<data/0a>) returned error, retrying after '
+                            '1s: write /r: disk quota exceeded')
+        self.assertEqual(('no_space', False), (found.code, found.retryable))
+
     def test_stopped_for_doing_nothing(self):
         retried = ('Load(<snapshot/0a1b>, 0, 0) returned error, retrying '
                    'after 41s: {}')
