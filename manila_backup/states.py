@@ -104,6 +104,51 @@ class Kind(Status):
     SNAPSHOT_DELETE = 'snapshot_delete'
 
 
+class Result(Status):
+    """Completeness of a backup."""
+
+    COMPLETE = 'complete'
+    INCOMPLETE = 'incomplete'   # an entry is missing, or not whole
+    DAMAGED = 'damaged'         # its content is not what was stored
+
+
+class PointInTime(Status):
+    """Part of a backup that is of one instant."""
+
+    SNAPSHOT = 'snapshot'       # all of it
+    FILE = 'file'               # each file
+    LIVE = 'live'               # nothing that changed while it was read
+
+    @classmethod
+    def of(cls, record: typing.Any,
+           whole_files: bool) -> 'PointInTime | None':
+        """Return that of a backup; None if its record does not tell.
+
+        :param record: dict that is kept with it, in which ``copied_from`` is
+            ``snapshot`` or ``live``; or whatever was found in its place.
+        :param whole_files: as its driver has it.
+        """
+        said = record.get('copied_from') if isinstance(record, dict) else None
+        if said == cls.LIVE and whole_files:
+            return cls.FILE
+        return cls(said) if said in (cls.SNAPSHOT, cls.LIVE) else None
+
+
+class Requester(Status):
+    """Origin of a backup's row."""
+
+    USER = 'user'
+    POLICY = 'policy'
+    IMPORT = 'import'
+
+
+class Verified(Status):
+    """Finding of a verification that came to an end."""
+
+    SOUND = 'sound'
+    DAMAGED = 'damaged'
+
+
 #: The kinds of operations on backups, which their owners can see.
 BACKUP_KINDS = Kind.BACKUP_CREATE, Kind.BACKUP_RESTORE, Kind.BACKUP_DELETE
 

@@ -26,7 +26,7 @@ class StatusCode(str, enum.Enum):
     CANCELLED = 'cancelled', 'It was cancelled.'
     RESET = 'reset', 'An administrator ended it by setting a status.'
     INCOMPLETE = 'incomplete', (
-        'Some entries could not be read, and are missing in the backup.')
+        'Some entries are missing in the backup, or not whole.')
     NOT_ALL_RESTORED = 'not_all_restored', (
         'Some entries of the backup could not be restored; all others were.')
     DAMAGED = 'damaged', (

@@ -37,7 +37,9 @@ UUID = re.compile('[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}')
 TIMES = {'created_at': '2023-08-16T13:03:59.000000',
          'expires_at': '2023-09-15T13:03:59.000000',
+         'completed_at': '2023-08-16T13:05:16.000000',
          'updated_at': '2023-08-16T13:05:16.000000'}
+DURATION = 77
 
 
 class Sampler:
@@ -82,7 +84,7 @@ class Sampler:
         if isinstance(value, list):
             return [self.tidy(item, key) for item in value]
         if not isinstance(value, str):
-            return value
+            return value if key != 'duration' or value is None else DURATION
         if TIME.fullmatch(value):
             return TIMES.get(key, TIMES['created_at'])
         value = value.replace(self.service.url,
@@ -216,6 +218,8 @@ class Sampler:
         self.call('GET', f'{collection}/detail',
                   response='share-backups-list-detailed')
         self.call('GET', path, response='share-backup-show')
+        self.call('GET', path, response='share-backup-show-extension',
+                  headers=EXTENSION)
         self.call('PUT', path, {'share_backup': {
             'display_name': 'after the upgrade',
             'display_description': 'Kept for a year',

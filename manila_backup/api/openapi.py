@@ -8,7 +8,8 @@ and the table of faults. What answers hold is in
 
 Below ``x-openstack`` stand the first (``min-ver``) and the last (``max-ver``)
 version that has an operation or action, the first version of the extension
-that has it (``extension``), and the policy rule that allows it.
+that has it (``extension``), and the policy rule that allows it; below that of
+a query parameter, the first version of the extension that has it.
 """
 
 import json
@@ -43,7 +44,8 @@ neither NUL characters nor halves of surrogate pairs.
 What Manila does not have is asked for by a further entry of that header,
 `shared-file-system-backup 1.0`, beside or instead of the other one. Without
 it, operations and actions that have `extension` below `x-openstack` do not
-exist, and members of answers that say so are not there.
+exist, query parameters that have it are ignored, and members of answers that
+say so are not there.
 '''
 
 _FAULTS = {
@@ -195,7 +197,7 @@ def _operation(method, each):
         schemas = _schemas(each)
         bodies = [schema.schema for schema in schemas]
         described['parameters'].extend(
-            {'name': name, 'in': 'query', 'schema': convert.schema}
+            _query_parameter(name, convert)
             for name, convert in (each.query or {}).items())
     codes = set(ALWAYS)
     if method != 'GET':
@@ -211,6 +213,15 @@ def _operation(method, each):
         **{str(code): {'$ref': f'#/components/responses/Fault{code}'}
            for code in sorted(codes)},
     }
+    return described
+
+
+def _query_parameter(name, convert):
+    described = {'name': name, 'in': 'query', 'schema': convert.schema}
+    first = getattr(convert, 'extension', None)
+    if first:
+        described['x-openstack'] = {
+            'extension': microversions.to_string(first)}
     return described
 
 

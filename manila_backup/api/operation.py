@@ -66,7 +66,8 @@ class Operation:
         req.context.all_projects = (self.all_rule is not None
                                     and req.allows(self.all_rule))
         if self.query is not None:
-            path['params'] = validation.parse(self.query, req.params)
+            path['params'] = validation.parse(self.query, req.params,
+                                              req.extension)
         if self.body is not None:
             schema = self.body
             if not isinstance(schema, validation.Schema):

@@ -4,6 +4,7 @@
 import jsonschema
 from jsonschema import exceptions as jsonschema_exc
 
+from manila_backup.api import extension as extension_
 from manila_backup.api import faults
 
 
@@ -42,19 +43,24 @@ class Schema:
             raise faults.bad_request(_explain(error))
 
 
-def parse(properties, given):
+def parse(properties, given, extension=None):
     """The known ones of some query parameters; unknown ones are ignored.
 
     :param properties: dict of name to a function that makes the value from
-        a str, and raises ValueError with a message if it can't.
+        a str, and raises ValueError with a message if it can't. One with the
+        attribute ``extension`` is only known from that version of the
+        extension on.
     :param given: dict of str to str.
+    :param extension: (major, minor) of the extension that is asked for, or
+        None.
     :returns: dict.
     :raises manila_backup.api.faults.Fault: 400, naming the parameter.
     """
     values = {}
     for name, text in given.items():
         convert = properties.get(name)
-        if convert is None:
+        if convert is None or not extension_.includes(
+                extension, getattr(convert, 'extension', None)):
             continue
         try:
             values[name] = convert(text)

@@ -293,7 +293,7 @@ def add_parsers(subparsers):
     verify.add_argument('--project', metavar='PROJECT_ID',
                         help='all backups of a project')
     verify.add_argument('--dry-run', action='store_true',
-                        help='change no status; damage is still marked in the '
+                        help='change no row; damage is still marked in the '
                              'repository, so that later backups reuse nothing '
                              'of a damaged one')
 

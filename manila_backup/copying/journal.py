@@ -106,4 +106,5 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
         end += len(text)
     return {'part': name, 'spans': done,
             'files': files, 'bytes': 0, 'stored_bytes': 0, 'kept': 0,
-            'problems': problems.sentences, 'count': problems.count}
+            'problems': problems.sentences, 'count': problems.count,
+            'missing': problems.missing}

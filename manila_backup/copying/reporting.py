@@ -4,6 +4,7 @@ full.
 """
 
 import dataclasses
+import typing
 
 from manila_backup import exception
 from manila_backup.fs import errnos
@@ -46,14 +47,22 @@ class Report:
 
     :ivar files: number of directory entries handled, of every kind.
     :ivar bytes: sum of their apparent sizes, in bytes.
-    :ivar stored_bytes: bytes of file content that were really written.
+    :ivar stored_bytes: bytes of file content that were really written; of a
+        backup, what it has added to the repository.
     :ivar problems: sentences, a file each, about what could not be carried
         over in full (an extended attribute the filesystem can't hold, a file
         that would not hold still); at most :data:`MAX_PROBLEMS`.
     :ivar problem_count: how many there were in all.
-    :ivar missing: int, of a restore: how many of them are about entries of
-        the backup of which the share now lacks the content, or has another.
-        All else was done, and the share is not what it should be.
+    :ivar missing: int, how many of them are about entries of which what was
+        written lacks the content, or has another: of a backup, one that the
+        entry never had in the share as a whole. All else was done. None if
+        that is not known, of a backup that an earlier release has made.
+    :ivar taken_at: str, of a backup: when reading the share began, in ISO
+        8601; None if the driver does not tell.
+    :ivar record: dict, of a backup that an earlier attempt has published: the
+        record that it was given; None otherwise.
+    :ivar point_in_time: str, added by whoever knows what the driver read: a
+        :class:`manila_backup.states.PointInTime`.
     """
 
     files: int = 0
@@ -61,7 +70,20 @@ class Report:
     stored_bytes: int = 0
     problems: tuple[str, ...] = ()
     problem_count: int = 0
-    missing: int = 0
+    missing: int | None = 0
+    taken_at: str | None = None
+    record: dict[str, typing.Any] | None = None
+    point_in_time: str | None = None
+
+
+def missing_of(totals: dict[str, typing.Any]) -> int | None:
+    """Return how many entries a backup lacks, by what its repository has of
+    it; None if that was not recorded.
+
+    :param totals: dict with ``problem_count``, and with ``missing`` unless an
+        earlier release has made it.
+    """
+    return totals.get('missing', None if totals['problem_count'] else 0)
 
 
 class Problems:

@@ -173,7 +173,8 @@ class Scan:
         self.unread += 1
         self.problems.add(
             f'"{errors.printable(path)}" could not be listed to its end '
-            f'({reason}): not all that is in it is in the backup.')
+            f'({reason}): not all that is in it is in the backup.',
+            missing=True)
 
     def _miss(self, path, why, exc=None):
         """Have an entry told that can't be read.
@@ -190,18 +191,20 @@ class Scan:
         elif why == manifest.UNREADABLE:
             self.unread += 1
             self.problems.add(f'{shown} is not in the backup: it could not '
-                              f'be read ({errors.reason(exc)}).')
+                              f'be read ({errors.reason(exc)}).',
+                              missing=True)
         elif exc:
             self.problems.add(
                 f'{shown} and what is in it is not in the backup: the '
-                f'repository can\'t hold it ({errors.reason(exc)}).')
+                f'repository can\'t hold it ({errors.reason(exc)}).',
+                missing=True)
         else:
             kept = handles.join(path[:-len(name) - 1] or handles.ROOT,
                                 self._fallen[name])
             self.problems.add(
                 f'{shown} is not in the backup: the repository\'s file '
                 'system takes its name for that of '
-                f'"{errors.printable(kept)}", which is.')
+                f'"{errors.printable(kept)}", which is.', missing=True)
 
     def _entry(self, entry, here):
         name = os.fsencode(entry.name)

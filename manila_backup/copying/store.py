@@ -102,7 +102,8 @@ class Storer(links.Linking):
                 'bytes': self.bytes, 'stored_bytes': self.stored,
                 'kept': self.kept, 'unread': self.unread,
                 'problems': self.problems.sentences,
-                'count': self.problems.count}
+                'count': self.problems.count,
+                'missing': self.problems.missing}
 
     def _batch(self, number, kind, payload):
         try:
@@ -295,14 +296,14 @@ class Storer(links.Linking):
         if exc is None:
             why = manifest.CHANGING
             self.problems.add(f'{shown} was being written to all the time: '
-                              'it is not in the backup.')
+                              'it is not in the backup.', missing=True)
         else:
             said = 'the repository can\'t hold it'
             if why == manifest.UNREADABLE:
                 self.unread += 1
                 said = 'it could not be read'
             self.problems.add(f'{shown} is not in the backup: {said} '
-                              f'({errors.reason(exc)}).')
+                              f'({errors.reason(exc)}).', missing=True)
         self._lines.append(manifest.unstored_line(name, why))
 
     def _collided(self, name):

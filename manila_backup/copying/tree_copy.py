@@ -124,7 +124,8 @@ class TreeCopy:
         for result in (*self._described, *self._copied):
             for key in self.totals:
                 self.totals[key] += result[key]
-            self.problems.merge(result['problems'], result['count'])
+            self.problems.merge(result['problems'], result['count'],
+                                result['missing'])
 
     def write_manifest(self, name, about, version=manifest.SECOND, hint=''):
         """Put the manifest together from what the processes wrote.
@@ -136,6 +137,7 @@ class TreeCopy:
         """
         self.add_up()
         self.totals.update(problem_count=self.problems.count,
+                           missing=self.problems.missing,
                            problems=self.problems.sentences)
 
         def spend(count):
@@ -169,4 +171,5 @@ class TreeCopy:
         return reporting.Report(
             *(self.totals[key] for key in ('files', 'bytes',
                                            'stored_bytes')),
-            tuple(self.problems.sentences), self.problems.count)
+            tuple(self.problems.sentences), self.problems.count,
+            self.problems.missing)

@@ -76,6 +76,13 @@ def count_by_type(conn):
 BRIEF = (TABLE.c.id, TABLE.c.name, TABLE.c.share_id, TABLE.c.status)
 OF_HOST = (TABLE.c.host, TABLE.c.topic)
 OF_FAILURE = (TABLE.c.fail_reason,)
+#: What the extension adds.
+CONTENTS = (
+    TABLE.c.result, TABLE.c.entries, TABLE.c.content_bytes,
+    TABLE.c.stored_bytes, TABLE.c.warning_count, TABLE.c.missing_count,
+    TABLE.c.taken_at, TABLE.c.point_in_time, TABLE.c.completed_at,
+    TABLE.c.requested_by, TABLE.c.user_id, TABLE.c.verified_at,
+    TABLE.c.verified_result, TABLE.c.status_code)
 SHOWN = BRIEF + (
     TABLE.c.project_id, TABLE.c.size, TABLE.c.availability_zone,
     TABLE.c.description, TABLE.c.created_at, TABLE.c.updated_at,

@@ -44,12 +44,16 @@ def _text(size=255, **kw):
 
 def _status(kind, table, size=32):
     """A status: one of an enumeration of :mod:`manila_backup.states`."""
+    return _one_of(kind, table, 'status', size, nullable=False)
+
+
+def _one_of(kind, table, name, size=16, **kw):
+    """A column for one of an enumeration of :mod:`manila_backup.states`."""
     allowed = ', '.join(f"'{each}'" for each in sorted(map(str, kind)))
     return sa.Column(
         sa.String(size),
-        sa.CheckConstraint(f'status IN ({allowed})',
-                           name=f'ck_{table}_status'),
-        nullable=False)
+        sa.CheckConstraint(f'{name} IN ({allowed})',
+                           name=f'ck_{table}_{name}'), **kw)
 
 
 def _said(size=255, **kw):
@@ -205,6 +209,28 @@ class ShareBackup(Base):
     policy_id = _text(36)
     rule_id = _text(36)
     due_at = sa.Column(sqltime.Timestamp)
+    # What is known of a backup that was made; null of one that was not, and
+    # of one that an earlier release has made.
+    result = _one_of(states.Result, 'share_backups', 'result')
+    #: How many directory entries, of every kind.
+    entries = sa.Column(sa.BigInteger)
+    #: The sum of their sizes.
+    content_bytes = sa.Column(sa.BigInteger)
+    #: What this backup has added to the repository.
+    stored_bytes = sa.Column(sa.BigInteger)
+    #: How many entries, or properties of them, could not be kept.
+    warning_count = sa.Column(sa.BigInteger)
+    #: How many entries are missing, or not whole.
+    missing_count = sa.Column(sa.BigInteger)
+    #: When reading the share began, by the worker's clock.
+    taken_at = sa.Column(sqltime.Timestamp)
+    point_in_time = _one_of(states.PointInTime, 'share_backups',
+                            'point_in_time')
+    completed_at = sa.Column(sqltime.Timestamp)
+    requested_by = _one_of(states.Requester, 'share_backups', 'requested_by')
+    verified_at = sa.Column(sqltime.Timestamp)
+    verified_result = _one_of(states.Verified, 'share_backups',
+                              'verified_result')
     created_at = _created_at()
     updated_at = _updated_at()
 

@@ -108,12 +108,17 @@ class Description:
     :ivar files: number of directory entries, of every kind.
     :ivar bytes: sum of their apparent sizes, in bytes.
     :ivar record: dict as given to :meth:`BackupDriver.backup`, or None.
+    :ivar stored_bytes: int, as in the :class:`Report`; so are
+        ``problem_count`` and ``missing``. None where it is not known.
     """
 
     created_at: str
     files: int
     bytes: int
     record: dict[str, typing.Any] | None = None
+    stored_bytes: int | None = None
+    problem_count: int | None = None
+    missing: int | None = None
 
 
 class BackupDriver(abc.ABC):
@@ -139,6 +144,11 @@ class BackupDriver(abc.ABC):
     #: as it was; one by a driver that does not say so counts as having
     #: changed it.
     TELLS_CHANGES: bool = False
+
+    #: Whether each file in a backup is as it was at one instant, also where
+    #: the share itself was read: one that changes meanwhile is read again, or
+    #: is missing in the backup.
+    WHOLE_FILES: bool = False
 
     #: Whether file systems that are mounted inside the share at hand are
     #: part of it. Set in the instance before :meth:`backup` and

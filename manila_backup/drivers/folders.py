@@ -71,7 +71,8 @@ class FolderDriver(base.BackupDriver):
 
     def backup(self, place, attempt, source, options, record, progress):
         if os.path.exists(self._at(place)):     # then its worker died
-            return self._about(place)[0]
+            report, _, record = self._about(place)
+            return dataclasses.replace(report, record=record)
         if not os.path.isdir(source):
             raise base.DriverError(f'There is no directory {source}.')
         one, other = map(os.path.realpath, (self.path, source))
@@ -81,7 +82,9 @@ class FolderDriver(base.BackupDriver):
         self.discard(place, attempt - 1)
         folder = self._at(place, _PARTIAL, attempt)
         os.mkdir(folder, 0o700)
-        report = self.store(source, folder, options, progress)
+        report = dataclasses.replace(
+            self.store(source, folder, options, progress),
+            taken_at=created_at)
         text = json.dumps([dataclasses.asdict(report), created_at, record])
         with open(os.path.join(folder, _ABOUT), 'x') as file:
             file.write(f'{_digest(text)} {text}')
@@ -137,8 +140,9 @@ class FolderDriver(base.BackupDriver):
 
     def describe(self, place):
         report, created_at, record = self._about(place)
-        return base.Description(created_at, report.files, report.bytes,
-                                record)
+        return base.Description(
+            created_at, report.files, report.bytes, record,
+            report.stored_bytes, report.problem_count, report.missing)
 
     def _at(self, place, state=_PUBLISHED, attempt=0):
         ids = place.project_id, place.share_id, place.backup_id

@@ -25,6 +25,7 @@ import traceback
 
 from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
+from manila_backup import states
 from manila_backup import status_codes
 
 LOG = logging.getLogger(__name__)
@@ -205,13 +206,15 @@ def back_up(driver, source, share, job, place, options, record, progress):
     """
     driver.include_mounts = share.include_mounts
     with source.use(share, job, progress) as view:
-        report = driver.backup(place, job.attempt, view.path, options,
-                               {**record, 'copied_from': view.kind},
+        record = {**record, 'copied_from': view.kind}
+        report = driver.backup(place, job.attempt, view.path, options, record,
                                progress)
     said = (*([view.reason] if view.reason else ()), *view.left_out)
     return dataclasses.replace(
         report, problems=(*said, *report.problems),
-        problem_count=report.problem_count + len(said))
+        problem_count=report.problem_count + len(said),
+        point_in_time=states.PointInTime.of(report.record or record,
+                                            driver.WHOLE_FILES))
 
 
 def restore(driver, source, share, job, place, progress):

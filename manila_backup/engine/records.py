@@ -13,6 +13,7 @@ from oslo_utils import uuidutils
 
 from manila_backup.db import models
 from manila_backup.db import texts
+from manila_backup import states
 
 VERSION = 1
 
@@ -66,6 +67,20 @@ def valid(record, place):
             'share': share and {
                 **{name: share[name] for name in _SHARE},
                 **{name: share.get(name) for name in _LATER}}}
+
+
+def result_of(problem_count, missing):
+    """Return the :class:`~manila_backup.states.Result` of a backup that was
+    made; None where what is known does not tell.
+
+    :param problem_count: int, or None; as in a driver's report.
+    :param missing: int, or None.
+    """
+    if missing is None and problem_count == 0:
+        missing = 0
+    if missing is None:
+        return None
+    return states.Result.INCOMPLETE if missing else states.Result.COMPLETE
 
 
 def moment(text):

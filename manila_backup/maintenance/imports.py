@@ -93,7 +93,25 @@ class Import:
             share_id=place.share_id, created_at=said.created_at, size=None)
         return dict(values, created_at=records.moment(values['created_at']),
                     backup_type=name, progress=100, topic=rpc.TOPIC,
-                    host=self._conf.host)
+                    host=self._conf.host, **self._contents(name, said))
+
+    def _contents(self, name, said):
+        """Return what the repository knows of a backup, as columns.
+
+        :param said: the driver's :class:`~.drivers.base.Description`.
+        """
+        return {
+            'result': records.result_of(said.problem_count, said.missing),
+            'entries': said.files,
+            'content_bytes': said.bytes,
+            'stored_bytes': said.stored_bytes,
+            'warning_count': said.problem_count,
+            'missing_count': said.missing,
+            'taken_at': records.moment(said.created_at),
+            'point_in_time': states.PointInTime.of(
+                said.record, self._drivers[name].WHOLE_FILES),
+            'requested_by': states.Requester.IMPORT,
+        }
 
     def _share(self, place, said, record):
         """A row for the share, should there be none."""

@@ -6,16 +6,25 @@ import dataclasses
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
+from manila_backup.db import sqltime
 from manila_backup.db import texts
 from manila_backup.db import transitions
 from manila_backup.drivers import base as drivers
 from manila_backup.drivers import progress
+from manila_backup.engine import records
 from manila_backup import exception
 from manila_backup import states
+from manila_backup import status_codes
 
 _Backup = states.Backup
 
 SOUND, DAMAGED, FAILED, GONE = 'sound', 'damaged', 'failed', 'gone'
+
+# What a verification that came to an end leaves in the backup's row.
+_VERIFIED = {SOUND: states.Verified.SOUND, DAMAGED: states.Verified.DAMAGED}
+
+# Of a backup that was made.
+_WHOLE = (_Backup.AVAILABLE, _Backup.RESTORING)
 
 # How many damages a fail_reason names; the command names them all.
 _NAMED = 20
@@ -152,8 +161,9 @@ class Inspection:
         """Re-read a backup.
 
         :param target: a :class:`Target`.
-        :param mark: bool, whether one that is damaged becomes ``error``, if
-            it is ``available`` and nothing is being done to it.
+        :param mark: bool, whether what was found is written into its row,
+            and one that is damaged becomes ``error``, if it is ``available``
+            and nothing is being done to it.
         :returns: a :class:`Verdict`.
         """
         place = target.place
@@ -163,6 +173,9 @@ class Inspection:
             result = DAMAGED if damages else SOUND
         except exception.WorkFailed as exc:
             damages, result = [str(exc)], FAILED
+        if mark and result in _VERIFIED:
+            self._database.write(self._note, place.backup_id,
+                                 _VERIFIED[result])
         if result != SOUND:
             there, marked = self._database.write(
                 self._mark, target, damages, mark and result == DAMAGED)
@@ -178,6 +191,23 @@ class Inspection:
             raise exception.WorkFailed(
                 f'The backup driver {target.driver!r} is not in [backup] '
                 f'enabled_drivers.') from None
+
+    @staticmethod
+    def _note(conn, backup_id, found):
+        """Write into a backup's row what was found. Of one that was never
+        made, or is being deleted, there is nothing to be found."""
+        row = rows.get(conn, db_backups.TABLE, backup_id, lock=True)
+        if row is None or not (row.status in _WHOLE or (
+                row.status == _Backup.ERROR and row.progress == 100)):
+            return
+        values = {'verified_at': sqltime.utcnow(), 'verified_result': found}
+        if found == states.Verified.DAMAGED:
+            values['result'] = states.Result.DAMAGED
+        elif row.result == states.Result.DAMAGED:
+            values['result'] = records.result_of(row.warning_count,
+                                                 row.missing_count)
+        rows.update(conn, db_backups.TABLE, backup_id, values,
+                    status=row.status)
 
     def _mark(self, conn, target, damages, mark):
         """Set a damaged backup to ``error``; returns whether it should still
@@ -197,7 +227,9 @@ class Inspection:
             return True, False
         return True, transitions.change(
             conn, db_backups.TABLE, backup_id, _Backup.ERROR,
-            {'fail_reason': reason}, old=_Backup.AVAILABLE)
+            {'fail_reason': reason,
+             'status_code': status_codes.StatusCode.DAMAGED},
+            old=_Backup.AVAILABLE)
 
 
 def reason_of(damages):

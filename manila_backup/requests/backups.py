@@ -82,7 +82,7 @@ class Backups:
                 user_id=context.user_id, name=name, description=description,
                 size=share.size,
                 availability_zone=share.availability_zone, topic=rpc.TOPIC,
-                backup_type=driver)
+                backup_type=driver, requested_by=states.Requester.USER)
             common.queue(conn, context, operation_id,
                          states.Kind.BACKUP_CREATE, share,
                          backup_id=backup_id, driver=driver,

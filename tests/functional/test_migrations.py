@@ -41,6 +41,7 @@ class Migrations(testtools.TestCase):
             self.assertEqual(revision.revision, schema.version(database))
         self.assertEqual([], schema.differences(database))
         self._check_statuses(database)
+        self._check_words(database)
         # Once more changes nothing.
         schema.sync(database, conf)
         schema.check(database)
@@ -54,6 +55,21 @@ class Migrations(testtools.TestCase):
             rows.insert(conn, models.access_rules, id='r', share_id='s',
                         access_type='ip', access_to='x', access_level='rw',
                         state='active')
+
+    def _check_words(self, database):
+        """What the database lets the other enumerations be."""
+        table = models.share_backups
+        there = {each['name']: each['sqltext'] for each in
+                 sa.inspect(database.engine).get_check_constraints(
+                     table.name)}
+        for name, kind in (('result', states.Result),
+                           ('point_in_time', states.PointInTime),
+                           ('requested_by', states.Requester),
+                           ('verified_result', states.Verified)):
+            model, = [str(each.sqltext) for each in table.c[name].constraints]
+            for text in there[f'ck_share_backups_{name}'], model:
+                self.assertEqual(sorted(map(str, kind)),
+                                 sorted(re.findall(r"'(\w+)'", text)))
 
     def _check_statuses(self, database):
         """What the database lets a status be, and what it had before."""

@@ -55,7 +55,7 @@ class TestCase(base.TestCase):
         kind = tasks.TASKS[states.Kind.BACKUP_CREATE](
             self.tools, self.claim(), self.get_share(share.id),
             self.get_backup(row.id))
-        self.work(kind)
+        kind.report = self.work(kind)
         if attempts > 1:
             # One that the last one could not clear away.
             self.plant(f'.partial.{row.id}.1', kind.place)
@@ -66,7 +66,7 @@ class TestCase(base.TestCase):
         kind = self.begin_backup(share, **kwargs)
         kind.publish()
         self.finish(kind, states.Operation.DONE, kind.succeeded,
-                    drivers.Report())
+                    kind.report)
         return self.get_backup(kind.backup.id)
 
     def work(self, kind):

@@ -30,8 +30,11 @@ def index(req, params):
 @_operation(policies.GET_ALL, query=schemas.LIST)
 def detail(req, params):
     """Backups in full."""
+    columns = backups.SHOWN
+    if req.extension:
+        columns += backups.CONTENTS
     return 200, _list(req, f'{PATH}/detail', params,
-                      lambda rows: views.details(req, rows), backups.SHOWN,
+                      lambda rows: views.details(req, rows), columns,
                       {policies.GET_HOST: backups.OF_HOST,
                        policies.GET_FAIL_REASON: backups.OF_FAILURE})
 

@@ -75,6 +75,11 @@ def _status(of):
     return {'type': 'string', 'enum': [str(status) for status in of]}
 
 
+def _one_of(words):
+    """One of an enumeration, or null."""
+    return {'enum': [*map(str, words), None]}
+
+
 _STATUS_CODE = {'enum': [*map(str, status_codes.StatusCode), None]}
 
 
@@ -95,6 +100,22 @@ def fault_name(code):
 _BACKUP_BRIEF = {
     'id': _UUID, 'name': _TEXT_OR_NULL, 'share_id': _UUID,
     'status': _status(states.Backup)}
+
+_FIRST = 'Only with the extension, since 1.0; null if it is not known.'
+
+_CONTENTS = {
+    'result': _one_of(states.Result),
+    **dict.fromkeys(('entries', 'content_bytes', 'stored_bytes',
+                     'warning_count', 'missing_count', 'duration'),
+                    _COUNT_OR_NULL),
+    **dict.fromkeys(('taken_at', 'completed_at', 'verified_at'),
+                    _TIME_OR_NULL),
+    'point_in_time': _one_of(states.PointInTime),
+    'requested_by': _one_of(states.Requester),
+    'verified_result': _one_of(states.Verified),
+    'status_code': _STATUS_CODE,
+    **dict.fromkeys(('user_id', 'status_reason'), _TEXT_OR_NULL),
+}
 
 _NAMES = {'name': _TEXT_OR_NULL, 'description': _TEXT_OR_NULL}
 
@@ -178,6 +199,8 @@ COMPONENTS = {
         'restore_progress': _PERCENT,
     }, {
         'backup_type': {**_TEXT_OR_NULL, 'description': 'Since 2.85.'},
+        **{name: {**schema, 'description': _FIRST}
+           for name, schema in _CONTENTS.items()},
         **dict.fromkeys(
             ('host', 'topic', 'fail_reason'),
             {**_TEXT_OR_NULL, 'description': 'For administrators.'}),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Schemas of requests about share backups."""
 
+from manila_backup.api import extension
 from manila_backup.api.schemas import types
 from manila_backup.api import validation
 from manila_backup import states
@@ -59,6 +60,9 @@ LIST = {
     'description~': types.text,
     'status': types.one_of(*states.Backup),
     'backup_type': types.text,
+    'result': types.since(extension.FIRST, types.one_of(*states.Result)),
+    'requested_by': types.since(extension.FIRST,
+                                types.one_of(*states.Requester)),
     **types.page(SORT_KEYS),
     'with_count': types.boolean,
     **types.SCOPE,

@@ -166,6 +166,19 @@ def one_of(*allowed):
     return convert
 
 
+def since(version, convert):
+    """A converter of a query parameter that only the extension has.
+
+    :param version: (major, minor), the first of the extension that has it.
+    :param convert: the converter of its values.
+    """
+    def converted(value):
+        return convert(value)
+    converted.schema = convert.schema
+    converted.extension = version
+    return converted
+
+
 def page(sort_keys):
     """Query parameters that cut and order a list, as
     :func:`manila_backup.api.handlers.common.listed` takes them.

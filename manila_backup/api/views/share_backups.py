@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Share backups as callers see them."""
 
+from manila_backup.api import extension
 from manila_backup.api import microversions
 from manila_backup.api.views import common
 from manila_backup.policies import share_backups as policies
+from manila_backup import status_codes
 
 
 def brief(rows):
@@ -22,6 +24,7 @@ def details(req, rows):
     was made and, of one that failed, why."""
     timestamp = common.timestamp
     with_type = req.version >= microversions.BACKUP_TYPE
+    with_contents = extension.includes(req.extension, extension.FIRST)
     backups = []
     for row in rows:
         backup = {
@@ -39,6 +42,8 @@ def details(req, rows):
         }
         if with_type:
             backup['backup_type'] = row.backup_type
+        if with_contents:
+            backup.update(_contents(row))
         if req.allows(policies.GET_HOST, row.project_id):
             backup['host'] = row.host
             backup['topic'] = row.topic
@@ -46,6 +51,32 @@ def details(req, rows):
             backup['fail_reason'] = row.fail_reason
         backups.append(backup)
     return backups
+
+
+def _contents(row):
+    """Members that the extension adds: null where that is not known."""
+    duration = None
+    if row.completed_at is not None:
+        duration = max(0, int((row.completed_at - row.created_at)
+                              .total_seconds()))
+    return {
+        'result': row.result,
+        'entries': row.entries,
+        'content_bytes': row.content_bytes,
+        'stored_bytes': row.stored_bytes,
+        'warning_count': row.warning_count,
+        'missing_count': row.missing_count,
+        'taken_at': common.timestamp(row.taken_at),
+        'point_in_time': row.point_in_time,
+        'completed_at': common.timestamp(row.completed_at),
+        'duration': duration,
+        'requested_by': row.requested_by,
+        'user_id': row.user_id,
+        'verified_at': common.timestamp(row.verified_at),
+        'verified_result': row.verified_result,
+        'status_code': row.status_code,
+        'status_reason': status_codes.sentence(row.status_code),
+    }
 
 
 def restore(backup, share_id):

@@ -88,8 +88,12 @@ class Keeping(case.Case):
         began = datetime.datetime.now(datetime.timezone.utc)
         report = self.backup(record=record)
         said = self.driver.describe(case.place())
-        self.assertEqual((report.files, report.bytes, record),
-                         (said.files, said.bytes, said.record))
+        self.assertEqual(
+            (report.files, report.bytes, record, report.stored_bytes, 0, 0),
+            (said.files, said.bytes, said.record, said.stored_bytes,
+             said.problem_count, said.missing))
+        self.assertEqual((0, said.created_at),
+                         (report.missing, report.taken_at))
         self.assertLessEqual(
             began, datetime.datetime.fromisoformat(said.created_at))
         self.backup(case.place(2))

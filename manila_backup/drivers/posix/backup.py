@@ -5,6 +5,7 @@ Nothing here is visible before :func:`~.layout.publish`.
 """
 
 import contextlib
+import dataclasses
 import datetime
 import os
 import time
@@ -12,6 +13,7 @@ import time
 from manila_backup.copying import journal
 from manila_backup.copying import manifest
 from manila_backup.copying import names
+from manila_backup.copying import reporting
 from manila_backup.copying import roots
 from manila_backup.copying import stable_read
 from manila_backup.copying import tree_copy
@@ -27,13 +29,14 @@ from manila_backup.fs import syscalls
 _NEW = 'manifest.new'
 
 
-def report_of(totals):
-    """The Report in a manifest's or metadata's totals."""
+def report_of(about, totals):
+    """The Report in a manifest's ``about`` and ``totals``."""
     return base.Report(
         files=totals['files'], bytes=totals['bytes'],
         stored_bytes=totals['stored_bytes'],
         problems=tuple(totals['problems']),
-        problem_count=totals['problem_count'])
+        problem_count=totals['problem_count'],
+        missing=reporting.missing_of(totals), taken_at=about['created_at'])
 
 
 class Backup:
@@ -105,8 +108,9 @@ class Backup:
         """An earlier attempt got as far as that before its worker died."""
         directory = layout.open_published(share, self.place)
         try:
-            totals = layout.read_metadata(directory)
-            report = report_of(totals)
+            found = layout.read_metadata(directory)
+            report = dataclasses.replace(report_of(found, found),
+                                         record=found.get('record'))
         except KeyError as exc:
             raise base.DamagedBackup(
                 f'The backup\'s {layout.METADATA} lacks {exc}.') from exc
@@ -143,7 +147,7 @@ class Backup:
             copy.check_read()
             self._write(copy, directory, about)
         self._finish(directory)
-        return report_of(copy.totals)
+        return report_of(about, copy.totals)
 
     def _formers(self, folds):
         """Open the earlier attempts' work that this attempt can resume.

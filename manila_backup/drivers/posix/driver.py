@@ -4,6 +4,7 @@
 import contextlib
 import os
 
+from manila_backup.copying import reporting
 from manila_backup.copying import restore
 from manila_backup.copying import roots
 from manila_backup.drivers import base
@@ -34,6 +35,7 @@ class PosixDriver(base.BackupDriver):
     LOCATION = 'posix', 'repository_path'
 
     TELLS_CHANGES = True
+    WHOLE_FILES = True
 
     def __init__(self, path, processes=8, ignore=(), incremental=True,
                  bytes_per_entry=0):
@@ -188,7 +190,9 @@ class PosixDriver(base.BackupDriver):
                 os.close(directory)
             return base.Description(
                 found.about['created_at'], found.entries, found.bytes,
-                found.about.get('record'))
+                found.about.get('record'), found.totals['stored_bytes'],
+                found.totals['problem_count'],
+                reporting.missing_of(found.totals))
 
     def unique_bytes(self, place, progress):
         with self._open() as repository:

@@ -128,10 +128,9 @@ class Backup:
         self._about = {**self._survey.about(), **self._mounts.about(),
                        'absent': self._unread.absent.quoted}
         self._mounts.tell(self._problems)
-        self._problems.merge(self._survey.problems.sentences,
-                             self._survey.problems.count)
+        self._problems.merge(*self._survey.problems.said())
         for each in self._survey.missed:
-            self._unread.problems.add(each)
+            self._unread.problems.add(each, missing=True)
         self._unread.check(self._survey.files - self._unread.problems.count,
                            self._driver.on_unreadable == 'error')
         self._problems.merge(*self._unread.problems.said())
@@ -180,8 +179,7 @@ class Backup:
             apart, frozenset(map(os.fsencode, self._driver.ignore)),
             self._began_ns, *self._looking())
         changes.finish(self._progress.check)
-        self._problems.merge(changes.problems.sentences,
-                             changes.problems.count)
+        self._problems.merge(*changes.problems.said())
 
     def _restic(self, root, left_out):
         """One run of it. False if there turned out to be what it must not
@@ -294,8 +292,10 @@ class Backup:
         self._progress.advance(found.files - self._counted[0],
                                found.bytes - self._counted[1])
         report = base.Report(
-            found.files, found.bytes, self._summary.get('data_added', 0),
-            tuple(self._problems.sentences), self._problems.count)
+            found.files, found.bytes,
+            self._summary.get('data_added_packed', 0),
+            tuple(self._problems.sentences), self._problems.count,
+            self._problems.missing, began)
         about = {
             'version': repository.VERSION, 'state': repository.PUBLISHED,
             **dataclasses.asdict(self._place), 'attempt': self._attempt,
@@ -304,7 +304,8 @@ class Backup:
             'bytes': report.bytes, 'read': found.read,
             'stored_bytes': report.stored_bytes,
             'problems': list(report.problems),
-            'problem_count': report.problem_count, 'record': self._record,
+            'problem_count': report.problem_count,
+            'missing': report.missing, 'record': self._record,
             'is_empty': self._is_empty,
             **self._about,
         }
@@ -373,10 +374,12 @@ def _private(path, flags):
 
 
 def report_of(about):
-    """The Report in a mark."""
+    """The Report in the mark of a backup that is published."""
     return base.Report(
         about['files'], about['bytes'], about['stored_bytes'],
-        tuple(about['problems']), about['problem_count'])
+        tuple(about['problems']), about['problem_count'],
+        reporting.missing_of(about), about['created_at'],
+        about.get('record'))
 
 
 def open_share(path, restic):

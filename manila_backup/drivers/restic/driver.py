@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 
+from manila_backup.copying import reporting
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import command
@@ -337,8 +338,10 @@ class ResticDriver(base.BackupDriver):
 
     def describe(self, place):
         about = self._at(place).about(place)
-        return base.Description(about['created_at'], about['files'],
-                                about['bytes'], about.get('record'))
+        return base.Description(
+            about['created_at'], about['files'], about['bytes'],
+            about.get('record'), about['stored_bytes'],
+            about['problem_count'], reporting.missing_of(about))
 
     def maintain(self, progress):
         return prune.Maintenance(self, progress).run()

@@ -213,8 +213,11 @@ class Survey:
         if shown != self._absent:
             self._time(shown, st)
 
-    def _room(self, path):
-        """Tell whether one more entry can be kept; add a problem if not."""
+    def _room(self, path, missing=False):
+        """Tell whether one more entry can be kept; add a problem if not.
+
+        :param missing: bool, whether the entry itself is missing then.
+        """
         self._kept += 1
         if self._kept <= _MOST:
             return True
@@ -222,13 +225,13 @@ class Survey:
             f'"{errors.printable(path)}": the backup lacks a property of it '
             f'(a socket, a hard link of something else than a file, holes, '
             f'attributes, a time far in the past or future), since too many '
-            f'entries have one.')
+            f'entries have one.', missing)
         return False
 
     def _node(self, fd, name, path, st):
         """A socket."""
         inode = st.st_dev, st.st_ino
-        if not self._room(handles.join(path, name)):
+        if not self._room(handles.join(path, name), missing=True):
             self.absent.append(handles.join(path, name))
             return
         if inode in self._sockets:
@@ -348,7 +351,7 @@ class Changes(Survey):
             self.problems.add(
                 f'"{errors.printable(handles.join(path, name))}" was written '
                 'to while it was read: the backup may have a part of it from '
-                'before, and a part from after.')
+                'before, and a part from after.', missing=True)
 
 
 def _quoted(name):

@@ -61,7 +61,7 @@ class Unread:
         if self.absent.add(path):
             self.problems.add(
                 f'"{errors.printable(path)}" is not in the backup: it could '
-                f'not be read ({words}).')
+                f'not be read ({words}).', missing=True)
         return True
 
     def _is_there(self, path):

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from manila_backup.db import backups as db_backups
 from manila_backup.db import rows
 from manila_backup.db import shares as db_shares
+from manila_backup.db import sqltime
+from manila_backup.drivers import base as drivers
 from manila_backup.engine import child
 from manila_backup.engine import records
 from manila_backup.engine.tasks import base
@@ -72,7 +74,25 @@ class BackupCreate(base.ShareUsingTask):
         self._set_backup(
             conn, states.Backup.AVAILABLE, states.Backup.CREATING,
             progress=100, host=self.tools.host,
-            fail_reason=base.problems(result))
+            fail_reason=base.problems(result), **self._contents(result))
+
+    def _contents(self, report: drivers.Report) -> dict[str, typing.Any]:
+        """Return what is known of a backup that was made, as columns."""
+        result = records.result_of(report.problem_count, report.missing)
+        return {
+            'result': result,
+            'status_code': (status_codes.StatusCode.INCOMPLETE
+                            if result == states.Result.INCOMPLETE else None),
+            'entries': report.files,
+            'content_bytes': report.bytes,
+            'stored_bytes': report.stored_bytes,
+            'warning_count': report.problem_count,
+            'missing_count': report.missing,
+            'taken_at': (records.moment(report.taken_at) if report.taken_at
+                         else None),
+            'point_in_time': report.point_in_time,
+            'completed_at': sqltime.utcnow(),
+        }
 
     def failed(self, conn: sa.Connection, reason: str,
                code: str = status_codes.StatusCode.FAILED) -> None:

@@ -81,9 +81,11 @@ class BackupRestore(base.ShareUsingTask):
     def failed(self, conn: sa.Connection, reason: str,
                code: str = status_codes.StatusCode.FAILED) -> None:
         self._leave_share(conn)
+        found = ({'result': states.Result.DAMAGED}
+                 if code == status_codes.StatusCode.DAMAGED else {})
         self._set_backup(conn, states.Backup.AVAILABLE,
                          states.Backup.RESTORING,
-                         fail_reason=reason, status_code=code)
+                         fail_reason=reason, status_code=code, **found)
 
     def cancelled(self, conn: sa.Connection) -> None:
         self._leave_share(conn)

@@ -116,7 +116,8 @@ class Still(case.Case):
         self.fill()
         with self.written_to(), self.without_clones():
             report = self.backup(ONE, still=False)
-        self.assertEqual(3, report.problem_count)
+        self.assertEqual((3, 3), (report.problem_count, report.missing))
+        self.assertEqual(3, self.driver.describe(ONE).missing)
         for name in SIZES:
             self.assertIn(f'"{name}" was being written to all the time: it '
                           'is not in the backup.', report.problems)

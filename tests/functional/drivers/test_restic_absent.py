@@ -47,7 +47,8 @@ class ResticAbsentTest(test_restic.ResticMixin, case.Case):
         odd = odd_files.mount(self, shown, share, [
             ['getattr', '/bad', 'EIO'], ['getattr', '/d/bad', 'EIO']])
         report = self.backup(source=share)
-        self.assertEqual(2, report.problem_count, report.problems)
+        self.assertEqual((2, 2), (report.problem_count, report.missing),
+                         report.problems)
         odd.set([])
         self.restore()
         self.assertEqual({b'.', b'good', b'd', b'zz'},

@@ -138,7 +138,8 @@ class FarTimesTest(test_restic.ResticMixin, case.Case):
         self.addCleanup(setattr, survey, '_MOST', survey._MOST)
         survey._MOST = 1
         report = self.backup()
-        self.assertEqual(1, report.problem_count, report)
+        self.assertEqual((1, 0), (report.problem_count, report.missing),
+                         report)
         self.assertIn('a time far in the past', report.problems[0])
 
     def _published(self, to, change):

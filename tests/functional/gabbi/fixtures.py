@@ -5,6 +5,7 @@ There are no workers. A request with the header ``x-test-workers: done`` is
 answered after whatever was waiting for a worker has been done.
 """
 
+import datetime
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from oslo_utils import uuidutils
 import yaml
 
 from manila_backup.api import app
+from manila_backup.db import backups
 from manila_backup.db import messages as db_messages
 from manila_backup.db import models
 from manila_backup.db import operations
@@ -112,7 +114,8 @@ class Shares(Service):
 
 class Backups(Shares):
     """Of SHARE_ID there are the backups BACKUP_ID (monday, made by the
-    operation OPERATION_ID), BACKUP_ID_2 (100%) and BACKUP_ID_3 (a_b, failed);
+    operation OPERATION_ID, incomplete), BACKUP_ID_2 (100%) and BACKUP_ID_3
+    (a_b, failed, of an earlier release);
     of OTHER_SHARE_ID there is OTHER_BACKUP_ID. CANCELLED_SHARE_ID has none."""
 
     def fill(self):
@@ -120,12 +123,20 @@ class Backups(Shares):
         self.make_share('CANCELLED_SHARE_ID', name='short')
         made = self.make_backup('BACKUP_ID', self.share_id, name='monday',
                                 description='before the change')
+        row = self.api.database.read(backups.get, made)
+        self.api.set(
+            models.share_backups, made, result='incomplete', entries=12,
+            content_bytes=5_000_000_000, stored_bytes=40_000, warning_count=3,
+            missing_count=1, taken_at=datetime.datetime(2026, 1, 2, 3, 4, 5),
+            point_in_time='file', status_code='incomplete',
+            completed_at=row.created_at + datetime.timedelta(seconds=90))
         operation, = self.api.database.read(operations.of_backup, made)
         os.environ['OPERATION_ID'] = operation.id
         self.make_backup('BACKUP_ID_2', self.share_id, name='100%')
         failed = self.make_backup('BACKUP_ID_3', self.share_id, name='a_b')
         self.api.set(models.share_backups, failed, status='error',
-                     host='w1', fail_reason='The disk was full.')
+                     host='w1', fail_reason='The disk was full.',
+                     status_code='failed', requested_by=None)
         self.make_backup('OTHER_BACKUP_ID', self.other_id, base.OTHER,
                          name='secret')
 

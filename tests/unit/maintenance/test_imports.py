@@ -64,6 +64,13 @@ class Imports(repository.TestCase):
             each['share_type_id'] = self.default_type()
             each['identity'] = self.tools.source.identify(
                 shares.ShareRef(each['id'], 'p1'))
+        for each in before['share_backups']:
+            self.assertEqual(('complete', 'file', 2, 7), tuple(
+                each[name] for name in ('result', 'point_in_time', 'entries',
+                                        'content_bytes')))
+            # No repository tells.
+            each['completed_at'] = None
+            each['requested_by'] = 'import'
         self.forget()
         self.assertEqual(0, self.usage()['backups'])
         dry = self.run_import(dry_run=True)

@@ -32,9 +32,12 @@ class Audits(repository.TestCase):
         return os.path.join(self.folder(self.place(row)), row.id, 'data',
                             *path)
 
-    def damage(self, row):
-        with open(self.data(row, 'd', 'f'), 'r+b') as file:
-            file.write(b'C')
+    def damage(self, row, content=b'C'):
+        path = self.data(row, 'd', 'f')
+        mtime = os.stat(path).st_mtime_ns
+        with open(path, 'r+b') as file:
+            file.write(content)
+        os.utime(path, ns=(mtime, mtime))
 
     def verify(self, targets, **kwargs):
         """Dict of id to (result, marked)."""
@@ -47,6 +50,37 @@ class Audits(repository.TestCase):
         rows = [self.make_backup() for _ in range(2)]
         self.assertEqual({row.id: ('sound', False) for row in rows},
                          self.verify(self.audit.all()))
+        found = self.get_backup(rows[0].id)
+        self.assertEqual(('complete', 'sound'),
+                         (found.result, found.verified_result))
+        self.assertIsNotNone(found.verified_at)
+
+    def found(self, row):
+        found = self.get_backup(row.id)
+        return found.status, found.result, found.verified_result
+
+    def test_sound_again(self):
+        rows = [self.make_backup() for _ in range(4)]
+        self.set_backup(rows[1].id, result='incomplete', warning_count=3,
+                        missing_count=1)
+        # Of an earlier release, which did not count; and one that failed.
+        unknown = dict.fromkeys(('result', 'warning_count', 'missing_count'))
+        self.set_backup(rows[2].id, **unknown)
+        self.set_backup(rows[3].id, **unknown, status='error', progress=20)
+        for row in rows:
+            self.damage(row)
+        self.verify(self.audit.all())
+        self.assertEqual(
+            [*[('error', 'damaged', 'damaged')] * 3, ('error', None, None)],
+            [self.found(row) for row in rows])
+        self.assertEqual('damaged', self.get_backup(rows[0].id).status_code)
+        for row in rows:
+            self.damage(row, b'c')
+        self.verify(self.audit.all())
+        self.assertEqual(
+            [('error', 'complete', 'sound'), ('error', 'incomplete', 'sound'),
+             ('error', None, 'sound'), ('error', None, None)],
+            [self.found(row) for row in rows])
 
     def test_damaged(self):
         row, other = self.make_backup(), self.make_backup()
@@ -67,7 +101,7 @@ class Audits(repository.TestCase):
         self.damage(row)
         self.assertEqual({row.id: ('damaged', False)},
                          self.verify(self.audit.all(), mark=False))
-        self.assertEqual('available', self.get_backup(row.id).status)
+        self.assertEqual(('available', 'complete', None), self.found(row))
 
     def test_a_tree_that_is_gone_is_damage(self):
         row = self.make_backup()
