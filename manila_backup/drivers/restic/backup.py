@@ -33,6 +33,11 @@ _UNREADABLE = 3
 # What it says where there is nothing that it keeps.
 _EMPTY = 'snapshot is empty'
 
+# How many bytes of paths that restic must not read are given to it as
+# arguments, of which a process may have some megabytes. With more, it is given
+# by name what is beside them.
+_MOST_EXCLUDED = 64 << 10
+
 # How long, in seconds, we look at the share before we look at restic again.
 _SLICE = 0.02
 
@@ -105,6 +110,7 @@ class Backup:
         ignore = self._driver.ignore
         left_out = []
         self._twice = frozenset()
+        self._doubtful = set()
         while True:
             # restic takes longer to begin than any tick of the clock.
             self._began_ns = time.time_ns()
@@ -131,6 +137,7 @@ class Backup:
         self._problems.merge(*self._survey.problems.said())
         for each in self._survey.missed:
             self._unread.problems.add(each, missing=True)
+        self._tell_doubtful(self._survey)
         self._unread.check(self._survey.files - self._unread.problems.count,
                            self._driver.on_unreadable == 'error')
         self._problems.merge(*self._unread.problems.said())
@@ -162,13 +169,19 @@ class Backup:
         return self._twice != before
 
     @contextlib.contextmanager
-    def _targets(self, root):
-        """Yield the arguments that name the paths restic is to read."""
-        if not self._twice:
+    def _targets(self, root, without):
+        """Yield the arguments that name the paths restic is to read, and a
+        file for it to read more of them from, or None.
+
+        :param without: set of paths, as bytes, that it must not read.
+        """
+        directories = self._twice | {
+            path.rpartition(b'/')[0] or handles.ROOT for path in without}
+        if not directories:
             yield ('--', '.'), None
             return
         with tempfile.TemporaryFile() as names:
-            for path in twice.targets(root, self._twice):
+            for path in twice.targets(root, directories, without):
                 names.write(path + b'\0')
             names.seek(0)
             yield ('--files-from-raw', '-'), names
@@ -180,12 +193,30 @@ class Backup:
             self._began_ns, *self._looking())
         changes.finish(self._progress.check)
         self._problems.merge(*changes.problems.said())
+        self._tell_doubtful(changes)
+
+    def _tell_doubtful(self, looked):
+        """Tell what only we could not look at, or only then.
+
+        :param looked: a :class:`~.survey.Survey` that is done.
+        """
+        for path, why in looked.doubtful:
+            if path not in self._unread.absent and path not in self._doubtful:
+                self._doubtful.add(path)
+                self._problems.add(
+                    f'"{errors.printable(path)}" could not be looked at '
+                    f'({why}): holes, links and attributes of it or in it '
+                    'may not be in the backup as they are.')
 
     def _restic(self, root, left_out):
         """One run of it. False if there turned out to be what it must not
         read; then it was stopped."""
-        shown = [name for each in left_out for name in (
-            '--exclude', pattern(self._path(root), each))]
+        shown, without = [], frozenset()
+        if sum(map(len, left_out)) > _MOST_EXCLUDED:
+            without = frozenset(left_out)
+        else:
+            shown = [name for each in left_out for name in (
+                '--exclude', pattern(self._path(root), each))]
         for name in self._driver.ignore:
             shown += ['--exclude', pattern(self._path(root),
                                            os.fsencode(name))]
@@ -207,7 +238,7 @@ class Backup:
             return more
 
         try:
-            with self._targets(root) as (targets, names):
+            with self._targets(root, without) as (targets, names):
                 self._project.restic.run(
                     'backup', '--json', *repository.tags(
                         self._place, self._attempt, repository.CONTENT),

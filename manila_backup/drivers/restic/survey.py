@@ -59,7 +59,9 @@ class Survey:
     :ivar times: see :meth:`about`.
     :ivar left_out: list of paths that restic must not read, as bytes.
     :ivar absent: list of paths of what is not in the backup for that.
-    :ivar missed: list of paths with too many holes and some data.
+    :ivar missed: list of a sentence for each of those.
+    :ivar doubtful: list of (path, why) of what could not be looked at, as
+        bytes and str. If restic can't either, it tells.
     :ivar done: bool.
     """
 
@@ -79,6 +81,7 @@ class Survey:
         self.left_out = []
         self.missed = []
         self.absent = []
+        self.doubtful = []
         self.problems = reporting.Problems()
         self.done = False
         self._links = {}
@@ -151,7 +154,9 @@ class Survey:
             if exc.errno == errno.EXDEV and path not in self._mounts:
                 # Mounted since: restic must not read that either.
                 self.left_out.append(path)
-            return      # gone; or restic can't read it either, and tells
+            else:
+                self._doubt(path, exc)
+            return
         count = 0
         seen = set()
         with entries:
@@ -172,14 +177,28 @@ class Survey:
                     if not errnos.is_of_entry(exc, self._root):
                         raise errors.failed('read the share\'s directory',
                                             path, exc) from exc
-                    # restic can't look at it either, and tells.
                     if entry is None:
+                        self._doubt(path, exc)
                         break
+                    self._doubt(handles.join(path, os.fsencode(entry.name)),
+                                exc)
                     continue
                 count += 1
                 if not count % _STEP:
                     yield False
         yield False
+
+    def _doubt(self, path, exc):
+        if exc.errno not in errors.GONE and len(self.doubtful) < _MOST:
+            self.doubtful.append((path, errors.reason(exc)))
+
+    def _miss(self, path, st, why):
+        """Note what is not in the backup, though restic could read it."""
+        self._absent = path
+        self.files -= 1
+        self.bytes -= st.st_size
+        self.absent.append(path)
+        self.missed.append(f'"{errors.printable(path)}" {why}.')
 
     def _entry(self, fd, entry, path, here):
         name = os.fsencode(entry.name)
@@ -237,7 +256,14 @@ class Survey:
         if inode in self._sockets:
             self._sockets[inode].append([_quoted(path), _quoted(name)])
             return
-        entry = special_files.read(fd, name)
+        try:
+            entry = special_files.read(fd, name)
+        except OSError as exc:
+            if not errnos.is_of_entry(exc, self._root):
+                raise
+            if exc.errno not in errors.GONE:
+                self._miss(handles.join(path, name), st, _unreadable(exc))
+            return
         if entry and entry.kind == b'S':
             self.nodes.append([_quoted(path), _text(entry), []])
             self._sockets[inode] = self.nodes[-1][2]
@@ -251,8 +277,9 @@ class Survey:
             if not names or _is_text(''.join(names)):
                 return
             found = attributes.read_xattrs(at, follow=False)
-        except OSError:
-            return      # restic tells
+        except OSError as exc:
+            self._doubt(handles.join(path, name), exc)
+            return
         shown = handles.join(path, name)
         if self._room(shown):
             self.xattrs.append([_quoted(shown), [
@@ -293,35 +320,32 @@ class Survey:
         except OSError:
             return      # restic can't either, and tells
         try:
-            data = _data(source, st.st_size)
+            data, length = _data(source, st.st_size)
+            holes = st.st_size - length
+            if holes > self._limit:
+                self._too_sparse(source, name, path, st, length)
+            elif data is not None and holes >= _BLOCK and self._room(shown):
+                self.sparse.append([_quoted(shown), st.st_size, data])
         finally:
             os.close(source)
-        holes = st.st_size - sum(end - start for start, end in data or ())
-        if holes > self._limit:
-            self._too_sparse(fd, name, path, st, data)
-        elif data is not None and holes >= _BLOCK and self._room(shown):
-            self.sparse.append([_quoted(shown), st.st_size, data])
 
-    def _too_sparse(self, fd, name, path, st, data):
+    def _too_sparse(self, source, name, path, st, length):
         shown = handles.join(path, name)
         self.left_out.append(shown)
         self.read -= st.st_size
-        if data or st.st_nlink > 1 or not self._room(shown):
-            self._absent = shown
-            self.files -= 1
-            self.bytes -= st.st_size
-            self.absent.append(shown)
-            self.missed.append(
-                f'"{errors.printable(shown)}" has more holes than [restic] '
-                'hole_limit: it is not in the backup.')
+        if length or st.st_nlink > 1 or not self._room(shown):
+            self._miss(shown, st, 'has more holes than [restic] hole_limit: '
+                                  'it is not in the backup')
             return
-        source = os.open(name, handles.READ, dir_fd=fd)
         try:
             entry = dirent.of_stat(
                 b'F', name, os.fstat(source), b'-',
                 attributes.read_xattrs(source), st.st_size)
-        finally:
-            os.close(source)
+        except OSError as exc:
+            if not errnos.is_of_entry(exc, self._root):
+                raise
+            self._miss(shown, st, _unreadable(exc))
+            return
         self.nodes.append([_quoted(path), _text(entry), []])
 
 
@@ -371,16 +395,28 @@ def _text(entry):
 
 
 def _data(fd, size):
-    """List the segments of a file that have data, each [start, end); None if
-    there are too many."""
-    found, end = [], 0
+    """Find the segments of a file that have data.
+
+    :returns: (list of [start, end), None if there are too many; the sum of
+        the lengths of all of them).
+    :raises OSError: they can't be told.
+    """
+    found, length, end = [], 0, 0
     while end < size:
         try:
             start = os.lseek(fd, end, os.SEEK_DATA)
-        except OSError:
-            break
+        except OSError as exc:
+            if exc.errno != errno.ENXIO:
+                raise
+            break       # nothing but a hole from here on
         end = min(os.lseek(fd, start, os.SEEK_HOLE), size)
-        found.append([start, end])
-        if len(found) > _SEGMENTS:
-            return None
-    return found
+        length += end - start
+        if found is not None:
+            found.append([start, end])
+            if len(found) > _SEGMENTS:
+                found = None
+    return found, length
+
+
+def _unreadable(exc):
+    return f'is not in the backup: it could not be read ({errors.reason(exc)})'

@@ -35,12 +35,13 @@ class Search(survey.Survey):
             here.put(name)
 
 
-def targets(root, directories):
+def targets(root, directories, without=frozenset()):
     """List the paths to give to restic so that it lists none of some
     directories itself.
 
     :param root: int, descriptor of the share's directory.
     :param directories: set of paths, as bytes.
+    :param without: set of paths, as bytes, that restic must not read.
     :returns: iterator over paths as bytes: all that is in those, and in the
         directories on the way there.
     """
@@ -56,7 +57,7 @@ def targets(root, directories):
                 names = {os.fsencode(entry.name) for entry in found}
             for name in sorted(names):
                 below = handles.join(path, name)
-                if below not in listed:
+                if below not in listed and below not in without:
                     yield below
     finally:
         descent.close()
