@@ -59,6 +59,11 @@ class Detail(Numbered):
     NOT_DELETED = '906', (
         'The backup could not be deleted. Delete it again. Contact your '
         'administrator if that fails as well.')
+    INCOMPLETE_IS_ERROR = '907', (
+        'Something in the share could not be stored, or not in full, such as '
+        'a file that was changed all the time, and so the backup counts as '
+        'failed. Delete it, and create another one. What there is of it is '
+        'kept until then: contact your administrator if you need it.')
 
 
 #: What messages can be about.

@@ -73,6 +73,16 @@ OPTS = [
              'the leftovers of dead attempts and interrupted deletions. One '
              'worker at a time sweeps. 0: no sweeps; then run '
              '"manila-backup-manage repository sweep" regularly.'),
+    cfg.StrOpt(
+        'incomplete',
+        default='accept',
+        choices=[('accept', 'available: all that it has can be restored'),
+                 ('error', 'error: it is kept, but is not restored unless an '
+                           'administrator sets its status')],
+        help='Status of a backup that lacks an entry of the share, such as a '
+             'file that was written to all the time, or has one that is not '
+             'whole. Either way its owner is told, it has the result '
+             '"incomplete", and a notification says so.'),
     cfg.ListOpt(
         'ignore_files',
         default=['lost+found'],

@@ -287,8 +287,10 @@ class Attempt:
         """
         self.task.harmless = self.harmless
         values = {}
+        lacking = None
         if status == states.Operation.DONE:
-            values['status_code'] = None
+            lacking = self.task.lacking(*args)
+            values['status_code'] = _Code.INCOMPLETE if lacking else None
         elif status == states.Operation.FAILED:
             values = dict(zip(('error', 'status_code'), args, strict=False))
         if self.task.changes_share:
@@ -307,6 +309,9 @@ class Attempt:
         self._counted.outcome = status
         self._worker.notifier.ended(self.operation, status,
                                     values.get('error'))
+        if lacking:
+            self._worker.metrics.incomplete(self.operation.driver)
+            self._worker.notifier.incomplete(self.operation, lacking)
 
     def release(self, delay, failed, error, code=None):
         """Put the operation back into the queue; see

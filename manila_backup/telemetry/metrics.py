@@ -57,6 +57,10 @@ class Worker:
         self._losses = self._counter(
             'lease_losses', 'Leases that another worker took over, or that '
                             'could not be renewed in time.', 'kind')
+        self._incomplete = self._counter(
+            'incomplete_backups', 'Backups made that lack an entry of their '
+                                  'share, or have one that is not whole.',
+            'driver')
         self._swept = self._counter(
             'swept', 'Items without an owner that sweeps of the repositories '
                      'found.',
@@ -90,6 +94,13 @@ class Worker:
         """For :class:`Attempt`."""
         self._files.labels(attempt.kind).inc(files)
         self._bytes.labels(attempt.kind).inc(size)
+
+    def incomplete(self, driver):
+        """A backup was made that lacks something.
+
+        :param driver: str, its driver's name.
+        """
+        self._incomplete.labels(driver).inc()
 
     def swept(self, finding):
         """A sweep found something.

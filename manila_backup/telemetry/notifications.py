@@ -40,21 +40,33 @@ class Notifier:
                    self._notifier.error if error else self._notifier.info,
                    fail_reason=error)
 
+    def incomplete(self, operation, lacking):
+        """A backup was made that lacks something: ``share_backup.
+        incomplete``.
+
+        :param operation: the row of the operation that made it.
+        :param lacking: dict of str to int, how much.
+        """
+        self._send(operation, 'share_backup.incomplete', self._notifier.warn,
+                   lacking)
+
     def close(self):
         """Send what is waiting."""
         self._sender.close()
 
     def _tell(self, operation, phase, publish, **more):
         # They are called the same there.
-        if operation.kind not in states.BACKUP_KINDS:
-            return
+        if operation.kind in states.BACKUP_KINDS:
+            self._send(operation, f'share_backup.{operation.kind}.{phase}',
+                       publish, more)
+
+    def _send(self, operation, event, publish, more):
         payload = {'operation_id': operation.id, 'attempt': operation.attempt,
                    'backup_id': operation.backup_id,
                    'share_id': operation.share_id,
                    'tenant_id': operation.project_id,
                    'user_id': operation.user_id,
                    'backup_type': operation.driver, **more}
-        event = f'share_backup.{operation.kind}.{phase}'
         context = {'request_id': operation.request_id,
                    'project_id': operation.project_id,
                    'user_id': operation.user_id}

@@ -37,10 +37,27 @@ def begin(conn: sa.Connection, share: base.Row) -> base.Row:
 class BackupCreate(base.ShareUsingTask):
 
     action = messages.Action.CREATE
-    incomplete = messages.Detail.INCOMPLETE
 
     def failure(self) -> messages.Detail:
         return messages.Detail.NOT_MADE
+
+    def shortcoming(self, outcome: drivers.Report) -> messages.Detail:
+        return (messages.Detail.INCOMPLETE_IS_ERROR
+                if self._status(outcome) == states.Backup.ERROR
+                else messages.Detail.INCOMPLETE)
+
+    def lacking(self, outcome: drivers.Report) -> dict[str, int] | None:
+        if _result(outcome) != states.Result.INCOMPLETE:
+            return None
+        return {'missing_count': outcome.missing or 0,
+                'warning_count': outcome.problem_count}
+
+    def _status(self, report: drivers.Report) -> states.Backup:
+        """Return the status of a backup that was made."""
+        if (self.tools.conf.backup.incomplete == 'error'
+                and _result(report) == states.Result.INCOMPLETE):
+            return states.Backup.ERROR
+        return states.Backup.AVAILABLE
 
     @property
     def progress(self) -> int:
@@ -72,13 +89,13 @@ class BackupCreate(base.ShareUsingTask):
     def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
         self.undo(conn, self.operation)
         self._set_backup(
-            conn, states.Backup.AVAILABLE, states.Backup.CREATING,
-            progress=100, host=self.tools.host,
+            conn, self._status(result), states.Backup.CREATING, progress=100,
+            host=self.tools.host,
             fail_reason=base.problems(result), **self._contents(result))
 
     def _contents(self, report: drivers.Report) -> dict[str, typing.Any]:
         """Return what is known of a backup that was made, as columns."""
-        result = records.result_of(report.problem_count, report.missing)
+        result = _result(report)
         return {
             'result': result,
             'status_code': (status_codes.StatusCode.INCOMPLETE
@@ -107,3 +124,7 @@ class BackupCreate(base.ShareUsingTask):
     def undo(cls, conn: sa.Connection, operation: base.Row) -> None:
         base.set_share(conn, operation, states.Share.AVAILABLE,
                        states.Share.BACKUP_CREATING)
+
+
+def _result(report: drivers.Report) -> states.Result | None:
+    return records.result_of(report.problem_count, report.missing)

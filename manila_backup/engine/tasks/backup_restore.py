@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from manila_backup.db import backups as db_backups
 from manila_backup.db import rows
+from manila_backup.drivers import base as drivers
 from manila_backup.engine import child
 from manila_backup.engine.tasks import base
 from manila_backup.engine.tasks import preconditions
@@ -49,7 +50,9 @@ class BackupRestore(base.ShareUsingTask):
     changes_share = True
 
     action = messages.Action.RESTORE_BACKUP
-    incomplete = messages.Detail.RESTORED_INCOMPLETELY
+
+    def shortcoming(self, outcome: drivers.Report) -> messages.Detail:
+        return messages.Detail.RESTORED_INCOMPLETELY
 
     def failure(self) -> messages.Detail:
         return (messages.Detail.NOTHING_RESTORED if self.harmless

@@ -180,6 +180,14 @@ class Task(abc.ABC):
         :param outcome: what the work returned, if it is done.
         """
 
+    def lacking(self, outcome: typing.Any) -> dict[str, int] | None:
+        """Return what a backup that was made lacks, as numbers for a
+        notification; None if nothing, or if none was made.
+
+        :param outcome: what the work returned.
+        """
+        return None
+
     @classmethod
     def undo(cls, conn: sa.Connection, operation: Row) -> None:
         """Write that it was cancelled before any worker had it."""
@@ -192,9 +200,6 @@ class BackupTask(Task):
 
     #: What messages for the backup's owner call it.
     action: messages.Action
-
-    #: What the owner is told if something could not be done in full.
-    incomplete: messages.Detail | None = None
 
     @abc.abstractmethod
     def failure(self) -> messages.Detail:
@@ -209,12 +214,17 @@ class BackupTask(Task):
         detail = None
         if status == states.Operation.FAILED:
             detail = self.failure()
-        elif (status == states.Operation.DONE and self.incomplete
+        elif (status == states.Operation.DONE
                 and outcome.problem_count):
-            detail = self.incomplete
+            detail = self.shortcoming(outcome)
         if detail:
             db_messages.add(conn, self.operation, self.action, detail,
                             self.tools.conf.backup.message_ttl)
+
+    def shortcoming(self, outcome: drivers.Report) -> messages.Detail | None:
+        """Return what the owner is told if something could not be done in
+        full."""
+        return None
 
     @property
     def driver(self) -> drivers.BackupDriver:
