@@ -32,7 +32,7 @@ import sqlalchemy as sa
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import models
-from manila_backup.db import operations
+from manila_backup.db import queue
 from tests.functional import cloud
 
 FILES = 10
@@ -221,7 +221,7 @@ def claims(made, count, rounds):
     sa.event.listen(sa.Engine, 'before_cursor_execute',
                     lambda conn, cursor, statement, parameters, *rest:
                     seen.append((statement, parameters)))
-    database.read(operations.next_claimable)
+    database.read(queue.search)
     searched = list(seen)
     with database.reader() as conn:
         plans = [(step['table'], step['key'], step['rows'], step['Extra'])
@@ -231,8 +231,8 @@ def claims(made, count, rounds):
     found = []
     for _ in range(rounds):
         began = time.perf_counter()
-        id_ = database.read(operations.next_claimable)[0]
-        if not database.write(operations.claim, id_, 'bench', 600):
+        id_ = database.read(queue.search)[0]
+        if not database.write(queue.claim, id_, 'bench', 600):
             raise SystemExit('A claim failed.')
         found.append(time.perf_counter() - began)
     database.dispose()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Queries about operations: the queue, the claims and the leases.
+"""Queries about operations, and the leases.
 
 A lease is held by ``(id, attempt)`` together: every claim raises the attempt,
 so whoever lost a lease can't change the row any more, whatever it believes.
@@ -65,134 +65,6 @@ def of_snapshot(conn, share_id, snapshot_id):
     return conn.execute(
         sa.select(TABLE).where(TABLE.c.share_id == share_id,
                                TABLE.c.snapshot_id == snapshot_id)).all()
-
-
-def next_claimable(conn, able=None):
-    """Ids of operations that a worker may claim, fairest first.
-
-    Expired leases come before the queue: someone has waited for those
-    longest. In the queue, the project with the fewest running operations
-    comes first, and in it the oldest operation.
-
-    What the worker doesn't know how to do is left for one that does, and
-    keeps nothing else waiting.
-
-    :param able: a :class:`manila_backup.engine.capabilities.Capabilities`, or
-        None for a worker that knows everything.
-    :returns: list of str, a few candidates; claiming each may still fail.
-    """
-    expired = _doable(conn, able, sa.select(*_ASKED).where(
-        _LEASED, TABLE.c.lease_until < sqltime.utcnow())
-        .order_by(TABLE.c.lease_until, TABLE.c.id))
-    return [each.id for each in expired or _queued(conn, able)]
-
-
-_CANDIDATES = 5
-
-#: What it takes to know whether a worker can do it, and when.
-_ASKED = (TABLE.c.id, TABLE.c.kind, TABLE.c.driver, TABLE.c.options,
-          TABLE.c.lease_until, TABLE.c.not_before)
-
-#: The statuses of what a worker holds.
-_HELD = _Status.RUNNING, _Status.CANCELLING
-
-_LEASED = TABLE.c.status.in_([str(each) for each in _HELD])
-
-
-def _doable(conn, able, query, wanted=_CANDIDATES):
-    """The first rows of a query that a worker can do.
-
-    :param query: a selection of :data:`_ASKED`, in its order.
-    """
-    if able is None:
-        return conn.execute(query.limit(wanted)).all()
-    query = query.where(
-        TABLE.c.kind.in_(able.kinds),
-        sa.or_(TABLE.c.driver.is_(None), TABLE.c.driver.in_(able.drivers)))
-    # What is in the options no database can be asked in the same words.
-    doable, seen, page = [], 0, 2 * wanted
-    while True:
-        rows_ = conn.execute(query.offset(seen).limit(page)).all()
-        doable += filter(able.can_do, rows_)
-        if len(doable) >= wanted or len(rows_) < page:
-            return doable[:wanted]
-        seen, page = seen + page, 500
-
-
-def _queued(conn, able):
-    queued = TABLE.c.status == str(_Status.QUEUED)
-    running = dict(conn.execute(
-        sa.select(TABLE.c.project_id, sa.func.count())
-        .where(TABLE.c.status == str(_Status.RUNNING))
-        .group_by(TABLE.c.project_id)).all())
-    waiting = conn.execute(
-        sa.select(TABLE.c.project_id, sa.func.min(TABLE.c.created_at))
-        .where(queued).group_by(TABLE.c.project_id)).all()
-    waiting = sorted(waiting, key=lambda each: (
-        running.get(each[0], 0), each[1]))
-    candidates = []
-    for project_id, _oldest in waiting:
-        candidates += _doable(conn, able, sa.select(*_ASKED).where(
-            queued, TABLE.c.project_id == project_id,
-            sa.or_(TABLE.c.not_before.is_(None),
-                   TABLE.c.not_before <= sqltime.utcnow()))
-            .order_by(TABLE.c.created_at, TABLE.c.id))
-        if len(candidates) >= _CANDIDATES:
-            break
-    return candidates
-
-
-def claim(conn, operation_id, worker, ttl, again=False):
-    """Take an operation that is queued, or whose lease has run out.
-
-    One that was called off while a worker held it is taken only once that
-    worker's lease has run out, to finish calling it off; and no operation
-    starts on a backup or share on which another is still being called off.
-
-    :param worker: str, the identity of the claiming worker.
-    :param ttl: float, seconds the lease is good for.
-    :param again: bool, whether this worker may hold it already, from a claim
-        whose answer never came. It then gets it anew, and that is no
-        failure.
-    :returns: the row as claimed, or None if another was faster.
-    """
-    row = conn.execute(sa.select(TABLE).where(TABLE.c.id == operation_id)
-                       .with_for_update()).first()
-    if row is None:
-        return None
-    again = again and row.worker == worker and row.status in _HELD
-    if not again and not _may_claim(conn, row):
-        return None
-    crashed = row.status == _Status.RUNNING and not again
-    values = dict(
-        worker=worker, attempt=row.attempt + 1,
-        failures=row.failures + crashed,
-        lease_until=sqltime.utc_in(ttl), not_before=None, publishing=None,
-        attempt_started_at=sqltime.utcnow(),
-        started_at=sa.func.coalesce(TABLE.c.started_at, sqltime.utcnow()))
-    if row.status == _Status.CANCELLING:
-        rows.update(conn, TABLE, operation_id, values)
-    else:
-        transitions.change(conn, TABLE, operation_id, _Status.RUNNING, values,
-                           old=row.status)
-    return get(conn, operation_id)
-
-
-def _may_claim(conn, row):
-    if row.status == _Status.QUEUED:
-        other = TABLE.alias()
-        same = [column == value for column, value in (
-            (other.c.backup_id, row.backup_id),
-            (other.c.share_id, row.share_id)) if value is not None]
-        return not conn.execute(
-            sa.select(sa.literal(1)).where(
-                other.c.status == str(_Status.CANCELLING), sa.or_(*same))
-            .limit(1)).first()
-    if row.status in _HELD:
-        return conn.execute(sa.select(sa.literal(1)).where(
-            TABLE.c.id == row.id,
-            TABLE.c.lease_until < sqltime.utcnow())).first() is not None
-    return False
 
 
 def renew(conn, held, ttl, counters, publishing=False):
@@ -297,29 +169,6 @@ def cancel(conn, row, code=status_codes.StatusCode.RESET):
     return untouched
 
 
-def next_event(conn, able=None):
-    """Return the time until an operation becomes claimable without a wake-up
-    call.
-
-    :param able: as for :func:`next_claimable`.
-    :returns: float, seconds until the first lease runs out or the first
-        delayed operation is due; None if there is nothing of the kind.
-    """
-    leased = _doable(conn, able, sa.select(*_ASKED).where(
-        _LEASED, TABLE.c.lease_until.is_not(None))
-        .order_by(TABLE.c.lease_until, TABLE.c.id), 1)
-    delayed = _doable(conn, able, sa.select(*_ASKED).where(
-        TABLE.c.status == str(_Status.QUEUED),
-        TABLE.c.not_before.is_not(None))
-        .order_by(TABLE.c.not_before, TABLE.c.id), 1)
-    times = [*(each.lease_until for each in leased),
-             *(each.not_before for each in delayed)]
-    if not times:
-        return None
-    now = conn.execute(sa.select(sqltime.utcnow())).scalar()
-    return max(0.0, (min(times) - now).total_seconds())
-
-
 def unfinished(conn):
     """List the unfinished operations.
 
@@ -339,19 +188,6 @@ def count_by_kind(conn):
         sa.select(TABLE.c.kind, TABLE.c.status, sa.func.count())
         .group_by(TABLE.c.kind, TABLE.c.status)
         .order_by(TABLE.c.kind, TABLE.c.status)).all()
-
-
-def queue(conn):
-    """Count the queued operations.
-
-    :returns: (int, how many; float, seconds since the oldest was asked
-        for).
-    """
-    count, oldest, now = conn.execute(
-        sa.select(sa.func.count(), sa.func.min(TABLE.c.created_at),
-                  sqltime.utcnow())
-        .where(TABLE.c.status == str(_Status.QUEUED))).one()
-    return count, (now - oldest).total_seconds() if count else 0.0
 
 
 def list_recent(conn, status=None, limit=100):

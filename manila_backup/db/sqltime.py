@@ -23,6 +23,16 @@ class utcnow(functions.FunctionElement):
     name = 'utcnow'
 
 
+class utc_once(functions.FunctionElement):
+    """The instant at which a statement has begun: to compare a column with
+    that by an index, which none is used for where the time can be another for
+    each row."""
+
+    type = sa.DateTime()
+    inherit_cache = True
+    name = 'utc_once'
+
+
 class utc_in(functions.FunctionElement):
     """The instant so many seconds (a float) from now."""
 
@@ -39,6 +49,16 @@ class utc_in(functions.FunctionElement):
 @compiler.compiles(utcnow, 'mariadb')
 def _utcnow_mysql(element, compiler_, **kw):
     return 'UTC_TIMESTAMP(6)'
+
+
+@compiler.compiles(utc_once)
+def _utc_once(element, compiler_, **kw):
+    return compiler_.process(utcnow(), **kw)
+
+
+@compiler.compiles(utc_once, 'postgresql')
+def _utc_once_postgresql(element, compiler_, **kw):
+    return f'(SELECT {compiler_.process(utcnow(), **kw)})'
 
 
 @compiler.compiles(utcnow, 'postgresql')

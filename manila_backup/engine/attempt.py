@@ -16,6 +16,7 @@ from oslo_log import log
 from manila_backup import context
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
+from manila_backup.db import queue as db_queue
 from manila_backup.db import shares as db_shares
 from manila_backup.db import texts
 from manila_backup.engine import child
@@ -78,21 +79,22 @@ class Attempt:
                         self._conf.lease_ttl / 3), granted)
 
     @classmethod
-    def claim(cls, worker, operation_id, again=False):
+    def claim(cls, worker, operation_id, again=False, wait=True):
         """Try to make an operation this worker's.
 
-        :param again: bool, as for :func:`.db.operations.claim`.
+        :param again: bool, as for :func:`.db.queue.claim`.
+        :param wait: bool, as for the same.
         :returns: an :class:`Attempt`, or None if it is not to be had.
         """
         granted = time.monotonic()
         claimed = worker.database.write(cls._claim, worker, operation_id,
-                                        again)
+                                        again, wait)
         return claimed and cls(worker, *claimed, granted)
 
     @staticmethod
-    def _claim(conn, worker, operation_id, again):
-        row = db_operations.claim(conn, operation_id, worker.identity,
-                                  worker.conf.backup.lease_ttl, again)
+    def _claim(conn, worker, operation_id, again, wait):
+        row = db_queue.claim(conn, operation_id, worker.identity,
+                             worker.conf.backup.lease_ttl, again, wait)
         if row is None:
             return None
         share = row.share_id and db_shares.get(conn, row.share_id)

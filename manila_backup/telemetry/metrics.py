@@ -15,6 +15,7 @@ from prometheus_client import core
 
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
+from manila_backup.db import queue as db_queue
 from manila_backup import exception
 
 LOG = log.getLogger(__name__)
@@ -158,7 +159,7 @@ class Records:
                 db_operations.count_by_kind):
             operations.add_metric((kind, status), count)
         yield operations
-        depth, age = self._database.read(db_operations.queue)
+        depth, age = self._database.read(db_queue.depth)
         yield core.GaugeMetricFamily(
             'manila_backup_queued_operations',
             'Operations that wait for a worker.', value=depth)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import models
-from manila_backup.db import operations as db_operations
+from manila_backup.db import queue as db_queue
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import rows
 from tests.functional import base
@@ -166,7 +166,7 @@ class Galera(base.TestCase):
 
         def claim(worker):
             return [id_ for id_ in ids if databases[worker % 3].write(
-                db_operations.claim, id_, f'w{worker}', 600)]
+                db_queue.claim, id_, f'w{worker}', 600)]
 
         claimed = self._race(claim, [(worker,) for worker in range(6)])
         self.assertEqual(sorted(ids), sorted(sum(claimed, [])))

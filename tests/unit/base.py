@@ -12,6 +12,7 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
+from manila_backup.db import queue as db_queue
 from manila_backup.db import schema
 from manila_backup.db import shares as db_shares
 from manila_backup.requests import admission
@@ -101,8 +102,8 @@ class TestCase(base.BaseTestCase):
 
     def claim(self, worker='w1', ttl=30):
         """Claim what comes next; its row, or None."""
-        for each in self.database.read(db_operations.next_claimable):
-            row = self.database.write(db_operations.claim, each, worker, ttl)
+        for each in self.database.read(db_queue.search):
+            row = self.database.write(db_queue.claim, each, worker, ttl)
             if row:
                 return row
         return None

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
+from manila_backup.db import queue as db_queue
 from manila_backup.db import rows
 from manila_backup.db import sqltime
 from manila_backup.db import usage
@@ -209,7 +210,7 @@ class Machine(stateful.RuleBasedStateMachine):
     # from the dead and try again.
 
     def _claim(self, side, one, other):
-        for id_ in side.database.read(db_operations.next_claimable):
+        for id_ in side.database.read(db_queue.search):
             claimed = attempt.Attempt.claim(side.worker, id_)
             if claimed:
                 self.runs.append(claimed)

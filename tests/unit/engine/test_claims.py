@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import collections
+import random
+
+import fixtures
+import sqlalchemy as sa
+
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
+from manila_backup.db import queue as db_queue
 from manila_backup.db import rows
 from manila_backup.db import sqltime
 from manila_backup.engine import capabilities
@@ -45,6 +52,56 @@ class Claims(base.TestCase):
         claimed = [self.claim() for _ in range(4)]
         self.assertIn(late, [each.id for each in claimed[:2]])
 
+    def test_order_of_any_queue(self):
+        """Where a search looks at three that have waited longest, as where
+        it looks at all."""
+        self.useFixture(fixtures.MonkeyPatch(
+            'manila_backup.db.queue.WINDOW', 3))
+        for seed in range(5):
+            chance = random.Random(seed)
+            for number in range(25):
+                project = f'p{chance.choice((0, 0, 0, 1, 2, 3))}'
+                self.queue(project, created_at=sqltime.utc_in(number - 60),
+                           not_before=chance.choice((
+                               None, None, sqltime.utc_in(number - 90),
+                               sqltime.utc_in(60))))
+            while True:
+                expected = self._next()
+                found = self.claim()
+                self.assertIn(found and found.id, expected, seed)
+                if found is None:
+                    break
+                if chance.random() < 0.7:
+                    self.database.write(
+                        db_operations.finish, found, states.Operation.DONE)
+            self.finish_all()
+
+    def _next(self):
+        """The ids of the operations that may be next, by all of them: of
+        two projects that one whose oldest operation is older, whether it
+        may be claimed already or is delayed."""
+        def read(conn):
+            return conn.execute(sa.select(
+                models.operations, (models.operations.c.not_before
+                                    > sqltime.utcnow()).label('later'))).all()
+
+        found = sorted(self.database.read(read),
+                       key=lambda row: (row.created_at, row.id))
+        running = collections.Counter(
+            row.project_id for row in found if row.status == 'running')
+        queued = [row for row in found if row.status == 'queued']
+        waiting = [row for row in queued if not row.later]
+        return [self._first(each, waiting, running)
+                for each in (queued, waiting)]
+
+    @staticmethod
+    def _first(queued, waiting, running):
+        oldest = {row.project_id: row.created_at for row in reversed(queued)}
+        first = min(waiting, default=None, key=lambda row: (
+            running[row.project_id], oldest[row.project_id],
+            row.created_at, row.id))
+        return first and first.id
+
     def test_expired_lease_is_taken_over(self):
         self.queue()
         first = self.claim('w1')
@@ -82,7 +139,7 @@ class Claims(base.TestCase):
         self.assertEqual((2, 0), (again.attempt, again.failures))
         self.database.write(db_operations.release, again, 60, True, 'why')
         self.assertIsNone(self.claim())
-        self.assertLess(self.database.read(db_operations.next_event), 61)
+        self.assertLess(self.database.read(db_queue.next_event), 61)
         self.lapse('not_before')
         third = self.claim()
         self.assertEqual((3, 1, 'why'),
@@ -104,30 +161,30 @@ class Claims(base.TestCase):
                 'lease_until': sqltime.utc_in(-100)})
 
         self.assertEqual(known, self.database.read(
-            db_operations.next_claimable, able))
-        self.assertIsNone(self.database.read(db_operations.next_event, able))
+            db_queue.search, able))
+        self.assertIsNone(self.database.read(db_queue.next_event, able))
         self.assertEqual(['op40', 'op1'], sorted(self.database.read(
-            db_operations.next_claimable), reverse=True))
+            db_queue.search), reverse=True))
         # Whoever knows it gets it, as soon as it comes.
         newer = capabilities.Capabilities({'tape': base.Driver()})
         self.assertEqual(['op40'], self.database.read(
-            db_operations.next_claimable, newer))
-        self.assertEqual(0, self.database.read(db_operations.next_event,
+            db_queue.search, newer))
+        self.assertEqual(0, self.database.read(db_queue.next_event,
                                                newer))
         self.assertEqual('op40', self.database.write(
-            db_operations.claim, 'op40', 'w', 30).id)
+            db_queue.claim, 'op40', 'w', 30).id)
         self.assertEqual(unknown[30:35], self.database.read(
-            db_operations.next_claimable, newer))
+            db_queue.search, newer))
 
     def test_kinds_of_another_release_are_left(self):
         able = capabilities.Capabilities({'posix': base.Driver()})
         id_ = self.queue()
         self.assertEqual([id_], self.database.read(
-            db_operations.next_claimable, able))
+            db_queue.search, able))
         self.database.write(rows.update, models.operations, id_,
                             {'kind': 'backup_praise'})
         self.assertEqual([], self.database.read(
-            db_operations.next_claimable, able))
+            db_queue.search, able))
 
     def test_called_off_while_its_worker_is_gone(self):
         id_ = self.queue(share_id='s1')
@@ -162,7 +219,7 @@ class Claims(base.TestCase):
         first = self.claim('w1')
 
         def again(worker, unsure):
-            return self.database.write(db_operations.claim, first.id, worker,
+            return self.database.write(db_queue.claim, first.id, worker,
                                        30, unsure)
 
         self.assertIsNone(again('w1', False))
