@@ -226,6 +226,7 @@ class Sampler:
         }}, 'share-backup-update', 'share-backup-update')
         self.service.wait('shares', 'share', share_id)
         self.operations(path, backup_id)
+        self.metadata(f'{path}/metadata')
         self.call('POST', f'{path}/action', {'restore': None},
                   'share-backup-restore', 'share-backup-restore')
         self.service.wait('share-backups', 'share_backup', backup_id)
@@ -240,6 +241,22 @@ class Sampler:
         self.service.wait_gone(path)
         _status, fault = self.service.request('GET', path)
         self.write('fault-response', fault)
+
+    def metadata(self, path):
+        def call(method, suffix='', body=None, request=None, **kwargs):
+            self.call(method, path + suffix, body, request,
+                      headers=EXTENSION, **kwargs)
+
+        sample = 'share-backup-metadata'
+        call('POST', '', {'metadata': {'ticket': '4711'}}, f'{sample}-set',
+             response=f'{sample}-set')
+        call('POST', '/ticket', {'metadata': {'ticket': '4712'}},
+             f'{sample}-item-set', response=f'{sample}-item-set')
+        call('PUT', '', {'metadata': {'keep': 'until the audit'}},
+             f'{sample}-replace', response=f'{sample}-replace')
+        call('GET', response=f'{sample}-show')
+        call('GET', '/keep', response=f'{sample}-item-show')
+        call('DELETE', '/keep')
 
     def operations(self, path, backup_id):
         collection = '/v2/share-backup-operations'

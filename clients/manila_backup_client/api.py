@@ -34,19 +34,26 @@ class Api:
                   if value is not None}
         if wanted:
             path += '?' + urllib.parse.urlencode(wanted)
-        try:
-            _answer, body = self._http.get(path, headers=self._headers)
-        except exceptions.NotFound as exc:
-            raise self._explained(exc, path) from exc
-        return body[key]
+        return self._ask(self._http.get, path)[key]
 
     def act(self, path, action):
         """Ask for an action without arguments."""
+        self.post(f'{path}/action', {action: None})
+
+    def post(self, path, body):
+        """Send a body to a path, and return that of the answer, or None."""
+        return self._ask(self._http.post, path, body=body)
+
+    def delete(self, path):
+        """Delete what is at a path."""
+        self._ask(self._http.delete, path)
+
+    def _ask(self, ask, path, **kwargs):
         try:
-            self._http.post(f'{path}/action', body={action: None},
-                            headers=self._headers)
+            _answer, body = ask(path, headers=self._headers, **kwargs)
         except exceptions.NotFound as exc:
             raise self._explained(exc, path) from exc
+        return body
 
     @staticmethod
     def _explained(exc, path):

@@ -2,8 +2,11 @@
 """``openstack share backup``: python-manilaclient's commands with what
 manila-backup says beyond Manila, and with a progress bar."""
 
+import urllib.parse
+
 from manilaclient import exceptions as manila_exceptions
 from manilaclient.osc.v2 import share_backups
+from osc_lib.cli import parseractions
 from osc_lib.command import command
 from osc_lib import exceptions
 from osc_lib import utils
@@ -12,9 +15,25 @@ from manila_backup_client import api
 from manila_backup_client import columns
 from manila_backup_client import progress
 
+_BRIEF = ('id', 'name', 'share_id', 'status')
 _LONG = ('id', 'name', 'share_id', 'status', 'result', 'size',
          'content_bytes', 'stored_bytes', 'missing_count', 'progress',
          'backup_type', 'created_at', 'completed_at', 'status_code')
+
+
+def _add_property(parser):
+    parser.add_argument('--property', metavar='<key=value>', default={},
+                        action=parseractions.KeyValueAction,
+                        help='Property to set (may be repeated)')
+
+
+def _metadata(client, backup):
+    """Return the path of a backup's metadata.
+
+    :param backup: str, its name or id.
+    """
+    found = utils.find_resource(client.share_backups, backup)
+    return f'{api.BACKUPS}/{found.id}/metadata'
 
 
 def _show(service, backup_id):
@@ -87,15 +106,28 @@ class CreateShareBackup(share_backups.CreateShareBackup):
         parser = super().get_parser(prog_name)
         parser.add_argument('--wait', action='store_true',
                             help='Wait until the backup has been made')
+        _add_property(parser)
         return parser
 
     def take_action(self, parsed_args):
-        names, values = super().take_action(parsed_args)
+        client = self.app.client_manager.share
+        if parsed_args.property:
+            # Manila's own client has no way to send it.
+            share = utils.find_resource(client.shares, parsed_args.share)
+            made = api.Api(client).post(api.BACKUPS, {'share_backup': {
+                'share_id': share.id, 'name': parsed_args.name,
+                'description': parsed_args.description,
+                'backup_options': parsed_args.backup_options or None,
+                'metadata': parsed_args.property}})['share_backup']
+            names, values = columns.of_one(made)
+            backup_id = made['id']
+        else:
+            names, values = super().take_action(parsed_args)
+            backup_id = dict(zip(names, values))['id']
         if not parsed_args.wait:
             return names, values
-        backup_id = dict(zip(names, values))['id']
-        backup = _wait(api.Api(self.app.client_manager.share), backup_id,
-                       'creating', 'progress', 'backup')
+        backup = _wait(api.Api(client), backup_id, 'creating', 'progress',
+                       'backup')
         if backup['status'] != 'available':
             raise exceptions.CommandError(
                 f'Share backup {backup_id} is {backup["status"]}: '
@@ -119,24 +151,83 @@ class ListShareBackup(share_backups.ListShareBackup):
         parser = super().get_parser(prog_name)
         parser.add_argument('--long', action='store_true',
                             help='Also how each ended, and sizes')
+        parser.add_argument('--property', metavar='<key=value>', default={},
+                            action=parseractions.KeyValueAction,
+                            help='Only those with this property (may be '
+                                 'repeated)')
+        for when, word in (('since', 'later'), ('before', 'earlier')):
+            parser.add_argument(
+                f'--created-{when}', metavar='<time>',
+                help=f'Only those made at this time, in ISO 8601, or {word}')
         return parser
 
     def take_action(self, parsed_args):
-        if not parsed_args.long:
+        if not (parsed_args.long or parsed_args.property
+                or parsed_args.created_since or parsed_args.created_before):
             return super().take_action(parsed_args)
         client = self.app.client_manager.share
         share = (utils.find_resource(client.shares, parsed_args.share).id
                  if parsed_args.share else None)
         query = {name: getattr(parsed_args, name) for name in (
             'name', 'description', 'name~', 'description~', 'status', 'limit',
-            'offset', 'sort_key', 'sort_dir')}
+            'offset', 'sort_key', 'sort_dir', 'created_since',
+            'created_before')}
+        if parsed_args.property:
+            # As Manila has it for shares.
+            query['metadata'] = str(dict(parsed_args.property))
         backups = api.Api(client).get(f'{api.BACKUPS}/detail',
                                       'share_backups', share_id=share, **query)
         # Some are only told by some releases.
-        keys = [key for key in _LONG
+        keys = [key for key in (_LONG if parsed_args.long else _BRIEF)
                 if not backups or any(key in each for each in backups)]
         return ([columns.heading(key) for key in keys],
                 [columns.row(each, keys) for each in backups])
+
+
+class SetShareBackup(share_backups.SetShareBackup):
+    """Set share backup properties"""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        _add_property(parser)
+        return parser
+
+    def take_action(self, parsed_args):
+        if not parsed_args.property or any(
+                getattr(parsed_args, name) is not None
+                for name in ('name', 'description', 'status')):
+            super().take_action(parsed_args)
+        if parsed_args.property:
+            client = self.app.client_manager.share
+            api.Api(client).post(_metadata(client, parsed_args.backup),
+                                 {'metadata': parsed_args.property})
+
+
+class UnsetShareBackup(share_backups.UnsetShareBackup):
+    """Unset share backup properties"""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--property', metavar='<key>', action='append',
+                            help='Property to remove (may be repeated)')
+        return parser
+
+    def take_action(self, parsed_args):
+        client = self.app.client_manager.share
+        properties = parsed_args.property or ()
+        if properties:
+            path = _metadata(client, parsed_args.backup)
+        failed = []
+        for key in properties:
+            try:
+                api.Api(client).delete(
+                    f'{path}/{urllib.parse.quote(key, safe="")}')
+            except Exception as exc:
+                failed.append(f'{key}: {exc}')
+        if parsed_args.name or parsed_args.description or not properties:
+            super().take_action(parsed_args)
+        if failed:
+            raise exceptions.CommandError('Not removed: ' + '; '.join(failed))
 
 
 class RestoreShareBackup(share_backups.RestoreShareBackup):

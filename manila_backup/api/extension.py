@@ -8,7 +8,8 @@ is asked for by a second entry in the header that names the version:
 addition raises the second number:
 
 * 1.0 ``/v2/share-backup-operations``, and the action ``cancel`` of operations
-  and of share backups; what is in a share backup, among its details
+  and of share backups; what is in a share backup, among its details; metadata
+  of share backups, and filters by it and by the time of their creation
 """
 
 from manila_backup.api import faults

@@ -242,15 +242,19 @@ def _action(name, action):
 
 def _schemas(each):
     """The schemas that the versions of an operation check its body by,
-    oldest first."""
+    oldest first, each without and then with the extension."""
     if each.body is None:
         return []
     if isinstance(each.body, validation.Schema):
         return [each.body]
     major, most = each.until or microversions.MAX
+    extensions = [extension.MAX]
+    if each.extension is None:
+        extensions.insert(0, None)
     return list(dict.fromkeys(
-        each.body((major, minor))
-        for minor in range(each.since[1], most + 1)))
+        each.body((major, minor), of_extension)
+        for minor in range(each.since[1], most + 1)
+        for of_extension in extensions))
 
 
 def _any(schemas):

@@ -29,7 +29,8 @@ class Operation:
     :param query: dict of query parameters, see
         :func:`~manila_backup.api.validation.parse`.
     :param body: a :class:`~manila_backup.api.validation.Schema`, or a
-        function that picks one by the request's version.
+        function that picks one by the request's version and that of the
+        extension.
     :param all_rule: str, the name of the policy rule of who finds things of
         other projects too; None where nobody does.
     """
@@ -71,7 +72,7 @@ class Operation:
         if self.body is not None:
             schema = self.body
             if not isinstance(schema, validation.Schema):
-                schema = schema(req.version)
+                schema = schema(req.version, req.extension)
             document = req.document
             schema.check(document)
             path['document'] = document

@@ -3,6 +3,7 @@
 
 import sqlalchemy as sa
 
+from manila_backup.db import backup_metadata
 from manila_backup.db import listing
 from manila_backup.db import models
 from manila_backup.db import rows
@@ -95,7 +96,8 @@ def list_page(conn, project_id=None, filters=None, columns=SHOWN,
     """A page of backups.
 
     :param project_id: str, or None for those of all projects.
-    :param filters: dict, see :func:`listing.conditions`.
+    :param filters: dict, see :func:`listing.conditions`; with ``metadata``, a
+        dict of str to str that a backup must have in its own.
     :param columns: tuple of columns to read.
     :param sort_key: str, a column's name.
     :param limit: int, the most rows to return, or None for all.
@@ -103,12 +105,18 @@ def list_page(conn, project_id=None, filters=None, columns=SHOWN,
     :param marker: str, the id of the row before the first.
     :returns: list of rows.
     """
-    query = sa.select(*columns).where(
-        *listing.owned(TABLE, project_id, filters))
+    query = sa.select(*columns).where(*_conditions(project_id, filters))
     return conn.execute(listing.page(query, TABLE, sort_key, descending,
                                      limit, offset, marker)).all()
 
 
 def count_all(conn, project_id=None, filters=None):
     """Count the backups on all pages of :func:`list_page`."""
-    return rows.count(conn, TABLE, *listing.owned(TABLE, project_id, filters))
+    return rows.count(conn, TABLE, *_conditions(project_id, filters))
+
+
+def _conditions(project_id, filters):
+    filters = dict(filters or {})
+    metadata = filters.pop('metadata', {})
+    yield from listing.owned(TABLE, project_id, filters)
+    yield from backup_metadata.has(TABLE.c.id, metadata)

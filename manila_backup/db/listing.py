@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pages of lists: the same filters, order and cuts on every database."""
 
+import operator
+
 import sqlalchemy as sa
 from sqlalchemy.ext import compiler
 from sqlalchemy.sql import functions
@@ -80,14 +82,21 @@ def is_text(column, value):
     return same(column, sa.bindparam(None, value, type_=sa.String))
 
 
+#: Filters by the time at which a row was made.
+CREATED = {'created_since': operator.ge, 'created_before': operator.le}
+
+
 def conditions(table, filters):
     """WHERE conditions of filters.
 
     :param filters: dict of column name to the value it must have; with a
-        ``~`` after the name, to a text that must occur in it.
+        ``~`` after the name, to a text that must occur in it. Or one of
+        :data:`CREATED`, to a datetime in UTC.
     """
     for name, value in filters.items():
-        if name.endswith('~'):
+        if name in CREATED:
+            yield CREATED[name](table.c.created_at, value)
+        elif name.endswith('~'):
             yield occurs(table.c[name[:-1]],
                          sa.bindparam(None, value, type_=sa.String))
         elif isinstance(value, str):

@@ -24,6 +24,7 @@ ORDER = (
     models.shares,
     models.snapshots,
     models.share_backups,
+    models.share_backup_metadata,
     models.access_rules,
     models.backup_policies,
     models.backup_policy_rules,

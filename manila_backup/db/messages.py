@@ -43,8 +43,7 @@ def list_page(conn, project_id=None, filters=None, sort_key='created_at',
               descending=True, limit=None, offset=0, marker=None):
     """A page of messages; see :func:`.snapshots.list_page`.
 
-    :param filters: dict, with ``created_since`` and ``created_before``
-        (datetimes in UTC) beside the columns.
+    :param filters: dict, see :func:`listing.conditions`.
     """
     query = sa.select(TABLE).where(*_conditions(project_id, filters))
     return conn.execute(listing.page(query, TABLE, sort_key, descending,
@@ -69,12 +68,5 @@ def _is_kept():
 
 
 def _conditions(project_id, filters):
-    filters = dict(filters or {})
-    since = filters.pop('created_since', None)
-    before = filters.pop('created_before', None)
     yield _is_kept()
     yield from listing.owned(TABLE, project_id, filters)
-    if since is not None:
-        yield TABLE.c.created_at >= since
-    if before is not None:
-        yield TABLE.c.created_at <= before

@@ -30,6 +30,10 @@ MYSQL = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4',
 MAX_PATH = 1024
 
 
+#: The longest value of a metadata item, in characters, as Manila has it.
+MAX_VALUE = 1023
+
+
 class Base(orm.DeclarativeBase):
     metadata = sa.MetaData(naming_convention=NAMING)
 
@@ -233,6 +237,21 @@ class ShareBackup(Base):
                               'verified_result')
     created_at = _created_at()
     updated_at = _updated_at()
+
+
+class ShareBackupMetadata(Base):
+    """A pair of texts that users have put to a backup."""
+
+    __tablename__ = 'share_backup_metadata'
+    __table_args__ = (
+        sa.Index('ix_share_backup_metadata_key', 'key', 'backup_id'),
+        MYSQL)
+
+    backup_id = sa.Column(sa.ForeignKey('share_backups.id',
+                                        ondelete='CASCADE'),
+                          primary_key=True)
+    key = _text(primary_key=True)
+    value = _text(MAX_VALUE, nullable=False)
 
 
 class Operation(Base):
@@ -542,6 +561,7 @@ shares = Share.__table__
 snapshots = Snapshot.__table__
 access_rules = AccessRule.__table__
 share_backups = ShareBackup.__table__
+share_backup_metadata = ShareBackupMetadata.__table__
 operations = Operation.__table__
 backup_policies = BackupPolicy.__table__
 backup_policy_rules = BackupPolicyRule.__table__

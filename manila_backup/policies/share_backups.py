@@ -12,6 +12,9 @@ GET_FAIL_REASON = 'share_backup:get_fail_reason'
 RESTORE = 'share_backup:restore'
 RESET_STATUS = 'share_backup:reset_status'
 CANCEL = 'share_backup:cancel'
+GET_METADATA = 'share_backup:get_metadata'
+UPDATE_METADATA = 'share_backup:update_metadata'
+DELETE_METADATA = 'share_backup:delete_metadata'
 UPDATE = 'share_backup:update'
 DELETE = 'share_backup:delete'
 
@@ -57,6 +60,20 @@ RULES = [
     base.rule(UPDATE, base.MEMBER,
               'Change the name or description of a share backup.',
               'PUT /v2/share-backups/{backup_id}'),
+    base.rule(GET_METADATA, base.READER,
+              'Show the metadata of a share backup. Only with the extension, '
+              '1.0.',
+              'GET /v2/share-backups/{backup_id}/metadata',
+              'GET /v2/share-backups/{backup_id}/metadata/{key}'),
+    base.rule(UPDATE_METADATA, base.MEMBER,
+              'Set metadata of a share backup. Only with the extension, 1.0.',
+              'POST /v2/share-backups/{backup_id}/metadata',
+              'PUT /v2/share-backups/{backup_id}/metadata',
+              'POST /v2/share-backups/{backup_id}/metadata/{key}'),
+    base.rule(DELETE_METADATA, base.MEMBER,
+              'Delete a metadata item of a share backup. Only with the '
+              'extension, 1.0.',
+              'DELETE /v2/share-backups/{backup_id}/metadata/{key}'),
     base.rule(DELETE, base.MEMBER, 'Delete a share backup.',
               'DELETE /v2/share-backups/{backup_id}'),
 ]

@@ -11,6 +11,7 @@ from manila_backup.bus import rpc
 from manila_backup.bus import version_cap
 from manila_backup import plugins
 from manila_backup.requests import access_rules
+from manila_backup.requests import backup_metadata
 from manila_backup.requests import backups
 from manila_backup.requests import external_shares
 from manila_backup.requests import messages
@@ -40,6 +41,7 @@ class Admission:
         external = external_shares.ExternalShares(
             source, conf.shares.source, database)
         self.access_rules = access_rules.AccessRules(database)
+        self.backup_metadata = backup_metadata.BackupMetadata(database)
         self.backups = backups.Backups(conf, database, caller, drivers,
                                        external)
         self.messages = messages.Messages(database)

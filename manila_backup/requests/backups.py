@@ -5,6 +5,7 @@ import jsonschema
 from oslo_utils import uuidutils
 
 from manila_backup.bus import rpc
+from manila_backup.db import backup_metadata
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
@@ -50,12 +51,13 @@ class Backups:
         return share and share.project_id
 
     def create(self, context, share_id, name=None, description=None,
-               options=None):
+               options=None, metadata=None):
         """Have a share backed up.
 
         :param share_id: str; one that the caller can't see is InvalidInput.
         :param options: dict of str to str or None: ``backup_type`` picks
             the driver, the rest is the driver's.
+        :param metadata: dict of str to str, or None.
         :returns: the backup's row.
         """
         driver, driver_options = self._check_options(options)
@@ -83,6 +85,8 @@ class Backups:
                 size=share.size,
                 availability_zone=share.availability_zone, topic=rpc.TOPIC,
                 backup_type=driver, requested_by=states.Requester.USER)
+            if metadata:
+                backup_metadata.replace(conn, backup_id, metadata)
             common.queue(conn, context, operation_id,
                          states.Kind.BACKUP_CREATE, share,
                          backup_id=backup_id, driver=driver,

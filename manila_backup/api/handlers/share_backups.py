@@ -9,6 +9,7 @@ from manila_backup.api import microversions
 from manila_backup.api import operation
 from manila_backup.api.schemas import share_backups as schemas
 from manila_backup.api.views import share_backups as views
+from manila_backup.db import backup_metadata
 from manila_backup.db import backups
 from manila_backup.db import shares
 from manila_backup.policies import share_backups as policies
@@ -34,7 +35,7 @@ def detail(req, params):
     if req.extension:
         columns += backups.CONTENTS
     return 200, _list(req, f'{PATH}/detail', params,
-                      lambda rows: views.details(req, rows), columns,
+                      lambda rows: _details(req, rows), columns,
                       {policies.GET_HOST: backups.OF_HOST,
                        policies.GET_FAIL_REASON: backups.OF_FAILURE})
 
@@ -50,7 +51,13 @@ def show(req, backup_id):
     return 200, shown
 
 
-@_operation(policies.CREATE, body=schemas.CREATE)
+def _create_schema(version, of_extension):
+    return (schemas.CREATE_EXTENDED
+            if extension.includes(of_extension, extension.FIRST)
+            else schemas.CREATE)
+
+
+@_operation(policies.CREATE, body=_create_schema)
 def create(req, document):
     """Begin to back up a share."""
     asked = document[schemas.RESOURCE]
@@ -59,7 +66,7 @@ def create(req, document):
     row = req.services.admission.backups.create(
         req.context, share_id, name=asked.get('name'),
         description=asked.get('description'),
-        options=asked.get('backup_options'))
+        options=asked.get('backup_options'), metadata=asked.get('metadata'))
     return 202, _one(req, row)
 
 
@@ -80,7 +87,7 @@ def delete(req, backup_id):
     return 202, None
 
 
-def _restore_schema(version):
+def _restore_schema(version, _of_extension):
     return (schemas.RESTORE_2_91
             if version >= microversions.TARGETED_RESTORE
             else schemas.RESTORE)
@@ -136,7 +143,15 @@ def _list(req, path, params, view, columns, more=None):
 
 
 def _one(req, row):
-    return {schemas.RESOURCE: views.detail(req, row)}
+    return {schemas.RESOURCE: _details(req, [row])[0]}
+
+
+def _details(req, rows):
+    metadata = None
+    if extension.includes(req.extension, extension.FIRST):
+        metadata = req.services.database.read(
+            backup_metadata.of_backups, [row.id for row in rows])
+    return views.details(req, rows, metadata)
 
 
 def _target(req, rule, backup_id):

@@ -201,6 +201,8 @@ COMPONENTS = {
         'backup_type': {**_TEXT_OR_NULL, 'description': 'Since 2.85.'},
         **{name: {**schema, 'description': _FIRST}
            for name, schema in _CONTENTS.items()},
+        'metadata': {**_STRINGS,
+                     'description': 'Only with the extension, since 1.0.'},
         **dict.fromkeys(
             ('host', 'topic', 'fail_reason'),
             {**_TEXT_OR_NULL, 'description': 'For administrators.'}),
@@ -326,6 +328,13 @@ ANSWERS = {
         {'backup_id': _UUID, 'share_id': _UUID})})),
     'share_backups.reset_status': _ACCEPTED,
     'share_backups.cancel': _ACCEPTED,
+
+    'share_backup_metadata.index': _METADATA,
+    'share_backup_metadata.show': (200, _obj({'meta': _ONE_STRING})),
+    'share_backup_metadata.set_': _METADATA,
+    'share_backup_metadata.replace': _METADATA,
+    'share_backup_metadata.set_item': (200, _obj({'metadata': _ONE_STRING})),
+    'share_backup_metadata.delete': (200, None),
 
     'share_backup_operations.index': (
         200, _page('share_backup_operations', 'ShareBackupOperation')),

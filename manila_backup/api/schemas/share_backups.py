@@ -2,18 +2,27 @@
 """Schemas of requests about share backups."""
 
 from manila_backup.api import extension
+from manila_backup.api.schemas import share_backup_metadata as metadata
 from manila_backup.api.schemas import types
 from manila_backup.api import validation
 from manila_backup import states
 
 RESOURCE = 'share_backup'
 
-CREATE = validation.Schema(types.wrapped(RESOURCE, {
+_CREATE = {
     'share_id': types.UUID,
     'name': types.TEXT,
     'description': types.TEXT,
     # The driver's own schema says which.
     'backup_options': types.STRINGS,
+}
+
+CREATE = validation.Schema(types.wrapped(
+    RESOURCE, _CREATE, required=['share_id']), RESOURCE)
+
+CREATE_EXTENDED = validation.Schema(types.wrapped(RESOURCE, {
+    **_CREATE,
+    'metadata': {**metadata.ITEMS, 'type': ['object', 'null']},
 }, required=['share_id']), RESOURCE)
 
 # Others are left as they are, as the specification says.
@@ -63,6 +72,9 @@ LIST = {
     'result': types.since(extension.FIRST, types.one_of(*states.Result)),
     'requested_by': types.since(extension.FIRST,
                                 types.one_of(*states.Requester)),
+    'metadata': types.since(extension.FIRST, types.mapping),
+    'created_since': types.since(extension.FIRST, types.moment),
+    'created_before': types.since(extension.FIRST, types.moment),
     **types.page(SORT_KEYS),
     'with_count': types.boolean,
     **types.SCOPE,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Schemas of requests about shares."""
 
-import ast
 
 from manila_backup.api.schemas import types
 from manila_backup.api import validation
@@ -145,31 +144,6 @@ SORT_KEYS.update(display_name='name', availability_zone_id=(
     snapshot='source_snapshot_id', snapshot_id='source_snapshot_id')
 
 
-@types.converter({
-    'type': 'string',
-    'description': 'As Python writes a dict of str to str.'})
-def _mapping(value):
-    """A filter by properties, which clients send as Python writes a dict.
-
-    :raises ValueError: it is none of str to str.
-    """
-    try:
-        mapping = ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError,
-            TypeError) as exc:
-        raise ValueError('it must be a mapping') from exc
-    if not isinstance(mapping, dict) or not all(
-            isinstance(key, str) and isinstance(text, str)
-            and key and '\0' not in key + text
-            for key, text in mapping.items()):
-        raise ValueError('it must be a mapping of text to text')
-    try:
-        ''.join([*mapping, *mapping.values()]).encode()
-    except UnicodeEncodeError as exc:
-        raise ValueError('it contains an unpaired surrogate') from exc
-    return mapping
-
-
 LIST = {
     'name': types.text,
     'name~': types.text,
@@ -179,8 +153,8 @@ LIST = {
     'share_type_id': types.uuid,
     'snapshot_id': types.uuid,
     'availability_zone': types.text,
-    'metadata': _mapping,
-    'extra_specs': _mapping,
+    'metadata': types.mapping,
+    'extra_specs': types.mapping,
     'is_public': types.boolean,
     'is_soft_deleted': types.boolean,
     'share_network_id': types.text,

@@ -2,6 +2,7 @@
 """Pieces that the schemas are made of, and the converters of query
 parameters."""
 
+import ast
 import datetime
 import re
 
@@ -151,6 +152,31 @@ def moment(value):
     except (ValueError, OverflowError) as exc:
         raise ValueError('it must be a time in ISO 8601') from exc
     return time.replace(tzinfo=None)
+
+
+@converter({
+    'type': 'string',
+    'description': 'As Python writes a dict of str to str.'})
+def mapping(value):
+    """A filter by properties, which clients send as Python writes a dict.
+
+    :raises ValueError: it is none of str to str.
+    """
+    try:
+        mapping = ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError,
+            TypeError) as exc:
+        raise ValueError('it must be a mapping') from exc
+    if not isinstance(mapping, dict) or not all(
+            isinstance(key, str) and isinstance(text, str)
+            and key and '\0' not in key + text
+            for key, text in mapping.items()):
+        raise ValueError('it must be a mapping of text to text')
+    try:
+        ''.join([*mapping, *mapping.values()]).encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError('it contains an unpaired surrogate') from exc
+    return mapping
 
 
 def one_of(*allowed):

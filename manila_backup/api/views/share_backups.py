@@ -14,14 +14,13 @@ def brief(rows):
              'status': row.status} for row in rows]
 
 
-def detail(req, row):
-    """One row in full."""
-    return details(req, (row,))[0]
-
-
-def details(req, rows):
+def details(req, rows, metadata=None):
     """Rows in full: for those whom the policy lets see it also where a backup
-    was made and, of one that failed, why."""
+    was made and, of one that failed, why.
+
+    :param metadata: dict of id to the metadata of those rows that have some;
+        None to leave it out.
+    """
     timestamp = common.timestamp
     with_type = req.version >= microversions.BACKUP_TYPE
     with_contents = extension.includes(req.extension, extension.FIRST)
@@ -44,6 +43,8 @@ def details(req, rows):
             backup['backup_type'] = row.backup_type
         if with_contents:
             backup.update(_contents(row))
+        if metadata is not None:
+            backup['metadata'] = metadata.get(row.id, {})
         if req.allows(policies.GET_HOST, row.project_id):
             backup['host'] = row.host
             backup['topic'] = row.topic

@@ -69,6 +69,37 @@ class Plugin(test_clients.ClientTestCase):
         self.assertEqual(('delete', 'done'),
                          (deleted['Kind'], deleted['Status']))
 
+    def test_properties(self):
+        share = self.openstack('share', 'create', 'NFS', '1', '--wait')['id']
+        backup = self.openstack(
+            'share', 'backup', 'create', share, '--name', 'first', '--wait',
+            '--property', 'team=blue', '--property', 'ticket no.=1/2')
+        self.assertEqual({'team': 'blue', 'ticket no.': '1/2'},
+                         backup['metadata'])
+        self.openstack('share', 'backup', 'create', share, '--name', 'second',
+                       '--wait')
+        self.openstack('share', 'backup', 'set', 'first', '--property',
+                       'a+b=%c', '--description', 'kept')
+        self.openstack('share', 'backup', 'unset', 'first', '--property',
+                       'ticket no.')
+        shown = self.openstack('share', 'backup', 'show', 'first')
+        self.assertEqual({'team': 'blue', 'a+b': '%c'}, shown['metadata'])
+        self.assertEqual('kept', shown['description'])
+        self.openstack('share', 'backup', 'unset', 'first', '--property',
+                       'a+b')
+        self.assertIn('Not removed: gone: ', self.openstack(
+            'share', 'backup', 'unset', 'first', '--property', 'gone',
+            '--property', 'team', fails=True))
+        self.openstack('share', 'backup', 'set', 'second', '--property',
+                       'team=blue')
+        for words, names in (
+                (['--property', 'team=blue'], ['second']),
+                (['--property', 'team=red'], []),
+                (['--created-before', '2001-01-01'], []),
+                (['--created-since', '2001-01-01'], ['second', 'first'])):
+            self.assertEqual(names, [each['Name'] for each in self.openstack(
+                'share', 'backup', 'list', *words)])
+
     def test_failures(self):
         self.cloud.tolerate = 'attempt [0-9]+ failed'
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')

@@ -17,6 +17,7 @@ from oslo_utils import uuidutils
 import yaml
 
 from manila_backup.api import app
+from manila_backup.db import backup_metadata
 from manila_backup.db import backups
 from manila_backup.db import messages as db_messages
 from manila_backup.db import models
@@ -114,8 +115,8 @@ class Shares(Service):
 
 class Backups(Shares):
     """Of SHARE_ID there are the backups BACKUP_ID (monday, made by the
-    operation OPERATION_ID, incomplete), BACKUP_ID_2 (100%) and BACKUP_ID_3
-    (a_b, failed, of an earlier release);
+    operation OPERATION_ID, incomplete), BACKUP_ID_2 (100%, with metadata) and
+    BACKUP_ID_3 (a_b, failed, of an earlier release);
     of OTHER_SHARE_ID there is OTHER_BACKUP_ID. CANCELLED_SHARE_ID has none."""
 
     def fill(self):
@@ -132,7 +133,9 @@ class Backups(Shares):
             completed_at=row.created_at + datetime.timedelta(seconds=90))
         operation, = self.api.database.read(operations.of_backup, made)
         os.environ['OPERATION_ID'] = operation.id
-        self.make_backup('BACKUP_ID_2', self.share_id, name='100%')
+        kept = self.make_backup('BACKUP_ID_2', self.share_id, name='100%')
+        self.api.database.write(backup_metadata.replace, kept,
+                                {'kept': 'yes please'})
         failed = self.make_backup('BACKUP_ID_3', self.share_id, name='a_b')
         self.api.set(models.share_backups, failed, status='error',
                      host='w1', fail_reason='The disk was full.',

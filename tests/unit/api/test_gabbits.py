@@ -8,6 +8,7 @@ import re
 from oslotest import base
 import yaml
 
+from manila_backup.api.handlers import share_backup_metadata
 from manila_backup.api.handlers import share_backup_operations
 from manila_backup.api.handlers import share_backups
 from manila_backup.api import operation
@@ -16,7 +17,7 @@ GABBITS = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(
         os.path.abspath(__file__)))), 'functional', 'gabbi', 'gabbits')
 
-MODULES = share_backups, share_backup_operations
+MODULES = share_backups, share_backup_metadata, share_backup_operations
 
 METHODS = 'GET', 'POST', 'PUT', 'DELETE'
 VERSION = 'x-openstack-manila-api-version'
@@ -38,6 +39,12 @@ ROLES = {
         'POST /share-backups/{backup_id}/action restore': 403,
         'POST /share-backups/{backup_id}/action reset_status': 403,
         'POST /share-backups/{backup_id}/action cancel': 403,
+        'GET /share-backups/{backup_id}/metadata': 200,
+        'POST /share-backups/{backup_id}/metadata': 403,
+        'PUT /share-backups/{backup_id}/metadata': 403,
+        'GET /share-backups/{backup_id}/metadata/{key}': 200,
+        'POST /share-backups/{backup_id}/metadata/{key}': 403,
+        'DELETE /share-backups/{backup_id}/metadata/{key}': 403,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
         'POST /share-backup-operations/{operation_id}/action cancel': 403},
@@ -51,6 +58,12 @@ ROLES = {
         'POST /share-backups/{backup_id}/action restore': 202,
         'POST /share-backups/{backup_id}/action reset_status': 403,
         'POST /share-backups/{backup_id}/action cancel': 202,
+        'GET /share-backups/{backup_id}/metadata': 200,
+        'POST /share-backups/{backup_id}/metadata': 200,
+        'PUT /share-backups/{backup_id}/metadata': 200,
+        'GET /share-backups/{backup_id}/metadata/{key}': 200,
+        'POST /share-backups/{backup_id}/metadata/{key}': 200,
+        'DELETE /share-backups/{backup_id}/metadata/{key}': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
         'POST /share-backup-operations/{operation_id}/action cancel': 202},
@@ -64,6 +77,12 @@ ROLES = {
         'POST /share-backups/{backup_id}/action restore': 202,
         'POST /share-backups/{backup_id}/action reset_status': 202,
         'POST /share-backups/{backup_id}/action cancel': 202,
+        'GET /share-backups/{backup_id}/metadata': 200,
+        'POST /share-backups/{backup_id}/metadata': 200,
+        'PUT /share-backups/{backup_id}/metadata': 200,
+        'GET /share-backups/{backup_id}/metadata/{key}': 200,
+        'POST /share-backups/{backup_id}/metadata/{key}': 200,
+        'DELETE /share-backups/{backup_id}/metadata/{key}': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
         'POST /share-backup-operations/{operation_id}/action cancel': 202},
@@ -78,6 +97,12 @@ ROLES = {
         'POST /share-backups/{backup_id}/action restore': 403,
         'POST /share-backups/{backup_id}/action reset_status': 202,
         'POST /share-backups/{backup_id}/action cancel': 202,
+        'GET /share-backups/{backup_id}/metadata': 200,
+        'POST /share-backups/{backup_id}/metadata': 403,
+        'PUT /share-backups/{backup_id}/metadata': 403,
+        'GET /share-backups/{backup_id}/metadata/{key}': 200,
+        'POST /share-backups/{backup_id}/metadata/{key}': 403,
+        'DELETE /share-backups/{backup_id}/metadata/{key}': 403,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
         'POST /share-backup-operations/{operation_id}/action cancel': 202},
@@ -91,6 +116,12 @@ ROLES = {
         'POST /share-backups/{backup_id}/action restore': 404,
         'POST /share-backups/{backup_id}/action reset_status': 403,
         'POST /share-backups/{backup_id}/action cancel': 404,
+        'GET /share-backups/{backup_id}/metadata': 404,
+        'POST /share-backups/{backup_id}/metadata': 404,
+        'PUT /share-backups/{backup_id}/metadata': 404,
+        'GET /share-backups/{backup_id}/metadata/{key}': 404,
+        'POST /share-backups/{backup_id}/metadata/{key}': 404,
+        'DELETE /share-backups/{backup_id}/metadata/{key}': 404,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 404,
         'POST /share-backup-operations/{operation_id}/action cancel': 404},
@@ -131,7 +162,8 @@ def requests(name):
         method = next(each for each in METHODS if each in test)
         for known in operations():
             of, path, *action = known.split()
-            wanted = re.sub('{.*?}', '[$][A-Z].*?]', f'/v2{path}')
+            wanted = re.sub('{.*?}', '[$][A-Z].*?]',
+                            f'/v2{path}'.replace('{key}', '[a-z]+'))
             if (of == method and
                     re.fullmatch(wanted, test[method].split('?')[0]) and
                     set(action) <= set(test.get('data', ()))):
