@@ -21,7 +21,8 @@ class Claims(base.TestCase):
         #: What can be had: an id, or an id and that it takes waiting.
         self.free = set()
         self.useFixture(fixtures.MonkeyPatch(
-            'manila_backup.engine.attempt.Attempt.claim', self._claim))
+            'manila_backup.engine.attempt.Attempt.claim',
+            staticmethod(self._claim)))
         for number in range(12):
             self.database.write(
                 rows.insert, models.operations, id=f'{number:02}',
