@@ -229,6 +229,10 @@ OVER = frozenset(each for each in Operation
 #: The statuses of a backup whose content is in a repository.
 STORED = (Backup.AVAILABLE, Backup.RESTORING)
 
+#: What the options of a deletion that is done have the backup as, by
+#: :func:`manila_backup.telemetry.usage.facts`: its row is gone.
+DELETED = 'deleted_backup'
+
 #: What an administrator may set a backup's status to.
 BACKUP_RESET = (Backup.AVAILABLE, Backup.ERROR, Backup.CREATING,
                 Backup.DELETING, Backup.RESTORING)

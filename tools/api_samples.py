@@ -267,6 +267,8 @@ class Sampler:
         show = f'{collection}/{operation["id"]}'
         self.call('GET', show, response='share-backup-operation-show',
                   headers=EXTENSION)
+        self.call('GET', '/v2/share-backup-usage?group_by=share',
+                  response='share-backup-usage-list', headers=EXTENSION)
         # It is over by now, and so there is nothing to be cancelled.
         body = {'cancel': None}
         for each, sample in ((path, 'share-backup'),

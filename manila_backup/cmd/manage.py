@@ -4,6 +4,7 @@
 from manila_backup.cmd import common
 from manila_backup.cmd import embedded
 from manila_backup.cmd import repository
+from manila_backup.cmd import usage
 from manila_backup import exception
 
 DAY = 86400
@@ -146,6 +147,7 @@ def add_parsers(subparsers):
     listing.add_argument('--limit', type=int, default=100,
                          help='how many at the most: 100 by default')
 
+    usage.add_parsers(subparsers)
     repository.add_parsers(subparsers)
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Usage of quotas by projects."""
+"""Usage by projects: of quotas, and of what is billed."""
 
 import sqlalchemy as sa
 
+from manila_backup.db import listing
 from manila_backup.db import models
+from manila_backup import states
 
 
 def of_table(conn, table, project_id):
@@ -45,3 +47,75 @@ def availability_zones(conn):
             table.c.availability_zone.is_not(None))
         for table in (models.services, models.shares)))
     return sorted(conn.execute(zones).scalars())
+
+
+def of_backups(conn, project_id=None, key=None, limit=None, offset=0):
+    """Sum up the backups of each project, in a definite order.
+
+    :param project_id: str, or None for all projects.
+    :param key: str, a column to have a sum for each value of, within a
+        project.
+    :param limit: int, the most rows to return, or None for all.
+    :param offset: int, how many rows to skip.
+    :returns: list of rows: ``project_id``, the key, ``backups`` (how many),
+        ``gigabytes`` (the sizes of their shares), ``content_bytes`` and
+        ``stored_bytes`` (as far as those are known; null if of none),
+        ``measured`` (of how many backups the latter is known),
+        ``last_backup_at`` (when the last one was created).
+    """
+    table = models.share_backups
+    group = [table.c.project_id, *([table.c[key]] if key else [])]
+    query = sa.select(
+        *group, sa.func.count().label('backups'),
+        sa.func.sum(table.c.size).label('gigabytes'),
+        sa.func.sum(table.c.content_bytes).label('content_bytes'),
+        sa.func.sum(table.c.stored_bytes).label('stored_bytes'),
+        sa.func.count(table.c.stored_bytes).label('measured'),
+        sa.func.max(table.c.created_at).label('last_backup_at'))
+    if project_id is not None:
+        query = query.where(table.c.project_id == project_id)
+    return conn.execute(
+        query.group_by(*group).order_by(*map(listing.by_code, group))
+        .limit(limit).offset(offset)).all()
+
+
+#: How many rows a page of an audit has.
+PAGE = 500
+
+
+def created_before(conn, moment, marker=None):
+    """A page of the backups of all projects that were created before a time.
+
+    :param moment: datetime.
+    :param marker: (when it was created, id) of the last one of the page
+        before.
+    :returns: list of rows, the oldest first.
+    """
+    table = models.share_backups
+    query = sa.select(table).where(table.c.created_at < moment)
+    return _page(conn, query, (table.c.created_at, table.c.id), marker)
+
+
+def deleted_since(conn, moment, marker=None):
+    """A page of the deletions of backups that were done at a time or later,
+    as far as they have not been purged.
+
+    :param moment: datetime.
+    :param marker: (when it was done, id) of the last one of the page before.
+    :returns: list of rows of operations, the earliest first.
+    """
+    table = models.operations
+    query = sa.select(table).where(
+        table.c.finished_at >= moment,
+        table.c.kind == str(states.Kind.BACKUP_DELETE),
+        table.c.status == str(states.Operation.DONE))
+    return _page(conn, query, (table.c.finished_at, table.c.id), marker)
+
+
+def _page(conn, query, key, marker):
+    if marker:
+        # Spelt out, an index is used by every database.
+        first, second = key
+        query = query.where(first >= marker[0], sa.or_(
+            first > marker[0], second > marker[1]))
+    return conn.execute(query.order_by(*key).limit(PAGE)).all()

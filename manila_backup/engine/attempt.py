@@ -137,7 +137,8 @@ class Attempt:
                     f'Its worker died {operation.failures} times.',
                     code=operation.status_code or _Code.WORKER_LOST)
             if operation.attempt == 1:
-                self._worker.notifier.started(operation)
+                self._worker.notifier.started(operation,
+                                              self.task.backup)
             result = self._work()
             # From here on it is too late for its owner to cancel it.
             self._publishing = True
@@ -301,19 +302,21 @@ class Attempt:
         def write(conn):
             if not db_operations.finish(conn, self.operation, status,
                                         **values):
-                return False
+                return None
             outcome(conn, *args)
             self.task.leave_message(conn, status, args[0] if args else None)
-            return True
+            backup_id = self.operation.backup_id
+            return (db_operations.get(conn, self.operation.id),
+                    backup_id and db_backups.get(conn, backup_id))
 
-        if not self._database.write(write):
+        written = self._database.write(write)
+        if written is None:
             raise self._why_not_ours()
         self._counted.outcome = status
-        self._worker.notifier.ended(self.operation, status,
-                                    values.get('error'))
+        self._worker.notifier.ended(*written, values.get('error'))
         if lacking:
             self._worker.metrics.incomplete(self.operation.driver)
-            self._worker.notifier.incomplete(self.operation, lacking)
+            self._worker.notifier.incomplete(*written, lacking)
 
     def release(self, delay, failed, error, code=None):
         """Put the operation back into the queue; see

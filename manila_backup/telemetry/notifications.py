@@ -5,9 +5,19 @@
 from manila_backup.bus import rpc
 from manila_backup.bus import sender
 from manila_backup import states
+from manila_backup.telemetry import usage
 
 _ENDS = {states.Operation.DONE: 'end', states.Operation.FAILED: 'error',
          states.Operation.CANCELLED: 'cancelled'}
+
+
+def is_enabled(conf):
+    """Tell whether anything is notified anywhere.
+
+    :param conf: the configuration; once a :class:`Notifier` was made of it.
+    """
+    drivers = conf.oslo_messaging_notifications.driver
+    return bool(set(drivers) - {'', 'noop'})
 
 
 class Notifier:
@@ -22,53 +32,100 @@ class Notifier:
             publisher_id=f'share_backup.{conf.host}', retry=1)
         self._sender = sender.AsyncSender('notify')
 
-    def started(self, operation):
+    def started(self, operation, backup):
         """An operation's first attempt begins: ``share_backup.KIND.start``.
 
         :param operation: its row.
+        :param backup: the backup's row, or None.
         """
-        self._tell(operation, 'start', self._notifier.info)
+        self._tell(operation, backup, 'start', self._notifier.info)
 
-    def ended(self, operation, status, error=None):
+    def ended(self, operation, backup, error=None):
         """An operation is over, and that is committed:
         ``share_backup.KIND.end``, ``.error`` or ``.cancelled``.
 
-        :param status: a :class:`~manila_backup.states.Operation`.
+        :param operation: its row, as it is then.
+        :param backup: the backup's row; None if that is gone.
         :param error: str, why it failed.
         """
-        self._tell(operation, _ENDS[status],
+        self._tell(operation, backup, _ENDS[operation.status],
                    self._notifier.error if error else self._notifier.info,
                    fail_reason=error)
 
-    def incomplete(self, operation, lacking):
+    def incomplete(self, operation, backup, lacking):
         """A backup was made that lacks something: ``share_backup.
         incomplete``.
 
         :param operation: the row of the operation that made it.
+        :param backup: the backup's row.
         :param lacking: dict of str to int, how much.
         """
-        self._send(operation, 'share_backup.incomplete', self._notifier.warn,
-                   lacking)
+        self._send(operation, backup, 'share_backup.incomplete',
+                   self._notifier.warn, lacking)
+
+    def exists(self, event, payload):
+        """Tell of a backup as an audit does, and wait until the bus has it.
+
+        What goes wrong is logged by oslo.messaging, and not raised.
+
+        :param event: str, such as ``share_backup.exists``.
+        :param payload: dict.
+        """
+        self._notifier.info({'project_id': payload['tenant_id']}, event,
+                            payload)
 
     def close(self):
         """Send what is waiting."""
         self._sender.close()
 
-    def _tell(self, operation, phase, publish, **more):
+    def _tell(self, operation, backup, phase, publish, **more):
         # They are called the same there.
         if operation.kind in states.BACKUP_KINDS:
-            self._send(operation, f'share_backup.{operation.kind}.{phase}',
-                       publish, more)
+            self._send(operation, backup,
+                       f'share_backup.{operation.kind}.{phase}', publish,
+                       more)
 
-    def _send(self, operation, event, publish, more):
-        payload = {'operation_id': operation.id, 'attempt': operation.attempt,
-                   'backup_id': operation.backup_id,
-                   'share_id': operation.share_id,
-                   'tenant_id': operation.project_id,
-                   'user_id': operation.user_id,
-                   'backup_type': operation.driver, **more}
+    def _send(self, operation, backup, event, publish, more):
+        payload = {**_payload(operation, backup), **more}
         context = {'request_id': operation.request_id,
                    'project_id': operation.project_id,
                    'user_id': operation.user_id}
         self._sender.send(f'{event} of operation {operation.id}', publish,
                           context, event, payload)
+
+
+def _payload(operation, backup):
+    """Describe an operation and its backup.
+
+    :param operation: its row.
+    :param backup: the backup's row; None if that is gone.
+    :returns: dict; of the operation is what both have.
+    """
+    if backup is not None:
+        known = usage.facts(backup)
+    else:
+        known = dict((operation.options or {}).get(states.DELETED) or {},
+                     status='deleted')
+    began, ended = operation.started_at, operation.finished_at
+    duration = (ended - began).total_seconds() if began and ended else None
+    return {
+        **known,
+        **usage.of_backup(known),
+        'operation_id': operation.id, 'attempt': operation.attempt,
+        'backup_id': operation.backup_id,
+        'share_id': operation.share_id,
+        'tenant_id': operation.project_id,
+        'user_id': operation.user_id,
+        'backup_type': operation.driver,
+        'status_code': operation.status_code,
+        'queued_at': usage.time(operation.created_at),
+        'started_at': usage.time(began),
+        'finished_at': usage.time(ended),
+        'duration': duration,
+        'files_done': operation.files_done,
+        'bytes_done': operation.bytes_done,
+        'share_changed': operation.share_changed,
+        'metrics': [*usage.measures(known), *(
+            [] if duration is None else [usage.measure(
+                f'share.backup.{operation.kind}.duration', 's', duration)])],
+    }

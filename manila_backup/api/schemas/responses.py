@@ -292,6 +292,19 @@ COMPONENTS = {
         'project_id': _TEXT,
         'metadata': _NOTHING_IN_IT,
     }),
+    'ShareBackupUsage': _obj({
+        'project_id': _TEXT,
+        'backups': _COUNT,
+        'gigabytes': _COUNT,
+        'content_bytes': _COUNT,
+        'stored_bytes': _COUNT,
+        'unmeasured_backups': _COUNT,
+        'last_backup_at': _TIME,
+    }, {
+        'share_id': _UUID,
+        'backup_type': _TEXT,
+        'status': _status(states.Backup),
+    }),
     'AccessRule': _ACCESS_RULE,
     'Message': _MESSAGE,
     'ShareType': _SHARE_TYPE,
@@ -341,6 +354,9 @@ ANSWERS = {
     'share_backup_operations.show': (
         200, _one('share_backup_operation', 'ShareBackupOperation')),
     'share_backup_operations.cancel': _ACCEPTED,
+
+    'share_backup_usage.index': (
+        200, _page('share_backup_usage', 'ShareBackupUsage')),
 
     'shares.index': (200, _page('shares', 'ShareBrief')),
     'shares.detail': _SHARES,

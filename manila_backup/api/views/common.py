@@ -27,6 +27,7 @@ def links(req, path):
 #: openstacksdk derives it from the list's own name.
 _LINKS = {
     'share_backup_operations': ('share_backup_operations_links',),
+    'share_backup_usage': ('share_backup_usage_links',),
     'share_backups': ('share_backup_links', 'share_backups_links'),
     'shares': ('shares_links',),
     'snapshots': ('share_snapshots_links', 'snapshots_links'),

@@ -10,6 +10,7 @@ import yaml
 
 from manila_backup.api.handlers import share_backup_metadata
 from manila_backup.api.handlers import share_backup_operations
+from manila_backup.api.handlers import share_backup_usage
 from manila_backup.api.handlers import share_backups
 from manila_backup.api import operation
 
@@ -17,7 +18,8 @@ GABBITS = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(
         os.path.abspath(__file__)))), 'functional', 'gabbi', 'gabbits')
 
-MODULES = share_backups, share_backup_metadata, share_backup_operations
+MODULES = (share_backups, share_backup_metadata, share_backup_operations,
+           share_backup_usage)
 
 METHODS = 'GET', 'POST', 'PUT', 'DELETE'
 VERSION = 'x-openstack-manila-api-version'
@@ -45,6 +47,7 @@ ROLES = {
         'GET /share-backups/{backup_id}/metadata/{key}': 200,
         'POST /share-backups/{backup_id}/metadata/{key}': 403,
         'DELETE /share-backups/{backup_id}/metadata/{key}': 403,
+        'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
         'POST /share-backup-operations/{operation_id}/action cancel': 403},
@@ -64,6 +67,7 @@ ROLES = {
         'GET /share-backups/{backup_id}/metadata/{key}': 200,
         'POST /share-backups/{backup_id}/metadata/{key}': 200,
         'DELETE /share-backups/{backup_id}/metadata/{key}': 200,
+        'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
         'POST /share-backup-operations/{operation_id}/action cancel': 202},
@@ -83,6 +87,7 @@ ROLES = {
         'GET /share-backups/{backup_id}/metadata/{key}': 200,
         'POST /share-backups/{backup_id}/metadata/{key}': 200,
         'DELETE /share-backups/{backup_id}/metadata/{key}': 200,
+        'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
         'POST /share-backup-operations/{operation_id}/action cancel': 202},
@@ -103,6 +108,7 @@ ROLES = {
         'GET /share-backups/{backup_id}/metadata/{key}': 200,
         'POST /share-backups/{backup_id}/metadata/{key}': 403,
         'DELETE /share-backups/{backup_id}/metadata/{key}': 403,
+        'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
         'POST /share-backup-operations/{operation_id}/action cancel': 202},
@@ -122,6 +128,7 @@ ROLES = {
         'GET /share-backups/{backup_id}/metadata/{key}': 404,
         'POST /share-backups/{backup_id}/metadata/{key}': 404,
         'DELETE /share-backups/{backup_id}/metadata/{key}': 404,
+        'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 404,
         'POST /share-backup-operations/{operation_id}/action cancel': 404},

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Usage of share backups as callers see it."""
+
+from manila_backup.api.views import common
+
+
+def sums(rows, key):
+    """Rows of sums.
+
+    :param key: str, the column that they are grouped by within a project, or
+        None.
+    """
+    return [{
+        'project_id': row.project_id,
+        **({key: getattr(row, key)} if key else {}),
+        'backups': row.backups,
+        'gigabytes': int(row.gigabytes),
+        'content_bytes': int(row.content_bytes or 0),
+        'stored_bytes': int(row.stored_bytes or 0),
+        'unmeasured_backups': row.backups - row.measured,
+        'last_backup_at': common.timestamp(row.last_backup_at),
+    } for row in rows]
