@@ -215,7 +215,7 @@ class BackupTask(Task):
         if status == states.Operation.FAILED:
             detail = self.failure()
         elif (status == states.Operation.DONE
-                and outcome.problem_count):
+                and outcome is not None and outcome.problem_count):
             detail = self.shortcoming(outcome)
         if detail:
             db_messages.add(conn, self.operation, self.action, detail,
