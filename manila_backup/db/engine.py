@@ -13,6 +13,7 @@ from oslo_db.sqlalchemy import enginefacade
 from oslo_db.sqlalchemy import exc_filters
 import sqlalchemy as sa
 
+from manila_backup.db import errors
 from manila_backup.db import limits
 from manila_backup.db import receipts
 from manila_backup import exception
@@ -163,35 +164,12 @@ class _Once(typing.Generic[_Result]):
         return self._returned[0]
 
 
-def _is_serialisation_failure(exc: BaseException) -> bool:
-    """Tell whether a transaction may succeed if repeated (oslo.db detects
-    deadlocks; this adds SQLite's lock, MariaDB's record-changed, and errors
-    that hide a deadlock)."""
-    text = str(exc)
-    return (isinstance(exc, db_exc.DBError)
-            and not isinstance(exc, db_exc.DBConnectionError)
-            and ('database is locked' in text
-                 or 'Record has changed since last read' in text
-                 or 'could not serialize access' in text
-                 or _hides_deadlock(exc)))
-
-
-def _hides_deadlock(exc: BaseException | None) -> bool:
-    """Tell whether an error came of undoing what a deadlock had undone:
-    with the transaction, MySQL forgets the savepoint to go back to."""
-    while exc is not None:
-        if isinstance(exc, db_exc.DBDeadlock):
-            return True
-        exc = exc.__cause__ or exc.__context__
-    return False
-
-
 #: How often, and after which pauses, what the database gave up on is tried
 #: again.
 RETRIES = oslo_db_api.wrap_db_retry(
     max_retries=5, retry_interval=0.05, inc_retry_interval=True,
     max_retry_interval=1, jitter=True, retry_on_deadlock=True,
-    retry_on_disconnect=True, exception_checker=_is_serialisation_failure)
+    retry_on_disconnect=True, exception_checker=errors.is_transient)
 
 
 @RETRIES
@@ -202,10 +180,11 @@ def _run(scope: abc.Callable[
     try:
         with scope() as conn:
             return function(conn, *args, **kwargs)
-    except sa.exc.OperationalError as exc:
-        # oslo.db translates all but a refusal of new connections by
-        # PostgreSQL.
-        raise db_exc.DBConnectionError(exc) from exc
+    except (sa.exc.OperationalError, db_exc.DBError) as exc:
+        told = errors.translate(exc)
+        if told is exc:
+            raise
+        raise told from exc
 
 
 def _reading_engine(settings: _Settings) -> sa.Engine | None:
