@@ -26,7 +26,8 @@ class TestCase(base.TestCase):
             os.path.join(self.root, 'repository'), 1)
         self.driver.check(create=True)
         self.tools = types.SimpleNamespace(
-            database=self.database, drivers={'posix': self.driver},
+            conf=self.conf, database=self.database,
+            drivers={'posix': self.driver},
             source=local.LocalShares(os.path.join(self.root, 'shares')),
             host='here', alone=contextlib.nullcontext)
         self.admission = admission.Admission(
