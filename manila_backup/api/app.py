@@ -84,7 +84,8 @@ def build(conf: cfg.ConfigOpts, database: engine.Database,
         # Its library is only wanted where it is used.
         from manila_backup.telemetry import metrics
 
-        extra['/metrics'] = metrics.application(database, registry)
+        extra['/metrics'] = metrics.application(
+            database, conf.metrics.max_projects, registry)
     app = middleware.Paths({
         **extra,
         '': versions.Versions(services, 300),

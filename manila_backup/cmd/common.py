@@ -187,12 +187,14 @@ def make_worker(conf, database, transport):
     from manila_backup.engine import worker
     from manila_backup.maintenance import exposure
     from manila_backup.maintenance import nesting
+    from manila_backup.maintenance import space
     from manila_backup.maintenance import sweeper
 
     nesting.check(conf)
     for problem in exposure.reachable(conf):
         LOG.warning('%s', problem)
-    return worker.Worker(conf, database, transport, [sweeper.Sweeper])
+    return worker.Worker(conf, database, transport,
+                         [sweeper.Sweeper, space.Space])
 
 
 # -- commands of several levels ------------------------------------------

@@ -13,6 +13,12 @@ OPTS = [
              'of its own. Anyone who can reach these addresses can read the '
              'metrics, which cover all projects: a proxy in front of the API '
              'should restrict access to /metrics.'),
+    cfg.IntOpt(
+        'max_projects',
+        default=100, min=0,
+        help='Maximum number of projects of which the API tells when their '
+             'last good backup was made: those with the oldest ones. Each is '
+             'a time series.'),
     cfg.HostAddressOpt(
         'worker_bind_host',
         default='127.0.0.1',

@@ -54,16 +54,39 @@ def any_stored(conn, backup_type):
     ).limit(1)).first() is not None
 
 
-def count_by_status(conn):
-    """Count the backups, and sum up their sizes, by status.
+def count_by_state(conn):
+    """Count the backups, and sum up their sizes, by all that metrics tell
+    them apart by: read in one go, however many there are.
 
-    :returns: list of (status, int, sum of their sizes in GiB).
+    :returns: list of rows: ``status``, ``backup_type``, ``result``,
+        ``verified_result``, ``count``, ``gigabytes`` (of their shares),
+        ``stored_bytes`` (as far as known; null if of none), ``verified_at``
+        (of the last one).
     """
-    return [(status, count, int(size)) for status, count, size
-            in conn.execute(
-                sa.select(TABLE.c.status, sa.func.count(),
-                          sa.func.sum(TABLE.c.size))
-                .group_by(TABLE.c.status).order_by(TABLE.c.status))]
+    by = (TABLE.c.status, TABLE.c.backup_type, TABLE.c.result,
+          TABLE.c.verified_result)
+    return conn.execute(sa.select(
+        *by, sa.func.count().label('count'),
+        sa.func.sum(TABLE.c.size).label('gigabytes'),
+        sa.func.sum(TABLE.c.stored_bytes).label('stored_bytes'),
+        sa.func.max(TABLE.c.verified_at).label('verified_at'))
+        .group_by(*by)).all()
+
+
+def last_made(conn, limit):
+    """Find when the last good backup of each project was made.
+
+    :param limit: int, the most projects: those where that is longest ago.
+    :returns: list of (project's id, datetime, int: how many projects have a
+        good backup), the oldest first.
+    """
+    made = sa.func.max(sa.func.coalesce(TABLE.c.completed_at,
+                                        TABLE.c.created_at))
+    good = TABLE.c.status.in_([str(each) for each in states.STORED])
+    return conn.execute(
+        sa.select(TABLE.c.project_id, made, sa.func.count().over())
+        .where(good).group_by(TABLE.c.project_id)
+        .order_by(made, TABLE.c.project_id).limit(limit)).all()
 
 
 def count_by_type(conn):

@@ -309,6 +309,17 @@ class BackupDriver(abc.ABC):
         """
         return None
 
+    def space(self, progress: shared_progress.Progress
+              ) -> tuple[int, int] | None:
+        """Measure the file system, or whatever else, that the repository is
+        in.
+
+        :returns: (bytes used, by whatever uses them, and bytes that more
+            backups can take); None if this driver can't tell.
+        :raises DriverError: it can't be reached now.
+        """
+        return None
+
     def maintain(self, progress: shared_progress.Progress) -> list[str]:
         """Do what a repository needs to have done now and then. Called every
         :attr:`maintain_interval` seconds, by one worker at a time.

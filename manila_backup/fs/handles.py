@@ -265,6 +265,17 @@ def scratch(directory=None):
     return fd
 
 
+def space(fd):
+    """Measure the file system of an open file or directory.
+
+    :param fd: int, a descriptor.
+    :returns: (bytes used, bytes that whoever is not root can still write).
+    """
+    found = os.fstatvfs(fd)
+    return ((found.f_blocks - found.f_bfree) * found.f_frsize,
+            found.f_bavail * found.f_frsize)
+
+
 def is_within(fd, directory):
     """Tell whether a directory is another one, or is anywhere below it.
 

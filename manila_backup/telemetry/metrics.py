@@ -6,6 +6,8 @@ What waits and what there is stands in the database, and every API tells the
 same of it.
 """
 
+import collections
+import datetime
 import errno
 import time
 
@@ -62,13 +64,21 @@ class Worker:
             'incomplete_backups', 'Backups made that lack an entry of their '
                                   'share, or have one that is not whole.',
             'driver')
+        self._used, self._free, self._measured = (
+            self._gauge(f'repository_{name}', text, 'driver')
+            for name, text in (
+                ('used_bytes', 'Bytes in use where the repository is, by '
+                               'whatever uses them.'),
+                ('free_bytes', 'Bytes that more backups can take.'),
+                ('measured_timestamp_seconds',
+                 'When that was measured last.')))
         self._swept = self._counter(
             'swept', 'Items without an owner that sweeps of the repositories '
                      'found.',
             'what', 'done')
 
-    def _gauge(self, name, text):
-        return prometheus_client.Gauge(f'manila_backup_{name}', text,
+    def _gauge(self, name, text, *labels):
+        return prometheus_client.Gauge(f'manila_backup_{name}', text, labels,
                                        registry=self.registry)
 
     def _counter(self, name, text, *labels):
@@ -102,6 +112,15 @@ class Worker:
         :param driver: str, its driver's name.
         """
         self._incomplete.labels(driver).inc()
+
+    def space(self, driver, used, free):
+        """A driver's repository was measured.
+
+        :param used: int, bytes; ``free``: the same.
+        """
+        self._used.labels(driver).set(used)
+        self._free.labels(driver).set(free)
+        self._measured.labels(driver).set_to_current_time()
 
     def swept(self, finding):
         """A sweep found something.
@@ -143,10 +162,12 @@ class Records:
     """Metrics from the database, as a collector: read when it is asked for.
 
     :param database: a :class:`manila_backup.db.engine.Database`.
+    :param max_projects: int, ``[metrics] max_projects``.
     """
 
-    def __init__(self, database):
+    def __init__(self, database, max_projects):
         self._database = database
+        self._max_projects = max_projects
 
     def collect(self):
         """Called by prometheus_client."""
@@ -166,27 +187,82 @@ class Records:
         yield core.GaugeMetricFamily(
             'manila_backup_queue_age_seconds',
             'Seconds that the oldest of them has waited.', value=age)
-        backups = core.GaugeMetricFamily(
-            'manila_backup_backups', 'Share backups.', labels=('status',))
-        size = core.GaugeMetricFamily(
-            'manila_backup_backup_gigabytes',
-            'Sum of the sizes of their shares, in GiB.', labels=('status',))
-        for status, count, total in self._database.read(
-                db_backups.count_by_status):
-            backups.add_metric((status,), count)
-            size.add_metric((status,), total)
-        yield backups
-        yield size
+        yield from self._backups()
+        yield from self._projects()
+
+    def _backups(self):
+        """Count the backups, by what is known of them."""
+        rows = self._database.read(db_backups.count_by_state)
+
+        def sums(name, text, label, column, value='count', none=None):
+            family = core.GaugeMetricFamily(f'manila_backup_{name}', text,
+                                            labels=(label,))
+            found = collections.Counter()
+            for row in rows:
+                found[getattr(row, column) or none] += int(
+                    getattr(row, value) or 0)
+            for each in sorted(found):
+                family.add_metric((each,), found[each])
+            return family
+
+        yield sums('backups', 'Share backups.', 'status', 'status')
+        yield sums('backup_gigabytes',
+                   'Sum of the sizes of their shares, in GiB.', 'status',
+                   'status', 'gigabytes')
+        yield sums('backup_results',
+                   'Share backups by what is known of their content.',
+                   'result', 'result', none='unknown')
+        yield sums('stored_bytes',
+                   'Sum of what share backups have added to the repository, '
+                   'as far as that is known.', 'driver', 'backup_type',
+                   'stored_bytes')
+        yield sums('verifications',
+                   'Share backups by what their last verification has found.',
+                   'result', 'verified_result', none='never')
+        last = max((row.verified_at for row in rows if row.verified_at),
+                   default=None)
+        yield _moments('last_verification',
+                       'When a share backup was verified last.',
+                       [((), last)] if last else [])
+
+    def _projects(self):
+        """Tell when the last good backup of each was made."""
+        rows = self._database.read(db_backups.last_made, self._max_projects)
+        yield _moments('last_success',
+                       'When the last good share backup of the project was '
+                       'made; of the projects where that is longest ago.',
+                       [((project_id,), at) for project_id, at, _all in rows],
+                       'project_id')
+        if rows or self._max_projects:
+            yield core.GaugeMetricFamily(
+                'manila_backup_projects',
+                'Projects that have a good share backup.',
+                value=rows[0][2] if rows else 0)
 
 
-def application(database, registry=None):
+def _moments(name, text, values, *labels):
+    """Make a family of instants.
+
+    :param values: list of (tuple of the labels' values, datetime in UTC).
+    """
+    family = core.GaugeMetricFamily(
+        f'manila_backup_{name}_timestamp_seconds', text, labels=labels)
+    for each, at in values:
+        family.add_metric(each, at.replace(
+            tzinfo=datetime.timezone.utc).timestamp())
+    return family
+
+
+def application(database, max_projects, registry=None):
     """The answer to ``GET /metrics``, as a WSGI application.
+
+    :param max_projects: int, ``[metrics] max_projects``.
 
     :param registry: of a worker in the same process, to tell of it too.
     """
     # Not registered in the worker's, which would then look in the database
     # right now, for names.
-    records = Records(database)
+    records = Records(database, max_projects)
 
     class Both:
         def collect(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operators see from outside: metrics and logs."""
 
+import datetime
 import json
 import os
 import re
@@ -64,9 +65,46 @@ class Metrics(base.TestCase):
                 ('queued_operations', 0, {}),
                 ('queue_age_seconds', 0, {}),
                 ('backups', 1, dict(status='available')),
-                ('backup_gigabytes', 1, dict(status='available'))):
+                ('backup_gigabytes', 1, dict(status='available')),
+                ('backup_results', 1, dict(result='complete')),
+                ('verifications', 1, dict(result='never')),
+                ('projects', 1, {})):
             self.assertEqual(value, found[f'manila_backup_{name}',
                                           labels(**more)], name)
+        self.assertLessEqual(30000, found['manila_backup_stored_bytes',
+                                          labels(driver='posix')])
+        self._last_success(found, backup)
+        self._verified(backup)
+
+    def _last_success(self, found, backup):
+        (completed_at,), = self.cloud.rows(
+            'SELECT completed_at FROM share_backups WHERE id = :id',
+            id=backup)
+        self.assertAlmostEqual(
+            completed_at.replace(tzinfo=datetime.timezone.utc).timestamp(),
+            found['manila_backup_last_success_timestamp_seconds',
+                  labels(project_id='p1')], 3)
+
+    def _verified(self, backup):
+        name = 'manila_backup_last_verification_timestamp_seconds'
+        self.assertNotIn((name, ()), read(self.cloud.port))
+        self.cloud.manage('repository', 'verify', backup)
+        found = read(self.cloud.port)
+        self.assertEqual(1, found['manila_backup_verifications',
+                                  labels(result='sound')])
+        self.assertGreater(found[name, ()], 0)
+
+    def test_space_of_the_repository(self):
+        there = os.statvfs(self.cloud.repository)
+        cloud.eventually('a measurement', lambda: self._worker(
+            'repository_measured_timestamp_seconds', driver='posix'))
+        free = self._worker('repository_free_bytes', driver='posix')
+        used = self._worker('repository_used_bytes', driver='posix')
+        self.assertLess(0, free)
+        self.assertAlmostEqual((there.f_blocks - there.f_bfree)
+                               * there.f_frsize + there.f_bavail
+                               * there.f_frsize, free + used,
+                               delta=there.f_blocks * there.f_frsize / 10)
 
     def test_what_fails_and_what_waits(self):
         self.cloud.tolerate = 'attempt [0-9]+ failed'
@@ -85,23 +123,51 @@ class Metrics(base.TestCase):
         self.assertEqual(1, found['manila_backup_operations', labels(
             kind='delete', status='queued')])
 
-    def test_the_dashboard_asks_for_what_there_is(self):
+    def test_dashboard_and_alerts_ask_for_what_there_is(self):
         share = self.cloud.create_share()
         self.cloud.create_backup(share['id'])
         cloud.eventually('an end', lambda: self._worker(
             'attempt_seconds_count', kind='create', outcome='done'))
+        cloud.eventually('a measurement', lambda: self._worker(
+            'repository_measured_timestamp_seconds', driver='posix'))
         there = {name for port in (self.port, self.cloud.port)
                  for name, _ in read(port)}
-        with open(os.path.join(ROOT, 'doc', 'source', 'admin',
-                               'grafana-dashboard.json')) as file:
-            dashboard = json.load(file)
-        asked = set(re.findall('manila_backup_[a-z_]+',
-                               json.dumps(dashboard)))
         # Which come with the first of their kind.
         rare = {'manila_backup_lease_losses_total',
-                'manila_backup_swept_total'}
-        self.assertLess(8, len(asked))
-        self.assertEqual(set(), asked - there - rare)
+                'manila_backup_swept_total',
+                'manila_backup_incomplete_backups_total',
+                'manila_backup_last_verification_timestamp_seconds'}
+        for path in ('doc/source/admin/grafana-dashboard.json',
+                     'etc/manila-backup/telemetry/prometheus-alerts.yaml'):
+            with open(os.path.join(ROOT, path)) as file:
+                asked = set(re.findall('manila_backup_[a-z_]+', file.read()))
+            self.assertLess(8, len(asked))
+            self.assertEqual(set(), asked - there - rare, path)
+
+
+class FewProjects(base.TestCase):
+
+    options = {'metrics__enabled': True, 'metrics__worker_bind_port': 0,
+               'metrics__max_projects': 2}
+
+    def test_those_that_have_waited_longest(self):
+        self.cloud.start()
+        for number in (1, 2, 3):
+            token = f'demo:p{number}'
+            share = self.cloud.create_share(token=token)
+            backup = self.cloud.create_backup(share['id'], token=token)
+            self.cloud.wait_backup(backup['id'], 'available', token=token)
+        found = read(self.cloud.port)
+        name = 'manila_backup_last_success_timestamp_seconds'
+        self.assertEqual(
+            {labels(project_id='p1'), labels(project_id='p2')},
+            {each for of, each in found if of == name})
+        self.assertEqual(3, found['manila_backup_projects', ()])
+
+
+class FewProjectsPostgreSQL(FewProjects):
+
+    server = 'postgresql'
 
 
 class NoMetrics(base.TestCase):

@@ -13,6 +13,13 @@ from manila_backup.drivers import progress
 
 class Keeping(case.Case):
 
+    def test_space(self):
+        found = self.driver.space(progress.Progress())
+        if found is not None:
+            used, free = found
+            self.assertGreaterEqual(used, 0)
+            self.assertGreater(free, 0)
+
     def test_nothing_is_visible_before_it_is_published(self):
         trees.many(self.source, 2, 3)
         self.prepare(case.place(), 3)

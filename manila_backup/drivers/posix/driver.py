@@ -194,6 +194,10 @@ class PosixDriver(base.BackupDriver):
                 found.totals['problem_count'],
                 reporting.missing_of(found.totals))
 
+    def space(self, progress):
+        with self._open() as repository:
+            return handles.space(repository.fd)
+
     def unique_bytes(self, place, progress):
         with self._open() as repository:
             with repository.share(place) as share:

@@ -17,6 +17,7 @@ from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import restore
 from manila_backup.drivers.restic import verify
 from manila_backup import exception
+from manila_backup.fs import handles
 from manila_backup import private
 
 OLDEST = (0, 17)
@@ -342,6 +343,21 @@ class ResticDriver(base.BackupDriver):
             about['created_at'], about['files'], about['bytes'],
             about.get('record'), about['stored_bytes'],
             about['problem_count'], reporting.missing_of(about))
+
+    def space(self, progress):
+        path = command.local_path(self.url)
+        if path is None:
+            # No store in a network says how much it has left.
+            return None
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as exc:
+            raise base.RepositoryUnavailable(
+                f'"{path}" can\'t be opened: {exc.strerror}.') from exc
+        try:
+            return handles.space(fd)
+        finally:
+            os.close(fd)
 
     def maintain(self, progress):
         return prune.Maintenance(self, progress).run()
