@@ -65,7 +65,13 @@ def sync(database, conf, to='head'):
         connection.commit()
         # Nobody else is to have its ways.
         connection.invalidate()
-    if to in ('head', HEAD) and conf.shares.source == 'local':
+    if to in ('head', HEAD):
+        fill(database, conf)
+
+
+def fill(database, conf):
+    """Put in the rows that the service can't do without."""
+    if conf.shares.source == 'local':
         database.write(_default_share_type,
                        conf.local_shares.default_share_type)
 

@@ -18,6 +18,7 @@ from manila_backup.db import shares as db_shares
 from manila_backup.requests import admission
 from manila_backup import states
 from tests import statuses
+from tests.unit import template
 
 
 class Bus:
@@ -53,6 +54,7 @@ class TestCase(base.BaseTestCase):
     def setUp(self):
         super().setUp()
         self.root = self.useFixture(fixtures.TempDir()).path
+        template.put(f'{self.root}/db')
         self.conf = config.load(['--config-file', os.devnull], 'test')
         for option, value, group in (
                 ('state_path', self.root, None),
@@ -60,7 +62,7 @@ class TestCase(base.BaseTestCase):
                 ('connection', f'sqlite:///{self.root}/db', 'database')):
             self.conf.set_override(option, value, group)
         self.database = engine.Database(self.conf)
-        schema.sync(self.database, self.conf)
+        schema.fill(self.database, self.conf)
         self.addCleanup(self.database.dispose)
         self.bus = Bus()
         self.admission = admission.Admission(

@@ -23,6 +23,7 @@ from manila_backup.db import schema
 from manila_backup.requests import admission
 from manila_backup import states
 from tests.unit.api import described
+from tests.unit import template
 
 LATEST = '2.91'
 
@@ -80,12 +81,13 @@ class Api(fixtures.Fixture):
 
     def _setUp(self):
         self.folder = self.useFixture(fixtures.TempDir()).path
+        template.put(f'{self.folder}/db.sqlite')
         self.conf = conf = make_conf(self.folder, **self.options)
         rpc.get_transport(conf)
         conf.set_override('transport_url', 'fake://')
         self.database = engine.Database(conf)
         self.addCleanup(self.database.dispose)
-        schema.sync(self.database, conf)
+        schema.fill(self.database, conf)
         transport = rpc.get_transport(conf)
         self.addCleanup(transport.cleanup)
         self.admission = admission.Admission(
