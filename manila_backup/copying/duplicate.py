@@ -10,6 +10,7 @@ import os
 import time
 
 from manila_backup.copying import journal
+from manila_backup.copying import names
 from manila_backup.copying import roots
 from manila_backup.copying import stable_read
 from manila_backup.copying import store
@@ -65,7 +66,8 @@ def _copy(root, aside, directory, processes, progress):
     journal.prepare(directory)
     there = os.fstat(directory)
     with _Copy(directory, processes, progress) as copy:
-        copy.run(root, aside, surely, (there.st_dev, there.st_ino))
+        with names.Names(directory) as taken:
+            copy.run(root, aside, surely, (there.st_dev, there.st_ino), taken)
         copy.add_up()
     removal.remove(journal.PARTS, directory, progress.check)
     progress.check()

@@ -90,7 +90,7 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
                     'set in the repository the attributes of', path,
                     exc) from exc
             if lost:
-                problems.lost(path, lost)
+                problems.lost(path, lost, stored=True)
                 text = dirent.line(entry, lost)
             texts.append(text)
             counted = path != handles.ROOT

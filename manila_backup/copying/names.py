@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that the file system of a repository can store."""
+"""Names, and paths, that the file system of a repository can store."""
 
 import os
 
+from manila_backup.copying import journal
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
@@ -16,6 +17,13 @@ _HARDEST = (
     b'x' * 255, b'\xc3\xa9' * 127, bytes(range(1, 128)).replace(b'/', b''),
     b'not UTF-8: \xff\xfe', b'a dot at the end.', b'a space at the end ',
     b'CON')
+
+# Some limit whole paths: no program names one of more than this at once, so
+# none that answers for a file system in user space, or on a server, has to
+# take it.
+_LONGEST_PATH = 4096
+# What such a path is tried with: any file system has a name like that.
+_STEP = b'x' * 80
 
 
 class Names:
@@ -34,13 +42,36 @@ class Names:
         except OSError as exc:
             raise errors.failed('write to', 'the repository', exc) from exc
         self._takes_any = not any(map(self._try, _HARDEST))
+        self._making = None
+        if self._limits_paths():
+            data = os.open(journal.DATA, handles.DIRECTORY,
+                           dir_fd=directory)
+            self._making = handles.MakingDescent(data), data
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exc_info):
+        if self._making:
+            self._making[0].close()
+            os.close(self._making[1])
         os.close(self._fd)
         removal.remove(_PROBES, self._directory)
+
+    def _limits_paths(self):
+        """Tell whether directories can be nested only so deeply."""
+        here = os.dup(self._fd)
+        try:
+            for _ in range(_LONGEST_PATH // len(_STEP) + 1):
+                os.mkdir(_STEP, dir_fd=here)
+                below = os.open(_STEP, handles.DIRECTORY, dir_fd=here)
+                os.close(here)
+                here = below
+        except OSError as exc:
+            return errnos.can_not_hold(exc)
+        finally:
+            os.close(here)
+        return False
 
     def _try(self, name):
         """The OSError that there is; None if it can be made."""
@@ -56,6 +87,20 @@ class Names:
         can, or if another cause than the name is to blame."""
         exc = None if self._takes_any else self._try(name)
         return exc if exc and errnos.can_not_hold(exc) else None
+
+    def too_long(self, path):
+        """Return the OSError if a directory can't be made because of its
+        path; None if it can, or has been, or if another cause is to blame.
+
+        :param path: bytes, in the share.
+        """
+        if not self._making:
+            return None
+        try:
+            self._making[0].enter(path)
+        except OSError as exc:
+            return exc if errnos.can_not_hold(exc) else None
+        return None
 
     def fallen(self, directory, ignore=frozenset()):
         """The names in a directory of the share that would fall together

@@ -102,18 +102,19 @@ class Problems:
         if len(self.sentences) < MAX_PROBLEMS:
             self.sentences.append(sentence)
 
-    def lost(self, path, lost):
+    def lost(self, path, lost, stored=False):
         """Tell what the repository or the share can't hold of an entry.
 
         :param path: bytes.
         :param lost: list of bytes, as in the manifest's ``lost=``.
+        :param stored: bool, whether it is the repository.
         """
         # What of a directory is not known was said when it was found.
         lost = [item for item in lost
                 if item not in _IN_MANIFEST and item != b'entries']
-        if not lost or lost == [b'mode']:
-            # Only more rights to its owner in the repository; a restore
-            # gives it the mode that it had.
+        if not lost or stored and lost == [b'mode']:
+            # Only more rights to its owner there; a restore gives it the
+            # mode that it had.
             return
         said = ', '.join(_said(item) for item in lost)
         self.add(f'"{errors.printable(path)}": could not keep its {said}.')

@@ -250,7 +250,9 @@ class Scan:
             return
         if len(self._seen) < _SEEN:
             self._seen.add(name)
-        refusal = self.names and self.names.refusal(name)
+        refusal = self.names and (
+            self.names.refusal(name)
+            or self.names.too_long(handles.join(here.path, name)))
         if refusal:
             self._miss(handles.join(here.path, name), manifest.TOO_MUCH,
                        refusal)

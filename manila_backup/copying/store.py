@@ -233,7 +233,7 @@ class Storer(links.Linking):
             return None
         text, lost = taken
         if lost:
-            self.problems.lost(self._shown(name), lost)
+            self.problems.lost(self._shown(name), lost, stored=True)
         return text
 
     def _take(self, former, file):
@@ -247,7 +247,7 @@ class Storer(links.Linking):
         if text:
             lost = dirent.parse(text[:-1]).lost
             if lost:
-                self.problems.lost(self._shown(file[0]), lost)
+                self.problems.lost(self._shown(file[0]), lost, stored=True)
         return text
 
     def _copy(self, name):
@@ -504,7 +504,7 @@ class Storer(links.Linking):
                                 self._shown(name), exc) from exc
         lost += more
         if lost:
-            self.problems.lost(self._shown(name), lost)
+            self.problems.lost(self._shown(name), lost, stored=True)
         return dirent.line(entry, lost)
 
     def _other(self, name):
@@ -552,7 +552,7 @@ class Storer(links.Linking):
             raise errors.failed('create in the repository', shown,
                                 exc) from exc
         if lost:
-            self.problems.lost(shown, lost)
+            self.problems.lost(shown, lost, stored=True)
         text = dirent.line(entry, lost)
         self._lines.append(text)
         self._done(entry.size)

@@ -271,20 +271,23 @@ def _set_xattr(target, name, value, follow, mode):
 
 
 def _chmod(target, mode):
-    """Change a mode; returns whether that was possible."""
+    """Change a mode; returns whether it is that now."""
     try:
         os.chmod(target, mode)
+        # Some take it and do nothing, or take bits off.
+        return stat.S_IMODE(os.stat(target).st_mode) == mode
     except OSError as exc:
         if not _can_not(exc):
             raise
         return False
-    return True
 
 
 def _own(target, entry, follow):
     try:
         os.chown(target, entry.uid, entry.gid, follow_symlinks=follow)
-        return True
+        # Some take it and do nothing.
+        now = os.stat(target, follow_symlinks=follow)
+        return (now.st_uid, now.st_gid) == (entry.uid, entry.gid)
     except OSError as exc:
         if not _can_not(exc):
             raise

@@ -17,6 +17,9 @@ _PASS = 100
 
 _RETRIES = 20
 
+# Bytes of the name of what is moved to the top.
+_LIFTED = 17
+
 # So many names that can't be removed are remembered, to be passed over.
 _MOST_KEPT = 100_000
 
@@ -48,6 +51,11 @@ def remove(name, parent, tick=None, cross=False, kept=None,
 
 class _Ended(Exception):
     """The OSError that it has is of all, not of one entry."""
+
+
+class _TooLong(Exception):
+    """The OSError that it has is of the path of an entry, whose name it has
+    too."""
 
 
 class _Removal:
@@ -152,8 +160,10 @@ class _Removal:
         try:
             while stack:
                 path, below = stack[-1]
+                depth = len(stack) - 2      # of what can be entered
                 try:
                     fd = descent.enter(path)
+                    depth += 1
                     if below:
                         name = below.pop()
                         if len(stack) <= _DEEPEST or not _lift(
@@ -163,10 +173,17 @@ class _Removal:
                     below.extend(self._clear(path, fd))
                     if below:
                         continue
+                except _TooLong as exc:
+                    if not self._shorten(descent, stack, depth):
+                        self._stays(path, *exc.args)
+                    continue
                 except OSError as exc:
                     # It can't be entered or read.
                     if exc.errno == errno.ENOENT or path == handles.ROOT:
                         raise
+                    if exc.errno == errno.ENAMETOOLONG and self._shorten(
+                            descent, stack, depth):
+                        continue
                     stack.pop()
                     self._stays(*_parted(path, exc))
                     continue
@@ -175,6 +192,26 @@ class _Removal:
                     futile = self._remove_empty(descent, path, futile)
         finally:
             descent.close()
+
+    def _shorten(self, descent, stack, depth):
+        """Move a directory to the top, where the paths of what is in it are
+        short enough for a file system that limits them.
+
+        :param depth: int, its place in the stack.
+        :returns: bool, whether that was possible.
+        """
+        if depth < 1:
+            return False
+        parent, _, name = _parted(stack[depth][0], None)
+        if parent == handles.ROOT and len(name) <= _LIFTED:
+            return False
+        try:
+            if not _lift(name, descent.enter(parent), self._root):
+                return False
+        except OSError:
+            return False
+        del stack[depth:]
+        return True
 
     def _remove_empty(self, descent, path, futile):
         """Remove a directory with nothing in it but what stays.
@@ -222,6 +259,8 @@ class _Removal:
                 try:
                     handles.unlink(name, fd)
                 except OSError as exc:
+                    if exc.errno == errno.ENAMETOOLONG:
+                        raise _TooLong(exc, name) from exc
                     self._stays(path, exc, name)
                     kept = self._kept[path]
                 if self._tick:

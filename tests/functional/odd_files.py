@@ -5,10 +5,12 @@ any time.
 
     python -m tests.functional.odd_files SHOWN MOUNT_POINT RULES
 
-RULES is a JSON list. ``[OPERATION, PATH, ERRNO]`` has an operation on a path
-fail (``*`` for any of either); ``["twice", DIRECTORY, NAME]`` has a listing
-name an entry twice. What is removed while it is open gets another name, as
-libfuse does.
+RULES is a JSON list. ``["longer", LENGTH, ERRNO]`` has each operation on a
+path of more bytes fail. ``[OPERATION, PATH, ERRNO]`` has an operation on a
+path fail (``*`` for any of either); ``["ignored", PATH, OPERATION]`` has it
+take a chown or chmod and do nothing; ``["twice", DIRECTORY, NAME]`` has a
+listing name an entry twice. What is removed while it is open gets another
+name, as libfuse does.
 """
 
 import contextlib
@@ -77,6 +79,8 @@ def _operations(mfusepy, shown, rules_path):
 
     def checked(name, path):
         for operation, where, code in rules():
+            if operation == 'longer' and len(os.fsencode(path)) > where:
+                raise mfusepy.FuseOSError(getattr(errno, code))
             if operation in (name, '*') and where in (path, '*'):
                 raise mfusepy.FuseOSError(getattr(errno, code))
         return shown + path
@@ -137,9 +141,13 @@ def _operations(mfusepy, shown, rules_path):
                     follow_symlinks=False)
 
         def chmod(self, path, mode):
+            if ['ignored', path, 'chmod'] in rules():
+                return
             os.chmod(checked('chmod', path), mode)
 
         def chown(self, path, uid, gid):
+            if ['ignored', path, 'chown'] in rules():
+                return
             os.chown(checked('chown', path),
                      *(-1 if each == 0xffffffff else each
                        for each in (uid, gid)), follow_symlinks=False)

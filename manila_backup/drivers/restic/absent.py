@@ -69,6 +69,15 @@ class Absent:
         return sorted(sure), len(sure) == len(names)
 
 
+def is_alike(path, shown):
+    """Tell whether restic shows a path in a certain way.
+
+    :param path: bytes.
+    :param shown: bytes, that way.
+    """
+    return _shown(path) == _shown(shown)
+
+
 def is_vague(path):
     """Tell whether restic may have printed a path otherwise than it is.
 

@@ -16,6 +16,7 @@ import time
 from manila_backup.copying import reporting
 from manila_backup.copying import roots
 from manila_backup.drivers import base
+from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
@@ -138,6 +139,7 @@ class Backup:
         for each in self._survey.missed:
             self._unread.problems.add(each, missing=True)
         self._tell_doubtful(self._survey)
+        self._tell_attributes()
         self._unread.check(self._survey.files - self._unread.problems.count,
                            self._driver.on_unreadable == 'error')
         self._problems.merge(*self._unread.problems.said())
@@ -194,6 +196,15 @@ class Backup:
         changes.finish(self._progress.check)
         self._problems.merge(*changes.problems.said())
         self._tell_doubtful(changes)
+
+    def _tell_attributes(self):
+        """Tell whose extended attributes could not be read, by restic or by
+        us; it keeps silent of single ones."""
+        told = absent.Absent()
+        for path in (*self._unread.incomplete, *self._survey.unread):
+            if path not in self._unread.absent and path not in told:
+                told.add(path)
+                self._problems.lost(path, [b'x:*'])
 
     def _tell_doubtful(self, looked):
         """Tell what only we could not look at, or only then.

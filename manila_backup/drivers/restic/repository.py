@@ -308,6 +308,13 @@ def content_of(place, attempt):
                                _tag('attempt', str(attempt))))]
 
 
+def content_id(snapshots, attempt):
+    """Return the id of what has the content of one attempt, as str; None if
+    there is none."""
+    return next((each.id for each in snapshots
+                 if each.kind == CONTENT and each.attempt == attempt), None)
+
+
 def _tag(name, value):
     return f'{name}={urllib_parse.quote(value, safe="")}'
 

@@ -19,14 +19,18 @@ from manila_backup.copying import restore
 from manila_backup.copying import roots
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
+from manila_backup.drivers.restic import attribute_names
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import extras
 from manila_backup.drivers.restic import index
+from manila_backup.drivers.restic import listed
+from manila_backup.drivers.restic import mending
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import times
 from manila_backup.drivers.restic import unwritten
 from manila_backup.fs import attributes
+from manila_backup.fs import dirent
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import mountpoints
@@ -39,6 +43,9 @@ from manila_backup import status_codes
 # Beside what a backup holds, for what it takes to keep that.
 _SPARE = 64 << 20
 _PROCESSES = 2
+
+_NONSENSE = (KeyError, ValueError, TypeError, IndexError, AttributeError,
+             dirent.Malformed)
 
 
 class Restore:
@@ -117,7 +124,7 @@ class Restore:
         written = self._restic(root, 'the share')
         if written.copies:
             raise _Copies
-        problems, _ = written.settle(self._files)
+        problems, _ = self._settle(written, root)
         odd, late = extras.Extras(self._about, root, self._ignore,
                                   self._progress.check).put()
         problems.merge(*odd.said())
@@ -138,7 +145,8 @@ class Restore:
         # Without a view: what restic inherits, wherever it is by then.
         target = (self._driver.settings.view if os.geteuid() == 0
                   else f'/proc/self/fd/{root}')
-        written = unwritten.Unwritten(root, target, where, self._is_known)
+        written = unwritten.Unwritten(
+            root, target, where, self._is_known, self._late())
         if self._about['is_empty']:
             return written
         args = ['restore', '--json', *repository.content_of(
@@ -166,6 +174,45 @@ class Restore:
                     'in the repository.') from exc
             raise
         return written
+
+    def _late(self):
+        """The paths of what gets its time last of all, as frozenset."""
+        try:
+            return times.Times(self._about, self._ignore,
+                               self._progress.check).paths
+        except _NONSENSE as exc:
+            raise base.DamagedBackup(
+                f'The backup\'s mark is damaged: {exc}.') from exc
+
+    def _settle(self, written, root):
+        """Compare what restic has restored, mend what can be mended, and tell
+        the rest.
+
+        :returns: as :meth:`~.unwritten.Unwritten.settle`.
+        """
+        compared = listed.Comparison(root, lambda path: (
+            path.split(b'/', 1)[0] in self._ignore or self._is_known(path)
+            or written.is_told(path)))
+        snapshot = None
+        if not self._about['is_empty']:
+            self._project.restic.run(
+                'ls', '--json', *repository.content_of(
+                    self._place, self._about['attempt']), 'latest',
+                on_line=compared.take)
+            snapshot = repository.content_id(
+                self._project.snapshots(self._place.backup_id),
+                self._about['attempt'])
+        compared.finish()
+        problems, missing = written.settle(
+            self._files, compared, mending.Mending(
+                self._project.restic, snapshot, root))
+        try:
+            attribute_names.check(self._about, root, written.is_told,
+                                  problems)
+        except _NONSENSE as exc:
+            raise base.DamagedBackup(
+                f'The backup\'s mark is damaged: {exc}.') from exc
+        return problems, missing
 
     def _is_known(self, path):
         """Tell whether restic's not restoring an entry is told otherwise: it
@@ -201,7 +248,7 @@ class Restore:
             of what is not there, :class:`.times.Times`).
         """
         where = '[restic] staging_path'
-        problems, missing = self._restic(data, where).settle(self._files)
+        problems, missing = self._settle(self._restic(data, where), data)
         made = extras.Extras(self._about, data, frozenset(),
                              self._progress.check)
         odd, late = made.put()

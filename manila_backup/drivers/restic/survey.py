@@ -15,6 +15,7 @@ import os
 import stat
 
 from manila_backup.copying import reporting
+from manila_backup.drivers.restic import attribute_names
 from manila_backup.drivers.restic import times
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent
@@ -60,6 +61,8 @@ class Survey:
     :ivar left_out: list of paths that restic must not read, as bytes.
     :ivar absent: list of paths of what is not in the backup for that.
     :ivar missed: list of a sentence for each of those.
+    :ivar unread: list of paths, as bytes, of what has extended attributes
+        that can't be read.
     :ivar doubtful: list of (path, why) of what could not be looked at, as
         bytes and str. If restic can't either, it tells.
     :ivar done: bool.
@@ -82,6 +85,8 @@ class Survey:
         self.missed = []
         self.absent = []
         self.doubtful = []
+        self.unread = []
+        self.names = attribute_names.Names()
         self.problems = reporting.Problems()
         self.done = False
         self._links = {}
@@ -127,6 +132,7 @@ class Survey:
             'sparse': self.sparse,
             'xattrs': self.xattrs,
             'times': self.times,
+            **self.names.about(),
         }
 
     def _walk(self):
@@ -226,6 +232,8 @@ class Survey:
         else:
             if stat.S_ISLNK(st.st_mode):
                 self._symlink(fd, name, path)
+            else:
+                self._odd(fd, name, path)
             if st.st_nlink > 1:
                 self._link(path, name, st)
         shown = handles.join(path, name)
@@ -269,19 +277,22 @@ class Survey:
             self._sockets[inode] = self.nodes[-1][2]
 
     def _odd(self, fd, name, path):
-        """Extended attributes with names that are not UTF-8, of a file or
-        directory."""
-        at = attributes.special(fd, name)
-        try:
-            names = os.listxattr(at, follow_symlinks=False)
-            if not names or _is_text(''.join(names)):
-                return
-            found = attributes.read_xattrs(at, follow=False)
-        except OSError as exc:
-            self._doubt(handles.join(path, name), exc)
-            return
+        """Extended attributes of a file or directory: those with names that
+        are not UTF-8, and such as can't be read."""
         shown = handles.join(path, name)
-        if self._room(shown):
+        try:
+            found = attributes.read_xattrs(attributes.special(fd, name),
+                                           follow=False)
+        except OSError as exc:
+            self._doubt(shown, exc)
+            return
+        if found and found[0][0] == attributes.UNREADABLE:
+            self.unread.append(shown)
+            found = found[1:]
+        names = [one for one, _ in found]
+        if _is_text(''.join(names)):
+            self.names.add(shown, names)
+        elif self._room(shown):
             self.xattrs.append([_quoted(shown), [
                 [_quoted(os.fsencode(one)),
                  base64.b64encode(value).decode()] for one, value in found]])

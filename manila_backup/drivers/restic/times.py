@@ -58,7 +58,7 @@ class Listing:
         """Take a line of ``ls --json``, as bytes."""
         try:
             said = json.loads(line)
-            path, mtime = said['path'], _parsed(said['mtime'])
+            path, mtime = said['path'], parsed(said['mtime'])
         except (ValueError, KeyError, TypeError, OverflowError):
             return
         if is_restored(mtime):
@@ -70,8 +70,8 @@ class Listing:
             self.times.append([dirent.quote(path).decode(), mtime])
 
 
-def _parsed(text):
-    """A time as restic writes it, in nanoseconds since 1970."""
+def parsed(text):
+    """Parse a time as restic writes it; returns nanoseconds since 1970."""
     found = _RFC3339.fullmatch(text)
     if not found:
         raise ValueError(text)
@@ -79,6 +79,29 @@ def _parsed(text):
         found[1] + (found[3] or '+00:00')) - _EPOCH
     seconds = whole.days * 86400 + whole.seconds
     return seconds * 10 ** 9 + int((found[2] or '').ljust(9, '0'))
+
+
+def is_same(text, mtime):
+    """Tell whether a time is the one that restic writes, or that is none that
+    it restores, which :class:`Times` look after.
+
+    :param text: str.
+    :param mtime: int, nanoseconds since 1970.
+    """
+    return restored(text, mtime) == mtime
+
+
+def restored(text, otherwise):
+    """Return a time that restic writes, in nanoseconds since 1970.
+
+    :param text: str.
+    :param otherwise: int, what to return if it is none that restic restores.
+    """
+    try:
+        found = parsed(text)
+    except ValueError:
+        return otherwise    # of a year before 1 or after 9999
+    return found if is_restored(found) else otherwise
 
 
 class Times:

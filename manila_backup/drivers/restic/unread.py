@@ -17,6 +17,9 @@ from manila_backup.fs import handles
 #: are the same, and fails if they are not.
 TWICE = 'nodes are not ordered'
 
+#: What it says where it keeps an entry all the same.
+_INCOMPLETE = 'incomplete metadata for '
+
 
 class Unread:
     """Entries that a run of restic could not read.
@@ -27,6 +30,8 @@ class Unread:
     :ivar is_twice: bool, whether a listing named an entry twice, of which it
         kept one.
     :ivar absent: an :class:`~.absent.Absent`, which has all of them.
+    :ivar incomplete: list of the paths, as bytes, of what it kept without
+        extended attributes.
     :ivar problems: has a sentence for each.
     """
 
@@ -36,6 +41,7 @@ class Unread:
         self.heard = 0
         self.is_twice = False
         self.absent = absent.Absent()
+        self.incomplete = []
         self.problems = reporting.Problems()
 
     def take(self, line):
@@ -52,6 +58,9 @@ class Unread:
             self.is_twice = True
             return True
         path, code, words = error
+        if self._is_of_attributes(path, words):
+            self.incomplete.append(path)
+            return True
         exc = OSError(code or errno.EIO, words)
         if not errnos.is_of_entry(exc, self._root):
             raise errors.failed('read from the share', path, exc)
@@ -63,6 +72,14 @@ class Unread:
                 f'"{errors.printable(path)}" is not in the backup: it could '
                 f'not be read ({words}).', missing=True)
         return True
+
+    def _is_of_attributes(self, path, words):
+        """Tell whether it has an entry without its extended attributes, or one
+        of another kind without its target."""
+        shown = os.fsdecode(path)
+        return any(words.startswith(f'{_INCOMPLETE}{each}: xattr.')
+                   for each in (shown, os.path.basename(shown),
+                                os.path.join(self._view, shown)))
 
     def _is_there(self, path):
         parent, _, name = path.rpartition(b'/')

@@ -6,6 +6,7 @@ restic names the system call and its errno. What it can't write, it leaves out,
 or leaves half written: that is removed.
 """
 
+import contextlib
 import errno
 import os
 import re
@@ -13,10 +14,14 @@ import stat
 
 from manila_backup.copying import reporting
 from manila_backup.drivers import base
+from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import error_lines
+from manila_backup.drivers.restic import listed
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import spools
+from manila_backup.fs import walk
 
 # What lacks room, or a quota's, for an attribute is of that.
 _OF_XATTR = frozenset((errno.ENOSPC, errno.EDQUOT))
@@ -42,14 +47,16 @@ class Unwritten:
     :param target: str, the path that it knows that by.
     :param where: str, such as ``share``.
     :param known: predicate of paths: whether it is told otherwise.
+    :param late: set of the paths, as bytes, of what gets its time last of all.
     :ivar copies: bool, whether hard links have to be copies.
     """
 
-    def __init__(self, root, target, where, known):
+    def __init__(self, root, target, where, known, late=frozenset()):
         self._root = root
         self._target = target
         self._where = where
         self._known = known
+        self._late = late
         self._heard = 0
         self._ended = None
         self._failed = {}
@@ -103,10 +110,19 @@ class Unwritten:
         """
         return code == 1 and self._ended == self._heard
 
-    def settle(self, done):
-        """Remove what is half written, and set no rights with the wrong owner.
+    def is_told(self, path):
+        """Tell whether restic has said something of an entry.
+
+        :param path: bytes.
+        """
+        return path in self._failed or path in self._lost
+
+    def settle(self, done, compared, mending):
+        """Remove what is half written, and set what attributes can be set.
 
         :param done: int, entries that the backup has.
+        :param compared: a :class:`~.listed.Comparison` that is done.
+        :param mending: a :class:`~.mending.Mending`.
         :returns: (:class:`.reporting.Problems`, list of the paths, as bytes,
             of what is not there now).
         :raises DriverError: the file system fails.
@@ -115,18 +131,14 @@ class Unwritten:
         descent = handles.Descent(self._root)
         missing = []
         try:
+            for path in compared.missing:
+                self._failed.setdefault(path, None)
+            self._inodes = {}
             for path, exc in self._failed.items():
-                said = str(errors.failed(f'restore in {self._where}', path,
-                                         exc))
-                if self._without(descent, path):
-                    missing.append(path)
-                    problems.add(said, exc.errno != errno.EPERM)
-                else:
-                    problems.add(said)
-            for path, lost in self._lost.items():
-                if path not in self._failed:
-                    self._without_rights(descent, path, lost)
-                    problems.lost(path, lost)
+                self._remove(descent, path, exc, problems, missing)
+            for path, exc in self._other_names():
+                self._remove(descent, path, exc, problems, missing)
+            self._mend(descent, compared, mending, problems, missing)
         finally:
             descent.close()
         if errnos.are_too_many(len(missing), done - len(missing)):
@@ -136,18 +148,99 @@ class Unwritten:
                 f'probably faulty. {problems.sentences[0]}')
         return problems, missing
 
-    def _without(self, descent, path):
+    def _remove(self, descent, path, exc, problems, missing):
+        """Remove what is half written, and tell it."""
+        places = [path]
+        if absent.is_vague(path):
+            # Not if it may be another one.
+            places = listed.resolved(descent, path)[:2]
+        shown = places[0] if len(places) == 1 else path
+        said = (f'Could not restore in {self._where} '
+                f'"{errors.printable(shown)}", or not as a whole.')
+        if exc:
+            said = str(errors.failed(f'restore in {self._where}', shown, exc))
+        if len(places) < 2 and all(self._without(descent, each, exc)
+                                   for each in places):
+            missing.append(path)
+            problems.add(said, exc is None or exc.errno != errno.EPERM)
+        else:
+            problems.add(said, len(places) > 1)
+
+    def _other_names(self):
+        """List the other names of what was removed, as [(path, error)]: they
+        have no other content."""
+        found = []
+        if not self._inodes:
+            return found
+        spool = spools.Spool(handles.scratch())
+        here = walk.Walk(self._root, spool)
+        more = True
+        try:
+            while more:
+                with contextlib.suppress(OSError):
+                    with handles.entries(here.enter()) as entries:
+                        for entry in entries:
+                            self._find(entry, here, found)
+                more = here.next()
+        finally:
+            here.close()
+            os.close(spool.fd)
+        return found
+
+    def _find(self, entry, here, found):
+        name = os.fsencode(entry.name)
+        if entry.is_dir(follow_symlinks=False):
+            here.put(name)
+            return
+        st = entry.stat(follow_symlinks=False)
+        exc = self._inodes.get((st.st_dev, st.st_ino))
+        path = handles.join(here.path, name)
+        if exc is not None and path not in self._failed:
+            found.append((path, exc))
+
+    def _mend(self, descent, compared, mending, problems, missing):
+        """Set the attributes of what has not those that it should have."""
+        wanted = dict.fromkeys((*self._lost, *compared.wrong), True)
+        # Removing something changes the time of what it was in.
+        wanted.update((parent, False) for parent in sorted({
+            path.rpartition(b'/')[0] for path in missing} - {b''})
+            if parent not in wanted)
+        wanted = {path: kind for path, kind in wanted.items()
+                  if path not in self._failed}
+        places = {path: listed.resolved(descent, path)
+                  if absent.is_vague(path) else [path] for path in wanted}
+        done = mending.mend([places[path][0] for path in wanted
+                             if len(places[path]) == 1])
+        for path, is_wrong in wanted.items():
+            at = places[path][0] if len(places[path]) == 1 else path
+            lost = done.get(at)
+            if lost is None:
+                if not is_wrong:
+                    continue
+                # restic stops at the first.
+                lost = [*self._lost.get(path, (b'owner', b'mode')), b'x:*']
+                self._without_rights(descent, path, lost)
+            if path in self._late:
+                lost = [item for item in lost if item != b'time']
+            problems.lost(at, lost)
+        for path in compared.times:
+            if path not in wanted and path not in self._late:
+                problems.lost(path, [b'time'])
+
+    def _without(self, descent, path, exc):
         """Remove an entry that may have only a part of its content.
 
+        :param exc: why.
         :returns: bool, whether there is nothing of that name now.
         """
         parent, _, name = path.rpartition(b'/')
         try:
             directory = descent.enter(parent or handles.ROOT)
-            mode = os.stat(name, dir_fd=directory,
-                           follow_symlinks=False).st_mode
-            if stat.S_ISDIR(mode):
+            st = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            if stat.S_ISDIR(st.st_mode):
                 return False
+            if st.st_nlink > 1 and exc:
+                self._inodes[st.st_dev, st.st_ino] = exc
             os.unlink(name, dir_fd=directory)
         except OSError as exc:
             if exc.errno not in errors.GONE and not errnos.is_of_entry(

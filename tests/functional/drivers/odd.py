@@ -132,6 +132,57 @@ class Odd(case.Case):
         self.odd.set([['twice', '/', 'extra'], ['twice', '/', 'f'],
                       ['twice', '/extra', 'f'], ['twice', '/extra', 'd']])
 
+    # -- a limit of whole paths
+
+    def nested(self):
+        """Have entries of each kind with paths of up to 400 bytes.
+
+        :returns: list of str, those of more than 250 bytes, but for what is
+            in directories among them.
+        """
+        name = 'n' * 40
+        at = ''
+        for _ in range(9):
+            self.write(f'{at}f')
+            os.symlink('target', os.path.join(self.shown, f'{at}link'))
+            os.mkfifo(os.path.join(self.shown, f'{at}fifo'))
+            at += name + '/'
+            os.mkdir(os.path.join(self.shown, at))
+        self.write('zz')
+        # Six times 41 bytes, and the slash at the beginning.
+        at = f'{name}/' * 6
+        return [f'{at}{each}' for each in ('fifo', 'link', name)]
+
+    def test_paths_that_are_too_long_to_be_read(self):
+        names = self.nested()
+        self.mount([['longer', 250, 'ENAMETOOLONG']])
+        report = self.backup(source=self.share, still=False)
+        self.assertMissed(names, report)
+
+    def test_paths_that_are_too_long_to_be_restored(self):
+        names = self.nested()
+        self.mount()
+        self.backup(source=self.share)
+        before = trees.snapshot(self.shown)
+        subprocess.run(['find', self.shown, '-mindepth', '1', '-delete'],
+                       check=True)
+        self.odd.set([['longer', 250, 'ENAMETOOLONG']])
+        for _ in range(2):
+            report = self.restore(target=self.share)
+            found = told(report)
+            self.assertLessEqual(set(names), set(found))
+            for name in found:
+                self.assertTrue(name.startswith(tuple(names)), name)
+            # A device or FIFO may not be wanted at all.
+            self.assertIn(report.missing, range(1, len(found) + 1))
+            now = trees.snapshot(self.shown)
+            self.assertEqual({path for path in before if not (
+                path.decode().startswith(tuple(names)))}, set(now))
+            self.write('zz', content=b'changed')
+        self.odd.set([])
+        self.restore(target=self.share)
+        self.assertSame(before, self.shown)
+
     # -- restores
 
     def test_what_is_held_open_stays(self):
@@ -201,6 +252,30 @@ class Odd(case.Case):
         report = self.restore(target=self.share)
         self.assertEqual((0, ()), (report.missing, report.problems))
         self.assertSame(before, self.shown)
+
+    def test_what_is_taken_and_not_kept(self):
+        self.write('owner', 'mode', 'both')
+        for name in ('owner', 'both'):
+            os.chown(os.path.join(self.shown, name), 5, 6)
+        os.chmod(os.path.join(self.shown, 'mode'), 0o640)
+        os.chmod(os.path.join(self.shown, 'both'), 0o4755)
+        self.mount()
+        self.backup(source=self.share)
+        for name in ('owner', 'both'):
+            os.unlink(os.path.join(self.shown, name))
+        os.chmod(os.path.join(self.shown, 'mode'), 0o600)
+        self.odd.set([['ignored', '/owner', 'chown'],
+                      ['ignored', '/both', 'chown'],
+                      ['ignored', '/mode', 'chmod']])
+        report = self.restore(target=self.share)
+        self.assertEqual(['both', 'mode', 'owner'], told(report))
+        said = sorted(report.problems)
+        self.assertIn('could not keep its owner and group', said[0])
+        self.assertIn('could not keep its mode', said[1])
+        self.assertIn('could not keep its owner and group', said[2])
+        # Nobody runs it with the rights of another owner.
+        self.assertFalse(os.stat(os.path.join(
+            self.shown, 'both')).st_mode & 0o6000)
 
     def test_what_is_in_the_way_is_called_by_its_path(self):
         self.write('a/d/file')

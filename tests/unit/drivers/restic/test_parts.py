@@ -21,6 +21,8 @@ from manila_backup.drivers.restic import environment
 from manila_backup.drivers.restic import error_lines
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
+from manila_backup.drivers.restic import listed
+from manila_backup.drivers.restic import mending
 from manila_backup.drivers.restic import repository
 from manila_backup import exception
 
@@ -306,7 +308,7 @@ class FaultsTest(unittest.TestCase):
                  f'mkdir {place}disk quota exceeded'),
                 ('no_space', base.DriverError, False, 'forget',
                  f'close {place}no space left on device.'),
-                ('failed', base.DriverError, False, 'backup',
+                ('failed', faults.ReadOnly, False, 'backup',
                  f'Fatal: open {place}read-only file system'),
                 ('failed', base.DriverError, False, 'backup',
                  f'write {place}input/output error\nmore'),
@@ -359,6 +361,25 @@ class FaultsTest(unittest.TestCase):
         self.assertEqual((True, False), (found.retryable, found.exclusive))
         self.assertIs(base.DamagedBackup, type(faults.of(
             ['restore'], 'place', 1, line.format('data', 'data'))))
+
+
+class NodesTest(unittest.TestCase):
+
+    def test_names_as_the_repository_has_them(self):
+        for name, text in ((b'plain', 'plain'), (b'\xff', '\\xff'),
+                           (b'"\\', '\\"\\\\'), (b'a\nb\t', 'a\\nb\\t'),
+                           ('\u00e9'.encode(), '\u00e9'),
+                           ('\u200b'.encode(), '\\u200b'),
+                           ('\U000e0001'.encode(), '\\U000e0001'),
+                           (b'\\xff', '\\\\xff'), (b'x1', 'x1')):
+            self.assertEqual(name, mending.unquoted(text))
+
+    def test_modes(self):
+        for mode, go in ((0o644, 420), (0, None), (0o4755, 8389101),
+                         (0o755, 2147484141), (0o2750, 1 << 22 | 0o750),
+                         (0o1777, 1 << 20 | 0o777)):
+            self.assertEqual(mode, listed.mode_of(
+                {} if go is None else {'mode': go}))
 
 
 class ErrorLinesTest(unittest.TestCase):
