@@ -13,6 +13,7 @@ that openstacksdk has for what it does not know:
 
 import urllib.parse
 
+from openstack.common import metadata
 from openstack import exceptions
 from openstack import resource
 from openstack import service_description
@@ -51,7 +52,7 @@ class _Resource(resource.Resource):
         self._act(session, 'cancel')
 
 
-class ShareBackup(_Resource):
+class ShareBackup(_Resource, metadata.MetadataMixin):
     """A backup of a share. What a service does not tell is None."""
 
     resource_key = 'share_backup'
@@ -98,7 +99,6 @@ class ShareBackup(_Resource):
     duration = resource.Body('duration')
     requested_by = resource.Body('requested_by')
     user_id = resource.Body('user_id')
-    metadata = resource.Body('metadata', type=dict)
     verified_at = resource.Body('verified_at')
     verified_result = resource.Body('verified_result')
     #: Administrators only: why it failed.
@@ -181,11 +181,13 @@ class Proxy(_proxy.Proxy):
     def request(self, url, method, *args, **kwargs):
         """Send a request; for share backups, with what asks for the
         extension."""
-        version = kwargs.get('microversion') or self.default_microversion
-        if version and _is_of_share_backups(url):
-            headers = dict(kwargs.get('headers') or {})
-            headers[_HEADER] = f'shared-file-system {version}, {EXTENSION}'
-            kwargs['headers'] = headers
+        if _is_of_share_backups(url):
+            version = (kwargs.get('microversion')
+                       or _Resource._get_microversion(self))
+            kwargs['microversion'] = version
+            kwargs['headers'] = {
+                **(kwargs.get('headers') or {}),
+                _HEADER: f'shared-file-system {version}, {EXTENSION}'}
         return super().request(url, method, *args, **kwargs)
 
     # -- backups ---------------------------------------------------------
@@ -242,6 +244,26 @@ class Proxy(_proxy.Proxy):
     def cancel_share_backup(self, share_backup):
         """Cancel the creation or the restore of one."""
         self._backup(share_backup).cancel(self)
+
+    def get_share_backup_metadata(self, share_backup):
+        """Get one with its metadata."""
+        return self._backup(share_backup).fetch_metadata(self)
+
+    def set_share_backup_metadata(self, share_backup, **metadata_):
+        """Set metadata of one; what else it has stays.
+
+        :param metadata_: key to value, both str.
+        """
+        return self._backup(share_backup).set_metadata(self, metadata_)
+
+    def delete_share_backup_metadata(self, share_backup, keys):
+        """Remove metadata of one.
+
+        :param keys: iterable of str.
+        """
+        backup = self._backup(share_backup)
+        for key in keys:
+            backup.delete_metadata_item(self, key)
 
     def _backup(self, share_backup):
         return self._get_resource(ShareBackup, share_backup)

@@ -70,6 +70,14 @@ class Sdk(SdkCase):
             backup, OFTEN, cloud.PATIENCE, told.append)
         self.assertEqual(('available', 100), (backup.status, backup.progress))
         self.assertEqual([], [each for each in told if not 0 <= each <= 100])
+        # Ten directories, too.
+        self.assertEqual(
+            ('complete', 20, 5000, 0, 'user', 'admin', None), (
+                backup.result, backup.entries, backup.content_bytes,
+                backup.missing_count, backup.requested_by, backup.user_id,
+                backup.verified_at))
+        self.assertGreater(backup.stored_bytes, 0)
+        self.assertLess(backup.created_at, backup.completed_at)
         self.assertEqual(
             [(backup.id, 'available')],
             [(each.id, each.status) for each in self.shares.share_backups(
@@ -106,6 +114,21 @@ class Sdk(SdkCase):
         self.assertRaisesRegex(
             exceptions.ConflictException, 'is over',
             self.shares.cancel_share_backup_operation, created)
+
+    def test_metadata(self):
+        share_id, _path, _made = self.share()
+        backup = self.shares.create_share_backup(
+            share_id=share_id, metadata={'team': 'blue'})
+        self.wait(backup)
+        self.shares.set_share_backup_metadata(backup, ticket='17', a='b')
+        self.shares.delete_share_backup_metadata(backup, ['a'])
+        wanted = {'team': 'blue', 'ticket': '17'}
+        self.assertEqual(wanted, self.shares.get_share_backup_metadata(
+            backup.id).metadata)
+        self.assertEqual(wanted, self.shares.get_share_backup(
+            backup).metadata)
+        self.assertEqual([], list(self.shares.share_backups(
+            created_before='2020-01-01')))
 
     def test_another_share(self):
         share_id, _path, made = self.share()
