@@ -111,6 +111,7 @@ class Sampler:
         self.share_ends(share_id)
         self.cloud()
         self.quotas()
+        self.backup_quotas()
         self.messages()
 
     def messages(self):
@@ -339,6 +340,19 @@ class Sampler:
         self.call('GET', '/v2/services', response='services-list',
                   user='admin')
         self.call('GET', '/v2/limits', response='limits-show')
+
+    def backup_quotas(self):
+        path = f'/v2/share-backup-quotas/{service.PROJECT}'
+        sample = 'share-backup-quota'
+        for suffix, name in (('', 'show'), ('/detail', 'detail'),
+                             ('/defaults', 'defaults')):
+            self.call('GET', path + suffix, response=f'{sample}-{name}',
+                      headers=EXTENSION)
+        self.call('PUT', path, {'share_backup_quota': {
+            'backups': 20, 'backup_stored_gigabytes': 500}},
+            f'{sample}-update', f'{sample}-update', user='admin',
+            headers=EXTENSION)
+        self.call('DELETE', path, user='admin', headers=EXTENSION)
 
     def quotas(self):
         quotas = f'/v2/quota-sets/{service.PROJECT}'

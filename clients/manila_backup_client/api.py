@@ -10,6 +10,7 @@ EXTENSION = 'shared-file-system-backup 1.0'
 
 BACKUPS = '/share-backups'
 OPERATIONS = '/share-backup-operations'
+QUOTAS = '/share-backup-quotas'
 
 
 class Api:
@@ -43,6 +44,10 @@ class Api:
     def post(self, path, body):
         """Send a body to a path, and return that of the answer, or None."""
         return self._ask(self._http.post, path, body=body)
+
+    def put(self, path, body):
+        """Put a body to a path, and return that of the answer."""
+        return self._ask(self._http.put, path, body=body)
 
     def delete(self, path):
         """Delete what is at a path."""

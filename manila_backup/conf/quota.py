@@ -18,6 +18,14 @@ OPTS = [
         help='Total size in GiB of a project\'s backups, each counted with '
              'the size of its share. -1: unlimited.'),
     cfg.IntOpt(
+        'backup_stored_gigabytes',
+        default=-1, min=-1,
+        help='GiB that a project\'s backups may have added to the '
+             'repositories. Once that much is stored, no further backup is '
+             'created; how much one will add nobody knows before it is made. '
+             'Backups of which it is not known, as of those of releases '
+             'before this option, count nothing. -1: unlimited.'),
+    cfg.IntOpt(
         'shares',
         default=50, min=-1,
         help='Number of shares of the local share source per project. -1: '
@@ -46,6 +54,12 @@ OPTS = [
 #: are kept and shown, and hold by themselves.
 ABSENT = ('share_networks', 'share_groups', 'share_group_snapshots',
           'share_replicas', 'replica_gigabytes', 'encryption_keys')
+
+#: What has to do with backups, and so has quotas beside Manila too.
+BACKUPS = ('backups', 'backup_gigabytes', 'backup_stored_gigabytes')
+
+#: Those that Manila does not know.
+BEYOND = ('backup_stored_gigabytes',)
 
 #: The names of all resources that a quota can be set for.
 RESOURCES = (*(opt.dest for opt in OPTS), *ABSENT)

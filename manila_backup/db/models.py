@@ -185,7 +185,9 @@ class ShareBackup(Base):
                  'project_id', 'share_id', 'created_at', 'id'),
         sa.Index('ix_share_backups_share', 'share_id', 'created_at', 'id'),
         sa.Index('ix_share_backups_created', 'created_at', 'id'),
-        sa.Index('ix_share_backups_project_size', 'project_id', 'size'),
+        # All that quotas are about.
+        sa.Index('ix_share_backups_project_usage',
+                 'project_id', 'size', 'stored_bytes'),
         sa.Index('ix_share_backups_policy',
                  'policy_id', 'share_id', 'due_at'),
         MYSQL)

@@ -58,9 +58,15 @@ def replace_defaults(conn, new):
         rows.insert(conn, DEFAULTS, resource=resource, hard_limit=limit)
 
 
-def delete(conn, project_id):
-    """Forget a project's own limits."""
-    conn.execute(sa.delete(TABLE).where(TABLE.c.project_id == project_id))
+def delete(conn, project_id, resources=None):
+    """Forget a project's own limits.
+
+    :param resources: tuple of str, of these only.
+    """
+    forgetting = sa.delete(TABLE).where(TABLE.c.project_id == project_id)
+    if resources is not None:
+        forgetting = forgetting.where(TABLE.c.resource.in_(resources))
+    conn.execute(forgetting)
 
 
 def lock(conn, project_id):

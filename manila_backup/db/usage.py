@@ -20,6 +20,21 @@ def of_table(conn, table, project_id):
     return row[0], int(row[1] or 0)
 
 
+def backups_of_project(conn, project_id):
+    """Count a project's backups, and sum up what they take.
+
+    :returns: (number of them, sum of their shares' sizes in GiB, sum of the
+        bytes that they have added to the repositories, as far as that is
+        known).
+    """
+    table = models.share_backups
+    row = conn.execute(
+        sa.select(sa.func.count(), sa.func.sum(table.c.size),
+                  sa.func.sum(table.c.stored_bytes))
+        .where(table.c.project_id == project_id)).one()
+    return row[0], int(row[1] or 0), int(row[2] or 0)
+
+
 def of_project(conn, project_id):
     """Read a project's usage of each resource that has a quota, over all
     tables in one statement.

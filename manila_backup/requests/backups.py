@@ -73,10 +73,10 @@ class Backups:
                 raise unknown
             db_quotas.lock(conn, share.project_id)
             share = backup_create.begin(conn, share)
-            count, size = usage.of_table(conn, db_backups.TABLE,
-                                         share.project_id)
+            count, size, stored = usage.backups_of_project(
+                conn, share.project_id)
             common.check_quota(conn, self._conf.quota, share.project_id,
-                               backups=(count, 1),
+                               stored, backups=(count, 1),
                                backup_gigabytes=(size, share.size))
             transitions.create(
                 conn, db_backups.TABLE, states.Backup.CREATING, id=backup_id,

@@ -24,13 +24,25 @@ def get_share(conn, context, share_id):
     return share
 
 
-def check_quota(conn, defaults, project_id, **resources):
+_GIB = 2 ** 30
+
+
+def check_quota(conn, defaults, project_id, stored=None, **resources):
     """Raise QuotaExceeded unless what is asked for fits in.
 
     :param defaults: the configuration's group ``[quota]``.
+    :param stored: int, bytes that the project's backups take, where another
+        one is asked for.
     :param resources: resource to (what is in use, what is asked for).
     """
     limits = db_quotas.limits(conn, project_id)
+    if stored is not None:
+        name = 'backup_stored_gigabytes'
+        limit = limits.get(name, defaults[name])
+        if 0 <= limit * _GIB <= stored:
+            raise exception.QuotaExceeded(
+                f'Quota exceeded for {name}: {stored / _GIB:.1f} of {limit} '
+                f'GiB in use. Delete backups that are not needed any more.')
     for name, (used, wanted) in resources.items():
         limit = limits.get(name, defaults[name])
         if limit >= 0 and wanted > 0 and used + wanted > limit:

@@ -30,9 +30,12 @@ class Quotas:
 
         self._database.write(write)
 
-    def delete(self, project_id):
-        """Give a project the default limits again."""
-        self._database.write(db_quotas.delete, project_id)
+    def delete(self, project_id, resources=None):
+        """Give a project the default limits again.
+
+        :param resources: tuple of str, for these only.
+        """
+        self._database.write(db_quotas.delete, project_id, resources)
 
     def set_defaults(self, limits):
         """Set limits of all projects that have none of their own.

@@ -5,10 +5,15 @@ import collections
 import concurrent.futures
 import threading
 
+import sqlalchemy as sa
+
+from manila_backup.db import models
 from tests.functional import base
 from tests.functional import cloud
 
 RACERS = 64
+
+BEYOND = {'OpenStack-API-Version': 'shared-file-system-backup 1.0'}
 
 
 class RaceMySQL(base.TestCase):
@@ -43,6 +48,40 @@ class RaceMySQL(base.TestCase):
             self._quota()['backup_gigabytes'])
         self.assertEqual(10, self._quota()['backups']['in_use'])
 
+    def test_stored(self):
+        shares = self._shares(size=1)
+        # As long as there is room, the other quotas count.
+        self._set_beyond(backup_stored_gigabytes=1, backups=10)
+        made = self._race(202, 10, [self._create_backup(share)
+                                    for share in shares])
+        first = made[0].body['share_backup']['id']
+        for answer in made:
+            self.cloud.wait_backup(answer.body['share_backup']['id'],
+                                   'available')
+        # As if so much had been written.
+        with self.cloud.engine.begin() as conn:
+            conn.execute(sa.update(models.share_backups).where(
+                models.share_backups.c.id == first).values(
+                    stored_bytes=2 ** 30))
+        self._set_beyond(backups=-1)
+        used = self.cloud.ask(200, 'GET', '/share-backup-quotas/p1/detail',
+                              headers=BEYOND)['share_backup_quota']
+        self.assertEqual(1, used['backup_stored_gigabytes']['in_use'])
+        self._race(202, 0, [self._create_backup(share) for share in shares])
+        self.assertEqual(10, self._quota()['backups']['in_use'])
+        # What is deleted makes room for all others.
+        path = f'/share-backups/{first}'
+        self.cloud.ask(202, 'DELETE', path)
+        cloud.eventually('the deletion', lambda: self.cloud.request(
+            'GET', path).status == 404)
+        self._set_beyond(backups=14)
+        self._race(202, 5, [self._create_backup(share) for share in shares])
+
+    def _set_beyond(self, **limits):
+        self.cloud.ask(200, 'PUT', '/share-backup-quotas/p1',
+                       {'share_backup_quota': limits}, token='admin:admin',
+                       headers=BEYOND)
+
     def _shares(self, size):
         """Ids of as many shares as the project, new to the service, may
         have; they are asked for at the same moment, too."""
@@ -74,7 +113,8 @@ class RaceMySQL(base.TestCase):
         with concurrent.futures.ThreadPoolExecutor(len(asked)) as pool:
             answers = list(pool.map(ask, range(len(asked)), *zip(*asked)))
         self.assertEqual(
-            {status: winners, 403: len(asked) - winners},
+            collections.Counter({status: winners,
+                                 403: len(asked) - winners}),
             collections.Counter(answer.status for answer in answers))
         return [answer for answer in answers if answer.status == status]
 

@@ -8,9 +8,10 @@ from manila_backup.conf import quota as quota_conf
 QUOTA_RESOURCE = 'quota_set'
 QUOTA_CLASS_RESOURCE = 'quota_class_set'
 
-_LIMIT = {'type': 'integer', 'minimum': -1, 'maximum': types.MAX_INTEGER}
+LIMIT = {'type': 'integer', 'minimum': -1, 'maximum': types.MAX_INTEGER}
 
-_LIMITS = dict.fromkeys(quota_conf.RESOURCES, _LIMIT)
+_LIMITS = dict.fromkeys((name for name in quota_conf.RESOURCES
+                         if name not in quota_conf.BEYOND), LIMIT)
 
 # What clients send along with the quotas is taken and ignored.
 QUOTA_SET = validation.Schema(types.wrapped(QUOTA_RESOURCE, {

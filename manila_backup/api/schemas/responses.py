@@ -12,6 +12,7 @@ from manila_backup.api import microversions
 from manila_backup.api.schemas import types
 from manila_backup.api.views import cloud as cloud_views
 from manila_backup.api.views import common as views
+from manila_backup.conf import quota as quota_conf
 from manila_backup.policies import absent
 from manila_backup import states
 from manila_backup import status_codes
@@ -178,6 +179,13 @@ def _quota_set(value, name='quota_set'):
 
 
 _LIMIT = {'type': 'integer', 'minimum': -1}
+
+
+def _backup_quota(value):
+    return _obj({'share_backup_quota': _obj(
+        {'project_id': _TEXT,
+         **dict.fromkeys(quota_conf.BACKUPS, value)})})
+
 
 #: By name, as ``components.schemas`` of the description holds them.
 COMPONENTS = {
@@ -357,6 +365,15 @@ ANSWERS = {
 
     'share_backup_usage.index': (
         200, _page('share_backup_usage', 'ShareBackupUsage')),
+
+    **dict.fromkeys(
+        (f'share_backup_quotas.{name}'
+         for name in ('show', 'defaults', 'update')),
+        (200, _backup_quota(_LIMIT))),
+    'share_backup_quotas.detail': (200, _backup_quota(_obj({
+        'limit': _LIMIT, 'in_use': {'type': 'number', 'minimum': 0},
+        'reserved': _COUNT}))),
+    'share_backup_quotas.delete': (204, None),
 
     'shares.index': (200, _page('shares', 'ShareBrief')),
     'shares.detail': _SHARES,

@@ -100,6 +100,24 @@ class Plugin(test_clients.ClientTestCase):
             self.assertEqual(names, [each['Name'] for each in self.openstack(
                 'share', 'backup', 'list', *words)])
 
+    def test_quotas(self):
+        # Without a token the caller is the administrator, of project admin.
+        self.openstack('share', 'backup', 'quota', 'set', 'p1', '--backups',
+                       '3', '--backup-stored-gigabytes', '7')
+        shown = self.openstack('share', 'backup', 'quota', 'show', 'p1')
+        self.assertEqual((3, 1000, 7), (
+            shown['backups'], shown['backup_gigabytes'],
+            shown['backup_stored_gigabytes']))
+        self.assertEqual(
+            {'limit': 3, 'in_use': 0, 'reserved': 0}, self.openstack(
+                'share', 'backup', 'quota', 'show', 'p1', '--detail')[
+                    'backups'])
+        self.openstack('share', 'backup', 'quota', 'unset', 'p1')
+        self.assertEqual(50, self.openstack(
+            'share', 'backup', 'quota', 'show', 'p1')['backups'])
+        self.assertIn('Say which', self.openstack(
+            'share', 'backup', 'quota', 'set', 'p1', fails=True))
+
     def test_failures(self):
         self.cloud.tolerate = 'attempt [0-9]+ failed'
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')

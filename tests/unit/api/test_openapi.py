@@ -187,7 +187,9 @@ class TestWithoutShares(base.ApiTest):
     def test_only_what_is_offered(self):
         paths = self.call('GET', openapi.PATH).json['paths']
         self.assertIn('/v2/share-backups', paths)
+        self.assertIn('/v2/share-backup-quotas/{project_id}', paths)
         self.assertNotIn('/v2/shares', paths)
+        self.assertNotIn('/v2/quota-sets/{project_id}', paths)
 
 
 class TestPatterns(base.ApiTest):
