@@ -134,6 +134,16 @@ class PointInTime(Status):
         return cls(said) if said in (cls.SNAPSHOT, cls.LIVE) else None
 
 
+class ServiceMode(Status):
+    """Permission of the workers of a host to take operations."""
+
+    ENABLED = 'enabled'
+    #: They take none, and finish what they have.
+    DISABLED = 'disabled'
+    #: They take none, and hand over what they have.
+    DRAINING = 'draining'
+
+
 class Requester(Status):
     """Origin of a backup's row."""
 

@@ -112,6 +112,7 @@ class Sampler:
         self.cloud()
         self.quotas()
         self.backup_quotas()
+        self.backup_services()
         self.messages()
 
     def messages(self):
@@ -340,6 +341,21 @@ class Sampler:
         self.call('GET', '/v2/services', response='services-list',
                   user='admin')
         self.call('GET', '/v2/limits', response='limits-show')
+
+    def backup_services(self):
+        path = '/v2/share-backup-services'
+        sample = 'share-backup-service'
+        listed = self.call('GET', path, response=f'{sample}s-list',
+                           user='admin', headers=EXTENSION)
+        path += f'/{listed["share_backup_services"][0]["id"]}'
+        self.call('GET', path, response=f'{sample}-show', user='admin',
+                  headers=EXTENSION)
+        for name, body in (('drain', {'reason': 'new disks'}),
+                           ('disable', {'reason': 'new disks'}),
+                           ('enable', None)):
+            self.call('POST', f'{path}/action', {name: body},
+                      f'{sample}-{name}', f'{sample}-{name}', user='admin',
+                      headers=EXTENSION)
 
     def backup_quotas(self):
         path = f'/v2/share-backup-quotas/{service.PROJECT}'

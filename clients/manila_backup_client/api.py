@@ -11,6 +11,7 @@ EXTENSION = 'shared-file-system-backup 1.0'
 BACKUPS = '/share-backups'
 OPERATIONS = '/share-backup-operations'
 QUOTAS = '/share-backup-quotas'
+SERVICES = '/share-backup-services'
 
 
 class Api:

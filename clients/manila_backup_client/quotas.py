@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``openstack share backup quota``: what backups of a project may take."""
 
+import urllib.parse
+
 from keystoneauth1.exceptions import http
 from osc_lib.command import command
 from osc_lib import exceptions
@@ -41,7 +43,7 @@ class _Quota:
             except http.Forbidden:
                 # Who may not look projects up may know its id nevertheless.
                 pass
-        return f'{api.QUOTAS}/{wanted}'
+        return f'{api.QUOTAS}/{urllib.parse.quote(wanted, safe="")}'
 
 
 class ShowQuota(_Quota, command.ShowOne):

@@ -10,7 +10,8 @@ addition raises the second number:
 * 1.0 ``/v2/share-backup-operations``, and the action ``cancel`` of operations
   and of share backups; what is in a share backup, among its details; metadata
   of share backups, and filters by it and by the time of their creation;
-  ``/v2/share-backup-usage``; ``/v2/share-backup-quotas``
+  ``/v2/share-backup-usage``; ``/v2/share-backup-quotas``;
+  ``/v2/share-backup-services``
 """
 
 from manila_backup.api import faults

@@ -66,6 +66,8 @@ _FAULTS = {
 _PATH_PARAMETERS = {
     'project_id': {'type': 'string', 'minLength': 1, 'maxLength': 255},
     'class_name': {'enum': ['default']},
+    'service_id': {'type': 'integer', 'minimum': 0,
+                   'maximum': types.MAX_INTEGER},
     'key': {'type': 'string', 'minLength': 1, 'maxLength': 255},
 }
 

@@ -33,6 +33,7 @@ def _db_version(conf):
 def _db_purge(conf):
     from manila_backup.db import operations
     from manila_backup.db import receipts
+    from manila_backup.db import service_hosts
     from manila_backup.db import services
 
     database = common.connect(conf)
@@ -40,20 +41,29 @@ def _db_purge(conf):
     count = database.write(operations.purge, age)
     # What is thought to be up is not dead, however little age is asked for.
     gone = database.write(services.purge, max(age, conf.service_down_time))
+    database.write(service_hosts.purge)
     database.write(receipts.purge, age)
     print(f'{count} operations and {gone} services removed')
 
 
 def _service_list(conf):
+    from manila_backup.db import service_hosts
     from manila_backup.db import services
 
     database = common.connect(conf)
     found = database.read(services.list_all, conf.service_down_time)
+    modes = database.read(service_hosts.modes)
+
+    def shown(each):
+        host = modes.get((each.binary, each.host))
+        return dict(each._mapping, state='up' if each.up else 'down',
+                    status=host.mode if host else 'enabled',
+                    disabled_reason=host and host.reason)
+
     common.show(conf, ('id', 'binary', 'host', 'identity',
                        'availability_zone', 'state', 'last_seen', 'version',
-                       'rpc_version'),
-                [dict(each._mapping, state='up' if each.up else 'down')
-                 for each in found])
+                       'rpc_version', 'status', 'disabled_reason'),
+                [shown(each) for each in found])
 
 
 def _operation_list(conf):

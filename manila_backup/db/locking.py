@@ -34,6 +34,7 @@ ORDER = (
     models.default_quotas,
     models.named_locks,
     models.places,
+    models.service_hosts,
     models.services,
     models.messages,
 )

@@ -185,7 +185,9 @@ class ShareBackup(Base):
                  'project_id', 'share_id', 'created_at', 'id'),
         sa.Index('ix_share_backups_share', 'share_id', 'created_at', 'id'),
         sa.Index('ix_share_backups_created', 'created_at', 'id'),
-        # All that quotas are about.
+        # For releases up to 0.1; the next one begins like it, and has all that
+        # quotas are about.
+        sa.Index('ix_share_backups_project_size', 'project_id', 'size'),
         sa.Index('ix_share_backups_project_usage',
                  'project_id', 'size', 'stored_bytes'),
         sa.Index('ix_share_backups_policy',
@@ -464,6 +466,24 @@ class Service(Base):
     created_at = _created_at()
 
 
+class ServiceHost(Base):
+    """The processes of a kind on a host, and whether they are to work. It
+    outlives them."""
+
+    __tablename__ = 'service_hosts'
+    __table_args__ = (sa.UniqueConstraint('binary', 'host'), MYSQL)
+
+    id = sa.Column(sa.Integer, primary_key=True)
+    binary = _text(64, nullable=False)
+    host = _said(nullable=False)
+    mode = _one_of(states.ServiceMode, 'service_hosts', 'mode',
+                   nullable=False, default=str(states.ServiceMode.ENABLED))
+    #: Why it is not enabled, as an administrator has it.
+    reason = _text()
+    mode_changed_at = sa.Column(sqltime.Timestamp)
+    created_at = _created_at()
+
+
 class Quota(Base):
     """A project's own limit for one resource, instead of the default."""
 
@@ -570,6 +590,7 @@ backup_policy_rules = BackupPolicyRule.__table__
 backup_policy_assignments = BackupPolicyAssignment.__table__
 backup_runs = BackupRun.__table__
 services = Service.__table__
+service_hosts = ServiceHost.__table__
 quotas = Quota.__table__
 default_quotas = DefaultQuota.__table__
 project_locks = ProjectLock.__table__

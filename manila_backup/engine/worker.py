@@ -11,6 +11,7 @@ from manila_backup.bus import listener
 from manila_backup.bus import rpc
 from manila_backup.bus import version_cap
 from manila_backup.db import backups as db_backups
+from manila_backup.db import service_hosts
 from manila_backup.db import services as db_services
 from manila_backup.engine import capabilities
 from manila_backup.engine import child
@@ -19,6 +20,7 @@ from manila_backup.engine import process_name
 from manila_backup.engine import queue
 from manila_backup import exception
 from manila_backup import plugins
+from manila_backup import states
 from manila_backup.telemetry import metrics
 from manila_backup.telemetry import notifications
 from manila_backup import version
@@ -56,6 +58,7 @@ class Worker:
         self._changed = threading.Condition()
         self._woken = False
         self._stopping = False
+        self._mode = states.ServiceMode.ENABLED
         self._running = {}      # operation id -> attempt.Attempt
         self._pool = concurrent.futures.ThreadPoolExecutor(
             conf.backup.concurrent_operations,
@@ -172,18 +175,32 @@ class Worker:
                 free = (self.conf.backup.concurrent_operations
                         - len(self._running))
             pause = self.conf.backup.scan_interval
-            if free:
-                try:
+            try:
+                if self._is_enabled() and free:
                     if self._start_one():
                         continue
                     due = self._queue.next_event()
                     if due is not None:
                         pause = min(pause, max(due, 0.1))
-                except Exception:
-                    LOG.exception('The search for operations failed')
+            except Exception:
+                LOG.exception('The search for operations failed')
             with self._changed:
                 self._changed.wait_for(
                     lambda: self._woken or self._stopping, pause)
+
+    def _is_enabled(self):
+        """Tell whether administrators have this host's workers take
+        operations. Once they are to drain, what runs is handed over."""
+        mode = self.database.read(service_hosts.mode, BINARY, self.host)
+        if mode != self._mode:
+            LOG.info('Worker %s is %s now', self.identity, mode)
+            self._mode = mode
+            if mode == states.ServiceMode.DRAINING:
+                with self._changed:
+                    running = list(self._running.values())
+                for each in running:
+                    each.hand_over()
+        return mode == states.ServiceMode.ENABLED
 
     def _start_one(self):
         """Claim one operation and start it; False if there is none."""
@@ -225,8 +242,12 @@ class Worker:
 
 def beat(database, conf, binary, name):
     """Write one sign of life of a process."""
-    database.write(
-        db_services.beat, name, conf.service_down_time, binary=binary,
-        host=conf.host, availability_zone=conf.availability_zone,
-        topic=rpc.TOPIC, version=version.string()[:32],
-        rpc_version=rpc.VERSION)
+    def write(conn):
+        service_hosts.register(conn, binary, conf.host)
+        db_services.beat(
+            conn, name, conf.service_down_time, binary=binary,
+            host=conf.host, availability_zone=conf.availability_zone,
+            topic=rpc.TOPIC, version=version.string()[:32],
+            rpc_version=rpc.VERSION)
+
+    database.write(write)

@@ -17,6 +17,7 @@ from manila_backup.requests import external_shares
 from manila_backup.requests import messages
 from manila_backup.requests import operations
 from manila_backup.requests import quotas
+from manila_backup.requests import services
 from manila_backup.requests import share_types
 from manila_backup.requests import shares
 from manila_backup.requests import snapshots
@@ -47,6 +48,7 @@ class Admission:
         self.messages = messages.Messages(database)
         self.operations = operations.Operations(database, caller)
         self.quotas = quotas.Quotas(database)
+        self.services = services.Services(database)
         self.share_types = share_types.ShareTypes(database)
         self.shares = shares.Shares(conf, database, caller)
         self.snapshots = snapshots.Snapshots(conf, database, caller)

@@ -13,6 +13,7 @@ from manila_backup.api.handlers import share_actions
 from manila_backup.api.handlers import share_backup_metadata
 from manila_backup.api.handlers import share_backup_operations
 from manila_backup.api.handlers import share_backup_quotas
+from manila_backup.api.handlers import share_backup_services
 from manila_backup.api.handlers import share_backup_usage
 from manila_backup.api.handlers import share_backups
 from manila_backup.api.handlers import share_details
@@ -32,7 +33,7 @@ def routes(conf):
     :returns: dict of path below ``/v2`` to dict of method to what does it.
     """
     modules = [share_backups, share_backup_metadata, share_backup_operations,
-               share_backup_quotas, share_backup_usage]
+               share_backup_quotas, share_backup_services, share_backup_usage]
     if conf.shares.source == 'local':
         modules.extend(LOCAL)
     table = {}

@@ -7,6 +7,7 @@ from manila_backup.api.schemas import cloud as schemas
 from manila_backup.api.views import cloud as views
 from manila_backup.conf import quota as quota_conf
 from manila_backup.db import quotas
+from manila_backup.db import service_hosts
 from manila_backup.db import services
 from manila_backup.db import usage
 from manila_backup.policies import cloud as policies
@@ -24,9 +25,13 @@ def availability_zones(req):
 @operation.operation(policies.SERVICES, query=schemas.LIST_SERVICES)
 def list_services(req, params):
     """The hosts that workers are on, and whether any of those is alive."""
-    rows = req.services.database.read(
-        services.list_hosts, req.services.conf.service_down_time)
-    found = [views.service(req, row) for row in rows]
+    def read(conn):
+        return (services.list_hosts(conn, req.services.conf.service_down_time),
+                service_hosts.modes(conn))
+
+    rows, modes = req.services.database.read(read)
+    found = [views.service(req, row, modes.get((row.binary, row.host)))
+             for row in rows]
     return 200, {'services': [
         service for service in found
         if all(service[name] == value for name, value in params.items())]}

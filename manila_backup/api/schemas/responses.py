@@ -244,6 +244,19 @@ COMPONENTS = {
         'lease_until': {**_TIME_OR_NULL,
                         'description': 'For administrators.'},
     }),
+    'ShareBackupService': _obj({
+        'id': _COUNT,
+        'binary': _TEXT,
+        'host': _TEXT,
+        'availability_zone': _TEXT_OR_NULL,
+        'status': _status(states.ServiceMode),
+        'disabled_reason': _TEXT_OR_NULL,
+        'status_changed_at': _TIME_OR_NULL,
+        'state': {'enum': ['up', 'down']},
+        'processes': _COUNT,
+        'running_operations': _COUNT,
+        'updated_at': _TIME_OR_NULL,
+    }),
     'ShareBrief': _obj(_LINKED),
     'Share': _obj({
         **_LINKED,
@@ -375,6 +388,13 @@ ANSWERS = {
         'reserved': _COUNT}))),
     'share_backup_quotas.delete': (204, None),
 
+    'share_backup_services.index': (200, _obj({
+        'share_backup_services': _array(_ref('ShareBackupService'))})),
+    **dict.fromkeys(
+        (f'share_backup_services.{name}'
+         for name in ('show', 'enable', 'disable', 'drain')),
+        (200, _one('share_backup_service', 'ShareBackupService'))),
+
     'shares.index': (200, _page('shares', 'ShareBrief')),
     'shares.detail': _SHARES,
     'shares.show': _SHARE,
@@ -445,8 +465,9 @@ ANSWERS = {
               'updated_at': _NULL}))})),
     'cloud.list_services': (200, _obj({'services': _array(_obj({
         'id': _COUNT, 'binary': _TEXT, 'host': _TEXT, 'zone': _TEXT_OR_NULL,
-        'status': {'const': 'enabled'}, 'state': {'enum': ['up', 'down']},
-        'updated_at': _TIME}, {'disabled_reason': _NULL}))})),
+        'status': {'enum': ['enabled', 'disabled']},
+        'state': {'enum': ['up', 'down']}, 'updated_at': _TIME},
+        {'disabled_reason': _TEXT_OR_NULL}))})),
     'cloud.limits': (200, _obj({'limits': _obj({
         'rate': {'type': 'array', 'maxItems': 0},
         'absolute': {'type': 'object', 'additionalProperties': _LIMIT,

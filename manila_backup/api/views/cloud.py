@@ -4,6 +4,7 @@
 import uuid
 
 from manila_backup.api.views import common
+from manila_backup import states
 
 _NAMESPACE = uuid.UUID('b3c1f6f0-9a31-4a3d-8f0b-0f6f6b2b9d55')
 
@@ -36,22 +37,25 @@ def availability_zone(name):
             'created_at': None, 'updated_at': None}
 
 
-def service(req, row):
+def service(req, row, host=None):
     """The processes of a kind on a host.
 
     :param row: a :class:`manila_backup.db.services.Service`.
+    :param host: the row of the host, or None.
     """
+    # Manila knows no other.
+    enabled = host is None or host.mode == states.ServiceMode.ENABLED
     view = {
         'id': row.id,
         'binary': row.binary,
         'host': row.host,
         'zone': row.availability_zone,
-        'status': 'enabled',
+        'status': 'enabled' if enabled else 'disabled',
         'state': 'up' if row.up else 'down',
         'updated_at': common.timestamp(row.last_seen),
     }
     if req.version >= (2, 83):
-        view['disabled_reason'] = None
+        view['disabled_reason'] = host and host.reason
     return view
 
 

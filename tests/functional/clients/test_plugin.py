@@ -118,6 +118,17 @@ class Plugin(test_clients.ClientTestCase):
         self.assertIn('Say which', self.openstack(
             'share', 'backup', 'quota', 'set', 'p1', fails=True))
 
+    def test_services(self):
+        listed, = self.openstack('share', 'backup', 'service', 'list')
+        self.assertEqual(('enabled', 'up'),
+                         (listed['Status'], listed['State']))
+        # "set" shows what came of it here.
+        self.openstack('share', 'backup', 'service', 'set',
+                       str(listed['ID']), '--drain', '--reason', 'moves')
+        listed, = self.openstack('share', 'backup', 'service', 'list',
+                                 '--status', 'draining')
+        self.assertEqual('moves', listed['Disabled Reason'])
+
     def test_failures(self):
         self.cloud.tolerate = 'attempt [0-9]+ failed'
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')

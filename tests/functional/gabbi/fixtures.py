@@ -22,6 +22,9 @@ from manila_backup.db import backups
 from manila_backup.db import messages as db_messages
 from manila_backup.db import models
 from manila_backup.db import operations
+from manila_backup.db import service_hosts
+from manila_backup.db import services
+from manila_backup.engine import worker
 from manila_backup import messages
 from tests.functional import databases
 from tests.unit.api import base
@@ -164,6 +167,21 @@ class Messages(Service):
             os.environ[variable] = row.id
 
 
+class Workers(Service):
+    """On the host east there are two workers, of number SERVICE_ID; on west
+    there was one."""
+
+    def fill(self):
+        for host, identity in (('east', 'one'), ('east', 'two'),
+                               ('west', 'three')):
+            self.api.conf.set_override('host', host)
+            worker.beat(self.api.database, self.api.conf, worker.BINARY,
+                        identity)
+        self.api.database.write(services.remove, 'three')
+        east, _west = self.api.database.read(service_hosts.list_all, 60)
+        os.environ['SERVICE_ID'] = str(east.row.id)
+
+
 class SmallQuota(Shares):
     """As Shares, with room for one backup."""
 
@@ -240,5 +258,5 @@ def on(server):
     """
     return types.SimpleNamespace(**{
         each.__name__: type(each.__name__, (each,), {'SERVER': server})
-        for each in (Service, Shares, Backups, Messages, SmallQuota,
-                     Passwords, Operator)})
+        for each in (Service, Shares, Backups, Messages, Workers,
+                     SmallQuota, Passwords, Operator)})

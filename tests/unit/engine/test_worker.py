@@ -9,9 +9,12 @@ import sqlalchemy as sa
 from manila_backup.bus import rpc
 from manila_backup.db import engine
 from manila_backup.db import models
+from manila_backup.db import service_hosts
+from manila_backup.db import services
 from manila_backup.engine import attempt
 from manila_backup.engine import worker
 from manila_backup import exception
+from manila_backup import states
 from tests.unit import base
 
 
@@ -48,6 +51,71 @@ class Start(base.TestCase):
             said = str(self.assertRaises(exception.ConfigurationError,
                                          started.start))
         self.assertIn('The database can\'t be used: refused', said)
+
+
+class Modes(base.TestCase):
+    """Workers of a host that is not to work."""
+
+    def setUp(self):
+        super().setUp()
+        rpc.get_transport(self.conf)
+        self.conf.set_override('transport_url', 'fake://')
+        self.worker = worker.Worker(self.conf, self.database,
+                                    rpc.get_transport(self.conf))
+        self.addCleanup(self.worker._pool.shutdown)
+        self.attempt = mock.Mock()
+        self.worker._running['x'] = self.attempt
+
+    def beat(self):
+        worker.beat(self.database, self.conf, worker.BINARY, 'here:1:a')
+        host, = self.database.read(service_hosts.list_all, 60)
+        return host
+
+    def set(self, mode):
+        self.admission.services.set_mode(self.beat().row.id, mode, 'why')
+
+    def test_enabled_unless_told_otherwise(self):
+        self.assertTrue(self.worker._is_enabled())
+        self.assertEqual(('enabled', None),
+                         (self.beat().row.mode, self.beat().row.reason))
+        self.assertTrue(self.worker._is_enabled())
+
+    def test_disabled(self):
+        self.set(states.ServiceMode.DISABLED)
+        self.assertFalse(self.worker._is_enabled())
+        self.attempt.hand_over.assert_not_called()
+        self.set(states.ServiceMode.ENABLED)
+        self.assertTrue(self.worker._is_enabled())
+
+    def test_draining_hands_over_once(self):
+        self.set(states.ServiceMode.DRAINING)
+        for _number in range(3):
+            self.assertFalse(self.worker._is_enabled())
+        self.attempt.hand_over.assert_called_once_with()
+
+    def test_other_hosts_are_others(self):
+        self.set(states.ServiceMode.DISABLED)
+        self.conf.set_override('host', 'there')
+        other = worker.Worker(self.conf, self.database,
+                              rpc.get_transport(self.conf))
+        self.addCleanup(other._pool.shutdown)
+        self.assertTrue(other._is_enabled())
+
+    def test_purge(self):
+        self.beat()
+        self.assertEqual(0, self.database.write(service_hosts.purge))
+        self.database.write(services.remove, 'here:1:a')
+        self.set(states.ServiceMode.DRAINING)
+        self.database.write(services.remove, 'here:1:a')
+        self.assertEqual(0, self.database.write(service_hosts.purge))
+        self.set(states.ServiceMode.ENABLED)
+        self.database.write(services.remove, 'here:1:a')
+        self.assertEqual(1, self.database.write(service_hosts.purge))
+
+    def test_not_there(self):
+        self.assertRaises(exception.NotFound,
+                          self.admission.services.set_mode, 4711,
+                          states.ServiceMode.DISABLED)
 
 
 class Stop(base.TestCase):

@@ -12,5 +12,3 @@ depends_on = None
 def upgrade():
     op.create_index('ix_share_backups_project_usage', 'share_backups',
                     ['project_id', 'size', 'stored_bytes'])
-    # The new one begins like it, and serves the release before as well.
-    op.drop_index('ix_share_backups_project_size', 'share_backups')
