@@ -40,7 +40,7 @@ class Listener:
         self._worker = worker
         self._stopping = threading.Event()
         self._server = None
-        self._told = None
+        self._told = set()
         self._number = None
         # Nobody's to wait for: a connection may never be answered.
         self._thread = threading.Thread(target=self._join, name='bus',
@@ -113,13 +113,14 @@ class Listener:
                              'oslo_messaging_rabbit')
 
     def _tell(self, problem):
-        if problem != self._told:
+        # Several hosts are tried in turn, and each may have another.
+        if problem not in self._told:
             LOG.error('The message bus (%s) can\'t be used, so operations are '
                       'found in the database only, and begin up to %g s '
                       'later. Trying to reconnect. %s',
                       rpc.servers(self._transport),
                       self._worker.conf.backup.scan_interval, problem)
-        self._told = problem
+        self._told.add(problem)
 
 
 class Number:

@@ -29,7 +29,7 @@ class AsyncSender:
         self._waiting = queue.Queue(MAX_WAITING)
         self._lock = threading.Lock()
         self._thread = None
-        self._told, self._lost = None, 0
+        self._told, self._lost = set(), 0
 
     def send(self, what, function, *args, **kwargs):
         """Have ``function`` called soon. If it fails, or too many wait
@@ -93,15 +93,16 @@ class AsyncSender:
             self._tell_end()
             return
         self._lost += 1
-        if problem == self._told:
+        if problem in self._told:
             LOG.debug('Not sent: %s: %s', what, problem)
         else:
             LOG.warning('Not sent; further failures like this are not logged: '
                         '%s: %s', what, problem)
-        self._told = problem
+        # Several hosts are tried in turn, and each may have another.
+        self._told.add(problem)
 
     def _tell_end(self):
         if self._told:
             LOG.info('The message bus accepts messages again; %d were lost',
                      self._lost)
-        self._told, self._lost = None, 0
+        self._told, self._lost = set(), 0

@@ -94,15 +94,15 @@ class VirtualHost(fixtures.Fixture):
         """Have it gone, with all that is in it."""
         self._control('delete_vhost', self.name)
 
-    def through(self, proxy, **query):
-        """The URL by way of a :class:`tests.functional.proxy.Proxy`.
+    def through(self, *proxies, **query):
+        """The URL by way of each :class:`tests.functional.proxy.Proxy`.
 
         :param query: options of ``[oslo_messaging_rabbit]``.
         """
         server = urllib.parse.urlsplit(self.url)
         return server._replace(
-            netloc=f'{server.username}:{server.password}'
-                   f'@127.0.0.1:{proxy.port}',
+            netloc=','.join(f'{server.username}:{server.password}'
+                            f'@127.0.0.1:{proxy.port}' for proxy in proxies),
             query=urllib.parse.urlencode(query)).geturl()
 
     def queues(self):

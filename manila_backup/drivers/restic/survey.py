@@ -157,9 +157,10 @@ class Survey:
             if path == handles.ROOT:
                 raise errors.failed('read the share\'s directory', path,
                                     exc) from exc
-            if exc.errno == errno.EXDEV and path not in self._mounts:
-                # Mounted since: restic must not read that either.
-                self.left_out.append(path)
+            if exc.errno == errno.EXDEV:
+                if path not in self._mounts:
+                    # Mounted since: restic must not read that either.
+                    self.left_out.append(path)
             else:
                 self._doubt(path, exc)
             return
