@@ -60,6 +60,11 @@ def _extended(fd):
         return None
 
 
+def are_there(fd):
+    """Tell whether the file system of an open file or directory has any."""
+    return _flags(fd) is not None or _extended(fd) is not None
+
+
 def project(fd):
     """The project id of an open file or directory; None where there is
     none."""

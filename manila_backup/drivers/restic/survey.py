@@ -22,6 +22,7 @@ from manila_backup.fs import dirent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import inode_flags
 from manila_backup.fs import special_files
 from manila_backup.fs import spools
 from manila_backup.fs import walk
@@ -93,6 +94,9 @@ class Survey:
         self._sockets = {}
         self._kept = self._told = 0
         self._absent = None
+        # To ask each file costs a call to a server, where it has one.
+        self._has_flags = inode_flags.are_there(root)
+        self._project = inode_flags.project(root)
         self._steps = self._walk()
 
     def step(self):
@@ -218,6 +222,7 @@ class Survey:
             self._odd(fd, name, path)
             if handles.join(path, name) not in self._mounts:
                 self._time(handles.join(path, name), st)
+                self._flags(fd, name, path)
             return
         if self._mounts and handles.join(path, name) in self._mounts:
             self.files -= 1
@@ -228,6 +233,7 @@ class Survey:
             if st.st_blocks * 512 < st.st_size and st.st_size > _BLOCK:
                 self._holes(fd, name, path, st)
             self._odd(fd, name, path)
+            self._flags(fd, name, path)
         elif stat.S_ISSOCK(st.st_mode):
             self._node(fd, name, path, st)
         else:
@@ -297,6 +303,25 @@ class Survey:
             self.xattrs.append([_quoted(shown), [
                 [_quoted(os.fsencode(one)),
                  base64.b64encode(value).decode()] for one, value in found]])
+
+    def _flags(self, fd, name, path):
+        """Tell inode flags, project ids and preallocated room, which restic
+        does not keep."""
+        if not self._has_flags:
+            return
+        try:
+            opened = os.open(name, handles.READ, dir_fd=fd)
+        except OSError:
+            return      # restic can't either, and tells
+        try:
+            fixed, more = inode_flags.read(opened, self._project)
+            lost = [b'flags'] * fixed + [os.fsencode(one) for one, _ in more]
+            st = os.fstat(opened)
+            if stat.S_ISREG(st.st_mode) and inode_flags.has_room(opened, st):
+                lost.append(b'x:*room')
+        finally:
+            os.close(opened)
+        self.problems.lost(handles.join(path, name), lost)
 
     def _time(self, path, st):
         """One that restic does not restore, or that not every file system can

@@ -5,11 +5,13 @@ import json
 import os
 import socket
 import stat
+import subprocess
 
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.restic import survey
+from manila_backup.fs import inode_flags
 from tests.functional.drivers import test_restic
 
 _SECOND = 10 ** 9
@@ -258,3 +260,37 @@ class AttributesTest(test_restic.ResticMixin, case.Case):
             self.assertEqual((), self.restore(target=target).problems)
             self.assertSame(before, target)
             os.chmod(os.path.join(target, '0'), 0o777)
+
+
+class FlagsTest(test_restic.ResticMixin, case.Case):
+    """Inode flags, project ids and room: restic keeps none of them."""
+
+    def test_are_told(self):
+        share = self.loop(1 << 30, 'xfs')
+        for name in ('plain', 'flags', 'fixed', 'project', 'room', 'd/in'):
+            path = os.path.join(share, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            trees.write(path, b'content')
+        os.sync()
+        for name, what, value in (
+                ('flags', inode_flags.FLAGS, b'40'),
+                ('d', inode_flags.FLAGS, b'80'),
+                ('project', inode_flags.PROJECT, b'7')):
+            fd = os.open(os.path.join(share, name), os.O_RDONLY)
+            self.assertTrue(inode_flags.put(fd, what, value))
+            os.close(fd)
+        room = os.path.join(share, 'room')
+        subprocess.run(['fallocate', '-n', '-l', '1M', room], check=True)
+        fixed = os.path.join(share, 'fixed')
+        subprocess.run(['chattr', '+i', fixed], check=True)
+        self.addCleanup(subprocess.run, ['chattr', '-i', fixed], check=True)
+        report = self.backup(source=share)
+        self.assertEqual(0, report.missing)
+        self.assertEqual([
+            f'"{name}": could not keep its {what}.' for name, what in (
+                ('d', 'inode flags'),
+                ('fixed', 'immutable or append-only flag'),
+                ('flags', 'inode flags'), ('project', 'project id'),
+                ('room', 'space allocated beyond its end'))],
+            sorted(report.problems))
+        self.assertEqual((), self.restore().problems)
