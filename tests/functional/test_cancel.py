@@ -163,8 +163,9 @@ class CancelRestic(test_restic_service.Bare, CancelMySQL):
 
     def _state(self, backup_id, kind):
         # While it restores it counts no files.
+        done = 'bytes_done' if kind == 'restore' else 'files_done'
         found, = self.cloud.rows(
-            'SELECT status, bytes_done FROM operations '
+            f'SELECT status, {done} FROM operations '
             'WHERE backup_id = :id AND kind = :kind',
             id=backup_id, kind=kind)
         return found
