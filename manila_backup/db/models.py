@@ -188,6 +188,8 @@ class ShareBackup(Base):
         # For releases up to 0.1; the next one begins like it, and has all that
         # quotas are about.
         sa.Index('ix_share_backups_project_size', 'project_id', 'size'),
+        sa.Index('ix_share_backups_made', 'project_id', 'status',
+                 'completed_at', 'created_at'),
         sa.Index('ix_share_backups_project_usage',
                  'project_id', 'size', 'stored_bytes'),
         sa.Index('ix_share_backups_policy',
