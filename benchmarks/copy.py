@@ -115,7 +115,7 @@ class Bench:
         return os.path.join(self.scratch, name)
 
     def place(self, number):
-        return base.Place('project', 'share', f'backup-{number}')
+        return base.BackupReference('project', 'share', f'backup-{number}')
 
     def race(self, work, **programs):
         """Time programs that do the same; every other round in the opposite
@@ -246,7 +246,8 @@ class Million:
         os.mkdir(source)
         os.mkdir(target)
         fill(source, count, lambda numbers: numbers.randrange(1025))
-        places = [base.Place('project', f'share-{count}', f'backup-{number}')
+        places = [base.BackupReference('project', f'share-{count}',
+                                       f'backup-{number}')
                   for number in (1, 2)]
 
         def backup(place):

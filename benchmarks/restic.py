@@ -117,7 +117,7 @@ class Bench:
         return os.path.join(self.scratch, name)
 
     def place(self, number):
-        return base.Place('project', 'share', f'backup-{number}')
+        return base.BackupReference('project', 'share', f'backup-{number}')
 
     def prepare(self):
         """Repositories with nothing in them."""

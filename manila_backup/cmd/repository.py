@@ -250,8 +250,8 @@ def _import_record(tools, work, path):
         with open(0 if path == '-' else path, encoding='utf-8') as source:
             record = json.load(source)
         backup = record['backup']
-        place = base.Place(backup['project_id'], backup['share_id'],
-                           backup['id'])
+        place = base.BackupReference(backup['project_id'], backup['share_id'],
+                                     backup['id'])
         if records.valid(record, place) is None:
             raise ValueError('it is no record of a backup')
     except (OSError, ValueError, KeyError, TypeError) as exc:

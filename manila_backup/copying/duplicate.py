@@ -45,7 +45,7 @@ def duplicate(source, directory, processes, progress):
         has :data:`DATA` in the end, synced to the disk, and whatever it has
         if that could not be made.
     :param processes: int, how many copy.
-    :returns: a :class:`~.reporting.Report`.
+    :returns: a :class:`~.reporting.Result`.
     :raises StorageFailed: it can't be done.
     """
     try:

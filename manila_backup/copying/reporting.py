@@ -42,7 +42,7 @@ MAX_PROBLEMS = 100
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class Result:
     """Result of an operation of a driver.
 
     :ivar files: number of directory entries handled, of every kind.
@@ -89,7 +89,7 @@ def missing_of(totals: dict[str, typing.Any]) -> int | None:
 class Problems:
     """Entries that could not be carried over, as sentences; bounded.
 
-    :ivar missing: int, as in a :class:`Report`.
+    :ivar missing: int, as in a :class:`Result`.
     """
 
     def __init__(self):

@@ -65,7 +65,7 @@ class Restore:
         """Restore into a directory.
 
         :param share: int, descriptor of it.
-        :returns: a :class:`~.reporting.Report`.
+        :returns: a :class:`~.reporting.Result`.
         :raises DamagedBackup: see :mod:`manila_backup.drivers.base`.
         """
         with contextlib.ExitStack() as stack:
@@ -109,7 +109,7 @@ class Restore:
                 f'{self._short[0][1]} All else is restored; there is no '
                 f'room for {count} of {found.entries} entries.',
                 code=status_codes.StatusCode.NO_SPACE)
-        return reporting.Report(found.entries, found.bytes, written,
+        return reporting.Result(found.entries, found.bytes, written,
                                 tuple(self.problems.sentences),
                                 self.problems.count, self.problems.missing)
 

@@ -167,8 +167,8 @@ class TreeCopy:
             os.close(fd)
 
     def report(self):
-        """Return a :class:`~.reporting.Report` of it."""
-        return reporting.Report(
+        """Return a :class:`~.reporting.Result` of it."""
+        return reporting.Result(
             *(self.totals[key] for key in ('files', 'bytes',
                                            'stored_bytes')),
             tuple(self.problems.sentences), self.problems.count,

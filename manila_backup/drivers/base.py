@@ -2,12 +2,13 @@
 """The interface of a backup driver, and what it is given to work with.
 
 A driver copies, and knows nothing else: no database, no RPC, no HTTP. It
-gets a directory to read from or write to, a :class:`Place` that names the
-backup in its repository, and a :class:`~manila_backup.drivers.progress.
-Progress` to count on. Every method that moves data runs in an operating
-system process of its own, which the worker may kill at any instant (SIGKILL:
-that is how an operation is cancelled), so each must be safe to kill and safe
-to run again under a higher attempt number.
+gets a directory to read from or write to, a :class:`BackupReference` that
+names the backup in its repository, and a
+:class:`~manila_backup.drivers.progress.Progress` to count on. Every method
+that moves data runs in an operating system process of its own, which the
+worker may kill at any instant (SIGKILL: that is how an operation is
+cancelled), so each must be safe to kill and safe to run again under a higher
+attempt number.
 """
 
 import abc
@@ -17,6 +18,7 @@ import dataclasses
 import enum
 import os
 import typing
+import warnings
 
 from manila_backup.copying import reporting
 from manila_backup.drivers import progress as shared_progress
@@ -49,7 +51,7 @@ class RepositoryUnavailable(DriverError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class BackupReference:
     """Names one backup in any repository. The ids are canonical UUIDs or
     project ids: drivers reject what is no :func:`component`."""
 
@@ -59,7 +61,7 @@ class Place:
 
 
 #: What became of an operation.
-Report = reporting.Report
+Result = reporting.Result
 
 #: How many sentences about problems it has at most.
 MAX_PROBLEMS = reporting.MAX_PROBLEMS
@@ -80,7 +82,7 @@ def component(text: str) -> str:
     return text
 
 
-class StoredState(enum.Enum):
+class ItemState(enum.Enum):
     """State of an item in a repository."""
 
     PUBLISHED = 'published'
@@ -89,26 +91,26 @@ class StoredState(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True)
-class Stored:
+class RepositoryItem:
     """One thing found in a repository (:meth:`BackupDriver.contents`).
 
     :ivar attempt: int, of what is partial; None otherwise.
     """
 
-    place: Place
-    state: StoredState
+    place: BackupReference
+    state: ItemState
     attempt: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
-class Description:
+class Info:
     """Information about a published backup, as its repository has it.
 
     :ivar created_at: str, ISO 8601 in UTC: when reading the share began.
     :ivar files: number of directory entries, of every kind.
     :ivar bytes: sum of their apparent sizes, in bytes.
     :ivar record: dict as given to :meth:`BackupDriver.backup`, or None.
-    :ivar stored_bytes: int, as in the :class:`Report`; so are
+    :ivar stored_bytes: int, as in the :class:`Result`; so are
         ``problem_count`` and ``missing``. None where it is not known.
     """
 
@@ -181,12 +183,13 @@ class BackupDriver(abc.ABC):
             start then.
         """
 
-    def prepare(self, place: Place, alone: Alone, make: bool = False) -> None:
+    def prepare(self, place: BackupReference, alone: Alone,
+                make: bool = False) -> None:
         """Get ready for an operation on a backup. Runs in the worker itself,
         before the process that copies is started, which is given what this
         leaves in the instance.
 
-        :param place: the :class:`Place`.
+        :param place: the :class:`BackupReference`.
         :param alone: callable; a context manager comes of it that only one
             process of the service can be inside at a time, for what must not
             be made twice.
@@ -197,10 +200,10 @@ class BackupDriver(abc.ABC):
             self.check()
 
     @abc.abstractmethod
-    def backup(self, place: Place, attempt: int, source: str,
+    def backup(self, place: BackupReference, attempt: int, source: str,
                options: dict[str, str],
                record: dict[str, typing.Any] | None,
-               progress: shared_progress.Progress) -> Report:
+               progress: shared_progress.Progress) -> Result:
         """Copy a directory into the repository, unpublished.
 
         One operation makes a backup, in one or several attempts; this,
@@ -212,7 +215,7 @@ class BackupDriver(abc.ABC):
         a lower attempt of the same place left, and must cope with that
         attempt's processes still running.
 
-        :param place: the :class:`Place` to store to.
+        :param place: the :class:`BackupReference` to store to.
         :param attempt: int, the fencing token: higher than any before.
         :param source: str, the directory to read.
         :param options: dict of str to str, valid by :attr:`OPTIONS`.
@@ -220,12 +223,12 @@ class BackupDriver(abc.ABC):
             backup and given back by :meth:`describe`, unread.
         :param progress: a :class:`Progress`; the driver sets the totals as
             soon as it can and counts as it goes.
-        :returns: a :class:`Report`.
+        :returns: a :class:`Result`.
         :raises DriverError: nothing that was written is visible.
         """
 
     @abc.abstractmethod
-    def publish(self, place: Place, attempt: int) -> None:
+    def publish(self, place: BackupReference, attempt: int) -> None:
         """Make what :meth:`backup` prepared visible, atomically.
 
         Quick; runs in the worker itself while it holds the lease. Publishing
@@ -235,8 +238,8 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def restore(self, place: Place, attempt: int, target: str,
-                progress: shared_progress.Progress) -> Report:
+    def restore(self, place: BackupReference, attempt: int, target: str,
+                progress: shared_progress.Progress) -> Result:
         """Make a directory's content equal to a published backup.
 
         What the backup lacks is removed, what is equal is not rewritten.
@@ -246,13 +249,14 @@ class BackupDriver(abc.ABC):
         :param attempt: int, the restoring operation's fencing token.
         :param target: str, the directory to write to. It is the share's
             root: its own attributes are restored too.
-        :returns: a :class:`Report`.
+        :returns: a :class:`Result`.
         :raises DamagedBackup: before the target is touched wherever that
             can be known.
         """
 
     @abc.abstractmethod
-    def delete(self, place: Place, progress: shared_progress.Progress) -> None:
+    def delete(self, place: BackupReference,
+               progress: shared_progress.Progress) -> None:
         """Remove a backup: what is published, and whatever attempts at it
         and interrupted deletions of it have left. Removing one that isn't
         there is no error.
@@ -262,7 +266,7 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def discard(self, place: Place, attempt: int) -> None:
+    def discard(self, place: BackupReference, attempt: int) -> None:
         """Remove what attempts up to and including ``attempt`` left
         unpublished, and what interrupted deletions of the backup left
         (with 0: nothing else). What is published stays. Removing nothing
@@ -271,7 +275,7 @@ class BackupDriver(abc.ABC):
         Safe beside anything else that removes the same."""
 
     @abc.abstractmethod
-    def verify(self, place: Place,
+    def verify(self, place: BackupReference,
                progress: shared_progress.Progress) -> list[str]:
         """Re-read a published backup and compare it with what was recorded.
 
@@ -284,24 +288,24 @@ class BackupDriver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def contents(self) -> collections_abc.Iterator[Stored]:
+    def contents(self) -> collections_abc.Iterator[RepositoryItem]:
         """Iterate over everything in the repository. What comes or goes
         meanwhile may be among it or not.
 
-        :returns: iterator of :class:`Stored`.
+        :returns: iterator of :class:`RepositoryItem`.
         """
 
     @abc.abstractmethod
-    def describe(self, place: Place) -> Description:
+    def describe(self, place: BackupReference) -> Info:
         """Read the information about a published backup from its repository.
 
-        :returns: a :class:`Description`.
+        :returns: an :class:`Info`.
         :raises DamagedBackup: that can't be relied on, or it is another
             backup's.
         :raises DriverError: it isn't there, or can't be read now.
         """
 
-    def unique_bytes(self, place: Place,
+    def unique_bytes(self, place: BackupReference,
                      progress: shared_progress.Progress) -> int | None:
         """Compute the space that the removal of a published backup would free.
 
@@ -352,3 +356,21 @@ class BackupDriver(abc.ABC):
         :raises DriverError: nothing is needed, or there is no repository.
         """
         raise DriverError('The driver\'s backups need no key.')
+
+
+#: What the classes were called before. Drivers that others have written may
+#: use these names for one more release.
+_RENAMED = {'Place': BackupReference, 'Stored': RepositoryItem,
+            'StoredState': ItemState, 'Report': Result, 'Description': Info}
+
+
+def __getattr__(name: str) -> type:
+    try:
+        renamed = _RENAMED[name]
+    except KeyError:
+        raise AttributeError(
+            f'module {__name__} has no attribute {name}') from None
+    warnings.warn(f'{__name__}.{name} is called {renamed.__name__} now; the '
+                  f'old name goes with the next release.',
+                  DeprecationWarning, stacklevel=2)
+    return renamed

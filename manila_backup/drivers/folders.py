@@ -22,7 +22,7 @@ from manila_backup.drivers import base
 from manila_backup import private
 
 _ABOUT = 'about'
-_PUBLISHED, _PARTIAL, _TRASH = base.StoredState
+_PUBLISHED, _PARTIAL, _TRASH = base.ItemState
 
 
 class FolderDriver(base.BackupDriver):
@@ -42,7 +42,7 @@ class FolderDriver(base.BackupDriver):
 
         The name ``about`` in there is taken. It need not sync.
 
-        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        :returns: a :class:`~manila_backup.drivers.base.Result`.
         """
 
     @abc.abstractmethod
@@ -102,7 +102,7 @@ class FolderDriver(base.BackupDriver):
         for damage in self.verify(place, progress):
             raise base.DamagedBackup(damage)
         report = self._about(place)[0]
-        return base.Report(report.files, report.bytes, self.bring_back(
+        return base.Result(report.files, report.bytes, self.bring_back(
             self._at(place), target, report, progress))
 
     def delete(self, place, progress):
@@ -134,13 +134,14 @@ class FolderDriver(base.BackupDriver):
     def contents(self):
         for name in os.listdir(self.path):
             state, attempt, *ids = name.split('+')
-            state = base.StoredState(state)
-            yield base.Stored(base.Place(*ids), state,
-                              int(attempt) if state is _PARTIAL else None)
+            state = base.ItemState(state)
+            yield base.RepositoryItem(
+                base.BackupReference(*ids), state,
+                int(attempt) if state is _PARTIAL else None)
 
     def describe(self, place):
         report, created_at, record = self._about(place)
-        return base.Description(
+        return base.Info(
             created_at, report.files, report.bytes, record,
             report.stored_bytes, report.problem_count, report.missing)
 
@@ -152,7 +153,7 @@ class FolderDriver(base.BackupDriver):
                                                  *ids)))
 
     def _about(self, place):
-        """(a Report, created_at, record) of a published backup."""
+        """(a Result, created_at, record) of a published backup."""
         if not os.path.exists(self._at(place)):
             raise base.DriverError(f'There is no backup {place.backup_id}.')
         try:
@@ -169,7 +170,7 @@ class FolderDriver(base.BackupDriver):
                 f'What is known of backup {place.backup_id} is damaged.')
         report, created_at, record = json.loads(text)
         report['problems'] = tuple(report['problems'])
-        return base.Report(**report), created_at, record
+        return base.Result(**report), created_at, record
 
 
 def _digest(text):

@@ -43,8 +43,8 @@ def valid(record, place):
     """A record as it can be used.
 
     :param record: what a driver gave back, or what came from elsewhere.
-    :param place: the :class:`~manila_backup.drivers.base.Place` of the
-        backup that it must be of.
+    :param place: the :class:`~manila_backup.drivers.base.BackupReference` of
+        the backup that it must be of.
     :returns: dict like that of :func:`of_rows`; or None if it is none of
         this version or not of that backup.
     """

@@ -98,7 +98,7 @@ class Import:
     def _contents(self, name, said):
         """Return what the repository knows of a backup, as columns.
 
-        :param said: the driver's :class:`~.drivers.base.Description`.
+        :param said: the driver's :class:`~.drivers.base.Info`.
         """
         return {
             'result': records.result_of(said.problem_count, said.missing),

@@ -39,7 +39,7 @@ class Target:
     """
 
     driver: str
-    place: drivers.Place
+    place: drivers.BackupReference
     status: str | None
 
 
@@ -82,7 +82,7 @@ class Inspection:
         seen = set()
         for name, driver in self._drivers.items():
             for stored in driver.contents():
-                if (stored.state is drivers.StoredState.PUBLISHED
+                if (stored.state is drivers.ItemState.PUBLISHED
                         and stored.place not in seen):
                     seen.add(stored.place)
                     yield name, stored.place
@@ -243,5 +243,5 @@ def reason_of(damages):
 
 
 def _target(row):
-    return Target(row.backup_type, drivers.Place(
+    return Target(row.backup_type, drivers.BackupReference(
         row.project_id, row.share_id, row.id), row.status)

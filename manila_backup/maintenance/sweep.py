@@ -65,9 +65,9 @@ _CHUNK = 500
 
 KEEP, REMOVE, UNKNOWN = 'keep', 'remove', 'unknown'
 
-_WHAT = {drivers.StoredState.PUBLISHED: 'backup',
-         drivers.StoredState.PARTIAL: 'attempt',
-         drivers.StoredState.TRASH: 'deletion'}
+_WHAT = {drivers.ItemState.PUBLISHED: 'backup',
+         drivers.ItemState.PARTIAL: 'attempt',
+         drivers.ItemState.TRASH: 'deletion'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Sweep:
                 sorted({stored.place.backup_id for stored in chunk}))
             for stored in chunk:
                 status = known.get(stored.place.backup_id)
-                if (stored.state is drivers.StoredState.PUBLISHED
+                if (stored.state is drivers.ItemState.PUBLISHED
                         and status not in (
                             None, states.Backup.ERROR_DELETING)):
                     continue    # nearly all are that
@@ -223,19 +223,19 @@ class Sweep:
 def judge(conn, stored):
     """Decide whether to keep or remove an item in a repository.
 
-    :param stored: a :class:`manila_backup.drivers.base.Stored`.
+    :param stored: a :class:`manila_backup.drivers.base.RepositoryItem`.
     :returns: (KEEP, REMOVE or UNKNOWN, why).
     """
     backup_id = stored.place.backup_id
     operations = db_operations.of_backup(conn, backup_id)
     if _unfinished(operations):
         return KEEP, None
-    if stored.state is drivers.StoredState.TRASH:
+    if stored.state is drivers.ItemState.TRASH:
         return REMOVE, 'Its deletion was interrupted.'
     backup = db_backups.get(conn, backup_id)
     if backup is None and not operations:
         return UNKNOWN, 'The backup is unknown to the database.'
-    if stored.state is drivers.StoredState.PARTIAL:
+    if stored.state is drivers.ItemState.PARTIAL:
         return REMOVE, 'No operation makes that backup any more.'
     if backup is None:
         return REMOVE, 'The backup was deleted.'
@@ -289,7 +289,7 @@ def _unfinished(operations):
 
 
 def _removal(driver, stored):
-    if stored.state is drivers.StoredState.PUBLISHED:
+    if stored.state is drivers.ItemState.PUBLISHED:
         return driver.delete, stored.place
     return _discard, driver, stored.place, stored.attempt or 0
 

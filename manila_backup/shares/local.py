@@ -265,7 +265,7 @@ class LocalShares(base.ShareSource):
         """Copy the share, sharing the blocks with it where the filesystem
         can. Complete or not there: it is renamed into place.
 
-        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        :returns: a :class:`~manila_backup.drivers.base.Result`.
         """
         with self._root(share), self.opened(share) as directory:
             return self._snapshots.create(directory, share.id, snapshot_id,

@@ -48,14 +48,14 @@ class Snapshots:
         :param share: the share's :class:`.directories.Directory`.
         :param attempt: int.
         :returns: a
-            :class:`~manila_backup.copying.reporting.Report`.
+            :class:`~manila_backup.copying.reporting.Result`.
         :raises ShareError: it can't be made.
         """
         self.discard(share_id, snapshot_id, progress, attempt)
         name = f'{snapshot_id}.{int(attempt)}'
         with self._folder(share_id, snapshot_id, make=True) as folder:
             if _is_there(snapshot_id, folder.fd):
-                return reporting.Report()
+                return reporting.Result()
             os.mkdir(name, private.DIRECTORY, dir_fd=folder.fd)
             making = os.open(name, handles.DIRECTORY, dir_fd=folder.fd)
             try:

@@ -54,7 +54,7 @@ class TestCase(testtools.TestCase):
         return base.ShareRef('s', 'p', path, found)
 
     def backup(self, share, name='b'):
-        place = drivers.Place('p', share.id, name)
+        place = drivers.BackupReference('p', share.id, name)
         child.back_up(self.driver, self.source, share,
                       base.Job('op', name, 1), place, {}, {},
                       progress.Progress())
@@ -64,7 +64,7 @@ class TestCase(testtools.TestCase):
     def restore(self, share, name='b'):
         child.restore(self.driver, self.source, share,
                       base.Job('op', name, 1, False),
-                      drivers.Place('p', share.id, name),
+                      drivers.BackupReference('p', share.id, name),
                       progress.Progress())
 
     def assertRefused(self, share, said):

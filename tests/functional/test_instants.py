@@ -188,7 +188,7 @@ class TestInstants(testtools.TestCase):
         share, theirs = self.with_a_mount()
         driver = posix.PosixDriver(os.path.join(self.disk.root, 'repository'))
         driver.check(create=True)
-        place = drivers.Place('p1', share.id, 'b')
+        place = drivers.BackupReference('p1', share.id, 'b')
         for source in (self.source, self.make_source(mode='snapshot')):
             view = self.hold(share, source=source)
             self.assertHolds('own', view)

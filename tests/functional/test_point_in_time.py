@@ -100,7 +100,7 @@ class TestWhileWritten(testtools.TestCase):
             rootdir=cloud.FOLDER)).path)
         driver.check(create=True)
         for number in range(count):
-            place = drivers.Place('p1', 'a-share', f'b-{number}')
+            place = drivers.BackupReference('p1', 'a-share', f'b-{number}')
             report = child.back_up(
                 driver, self.source, self.share,
                 shares.Job('op', place.backup_id, 1), place, {}, {},

@@ -133,7 +133,8 @@ lock_timeout = 20
         try:
             mine = driver.ResticDriver.from_conf(conf)
             mine.check()
-            mine.restore(base.Place(*place), 1, folder, progress.Progress())
+            mine.restore(base.BackupReference(*place), 1, folder,
+                         progress.Progress())
             check(trees.walk(folder))
         finally:
             shutil.rmtree(folder)

@@ -89,7 +89,7 @@ class TestCase(base.TestCase):
                             place.share_id)
 
     def place(self, row):
-        return drivers.Place(row.project_id, row.share_id, row.id)
+        return drivers.BackupReference(row.project_id, row.share_id, row.id)
 
     def plant(self, name, place):
         """Something that was left beside a backup."""

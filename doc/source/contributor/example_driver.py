@@ -37,7 +37,7 @@ class RsyncDriver(folders.FolderDriver):
         stored = self._copy(source, data, len(sizes), sum(sizes), progress)
         with open(os.path.join(folder, 'digest'), 'x') as file:
             file.writelines(folders.lines(DIGEST, progress, folder))
-        return base.Report(len(sizes), sum(sizes), stored,
+        return base.Result(len(sizes), sum(sizes), stored,
                            tuple(told[:base.MAX_PROBLEMS]), len(told))
 
     def bring_back(self, folder, target, report, progress):

@@ -24,8 +24,8 @@ _PATIENCE = 60
 
 def place(number=1):
     """One of the places that tests store to."""
-    return base.Place('project', 'share-1',
-                      f'00000000-0000-0000-0000-{number:012}')
+    return base.BackupReference('project', 'share-1',
+                                f'00000000-0000-0000-0000-{number:012}')
 
 
 class Process:

@@ -104,8 +104,8 @@ class Dying(case.Case):
         self.backup(case.place(2))
         self._kill_delete()
         self.driver.discard(case.place(1), 0)
-        self.assertEqual([base.Stored(case.place(2),
-                                      base.StoredState.PUBLISHED)],
+        self.assertEqual([base.RepositoryItem(case.place(2),
+                                              base.ItemState.PUBLISHED)],
                          list(self.driver.contents()))
         self.assertStored(self.source, case.place(2))
 

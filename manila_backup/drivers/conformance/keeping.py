@@ -48,11 +48,12 @@ class Keeping(case.Case):
     def test_contents_say_whose_and_how_far(self):
         trees.many(self.source, 2, 3)
         self.backup(case.place(1))
-        elsewhere = base.Place('another', 'share-2', case.place(2).backup_id)
+        elsewhere = base.BackupReference('another', 'share-2',
+                                         case.place(2).backup_id)
         self.prepare(elsewhere, 4)
         self.assertEqual(
-            {base.Stored(case.place(1), base.StoredState.PUBLISHED),
-             base.Stored(elsewhere, base.StoredState.PARTIAL, 4)},
+            {base.RepositoryItem(case.place(1), base.ItemState.PUBLISHED),
+             base.RepositoryItem(elsewhere, base.ItemState.PARTIAL, 4)},
             set(self.driver.contents()))
 
     def test_delete_removes_every_attempt(self):
@@ -146,9 +147,9 @@ class Keeping(case.Case):
     def test_ids_that_are_no_names(self):
         for bad in ('', '.', '..', 'a/b', '/', '.partial.x.1', 'a\0b',
                     'x' * 300):
-            for where in (base.Place(bad, 's', 'b'),
-                          base.Place('p', bad, 'b'),
-                          base.Place('p', 's', bad)):
+            for where in (base.BackupReference(bad, 's', 'b'),
+                          base.BackupReference('p', bad, 'b'),
+                          base.BackupReference('p', 's', bad)):
                 with self.subTest(where=where):
                     with self.assertRaises(base.DriverError):
                         self.prepare(where, 1)

@@ -30,8 +30,8 @@ _NEW = 'manifest.new'
 
 
 def report_of(about, totals):
-    """The Report in a manifest's ``about`` and ``totals``."""
-    return base.Report(
+    """The Result in a manifest's ``about`` and ``totals``."""
+    return base.Result(
         files=totals['files'], bytes=totals['bytes'],
         stored_bytes=totals['stored_bytes'],
         problems=tuple(totals['problems']),
@@ -70,7 +70,7 @@ class Backup:
         """Copy a directory.
 
         :param source: str.
-        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        :returns: a :class:`~manila_backup.drivers.base.Result`.
         """
         with self.repository.share(self.place) as share:
             if layout.is_published(share, self.place):

@@ -188,7 +188,7 @@ class PosixDriver(base.BackupDriver):
                 os.close(found.fd)
             finally:
                 os.close(directory)
-            return base.Description(
+            return base.Info(
                 found.about['created_at'], found.entries, found.bytes,
                 found.about.get('record'), found.totals['stored_bytes'],
                 found.totals['problem_count'],

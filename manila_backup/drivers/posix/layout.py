@@ -141,7 +141,8 @@ class Repository:
                 descent.close()
 
     def contents(self):
-        """Iterates over :class:`~manila_backup.drivers.base.Stored`."""
+        """Iterate over what is kept, as
+        :class:`~manila_backup.drivers.base.RepositoryItem`."""
         for project in _subdirectories(self.fd, handles.ROOT):
             for share in _subdirectories(self.fd, project):
                 path = handles.join(project, share)
@@ -156,15 +157,16 @@ class Repository:
 def parse_name(project, share, name):
     """Parse a name in a share's directory; None if it is not the driver's."""
     if not name.startswith('.'):
-        return base.Stored(base.Place(project, share, name),
-                           base.StoredState.PUBLISHED)
+        return base.RepositoryItem(base.BackupReference(project, share, name),
+                                   base.ItemState.PUBLISHED)
     match = _PARTIAL.fullmatch(name) or _TAKEN.fullmatch(name)
     if match:
-        return base.Stored(base.Place(project, share, match[1]),
-                           base.StoredState.PARTIAL, int(match[2]))
+        return base.RepositoryItem(
+            base.BackupReference(project, share, match[1]),
+            base.ItemState.PARTIAL, int(match[2]))
     match = _TRASH.fullmatch(name)
-    return match and base.Stored(base.Place(project, share, match[1]),
-                                 base.StoredState.TRASH)
+    return match and base.RepositoryItem(
+        base.BackupReference(project, share, match[1]), base.ItemState.TRASH)
 
 
 def _subdirectories(root, path, dotted=False):
@@ -198,7 +200,7 @@ def take(share, place, attempt):
     """
     found = []
     for name, stored in _dotted(share, place):
-        if (stored.state is not base.StoredState.PARTIAL
+        if (stored.state is not base.ItemState.PARTIAL
                 or stored.attempt >= attempt):
             continue
         taken = _taken_name(place, stored.attempt)
@@ -236,7 +238,7 @@ def sweep(share, place, attempt=None, tick=None):
     :raises OSError: something stayed.
     """
     for name, stored in _dotted(share, place):
-        if stored.state is base.StoredState.PARTIAL:
+        if stored.state is base.ItemState.PARTIAL:
             if attempt is not None and stored.attempt > attempt:
                 continue
             name = trash(share, name, place)

@@ -69,7 +69,7 @@ class Backup:
         """Copy a directory.
 
         :param source: str.
-        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        :returns: a :class:`~manila_backup.drivers.base.Result`.
         """
         began = _now()
         if self._attempt > 1:
@@ -333,7 +333,7 @@ class Backup:
         self._progress.expect(found.files, found.bytes)
         self._progress.advance(found.files - self._counted[0],
                                found.bytes - self._counted[1])
-        report = base.Report(
+        report = base.Result(
             found.files, found.bytes,
             self._summary.get('data_added_packed', 0),
             tuple(self._problems.sentences), self._problems.count,
@@ -416,8 +416,8 @@ def _private(path, flags):
 
 
 def report_of(about):
-    """The Report in the mark of a backup that is published."""
-    return base.Report(
+    """The Result in the mark of a backup that is published."""
+    return base.Result(
         about['files'], about['bytes'], about['stored_bytes'],
         tuple(about['problems']), about['problem_count'],
         reporting.missing_of(about), about['created_at'],

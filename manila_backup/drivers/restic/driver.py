@@ -339,7 +339,7 @@ class ResticDriver(base.BackupDriver):
 
     def describe(self, place):
         about = self._at(place).about(place)
-        return base.Description(
+        return base.Info(
             about['created_at'], about['files'], about['bytes'],
             about.get('record'), about['stored_bytes'],
             about['problem_count'], reporting.missing_of(about))

@@ -42,7 +42,7 @@ class Snapshot:
 
     id: str
     kind: str
-    place: base.Place
+    place: base.BackupReference
     attempt: int
     time: str
 
@@ -162,7 +162,7 @@ class Repository:
             snapshots = [each for each in snapshots if each.id in there]
 
     def contents(self):
-        """Iterate over :class:`~manila_backup.drivers.base.Stored`."""
+        """Iterate over :class:`~manila_backup.drivers.base.RepositoryItem`."""
         by_place = {}
         for each in self.snapshots():
             by_place.setdefault(each.place, []).append(each)
@@ -188,22 +188,22 @@ def published(snapshots):
 def stored(snapshots):
     """Convert the snapshots of one backup to repository items.
 
-    :returns: iterator of :class:`~manila_backup.drivers.base.Stored`.
+    :returns: iterator of :class:`~manila_backup.drivers.base.RepositoryItem`.
     """
     place = snapshots[0].place
     if any(each.kind == DELETED for each in snapshots):
-        yield base.Stored(place, base.StoredState.TRASH)
+        yield base.RepositoryItem(place, base.ItemState.TRASH)
         return
     mark = published(snapshots)
     if mark:
-        yield base.Stored(place, base.StoredState.PUBLISHED)
+        yield base.RepositoryItem(place, base.ItemState.PUBLISHED)
     if any(each.kind == PUBLISHED and not _is_of(each, mark)
            for each in snapshots):
-        yield base.Stored(place, base.StoredState.TRASH)
+        yield base.RepositoryItem(place, base.ItemState.TRASH)
     for attempt in sorted({each.attempt for each in snapshots
                            if each.kind == CONTENT
                            and not _is_of(each, mark)}):
-        yield base.Stored(place, base.StoredState.PARTIAL, attempt)
+        yield base.RepositoryItem(place, base.ItemState.PARTIAL, attempt)
 
 
 def leftovers(snapshots, attempt):
@@ -335,7 +335,7 @@ def parse(project_id, snapshot):
             return None
         return Snapshot(
             snapshot['id'], kind,
-            base.Place(project_id, found['share'], found['backup']),
+            base.BackupReference(project_id, found['share'], found['backup']),
             int(found['attempt']), snapshot['time'])
     except (KeyError, ValueError):
         return None

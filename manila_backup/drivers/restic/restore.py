@@ -69,7 +69,7 @@ class Restore:
         """Restore into a directory.
 
         :param target: str.
-        :returns: a :class:`~manila_backup.drivers.base.Report`.
+        :returns: a :class:`~manila_backup.drivers.base.Result`.
         """
         if self._attempt > 1:
             self._project.restic.unlock()
@@ -132,7 +132,7 @@ class Restore:
             problems.lost(path, [b'time'])
         _sync(root)
         self._progress.advance(self._files, self._bytes - self._counted)
-        return base.Report(self._files, self._bytes, self._about['read'],
+        return base.Result(self._files, self._bytes, self._about['read'],
                            tuple(problems.sentences), problems.count,
                            problems.missing)
 

@@ -41,18 +41,18 @@ class BackupCreate(base.ShareUsingTask):
     def failure(self) -> messages.Detail:
         return messages.Detail.NOT_MADE
 
-    def shortcoming(self, outcome: drivers.Report) -> messages.Detail:
+    def shortcoming(self, outcome: drivers.Result) -> messages.Detail:
         return (messages.Detail.INCOMPLETE_IS_ERROR
                 if self._status(outcome) == states.Backup.ERROR
                 else messages.Detail.INCOMPLETE)
 
-    def lacking(self, outcome: drivers.Report) -> dict[str, int] | None:
+    def lacking(self, outcome: drivers.Result) -> dict[str, int] | None:
         if _result(outcome) != states.Result.INCOMPLETE:
             return None
         return {'missing_count': outcome.missing or 0,
                 'warning_count': outcome.problem_count}
 
-    def _status(self, report: drivers.Report) -> states.Backup:
+    def _status(self, report: drivers.Result) -> states.Backup:
         """Return the status of a backup that was made."""
         if (self.tools.conf.backup.incomplete == 'error'
                 and _result(report) == states.Result.INCOMPLETE):
@@ -93,7 +93,7 @@ class BackupCreate(base.ShareUsingTask):
             host=self.tools.host,
             fail_reason=base.problems(result), **self._contents(result))
 
-    def _contents(self, report: drivers.Report) -> dict[str, typing.Any]:
+    def _contents(self, report: drivers.Result) -> dict[str, typing.Any]:
         """Return what is known of a backup that was made, as columns."""
         result = _result(report)
         return {
@@ -126,5 +126,5 @@ class BackupCreate(base.ShareUsingTask):
                        states.Share.BACKUP_CREATING)
 
 
-def _result(report: drivers.Report) -> states.Result | None:
+def _result(report: drivers.Result) -> states.Result | None:
     return records.result_of(report.problem_count, report.missing)

@@ -51,7 +51,7 @@ class BackupRestore(base.ShareUsingTask):
 
     action = messages.Action.RESTORE_BACKUP
 
-    def shortcoming(self, outcome: drivers.Report) -> messages.Detail:
+    def shortcoming(self, outcome: drivers.Result) -> messages.Detail:
         return messages.Detail.RESTORED_INCOMPLETELY
 
     def failure(self) -> messages.Detail:

@@ -221,7 +221,7 @@ class BackupTask(Task):
             db_messages.add(conn, self.operation, self.action, detail,
                             self.tools.conf.backup.message_ttl)
 
-    def shortcoming(self, outcome: drivers.Report) -> messages.Detail | None:
+    def shortcoming(self, outcome: drivers.Result) -> messages.Detail | None:
         """Return what the owner is told if something could not be done in
         full."""
         return None
@@ -241,10 +241,10 @@ class BackupTask(Task):
                 code=status_codes.StatusCode.NO_DRIVER) from None
 
     @property
-    def place(self) -> drivers.Place:
+    def place(self) -> drivers.BackupReference:
         """The backup, as drivers are told of it."""
-        return drivers.Place(self.backup.project_id, self.backup.share_id,
-                             self.backup.id)
+        return drivers.BackupReference(
+            self.backup.project_id, self.backup.share_id, self.backup.id)
 
     def _prepared(self, make: bool = False) -> drivers.BackupDriver:
         """The backup's driver, ready for the operation."""
@@ -328,11 +328,11 @@ def set_share(conn: sa.Connection, operation: Row, status: states.Share,
                        old=expected)
 
 
-def problems(report: drivers.Report) -> str | None:
+def problems(report: drivers.Result) -> str | None:
     """Describe what a driver could not carry over in full, for the backup's
     record.
 
-    :param report: a :class:`manila_backup.drivers.base.Report`.
+    :param report: a :class:`manila_backup.drivers.base.Result`.
     :returns: str, or None if there was nothing.
     """
     if not report.problem_count:

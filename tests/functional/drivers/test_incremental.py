@@ -431,7 +431,7 @@ class HardLinkTest(Cases, Incremental):
     def test_another_share_is_another_matter(self):
         trees.write(self.at('f'), b'content')
         self.backup(ONE)
-        other = base.Place(ONE.project_id, 'share-2', TWO.backup_id)
+        other = base.BackupReference(ONE.project_id, 'share-2', TWO.backup_id)
         self.assertEqual(7, self.backup(other).stored_bytes)
 
     def test_attributes_of_what_is_shared_are_left_alone(self):

@@ -224,7 +224,7 @@ class MountTest(NfsMixin, case.Case):
         self.lose()
         self.assertEqual([], self.verify())
         self.lose()
-        self.assertEqual([base.StoredState.PUBLISHED], [
+        self.assertEqual([base.ItemState.PUBLISHED], [
             each.state for each in self.driver.contents()])
         self.assertEqual(1, len(disks.processes('bindfs', self.point)))
         self.assertEqual([], os.listdir(self.point))

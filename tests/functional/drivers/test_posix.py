@@ -318,7 +318,7 @@ class PosixTest(PosixMixin, case.Case):
                 self.backup(case.place(2))
             self.assertEqual(
                 [case.place()], [each.place for each in self.driver.contents()
-                                 if each.state is base.StoredState.PUBLISHED])
+                                 if each.state is base.ItemState.PUBLISHED])
 
     def test_a_repository_that_inherits_is_not_inherited_from(self):
         os.setxattr(self.repository, trees.ACL_DEFAULT, trees.AN_ACL)

@@ -157,8 +157,8 @@ class ResticTest(ResticMixin, case.Case):
     """What only this driver promises."""
 
     def elsewhere(self, number=1):
-        return base.Place('another', 'share-2',
-                          case.place(number).backup_id)
+        return base.BackupReference('another', 'share-2',
+                                    case.place(number).backup_id)
 
     def logged(self):
         """A program that writes down what it is run as, and is restic."""

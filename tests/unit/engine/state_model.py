@@ -239,7 +239,7 @@ class Machine(stateful.RuleBasedStateMachine):
     def _finish(self, side, one, other):
         def finish(claimed):
             claimed.finish(states.Operation.DONE, claimed.task.succeeded,
-                           drivers.Report())
+                           drivers.Result())
             if claimed.operation.kind == 'restore' and self._done(claimed):
                 self.torn.discard(claimed.operation.share_id)
                 self.doubtful.discard(claimed.operation.share_id)

@@ -43,14 +43,14 @@ class Imports(repository.TestCase):
 
     def test_what_no_database_takes(self):
         row = self.make_backup()
-        place = drivers.Place(row.project_id, row.share_id, row.id)
+        place = drivers.BackupReference(row.project_id, row.share_id, row.id)
         record = records.of_rows(row, self.get_share(row.share_id))
         self.assertIsNotNone(records.valid(record, place))
         record['share']['properties'] = {'key': 'a\0b'}
         self.assertIsNone(records.valid(record, place))
         for id_ in ('p\udcff', 'p\0'):
             self.assertFalse(records.is_possible(
-                drivers.Place(id_, row.share_id, row.id)))
+                drivers.BackupReference(id_, row.share_id, row.id)))
 
     def test_everything_is_as_it_was(self):
         share = self.make_share(size=3)
@@ -133,7 +133,7 @@ class Imports(repository.TestCase):
         work = imports.Import(self.conf, self.database, self.tools.drivers,
                               self.tools.source)
         self.forget()
-        self.driver.describe = lambda place: drivers.Description(
+        self.driver.describe = lambda place: drivers.Info(
             said.created_at, said.files, 2 * (1 << 30) + 1)
         self.assertEqual('imported', work.one('posix', place).result)
         found = self.get_backup(row.id)

@@ -230,4 +230,4 @@ class Audits(repository.TestCase):
             self.assertEqual(
                 'error' if status == states.Backup.AVAILABLE else status,
                 self.get_backup(row.id).status)
-        self.assertIsInstance(target.place, drivers.Place)
+        self.assertIsInstance(target.place, drivers.BackupReference)

@@ -40,7 +40,7 @@ class TestCase(base.TestCase):
                 counters.changes()
             claimed._note(counters)
             meanwhile()
-            return drivers.Report()
+            return drivers.Result()
 
         with mock.patch.object(claimed, '_work', work):
             claimed.run()

@@ -30,12 +30,13 @@ class SettingsTest(testtools.TestCase):
 class NameTest(testtools.TestCase):
     def test_what_names_stand_for(self):
         for name, state, attempt in (
-                ('b-1', base.StoredState.PUBLISHED, None),
-                ('.partial.b-1.12', base.StoredState.PARTIAL, 12),
-                ('.taken.b-1.3', base.StoredState.PARTIAL, 3),
-                ('.trash.b-1.0a1b2c3d', base.StoredState.TRASH, None)):
+                ('b-1', base.ItemState.PUBLISHED, None),
+                ('.partial.b-1.12', base.ItemState.PARTIAL, 12),
+                ('.taken.b-1.3', base.ItemState.PARTIAL, 3),
+                ('.trash.b-1.0a1b2c3d', base.ItemState.TRASH, None)):
             self.assertEqual(
-                base.Stored(base.Place('p', 's', 'b-1'), state, attempt),
+                base.RepositoryItem(base.BackupReference('p', 's', 'b-1'),
+                                    state, attempt),
                 layout.parse_name('p', 's', name))
         for name in ('.other', '.partial.b', '.partial..1', '.trash.b.1',
                      '.taken.b'):

@@ -252,7 +252,7 @@ class ContentsTest(unittest.TestCase):
                 snapshot('content', 1, tags=tags)))
 
     def test_any_id(self):
-        place = base.Place('p', 'a,b=c', 'd e')
+        place = base.BackupReference('p', 'a,b=c', 'd e')
         _, _, _, tags = repository.tags(place, 3, 'content')
         self.assertEqual(place, repository.parse('p', {
             'id': 'x', 'time': '', 'tags': tags.split(',')}).place)
