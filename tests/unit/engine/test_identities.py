@@ -24,7 +24,7 @@ class TestCase(repository.TestCase):
 
     def worker(self):
         return types.SimpleNamespace(
-            conf=self.conf, identity='w', metrics=metrics.Worker(1),
+            identity='w', metrics=metrics.Worker(1),
             notifier=mock.Mock(), caller=mock.Mock(), **vars(self.tools))
 
     def run_next(self):
