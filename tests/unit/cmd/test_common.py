@@ -59,13 +59,13 @@ class EndsTestCase(testtools.TestCase):
     """A process that would not end by itself."""
 
     PROGRAM = '''
-import threading, time
+import signal, threading
 from manila_backup.cmd import common
 signals = common.Signals(print, lambda: 0.2)
 threading.Thread(target=threading.Event().wait, name='stuck').start()
 print(flush=True)
 while True:
-    time.sleep(1)
+    signal.pause()
 '''
 
     def test_ends_all_the_same(self):
