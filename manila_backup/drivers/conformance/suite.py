@@ -20,11 +20,11 @@ class for tests of nothing.
 """
 
 from manila_backup.drivers.conformance import content
+from manila_backup.drivers.conformance import crash_safety
 from manila_backup.drivers.conformance import damage
-from manila_backup.drivers.conformance import dying
-from manila_backup.drivers.conformance import keeping
+from manila_backup.drivers.conformance import lifecycle
 
 
-class Conformance(content.Content, keeping.Keeping, damage.Damage,
-                  dying.Dying):
+class Conformance(content.Content, lifecycle.Lifecycle, damage.Damage,
+                  crash_safety.CrashSafety):
     """All conformance tests of backup drivers."""

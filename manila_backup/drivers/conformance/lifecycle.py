@@ -11,7 +11,7 @@ from manila_backup.drivers.conformance import trees
 from manila_backup.drivers import progress
 
 
-class Keeping(case.Case):
+class Lifecycle(case.Case):
 
     def test_space(self):
         found = self.driver.space(progress.Progress())

@@ -12,7 +12,7 @@ from manila_backup.drivers.conformance import trees
 from manila_backup.drivers import progress
 
 
-class Dying(case.Case):
+class CrashSafety(case.Case):
 
     def test_a_backup_killed_and_tried_again(self):
         trees.many(self.source, 20, 40)
