@@ -85,7 +85,8 @@ class CancelMySQL(test_dying_workers.DyingWorkersTestCase):
         self.worker.kill()
         self.cloud.start_worker()
         operation = self._wait_cancelled(backup['id'], 'create')
-        self.assertEqual(2, operation['attempt'])
+        # More, where what is left takes longer to remove than a lease lasts.
+        self.assertLessEqual(2, operation['attempt'])
         self._assert_nothing_is_left(share['id'], backup)
 
     def test_creation_that_no_worker_has_begun(self):
