@@ -9,7 +9,8 @@ and the table of faults. What answers hold is in
 Below ``x-openstack`` stand the first (``min-ver``) and the last (``max-ver``)
 version that has an operation or action, the first version of the extension
 that has it (``extension``), and the policy rule that allows it; below that of
-a query parameter, the first version of the extension that has it.
+a query parameter, the first version of the extension that has it, and what it
+then has to be (``schema``).
 """
 
 import json
@@ -222,8 +223,11 @@ def _query_parameter(name, convert):
     described = {'name': name, 'in': 'query', 'schema': convert.schema}
     first = getattr(convert, 'extension', None)
     if first:
+        # Without the extension it is ignored, whatever it holds.
+        described['schema'] = {'type': 'string'}
         described['x-openstack'] = {
-            'extension': microversions.to_string(first)}
+            'extension': microversions.to_string(first),
+            'schema': convert.schema}
     return described
 
 

@@ -106,6 +106,19 @@ class TestDocument(base.ApiTest):
         self.assertIn('restoring', found['status']['enum'])
         self.assertIn('name~', found)
 
+    def test_query_parameters_of_the_extension(self):
+        """They may hold anything, as they are ignored without it."""
+        found = {parameter['name']: parameter
+                 for parameter in self.operations[
+                     'GET', '/v2/share-backups']['parameters']
+                 if 'x-openstack' in parameter}
+        self.assertEqual({'type': 'string'}, found['result']['schema'])
+        told = found['result']['x-openstack']
+        self.assertEqual('1.0', told['extension'])
+        self.assertIn('incomplete', told['schema']['enum'])
+        self.call('GET', '/v2/share-backups?result=AAA&created_since=x',
+                  code=200)
+
     def test_versions(self):
         parameters = self.document['components']['parameters']
         since = parameters['VersionFrom2.80']
