@@ -20,6 +20,7 @@ import os
 import typing
 import warnings
 
+from manila_backup.contents import reader
 from manila_backup.copying import reporting
 from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
@@ -303,6 +304,26 @@ class BackupDriver(abc.ABC):
         :raises DamagedBackup: that can't be relied on, or it is another
             backup's.
         :raises DriverError: it isn't there, or can't be read now.
+        """
+
+    def open_index(self, place: BackupReference, folder: str) -> reader.Reader:
+        """Open the index of what a published backup has, for one to look
+        into it without restoring it. Runs in the worker itself, beside its
+        operations.
+
+        :param folder: str, a directory of this worker's for what has to be
+            made for that, named for the backup; later calls find it there,
+            or not.
+        :returns: a :class:`~manila_backup.contents.reader.Reader`.
+        :raises DamagedBackup: what it is made of can't be relied on.
+        :raises DriverError: the backup isn't there, or can't be read now.
+        :raises NotImplementedError: this driver has none.
+        """
+        raise NotImplementedError
+
+    def drop_index(self, place: BackupReference, folder: str) -> None:
+        """Remove what :meth:`open_index` opened: it was found to be damaged,
+        and is to be made anew. What can't be removed stays.
         """
 
     def unique_bytes(self, place: BackupReference,

@@ -99,8 +99,10 @@ class TestCase(base.TestCase):
             file.write(b'left')
 
     def names(self, place):
+        """List what there is of backups; an index is nothing by itself."""
         try:
-            return sorted(os.listdir(self.folder(place)))
+            return sorted(name for name in os.listdir(self.folder(place))
+                          if not name.startswith('.contents.'))
         except FileNotFoundError:
             return []
 

@@ -40,6 +40,9 @@ class NfsDriver(posix.PosixDriver):
             raise self._gone(damages[0])
         return damages
 
+    def _reachable(self):
+        return None     # it is mounted for another process
+
     @contextlib.contextmanager
     def _open(self):
         with self._mounted() as root:

@@ -18,6 +18,7 @@ from manila_backup.copying import roots
 from manila_backup.copying import stable_read
 from manila_backup.copying import tree_copy
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import contents_index
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import parent
 from manila_backup.drivers.posix import resume
@@ -145,8 +146,9 @@ class Backup:
             copy.run(root, aside, surely, self.repository.identity, taken,
                      formers, earlier)
             copy.check_read()
-            self._write(copy, directory, about)
+            digest = self._write(copy, directory, about)
         self._finish(directory)
+        self._add_index(directory, digest)
         return report_of(about, copy.totals)
 
     def _formers(self, folds):
@@ -170,6 +172,7 @@ class Backup:
             digest = copy.write_manifest(_NEW, about, self.repository.format,
                                          hint)
             layout.write_metadata(directory, about, copy.totals, digest)
+            return digest
         except OSError as exc:
             raise errors.failed('write the repository\'s', manifest.NAME,
                                 exc) from exc
@@ -187,6 +190,13 @@ class Backup:
         except OSError as exc:
             raise errors.failed('finish in the repository the backup',
                                 self.place.backup_id, exc) from exc
+
+    def _add_index(self, directory, digest):
+        """Add what lets the backup be looked into quickly. Without, the first
+        who looks has it made."""
+        self.progress.check()
+        with self.repository.share(self.place) as share:
+            contents_index.add(share, self.place, directory, digest)
 
     def _sweep(self):
         """Remove the earlier attempts; what was worth it has been taken."""

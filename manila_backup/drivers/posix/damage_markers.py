@@ -8,6 +8,7 @@ when damage was found in that backup: repository-format.rst.
 import datetime
 import os
 
+from manila_backup.drivers.posix import contents_index
 from manila_backup.drivers.posix import layout
 from manila_backup.fs import handles
 
@@ -84,7 +85,7 @@ def _read(share, name):
 
 def tidy(repository, place):
     """Remove a share's and a project's directories if there is nothing in
-    them but notes.
+    them but notes and indexes.
 
     :param repository: an open :class:`~.layout.Repository`.
     :raises OSError: they can't be.
@@ -98,7 +99,8 @@ def tidy(repository, place):
 def _drop(share):
     with handles.entries(share) as entries:
         names = [entry.name for entry in entries]
-    if all(name.startswith(_PREFIX) for name in names):
+    if all(name.startswith((_PREFIX, contents_index.PREFIX))
+           for name in names):
         for name in names:
             try:
                 os.unlink(name, dir_fd=share)

@@ -9,6 +9,7 @@ from manila_backup.copying import restore
 from manila_backup.copying import roots
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import backup
+from manila_backup.drivers.posix import contents_index
 from manila_backup.drivers.posix import damage_markers
 from manila_backup.drivers.posix import exclusive_size
 from manila_backup.drivers.posix import layout
@@ -151,6 +152,7 @@ class PosixDriver(base.BackupDriver):
             if away:
                 removal.remove(away, share, tick)
             layout.sweep(share, place, None, tick)
+            contents_index.remove(share, place)
         except OSError as exc:
             raise errors.failed('remove from the repository',
                                 exc.filename or name, exc) from exc
@@ -162,6 +164,8 @@ class PosixDriver(base.BackupDriver):
                     return
                 try:
                     layout.sweep(share, place, attempt)
+                    if not layout.is_published(share, place):
+                        contents_index.remove(share, place)
                 except OSError as exc:
                     raise errors.failed(
                         'remove from the repository',
@@ -197,6 +201,21 @@ class PosixDriver(base.BackupDriver):
     def space(self, progress):
         with self._open() as repository:
             return handles.space(repository.fd)
+
+    def open_index(self, place, folder):
+        with self._open() as repository:
+            return contents_index.Indexes(
+                repository, self._reachable(), folder).open(place)
+
+    def drop_index(self, place, folder):
+        with self._open() as repository:
+            contents_index.Indexes(
+                repository, self._reachable(), folder).drop(place)
+
+    def _reachable(self):
+        """The path by which SQLite can open what is in the repository; None
+        if there is none."""
+        return self.path
 
     def unique_bytes(self, place, progress):
         with self._open() as repository:

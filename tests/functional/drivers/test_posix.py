@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import stat
 import subprocess
 from unittest import mock
@@ -14,6 +15,7 @@ from manila_backup.copying import tree_copy
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import browsable
 from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import indexed
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
@@ -37,6 +39,73 @@ class PosixMixin:
 
 class PosixConformanceTest(PosixMixin, browsable.Browsable):
     pass
+
+
+class PosixIndexedTest(PosixMixin, indexed.Indexed):
+    """Backups with an index beside them."""
+
+    def _path(self):
+        return os.path.join(
+            os.path.dirname(os.path.dirname(self.data(case.place()))),
+            '.contents.' + case.place().backup_id)
+
+    def _broken(self, damage):
+        trees.many(self.source, 3, 5)
+        self.backup()
+        damage(self._path())
+        self.assertListed(self.index())
+        self.assertEqual([], self.verify())
+
+    def test_an_index_that_is_not_there(self):
+        self._broken(os.unlink)
+
+    def test_an_index_that_is_none(self):
+        self._broken(lambda path: os.truncate(path, 100))
+
+    def test_an_index_of_another_backup(self):
+        self.backup(case.place(2))
+        other = self._path().replace(case.place().backup_id,
+                                     case.place(2).backup_id)
+        self._broken(lambda path: shutil.copyfile(other, path))
+
+    def test_a_repository_of_the_first_format(self):
+        with open(os.path.join(self.repository, layout.MARKER), 'r+') as file:
+            text = file.read().replace('"format": 2', '"format": 1')
+            file.seek(0)
+            file.write(text)
+            file.truncate()
+        self.everything()
+        self.backup()
+        self.assertListed(self.index())
+
+    def test_a_damaged_manifest_is_not_indexed(self):
+        trees.many(self.source, 3, 5)
+        self.backup()
+        os.unlink(self._path())
+        path = os.path.join(os.path.dirname(self.data(case.place())),
+                            'manifest')
+        with open(path, 'r+b') as file:
+            file.seek(-3, os.SEEK_END)
+            file.write(b'x')
+        with self.assertRaises(base.DamagedBackup):
+            self.index()
+
+    def test_nothing_stays_of_what_is_deleted(self):
+        self.backup()
+        self.backup(case.place(2))
+        # As an earlier release leaves it.
+        shutil.rmtree(os.path.dirname(self.data(case.place())))
+        self.assertTrue(os.path.exists(self._path()))
+        self.delete(case.place(2))
+        self.assertEqual([], [
+            name for name in os.listdir(self.repository)
+            if name != layout.MARKER])
+
+    def test_an_attempt_that_is_given_up(self):
+        self.prepare(case.place(), 1)
+        self.assertTrue(os.path.exists(self._path()))
+        self.driver.discard(case.place(), 1)
+        self.assertFalse(os.path.exists(self._path()))
 
 
 class PosixHostileTest(PosixMixin, hostile.Hostile):

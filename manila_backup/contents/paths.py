@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Paths and names of any bytes as text, and back."""
+
+import re
+from urllib import parse
+
+# ``%`` itself, what is no character (bytes that are not UTF-8, as Python
+# stands them in), and what can't be shown or changes how the rest is.
+_QUOTED = re.compile('[%\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e'
+                     '\u2066-\u2069\ud800-\udfff]')
+
+
+def quote(path: bytes) -> str:
+    """Write a path or name as text: as it is where it is UTF-8, and ``%`` and
+    two hexadecimal digits for each byte that is not, or is part of a control
+    character, or is ``%``."""
+    return _QUOTED.sub(_quoted, path.decode('utf-8', 'surrogateescape'))
+
+
+def _quoted(found: 're.Match[str]') -> str:
+    return ''.join(f'%{byte:02X}' for byte in
+                   found[0].encode('utf-8', 'surrogateescape'))
+
+
+def unquote(text: str) -> bytes:
+    """Read what :func:`quote` wrote, or anybody else who quotes more.
+
+    :raises UnicodeEncodeError: it has half a character in it.
+    """
+    return parse.unquote_to_bytes(text)

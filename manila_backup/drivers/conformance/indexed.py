@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""More for drivers whose backups can be looked into."""
+
+import os
+import stat
+
+from manila_backup.contents import reader
+from manila_backup.drivers import base
+from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import suite
+from manila_backup.drivers.conformance import trees
+
+_WORDS = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory',
+          stat.S_IFLNK: 'symlink', stat.S_IFIFO: 'fifo',
+          stat.S_IFSOCK: 'socket', stat.S_IFCHR: 'character_device',
+          stat.S_IFBLK: 'block_device'}
+
+
+class Indexed(suite.Conformance):
+    """Conformance tests of drivers that have
+    :meth:`~manila_backup.drivers.base.BackupDriver.open_index`.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.make('indexes')
+
+    def index(self, what=None):
+        """The index of a published backup."""
+        found = self.driver.open_index(what or case.place(), self.folder)
+        self.addCleanup(found.__exit__)
+        return found
+
+    def assertListed(self, index, directory=b'.'):
+        """Assert that pages of all directories are what the source has."""
+        path = os.path.join(os.fsencode(self.source), directory)
+        names = sorted(name for name in os.listdir(path) if not (
+            directory == b'.' and os.fsdecode(name) in self.IGNORED))
+        listed, after = [], None
+        while page := index.page(directory, after, 7):
+            listed += page
+            after = page[-1].name
+        self.assertEqual(names, [each.name for each in listed])
+        for each in listed:
+            st = os.lstat(os.path.join(path, each.name))
+            self.assertEqual(each, index.entry(each.path))
+            if not each.is_stored:
+                continue
+            self.assertEqual(_WORDS[stat.S_IFMT(st.st_mode)], each.type)
+            self.assertEqual((st.st_uid, st.st_gid, st.st_mtime_ns),
+                             (each.uid, each.gid, each.mtime), each)
+            if each.type == 'file':
+                self.assertEqual(st.st_size, each.size)
+            if each.type == 'symlink':
+                self.assertEqual(os.readlink(os.path.join(path, each.name)),
+                                 each.target)
+            else:
+                self.assertEqual(st.st_mode, each.mode)
+            if each.is_directory:
+                self.assertListed(index, each.path)
+
+    def test_an_index_lists_what_the_share_had(self):
+        self.everything()
+        trees.many(self.source, 3, 20)
+        report = self.backup()
+        index = self.index()
+        self.assertListed(index)
+        index.check()
+        self.assertEqual(index.about()['entries'],
+                         sum(1 for _ in index.every()))
+        self.assertGreaterEqual(index.about()['entries'],
+                                report.files - report.problem_count)
+
+    def test_an_index_of_an_empty_share(self):
+        self.backup()
+        self.assertEqual([], self.index().page(b'.'))
+
+    def test_searching_in_an_index(self):
+        trees.many(self.source, 3, 5)
+        odd = os.path.join(os.fsencode(self.source), b'd1', b'f\xff*\n')
+        trees.write(odd, b'12345')
+        self.backup()
+        index = self.index()
+
+        def paths(**wanted):
+            found, after = index.search(reader.Wanted(**wanted))
+            self.assertIsNone(after)
+            return [each.path for each in found]
+        self.assertEqual([b'd0/f1', b'd1/f1', b'd2/f1'], paths(name='f1'))
+        self.assertEqual([b'd2/f1'], paths(name='f1', under=b'd2'))
+        self.assertEqual([b'd1/f\xff*\n'], paths(name='f?[*]?'))
+        self.assertEqual([b'd1/f\xff*\n'], paths(
+            name='f*', under=b'd1', larger=5, smaller=5))
+        first, after = index.search(reader.Wanted(name='f1'), limit=1)
+        rest, end = index.search(reader.Wanted(name='f1'), after)
+        self.assertEqual([b'd0/f1', b'd1/f1', b'd2/f1'],
+                         [each.path for each in first + rest])
+        self.assertIsNone(end)
+        with self.assertRaises(reader.NoSuchEntry):
+            index.search(reader.Wanted(under=b'd7'))
+
+    def test_paths_that_are_not_there(self):
+        trees.many(self.source, 1, 1)
+        self.backup()
+        index = self.index()
+        for path in (b'd1', b'd0/f1', b'd0/f0/x', b'd0/../d0', b'', b'/d0'):
+            with self.assertRaises(reader.NoSuchEntry):
+                index.entry(path)
+            with self.assertRaises(reader.NoSuchEntry):
+                index.page(path)
+
+    def test_an_index_in_depth(self):
+        trees.deep(self.source, min(self.DEPTH, 100), 'n' * 30)
+        self.backup()
+        self.index().check()
+
+    def test_no_index_without_a_backup(self):
+        with self.assertRaises(base.DriverError):
+            self.index()
+        self.backup()
+        self.index()
+        self.delete()
+        with self.assertRaises(base.DriverError):
+            self.index()

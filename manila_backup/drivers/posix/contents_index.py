@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The index of what a backup has, made of its manifest.
+
+It is a file ``.contents.BACKUP`` in the share's directory:
+repository-format.rst. Everything in it stands in the manifest as well, so one
+that is missing, damaged or of another manifest is made anew, and none is worth
+a failure of the backup.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+
+from manila_backup.contents import database
+from manila_backup.contents import item
+from manila_backup.contents import reader
+from manila_backup.contents import writer
+from manila_backup.copying import manifest
+from manila_backup.copying import tree
+from manila_backup.drivers import base
+from manila_backup.drivers.posix import layout
+from manila_backup.fs import content
+from manila_backup.fs import dirent
+from manila_backup.fs import handles
+
+PREFIX = '.contents.'
+
+#: What an index says of which manifest it was made of.
+MANIFEST = 'manifest_sha256'
+
+_COPIED = 1 << 20
+_UNFINISHED = '.new.'
+
+# Fields of the line of a regular file, of which the rest is not looked at; and
+# the most bytes of them.
+_FILE = 9
+_LINE = 1024
+
+
+def name_of(place):
+    """str, what the index of a backup is called."""
+    return PREFIX + layout.component(place.backup_id)
+
+
+def owner(name):
+    """The id of the backup whose index a file is, or was to be."""
+    return name[len(PREFIX):].partition(_UNFINISHED)[0]
+
+
+def items(fd):
+    """The entries of a manifest.
+
+    :param fd: int, of a manifest that is whole.
+    :returns: iterator of :class:`~manila_backup.contents.item.Item`.
+    :raises dirent.Malformed: a line is none.
+    """
+    directories = tree.Tree(fd)
+    here = first = None
+    offset = 0
+    with open(fd, 'rb', buffering=1 << 20, closefd=False) as source:
+        source.seek(0)
+        for text in source:
+            kind = text[:2]
+            if kind == b'F ':
+                first = _file(here, text, offset)
+                yield first
+            elif kind == b'D ':
+                found = _directory(directories, text, offset)
+                if found:
+                    yield found
+            elif kind in (b'd ', b'c '):
+                here = _path(directories, text[2:-1])
+            elif kind == b'H ':
+                name, stored = manifest.link_name(text.rstrip(b'\n'))
+                yield first._replace(
+                    directory=here, name=name,
+                    flags=first.flags if stored else item.MISSING)
+            elif kind == b'U ':
+                yield item.Item(
+                    here, dirent.checked_name(text.split(b' ', 2)[1]),
+                    flags=item.MISSING | item.UNKNOWN, line=offset)
+            elif text.startswith(b'totals '):
+                return
+            elif offset and not text.startswith(b'about '):
+                first = _other(here, text, offset)
+                yield first
+            offset += len(text)
+
+
+def _file(here, text, offset):
+    fields = text.split(b' ', _FILE)
+    try:
+        return item.Item(
+            here, dirent.checked_name(fields[1]),
+            stat.S_IFREG | int(fields[2], 8), int(fields[8]),
+            int(fields[5]), int(fields[3]), int(fields[4]),
+            _flags(text), None, offset)
+    except (ValueError, IndexError) as exc:
+        raise dirent.Malformed(f'{text[:80]!r}') from exc
+
+
+def _other(here, text, offset):
+    entry = dirent.parse(text[:-1])
+    return _of_entry(entry, here, entry.name, offset,
+                     item.MISSING if b'node' in entry.lost else 0)
+
+
+def _directory(directories, text, offset):
+    """Take note of a directory.
+
+    :returns: its item; None of the root.
+    """
+    entry = dirent.parse(text[:-1])
+    if entry.extra:
+        directories.add(text, offset)
+        path = directories.path(entry.extra[0])
+    else:
+        path = entry.name
+    if path == handles.ROOT:
+        return None
+    return _of_entry(entry, *item.split(path), offset)
+
+
+def _of_entry(entry, directory, name, offset, flags=0):
+    return item.Item(
+        directory, name, dirent.TYPES[entry.kind] | entry.mode, entry.size,
+        entry.mtime, entry.uid, entry.gid, flags,
+        entry.extra if entry.kind == b'L' else None, offset)
+
+
+def _path(directories, field):
+    return (directories.path(dirent.number(field)) if field[:1] == b'/'
+            else dirent.checked_path(field))
+
+
+def _flags(text):
+    return (item.MISSING if b' lost=' in text and manifest.is_unstored(text)
+            else 0)
+
+
+def make(fd, digest, path):
+    """Make the index of a manifest.
+
+    :param fd: int, of a manifest that is whole.
+    :param digest: str, the manifest's.
+    :param path: str, of the index, which is not there yet.
+    """
+    with writer.Writer(path) as index:
+        index.add(items(fd))
+        index.finish({MANIFEST: digest})
+
+
+def add(share, place, directory, digest, scratch=None):
+    """Add the index of a backup that is about to be published, or is.
+
+    :param share: int, descriptor of the share's directory.
+    :param directory: int, descriptor of the backup's.
+    :param digest: str, its manifest's.
+    :param scratch: str, a directory to make it in.
+    :returns: bool, whether that could be done.
+    """
+    try:
+        fd = manifest.open_in(directory)
+        try:
+            with tempfile.TemporaryDirectory(dir=scratch) as made:
+                path = os.path.join(made, 'contents')
+                make(fd, digest, path)
+                _store(path, share, name_of(place))
+        finally:
+            os.close(fd)
+    except (OSError, sqlite3.Error, dirent.Malformed, writer.Inconsistent):
+        return False
+    return True
+
+
+def _store(path, share, name):
+    """Copy a file into a directory: all of it, or nothing."""
+    new = name + _UNFINISHED + os.urandom(4).hex()
+    source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        target = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                         | os.O_CLOEXEC, 0o600, dir_fd=share)
+        try:
+            while data := os.read(source, _COPIED):
+                content.write_all(target, data)
+            os.fsync(target)
+            os.rename(new, name, src_dir_fd=share, dst_dir_fd=share)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(new, dir_fd=share)
+            raise
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+
+
+def remove(share, place):
+    """Remove the index of a backup, what attempts at it have left, and the
+    indexes of backups that are gone: an earlier release deletes none.
+
+    :raises OSError: it can't be.
+    """
+    with handles.entries(share) as entries:
+        names = [entry.name for entry in entries]
+    stored = filter(None, (layout.parse_name('', '', name) for name in names))
+    kept = {each.place.backup_id for each in stored} - {place.backup_id}
+    for name in names:
+        if name.startswith(PREFIX) and owner(name) not in kept:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=share)
+
+
+class ManifestIndex(reader.Reader):
+    """An index, and the manifest that it is of.
+
+    :param path: str, the index.
+    :param directory: int, descriptor of the backup's directory.
+    """
+
+    def __init__(self, path, directory):
+        super().__init__(path)
+        self._manifest = manifest.open_in(directory)
+
+    def __exit__(self, *exc_info):
+        os.close(self._manifest)
+        super().__exit__(*exc_info)
+
+    def digest(self, one):
+        if not stat.S_ISREG(one.mode) or one.line is None:
+            return None
+        try:
+            text = os.pread(self._manifest, _LINE, one.line)
+            entry = dirent.parse(b' '.join(
+                text.partition(b'\n')[0].split(b' ')[:_FILE + 1]))
+        except (OSError, dirent.Malformed) as exc:
+            raise database.DamagedIndex(str(exc)) from exc
+        if (entry.kind, entry.size, entry.mtime) != (b'F', one.size,
+                                                     one.mtime):
+            raise database.DamagedIndex('It is of another manifest.')
+        kind, _, value = entry.extra.rpartition(b':')
+        return f'sha256{"-" * bool(kind)}{kind.decode()}:{value.decode()}'
+
+
+def open_index(path, directory, digest):
+    """Open an index, if it is the one of a manifest.
+
+    :param path: str.
+    :param directory: int, descriptor of the backup's directory.
+    :param digest: str, its manifest's.
+    :returns: a :class:`ManifestIndex`; None if there is none that can be
+        used.
+    """
+    try:
+        found = ManifestIndex(path, directory)
+        try:
+            if found.about().get(MANIFEST) == digest:
+                return found
+        except database.DamagedIndex:
+            pass
+        found.__exit__()
+    except (OSError, database.DamagedIndex):
+        pass
+    return None
+
+
+def digest_of(directory):
+    """The digest of a backup's manifest, as its short form has it.
+
+    :raises DamagedBackup: it does not tell.
+    """
+    found = layout.read_metadata(directory).get(MANIFEST)
+    if not isinstance(found, str):
+        raise base.DamagedBackup(
+            f'The backup\'s {layout.METADATA} lacks {MANIFEST}.')
+    return found
+
+
+class Indexes:
+    """Indexes of a repository's backups, made where they are missing.
+
+    :param repository: an open :class:`~.layout.Repository`.
+    :param path: str, by which the repository can be reached from here; None
+        if that is nothing that SQLite can open, as within another process's
+        mounts.
+    :param folder: str, a directory for those that can't be had or kept in the
+        repository.
+    """
+
+    def __init__(self, repository, path, folder):
+        self._repository = repository
+        self._path = path
+        self._folder = folder
+
+    def open(self, place):
+        """Open the index of a published backup.
+
+        :returns: a :class:`~manila_backup.contents.reader.Reader`.
+        :raises DriverError: the backup isn't there, or its manifest can't be
+            relied on.
+        """
+        with contextlib.ExitStack() as stack:
+            share = stack.enter_context(self._repository.share(place))
+            directory = layout.open_published(share, place)
+            stack.callback(os.close, directory)
+            digest = digest_of(directory)
+            there = self._here(place)
+            known = [there]
+            if self._path is not None:
+                known.insert(0, os.path.join(
+                    self._path, place.project_id, place.share_id,
+                    name_of(place)))
+            return (_first(known, directory, digest)
+                    or self._take(share, place, directory, digest, there)
+                    or self._make(share, place, directory, digest, known))
+
+    def _here(self, place):
+        return os.path.join(self._folder, place.backup_id)
+
+    def drop(self, place):
+        """Remove the index of a backup."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._here(place))
+        with self._repository.share(place) as share:
+            if share is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(name_of(place), dir_fd=share)
+
+    def _take(self, share, place, directory, digest, there):
+        """Copy the repository's index, where that can't be opened."""
+        if self._path is not None:
+            return None
+        try:
+            source = os.open(name_of(place), os.O_RDONLY | os.O_NOFOLLOW
+                             | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=share)
+        except OSError:
+            return None
+        with (open(source, 'rb') as found,
+              tempfile.NamedTemporaryFile(dir=self._folder) as made):
+            shutil.copyfileobj(found, made, _COPIED)
+            made.flush()
+            os.link(made.name, made.name + '.whole')
+        os.rename(made.name + '.whole', there)
+        return open_index(there, directory, digest)
+
+    def _make(self, share, place, directory, digest, known):
+        fd = manifest.open_in(directory)
+        try:
+            manifest.check(fd)
+        except dirent.Malformed as exc:
+            raise base.DamagedBackup(
+                f'The backup\'s manifest is damaged: {exc}.') from exc
+        finally:
+            os.close(fd)
+        if self._path is not None and add(share, place, directory, digest,
+                                          self._folder):
+            found = _first(known, directory, digest)
+            if found:
+                return found
+        return self._make_here(directory, digest, known[-1])
+
+    def _make_here(self, directory, digest, there):
+        """Make one that the repository can't keep."""
+        fd = manifest.open_in(directory)
+        try:
+            with tempfile.TemporaryDirectory(dir=self._folder) as made:
+                path = os.path.join(made, 'contents')
+                make(fd, digest, path)
+                os.rename(path, there)
+        except (sqlite3.Error, dirent.Malformed, writer.Inconsistent) as exc:
+            raise base.DriverError(
+                f'The backup\'s index could not be made: {exc}.') from exc
+        finally:
+            os.close(fd)
+        found = open_index(there, directory, digest)
+        if found is None:
+            raise base.DriverError('The backup\'s index could not be read.')
+        return found
+
+
+def _first(paths, directory, digest):
+    return next(filter(None, (open_index(path, directory, digest)
+                              for path in paths)), None)
