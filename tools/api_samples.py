@@ -11,6 +11,7 @@ so that two runs give the same files.
 """
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -28,18 +29,20 @@ SAMPLES = HERE.parent / 'api-ref' / 'source' / 'samples'
 VERSION = '2.91'
 
 #: Asks for what Manila does not have.
-EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.0'}
+EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.2'}
 
 #: The ids in the samples follow from this and from the order in which they
 #: turn up.
 IDS = uuid.UUID('cd7a3d06-23b3-4d05-b4ca-7c9a20faa95f')
 UUID = re.compile('[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}')
-TIMES = {'created_at': '2023-08-16T13:03:59.000000',
+TIMES = {'mtime': '2023-08-16T12:46:40.000000',
+         'created_at': '2023-08-16T13:03:59.000000',
          'expires_at': '2023-09-15T13:03:59.000000',
          'completed_at': '2023-08-16T13:05:16.000000',
          'updated_at': '2023-08-16T13:05:16.000000'}
-DURATION = 77
+#: Of what no two runs say the same.
+NUMBERS = {'duration': 77, 'bytes_per_second': 2}
 
 
 class Sampler:
@@ -84,7 +87,7 @@ class Sampler:
         if isinstance(value, list):
             return [self.tidy(item, key) for item in value]
         if not isinstance(value, str):
-            return value if key != 'duration' or value is None else DURATION
+            return NUMBERS.get(key, value) if value is not None else None
         if TIME.fullmatch(value):
             return TIMES.get(key, TIMES['created_at'])
         value = value.replace(self.service.url,
@@ -207,6 +210,7 @@ class Sampler:
 
     def backups(self, share_id):
         collection = '/v2/share-backups'
+        self.fill(self.service.state / 'shares' / share_id)
         # Where the answer depends on how far the worker is, it is asked for
         # when it is sure: at the very beginning and at the end.
         created = self.call('POST', collection, {'share_backup': {
@@ -229,6 +233,8 @@ class Sampler:
         self.service.wait('shares', 'share', share_id)
         self.operations(path, backup_id)
         self.metadata(f'{path}/metadata')
+        self.call('GET', f'{path}/files?path=/reports',
+                  response='share-backup-files-list', headers=EXTENSION)
         self.call('POST', f'{path}/action', {'restore': None},
                   'share-backup-restore', 'share-backup-restore')
         self.service.wait('share-backups', 'share_backup', backup_id)
@@ -280,6 +286,16 @@ class Sampler:
             if status != 409:
                 raise service.Failed(f'{each}: cancelled with {status}')
             self.write(f'{sample}-cancel-request', body)
+
+    @staticmethod
+    def fill(share):
+        """Put some files into a share."""
+        reports = share / 'reports'
+        reports.mkdir()
+        (reports / 'march.txt').write_text('All is well.\n')
+        (reports / 'newest').symlink_to('march.txt')
+        for path in (reports / 'march.txt', reports / 'newest', reports):
+            os.utime(path, (1692190000, 1692190000), follow_symlinks=False)
 
     def access_rules(self, share_id):
         action = f'/v2/shares/{share_id}/action'

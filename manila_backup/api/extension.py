@@ -12,6 +12,8 @@ addition raises the second number:
   of share backups, and filters by it and by the time of their creation;
   ``/v2/share-backup-usage``; ``/v2/share-backup-quotas``;
   ``/v2/share-backup-services``
+* 1.1 nothing: kept for backup policies
+* 1.2 ``/v2/share-backups/{id}/files``
 """
 
 from manila_backup.api import faults
@@ -20,10 +22,13 @@ from manila_backup.api import microversions
 SERVICE_TYPE = 'shared-file-system-backup'
 
 MIN = (1, 0)
-MAX = (1, 0)
+MAX = (1, 2)
 
 #: The version that brought the extension.
 FIRST = (1, 0)
+
+#: The version that brought the files in a backup.
+FILES = (1, 2)
 
 
 def entry(version):

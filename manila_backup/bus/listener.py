@@ -14,6 +14,7 @@ import threading
 from oslo_log import log
 
 from manila_backup.bus import faults
+from manila_backup.bus import questions
 from manila_backup.bus import rpc
 from manila_backup import private
 
@@ -39,7 +40,7 @@ class Listener:
         self._transport = transport
         self._worker = worker
         self._stopping = threading.Event()
-        self._server = None
+        self._servers = []
         self._told = set()
         self._number = None
         # Nobody's to wait for: a connection may never be answered.
@@ -67,9 +68,10 @@ class Listener:
 
     def _leave(self):
         self._thread.join()
-        if self._server:
-            self._server.stop()
-            self._server.wait()
+        for each in self._servers:
+            each.stop()
+        for each in self._servers:
+            each.wait()
 
     def _join(self):
         pause = FIRST_PAUSE
@@ -86,7 +88,7 @@ class Listener:
                 self._tell(problem)
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-        if self._told and self._server:
+        if self._told and self._servers:
             LOG.info('Connected to the message bus')
 
     def _try(self):
@@ -96,9 +98,14 @@ class Listener:
         if self._stopping.is_set():
             return
         self._name_queue()
-        server = rpc.get_server(self._transport, self._worker)
-        server.start()
-        self._server = server
+        # One that can't be started is asked again from the first on.
+        while self._servers:
+            self._servers.pop().stop()
+        for server in (rpc.get_server(self._transport, self._worker),
+                       *questions.get_servers(self._transport,
+                                              self._worker)):
+            server.start()
+            self._servers.append(server)
 
     def _name_queue(self):
         # oslo.messaging's queue manager tells processes of one command apart

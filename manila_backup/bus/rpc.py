@@ -35,7 +35,8 @@ PORT = 5672
 #: 1.0: the first.
 #: 1.1: ``operation_queued`` says of which kind and driver the operation is,
 #:      so that only those look who can do it.
-VERSION = '1.1'
+#: 1.2: answers questions (:mod:`manila_backup.bus.questions`).
+VERSION = '1.2'
 FIRST_VERSION = '1.0'
 
 #: The forms of each message, the newest first: the version of the workers

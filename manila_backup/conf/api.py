@@ -39,6 +39,13 @@ OPTS = [
         default=1000, min=1,
         help='Maximum number of items on one page of a list, whatever limit '
              'the caller asks for. A next link leads to the following page.'),
+    cfg.FloatOpt(
+        'question_timeout',
+        default=10.0, min=1.0,
+        help='Seconds to wait for a worker to answer what only workers can '
+             'tell, such as what is in a backup. After that the response is '
+             '503. The index of a large backup may have to be made first, '
+             'which goes on beyond it and is there the next time.'),
     cfg.IntOpt(
         'max_request_body_size',
         default=114688, min=1,

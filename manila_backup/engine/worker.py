@@ -17,6 +17,7 @@ from manila_backup.engine import capabilities
 from manila_backup.engine import child
 from manila_backup.engine import named_lock
 from manila_backup.engine import process_name
+from manila_backup.engine.questions import desk
 from manila_backup.engine import queue
 from manila_backup import exception
 from manila_backup import plugins
@@ -49,6 +50,7 @@ class Worker:
         self.drivers = plugins.drivers(conf)
         self.capabilities = capabilities.Capabilities(self.drivers)
         self.source = plugins.share_source(conf)
+        self.questions = desk.Desk(conf, self.drivers)
         self.caller = rpc.Caller(
             transport, version_cap.VersionCap(conf, database))
         self._listener = listener.Listener(transport, self)

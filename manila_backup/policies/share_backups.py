@@ -15,6 +15,7 @@ CANCEL = 'share_backup:cancel'
 GET_METADATA = 'share_backup:get_metadata'
 UPDATE_METADATA = 'share_backup:update_metadata'
 DELETE_METADATA = 'share_backup:delete_metadata'
+LIST_FILES = 'share_backup:list_files'
 UPDATE = 'share_backup:update'
 DELETE = 'share_backup:delete'
 
@@ -57,6 +58,10 @@ RULES = [
               'with the extension, 1.0.',
               'POST /v2/share-backups/{backup_id}/action',
               'POST /v2/share-backup-operations/{operation_id}/action'),
+    base.rule(LIST_FILES, base.READER,
+              'List and search the files in a share backup. Only with the '
+              'extension, 1.2.',
+              'GET /v2/share-backups/{backup_id}/files'),
     base.rule(UPDATE, base.MEMBER,
               'Change the name or description of a share backup.',
               'PUT /v2/share-backups/{backup_id}'),

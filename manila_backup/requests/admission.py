@@ -7,6 +7,7 @@ commit nothing can be lost any more; the message to the workers only saves
 them the wait for their next look.
 """
 
+from manila_backup.bus import questions
 from manila_backup.bus import rpc
 from manila_backup.bus import version_cap
 from manila_backup import plugins
@@ -14,6 +15,7 @@ from manila_backup.requests import access_rules
 from manila_backup.requests import backup_metadata
 from manila_backup.requests import backups
 from manila_backup.requests import external_shares
+from manila_backup.requests import files
 from manila_backup.requests import messages
 from manila_backup.requests import operations
 from manila_backup.requests import quotas
@@ -35,9 +37,11 @@ class Admission:
     :param caller: a :class:`manila_backup.bus.rpc.Caller`.
     :param drivers: dict of name to backup driver, the default first.
     :param source: the share source; None for the local one.
+    :param asker: a :class:`manila_backup.bus.questions.Asker`.
     """
 
-    def __init__(self, conf, database, caller, drivers, source=None):
+    def __init__(self, conf, database, caller, drivers, source=None,
+                 asker=None):
         self._caller = caller
         external = external_shares.ExternalShares(
             source, conf.shares.source, database)
@@ -45,6 +49,7 @@ class Admission:
         self.backup_metadata = backup_metadata.BackupMetadata(database)
         self.backups = backups.Backups(conf, database, caller, drivers,
                                        external)
+        self.files = files.Files(database, asker)
         self.messages = messages.Messages(database)
         self.operations = operations.Operations(database, caller)
         self.quotas = quotas.Quotas(database)
@@ -60,10 +65,12 @@ class Admission:
         :param transport: an oslo.messaging transport to use instead of the
             one that ``[DEFAULT] transport_url`` names.
         """
+        transport = transport or rpc.get_transport(conf)
         return cls(conf, database,
-                   rpc.Caller(transport or rpc.get_transport(conf),
+                   rpc.Caller(transport,
                               version_cap.VersionCap(conf, database)),
-                   plugins.drivers(conf), plugins.share_source(conf))
+                   plugins.drivers(conf), plugins.share_source(conf),
+                   questions.Asker(conf, transport, database))
 
     def close(self):
         """Send the wake-up calls that wait, then end the thread for them."""

@@ -12,8 +12,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 import fixtures
+import kombu
 import sqlalchemy as sa
 from testtools import content
 
@@ -176,12 +178,25 @@ class Cloud(fixtures.Fixture):
         self.repository = os.path.join(self.state, 'repository')
         os.mkdir(self.state)
         self.port = free_port()
+        self.exchange = f'test-{uuid.uuid4()}'
+        self.addCleanup(self._forget_exchange)
         self._configure()
         self.engine = sa.create_engine(self.database.url,
                                        isolation_level='AUTOCOMMIT')
         self.addCleanup(self.engine.dispose)
         self.addCleanup(self._end)
         self._sync()
+
+    def _forget_exchange(self):
+        """Remove what the bus keeps of it, for there are many tests."""
+        prefix = f'manila-backup-questions.{self.exchange}'
+        with kombu.Connection(
+                RABBITMQ.replace('rabbit:', 'amqp:', 1)) as connection:
+            channel = connection.default_channel
+            for driver in ('posix', 'nfs', 'restic'):
+                for queue in ('', '.here'):
+                    channel.queue_delete(f'{prefix}.{driver}{queue}')
+            channel.exchange_delete(self.exchange)
 
     def _make_database(self):
         return self.useFixture(databases.Schema(self._server, self.MADE))
@@ -190,6 +205,8 @@ class Cloud(fixtures.Fixture):
         options = {
             'state_path': self.state,
             'transport_url': RABBITMQ,
+            # Or workers of another test would answer this one's questions.
+            'control_exchange': self.exchange,
             'auth_strategy': 'noauth',
             'noauth__allow_manage': True,
             'host': 'here',

@@ -10,6 +10,7 @@ from manila_backup.api.handlers import access_rules
 from manila_backup.api.handlers import cloud
 from manila_backup.api.handlers import messages
 from manila_backup.api.handlers import share_actions
+from manila_backup.api.handlers import share_backup_files
 from manila_backup.api.handlers import share_backup_metadata
 from manila_backup.api.handlers import share_backup_operations
 from manila_backup.api.handlers import share_backup_quotas
@@ -32,8 +33,9 @@ def routes(conf):
 
     :returns: dict of path below ``/v2`` to dict of method to what does it.
     """
-    modules = [share_backups, share_backup_metadata, share_backup_operations,
-               share_backup_quotas, share_backup_services, share_backup_usage]
+    modules = [share_backups, share_backup_files, share_backup_metadata,
+               share_backup_operations, share_backup_quotas,
+               share_backup_services, share_backup_usage]
     if conf.shares.source == 'local':
         modules.extend(LOCAL)
     table = {}

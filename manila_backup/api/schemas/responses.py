@@ -257,6 +257,15 @@ COMPONENTS = {
         'running_operations': _COUNT,
         'updated_at': _TIME_OR_NULL,
     }),
+    'ShareBackupFile': _obj({
+        'path': _TEXT, 'name': _TEXT,
+        'type': {'enum': ['file', 'directory', 'symlink', 'fifo', 'socket',
+                          'character_device', 'block_device', 'unknown']},
+        'state': {'enum': ['stored', 'missing']},
+        **dict.fromkeys(('size', 'uid', 'gid'), _COUNT_OR_NULL),
+        'mtime': {'type': ['string', 'null']},
+        **dict.fromkeys(('mode', 'link_target', 'digest'), _TEXT_OR_NULL),
+    }),
     'ShareBrief': _obj(_LINKED),
     'Share': _obj({
         **_LINKED,
@@ -370,6 +379,9 @@ ANSWERS = {
     'share_backup_metadata.set_item': (200, _obj({'metadata': _ONE_STRING})),
     'share_backup_metadata.delete': (200, None),
 
+    'share_backup_files.index': (
+        200, _obj({'files': _array(_ref('ShareBackupFile'))},
+                  {'files_links': _ref('NextLink')})),
     'share_backup_operations.index': (
         200, _page('share_backup_operations', 'ShareBackupOperation')),
     'share_backup_operations.show': (

@@ -14,6 +14,7 @@ import webob
 from manila_backup.api import app
 from manila_backup.api import handlers
 from manila_backup.api import openapi
+from manila_backup.bus import questions
 from manila_backup.bus import rpc
 from manila_backup.bus import version_cap
 from manila_backup import conf as config
@@ -94,7 +95,8 @@ class Api(fixtures.Fixture):
             conf, self.database,
             rpc.Caller(transport,
                        version_cap.VersionCap(conf, self.database)),
-            {'posix': Driver(), 'picky': PickyDriver()})
+            {'posix': Driver(), 'picky': PickyDriver()},
+            asker=questions.Asker(conf, transport, self.database))
         self.addCleanup(self.admission.close)
         self.app = app.build(conf, self.database, self.admission)
         self.described = described.Answers(openapi.document(

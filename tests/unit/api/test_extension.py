@@ -6,6 +6,7 @@ from unittest import mock
 
 from manila_backup.api import extension
 from manila_backup.api import handlers
+from manila_backup.api import microversions
 from manila_backup.api import openapi
 from manila_backup.api import operation
 from manila_backup.api.schemas import responses
@@ -17,6 +18,13 @@ BACKUPS = '/v2/share-backups'
 PATH = '/v2/share-backup-things'
 HEADER = 'OpenStack-API-Version'
 ENTRY = 'shared-file-system-backup'
+
+
+NEWEST = microversions.to_string(extension.MAX)
+
+#: The version after it.
+AFTER = (extension.MAX[0], extension.MAX[1] + 1)
+LATER = microversions.to_string(AFTER)
 
 
 @operation.operation(None, extension=(1, 0))
@@ -40,9 +48,9 @@ ROUTES = {
     '/share-backup-things': {'GET': index},
     '/share-backup-things/action': {'POST': operation.Actions({
         'first': _action('first', (1, 0)),
-        'later': _action('later', (1, 1))})},
+        'later': _action('later', AFTER)})},
     '/share-backup-later': {'GET': operation.Operation(
-        index.function, None, (2, 0), None, (1, 1), None, None)},
+        index.function, None, (2, 0), None, AFTER, None, None)},
 }
 
 ANSWER = 200, {'type': 'object', 'required': ['things']}
@@ -70,7 +78,7 @@ class TestExtension(base.ApiTest):
         for version, asked, told in (
                 (None, f'{ENTRY} 1.0', f'shared-file-system 2.0, {ENTRY} 1.0'),
                 ('2.80', f'{ENTRY} latest',
-                 f'shared-file-system 2.80, {ENTRY} 1.0'),
+                 f'shared-file-system 2.80, {ENTRY} {NEWEST}'),
                 (None, f'shared-file-system 2.91, {ENTRY} 1.0',
                  f'shared-file-system 2.91, {ENTRY} 1.0'),
                 (None, f' {ENTRY.upper()}  1.0 ,compute 2.1',
@@ -83,7 +91,7 @@ class TestExtension(base.ApiTest):
 
     def test_refused_versions(self):
         for asked, code, key in (
-                ('1.1', 406, 'notAcceptable'), ('0.9', 406, 'notAcceptable'),
+                (LATER, 406, 'notAcceptable'), ('0.9', 406, 'notAcceptable'),
                 ('2.91', 406, 'notAcceptable'), ('', 400, 'badRequest'),
                 ('1', 400, 'badRequest'), ('x', 400, 'badRequest'),
                 ('1.0.0', 400, 'badRequest'), ('1.0 x', 400, 'badRequest'),
@@ -93,7 +101,7 @@ class TestExtension(base.ApiTest):
             self.assertIn(HEADER, answer.headers['Vary'])
             if code == 406:
                 self.assertEqual(
-                    ('1.0', '1.0'),
+                    ('1.0', NEWEST),
                     (answer.json[key]['min_version'],
                      answer.json[key]['max_version']))
 
@@ -111,7 +119,7 @@ class TestExtension(base.ApiTest):
             self.assert_fault(
                 self._call(method, '/v2/share-backup-later',
                            f'{ENTRY} latest'),
-                404, 'itemNotFound', HEADER, f'{ENTRY} 1.1')
+                404, 'itemNotFound', HEADER, f'{ENTRY} {LATER}')
 
     def test_actions_that_only_it_has(self):
         path, first, later = f'{PATH}/action', {'first': None}, {'later': None}
@@ -127,7 +135,7 @@ class TestExtension(base.ApiTest):
             told, = self._call('GET', path, f'{ENTRY} 9.x',
                                code=code).json['versions']
             self.assertEqual({'name': ENTRY, 'min_version': '1.0',
-                              'version': '1.0'}, told.pop('extension'))
+                              'version': NEWEST}, told.pop('extension'))
             self.assertEqual(plain, told)
 
     def test_description_of_the_api(self):
@@ -137,8 +145,10 @@ class TestExtension(base.ApiTest):
         self.assertIn({'$ref': '#/components/parameters/ExtensionFrom1.0'},
                       described['parameters'])
         parameter = document['components']['parameters']['ExtensionFrom1.0']
-        self.assertEqual([f'{ENTRY} latest', f'{ENTRY} 1.0'],
-                         parameter['schema']['enum'])
+        self.assertEqual(
+            [f'{ENTRY} latest',
+             *(f'{ENTRY} 1.{minor}' for minor in range(AFTER[1]))],
+            parameter['schema']['enum'])
         plain = document['paths'][BACKUPS]['get']
         self.assertNotIn('extension', plain['x-openstack'])
 

@@ -13,6 +13,7 @@ import testtools
 
 from manila_backup.bus import faults
 from manila_backup.bus import listener
+from manila_backup.bus import questions
 from manila_backup.bus import rpc
 
 
@@ -31,6 +32,8 @@ class ListenerTestCase(testtools.TestCase):
         self._patch('servers').return_value = 'here:5672'
         self.joined = threading.Event()
         self.server = self._patch('get_server').return_value
+        self.useFixture(fixtures.MockPatchObject(
+            questions, 'get_servers')).mock.return_value = []
         self.server.start.side_effect = self.joined.set
         worker = types.SimpleNamespace(conf=types.SimpleNamespace(
             backup=types.SimpleNamespace(scan_interval=1)))

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files in a share backup as callers see them."""
+
+import datetime
+
+from manila_backup.api.views import common
+
+_EPOCH = datetime.datetime(1970, 1, 1)
+
+
+def details(found):
+    """Entries as workers tell them.
+
+    :param found: list of dict, as of
+        :mod:`manila_backup.engine.questions.files`.
+    """
+    return [_one(**each) for each in found]
+
+
+def _one(path, name, type, size, mtime, mode, uid, gid, target, is_stored,
+         is_known, digest=None):
+    shown = {'path': f'/{path}', 'name': name, 'type': type,
+             'state': 'stored' if is_stored else 'missing',
+             'link_target': target, 'digest': digest}
+    # Of what could not be read nothing else is known.
+    shown.update(dict.fromkeys(('size', 'mtime', 'mode', 'uid', 'gid'))
+                 if not is_known else
+                 {'size': size, 'mtime': _moment(mtime),
+                  'mode': f'{mode:04o}', 'uid': uid, 'gid': gid})
+    return shown
+
+
+def _moment(nanoseconds):
+    """A time as OpenStack writes it; None of one that no calendar has."""
+    try:
+        return common.timestamp(_EPOCH + datetime.timedelta(
+            microseconds=nanoseconds // 1000))
+    except OverflowError:
+        return None

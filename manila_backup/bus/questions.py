@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions to workers: what only who has the repository can tell, asked and
+answered at once.
+
+Unlike a wake-up call, a question is waited for, for as long as ``[api]
+question_timeout`` says, and nothing remembers it: whoever gets no answer asks
+again. It goes to any one worker that has the backup's driver, changes
+nothing, and holds no lease.
+"""
+
+import threading
+import typing
+
+from manila_backup.bus import faults
+from manila_backup.bus import rpc
+from manila_backup.bus import version_cap
+from manila_backup import context as context_
+from manila_backup.db import engine
+from manila_backup.db import services as db_services
+from manila_backup import exception
+
+if typing.TYPE_CHECKING:
+    from oslo_config import cfg
+
+#: The first version of the workers that answer any.
+FIRST_VERSION = '1.2'
+
+_TOPIC = 'manila-backup-questions'
+_VERSION = '1.0'
+
+
+class Missing(exception.NotFound):
+    """The backup does not have it."""
+
+    def __init__(self, message: str) -> None:
+        exception.ManilaBackupError.__init__(self, message)
+
+
+class Refused(exception.Conflict):
+    """It can't be told of this backup: its driver has no way, or what it
+    kept is damaged."""
+
+
+class Unanswered(exception.Unavailable):
+    """No worker answers: none is there, or all have too much to do."""
+
+
+#: Problems that an answer can have, by the names that they have on the bus.
+PROBLEMS: dict[str, typing.Callable[[str], exception.ManilaBackupError]] = {
+    'missing': Missing, 'refused': Refused, 'unavailable': Unanswered}
+
+
+def topic(transport: typing.Any, driver: str) -> str:
+    """Topic on which the workers that have a driver are asked. A wake-up call
+    that reaches the workers of another deployment on the same bus does no
+    harm; a question would be answered by them. So the exchange, by which
+    ``[DEFAULT] control_exchange`` keeps deployments apart, is part of it: the
+    names of queues are not."""
+    return f'{_TOPIC}.{transport.conf.control_exchange}.{driver}'
+
+
+class Asker:
+    """The API's side.
+
+    :param conf: the configuration.
+    :param transport: an oslo.messaging transport.
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    """
+
+    def __init__(self, conf: 'cfg.ConfigOpts', transport: typing.Any,
+                 database: engine.Database) -> None:
+        self._conf = conf
+        self._client = rpc.messaging.get_rpc_client(
+            transport, rpc.messaging.Target(topic=_TOPIC, version=_VERSION))
+        self._transport = transport
+        self._database = database
+        # Whoever waits for an answer keeps a thread from other requests.
+        self._places = threading.BoundedSemaphore(
+            max(conf.api.threads // 2, 1))
+
+    def ask(self, context: context_.RequestContext, driver: str,
+            question: str, **arguments: typing.Any) -> typing.Any:
+        """Ask a worker.
+
+        :param driver: str, the backup driver that it must have.
+        :param question: str, a name in
+            :mod:`manila_backup.engine.questions`.
+        :param arguments: what JSON can hold.
+        :returns: the answer, which is the same.
+        :raises Unanswered: there is none.
+        :raises Missing: the backup has no such thing.
+        :raises Refused: it can't be told of this backup.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Unanswered('Too many such requests are being processed. '
+                             'Try again in some seconds.')
+        try:
+            answer = self._call(context, driver, question, arguments)
+        finally:
+            self._places.release()
+        if 'problem' in answer:
+            raise PROBLEMS.get(answer['problem'], Unanswered)(
+                answer['message'])
+        return answer['result']
+
+    def _call(self, context: context_.RequestContext, driver: str,
+              question: str, arguments: dict[str, typing.Any]
+              ) -> dict[str, typing.Any]:
+        if not self._has_workers():
+            raise Unanswered('No worker that could answer is running. Ask '
+                             'the operator, or try again later.')
+        client = self._client.prepare(
+            topic=topic(self._transport, driver),
+            timeout=self._conf.api.question_timeout,
+            retry=0)
+        problem = ''
+        with faults.Silence():
+            try:
+                found: dict[str, typing.Any] = client.call(
+                    context, 'answer', question=question,
+                    project_id=context.project_id, arguments=arguments)
+                return found
+            except rpc.messaging.MessagingTimeout:
+                problem = 'No worker answered in time.'
+            except rpc.messaging.MessageDeliveryFailure:
+                problem = 'The workers can\'t be reached.'
+        raise Unanswered(problem + ' Try again in some seconds.')
+
+    def _has_workers(self) -> bool:
+        """Tell whether a worker lives that answers questions: without one, a
+        question would wait for its whole time."""
+        found = self._database.read(
+            db_services.living_rpc_versions, rpc.TOPIC,
+            self._conf.service_down_time)
+        first = version_cap.numbers(FIRST_VERSION)
+        return any(version_cap.numbers(each) >= first for each in found)
+
+
+class _Endpoint:
+    target = rpc.messaging.Target(version=_VERSION)
+
+    def __init__(self, driver: str, desk: typing.Any) -> None:
+        self._driver = driver
+        self._desk = desk
+
+    def answer(self, context: typing.Any, question: str, project_id: str,
+               arguments: dict[str, typing.Any]) -> dict[str, typing.Any]:
+        """Answer a question; a problem is an answer too."""
+        try:
+            return {'result': self._desk.answer(
+                self._driver, question, project_id, arguments)}
+        except Missing as exc:
+            return {'problem': 'missing', 'message': exc.message}
+        except Refused as exc:
+            return {'problem': 'refused', 'message': exc.message}
+        except Unanswered as exc:
+            return {'problem': 'unavailable', 'message': exc.message}
+
+
+def get_servers(transport: typing.Any, worker: typing.Any
+                ) -> list[typing.Any]:
+    """The worker's side: oslo.messaging servers, not started, one for each
+    driver that it has.
+
+    :param worker: has ``drivers``, ``host`` and ``questions``, a
+        :class:`manila_backup.engine.questions.Desk`.
+    """
+    return [rpc.messaging.get_rpc_server(
+        transport, rpc.messaging.Target(topic=topic(transport, name),
+                                        server=worker.host),
+        [_Endpoint(name, worker.questions)], executor='threading',
+        access_policy=rpc.dispatcher.DefaultRPCAccessPolicy)
+        for name in worker.drivers]

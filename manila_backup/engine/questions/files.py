@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions about the entries that a backup has.
+
+Paths and names cross the bus as :mod:`manila_backup.contents.paths` has them.
+"""
+
+import contextlib
+import typing
+
+from manila_backup.bus import questions
+from manila_backup.contents import database
+from manila_backup.contents import item
+from manila_backup.contents import paths
+from manila_backup.contents import reader
+from manila_backup.drivers import base
+
+
+def list_files(driver: base.BackupDriver, place: base.BackupReference,
+               folder: str, path: str, after: str | None, limit: int
+               ) -> dict[str, typing.Any]:
+    """List a directory.
+
+    :param path: str, quoted.
+    :param after: str, the quoted name that the page before ended with.
+    :returns: dict of ``files``, and ``more``, whether there are further ones.
+    """
+    with _index(driver, place, folder) as index:
+        found = index.page(paths.unquote(path),
+                           after and paths.unquote(after),
+                           limit + 1)
+        return {'files': _told(index, found[:limit]),
+                'more': len(found) > limit}
+
+
+def find_files(driver: base.BackupDriver, place: base.BackupReference,
+               folder: str, under: str, after: str | None, limit: int,
+               seconds: float, **wanted: typing.Any) -> dict[str, typing.Any]:
+    """Search below a directory.
+
+    :param under: str, quoted.
+    :param after: str, where the search before ended.
+    :param seconds: float, after how long to answer what was found.
+    :param wanted: further conditions of
+        :class:`~manila_backup.contents.reader.Wanted`.
+    :returns: dict of ``files``, and ``after``, where to go on from, or None.
+    """
+    with _index(driver, place, folder) as index:
+        found, end = index.search(
+            reader.Wanted(under=paths.unquote(under), **wanted),
+            after and paths.unquote(after), limit, seconds)
+        return {'files': _told(index, found),
+                'after': (
+                    None if end is None else paths.quote(end))}
+
+
+@contextlib.contextmanager
+def _index(driver: base.BackupDriver, place: base.BackupReference,
+           folder: str) -> typing.Iterator[reader.Reader]:
+    try:
+        with driver.open_index(place, folder) as index:
+            yield index
+    except reader.NoSuchEntry as exc:
+        raise questions.Missing(
+            'The backup has no such file or directory.') from exc
+    except database.DamagedIndex as exc:
+        driver.drop_index(place, folder)
+        raise questions.Unanswered(
+            'The index of the backup was damaged, and is made anew. Try '
+            'again in some seconds.') from exc
+
+
+def _told(index: reader.Reader, found: list[item.Item]
+          ) -> list[dict[str, typing.Any]]:
+    return [{
+        'path': paths.quote(each.path), 'name': paths.quote(each.name),
+        'type': each.type, 'size': each.size, 'mtime': each.mtime,
+        'mode': each.mode & 0o7777, 'uid': each.uid, 'gid': each.gid,
+        'target': None if each.target is None else paths.quote(each.target),
+        'digest': index.digest(each), 'is_stored': each.is_stored,
+        'is_known': not each.flags & item.UNKNOWN} for each in found]

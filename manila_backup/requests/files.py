@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests about the files in backups, which workers answer."""
+
+from manila_backup.db import backups as db_backups
+from manila_backup import exception
+from manila_backup import states
+
+#: In these, a backup is complete in its repository.
+_COMPLETE = (states.Backup.AVAILABLE, states.Backup.RESTORING)
+
+
+class Files:
+    """The requests about the files in backups.
+
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param asker: a :class:`manila_backup.bus.questions.Asker`.
+    """
+
+    def __init__(self, database, asker):
+        self._database = database
+        self._asker = asker
+
+    def list_directory(self, context, backup_id, path, after, limit):
+        """List a directory of a backup.
+
+        :param path: str, as :mod:`manila_backup.contents.paths` has it,
+            without a slash at its beginning; ``.`` for the share's root.
+        :param after: str, the name to begin after, or None.
+        :returns: dict as of
+            :func:`manila_backup.engine.questions.files.list_files`.
+        """
+        return self._ask(context, backup_id, 'list_files', path=path,
+                         after=after, limit=limit)
+
+    def find(self, context, backup_id, under, after, limit, seconds,
+             **wanted):
+        """Search in a backup.
+
+        :returns: dict as of
+            :func:`manila_backup.engine.questions.files.find_files`.
+        """
+        return self._ask(context, backup_id, 'find_files', under=under,
+                         after=after, limit=limit, seconds=seconds, **wanted)
+
+    def _ask(self, context, backup_id, question, **arguments):
+        backup = self._database.read(db_backups.get, backup_id, context.scope)
+        if backup is None:
+            raise exception.NotFound('Share backup', backup_id)
+        if backup.status not in _COMPLETE:
+            raise exception.InvalidState(
+                f'Share backup {backup_id} is {backup.status}: only what an '
+                f'available one has can be looked into.')
+        return self._asker.ask(
+            context, backup.backup_type, question,
+            place=(backup.project_id, backup.share_id, backup.id),
+            **arguments)
