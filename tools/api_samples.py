@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import uuid
@@ -117,6 +118,22 @@ class Sampler:
         self.backup_quotas()
         self.backup_services()
         self.messages()
+        self.warnings()
+
+    def warnings(self):
+        """Look for what a backup lacks."""
+        share_id = self.call('POST', '/v2/shares', {'share': {
+            'share_proto': 'NFS', 'size': 1}})['share']['id']
+        self.service.wait('shares', 'share', share_id)
+        # Room beyond its end is never kept.
+        letter = self.service.state / 'shares' / share_id / 'sure by 100%'
+        letter.touch()
+        subprocess.run(['fallocate', '-n', '-l', '1M', letter], check=True)
+        backup_id = self.call('POST', '/v2/share-backups', {'share_backup': {
+            'share_id': share_id}})['share_backup']['id']
+        self.service.wait('share-backups', 'share_backup', backup_id)
+        self.call('GET', f'/v2/share-backups/{backup_id}/warnings',
+                  response='share-backup-warnings-list', headers=EXTENSION)
 
     def messages(self):
         """Look for what is told of a backup that could not be made."""

@@ -32,11 +32,15 @@ class Api:
         :param key: str, what it is called in the body.
         :param query: parameters; those that are None are left out.
         """
+        return self.body(path, **query)[key]
+
+    def body(self, path, **query):
+        """Return all of the answer of a path; see :meth:`get`."""
         wanted = {name: value for name, value in query.items()
                   if value is not None}
         if wanted:
             path += '?' + urllib.parse.urlencode(wanted)
-        return self._ask(self._http.get, path)[key]
+        return self._ask(self._http.get, path)
 
     def act(self, path, action):
         """Ask for an action without arguments."""

@@ -43,8 +43,16 @@ class Plain(columns.FormattableColumn):
         return '' if self._value is None else str(self._value)
 
 
+class Words(columns.FormattableColumn):
+    """A list of words."""
+
+    def human_readable(self):
+        return ', '.join(self._value or ())
+
+
 #: What the values of a key are made of.
 KINDS = {
+    'lost': Words,
     'bytes_done': Size, 'bytes_total': Size, 'content_bytes': Size,
     'stored_bytes': Size, 'bytes_per_second': Rate,
     **dict.fromkeys(('created_at', 'updated_at', 'completed_at', 'queued_at',

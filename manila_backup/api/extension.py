@@ -11,7 +11,7 @@ addition raises the second number:
   and of share backups; what is in a share backup, among its details; metadata
   of share backups, and filters by it and by the time of their creation;
   ``/v2/share-backup-usage``; ``/v2/share-backup-quotas``;
-  ``/v2/share-backup-services``
+  ``/v2/share-backup-services``; ``/v2/share-backups/{id}/warnings``
 * 1.1 nothing: kept for backup policies
 * 1.2 ``/v2/share-backups/{id}/files``
 """

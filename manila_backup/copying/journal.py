@@ -107,4 +107,4 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
     return {'part': name, 'spans': done,
             'files': files, 'bytes': 0, 'stored_bytes': 0, 'kept': 0,
             'problems': problems.sentences, 'count': problems.count,
-            'missing': problems.missing}
+            'missing': problems.missing, 'notes': problems.notes}

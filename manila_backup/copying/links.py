@@ -7,12 +7,16 @@ import os
 import stat
 
 from manila_backup.copying import reporting
+from manila_backup.copying import warnings
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup import warning_codes
 
 # Of a name, whatever it is to be a name of.
+_Code = warning_codes.WarningCode
+
 _OF_NAME = frozenset((errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL))
 
 
@@ -107,8 +111,10 @@ class Linking:
         :param parted: (path, name, ...) of that; None if it could.
         """
         if parted:
+            shown = self._shown(name)
             self.problems.add(reporting.parted(
-                self._shown(name), handles.join(*parted[:2]), 'backup'))
+                shown, handles.join(*parted[:2]), 'backup'),
+                note=warnings.note(shown, _Code.HARD_LINK))
 
     def _stranger(self, number, directory, name):
         """Store a name that is none of the group's."""

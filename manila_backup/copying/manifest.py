@@ -63,9 +63,16 @@ def unstored_line(name, why=CHANGING):
 def unstored(text):
     """Such a line's name, and why it is one: "... at the time"; empty if that
     is told by others."""
+    name, why = unstored_name(text)
+    return name, _WHY.get(why, _WHY[UNREADABLE])
+
+
+def unstored_name(text):
+    """Such a line's name, and the word for why it is one, which may be one of
+    a later release."""
     fields = text.rstrip().split(b' ')
-    why = fields[3].partition(b'=')[2] if len(fields) > 3 else CHANGING
-    return dirent.checked_name(fields[1]), _WHY.get(why, _WHY[UNREADABLE])
+    return (dirent.checked_name(fields[1]),
+            fields[3].partition(b'=')[2] if len(fields) > 3 else CHANGING)
 
 
 def link_name(text):
@@ -203,7 +210,7 @@ class Manifest:
             if magic not in _MAGICS:
                 check(self.fd)      # says why not
             about = source.readline()
-            self.about = _json(about, b'about ')
+            self.about = parse_json(about, b'about ')
             digest.update(magic + about)
             offset = len(magic) + len(about)
             for text in source:
@@ -245,7 +252,7 @@ class Manifest:
             self._where = self._directory(text[2:-1])
         elif kind == b'to':
             self._cut(offset)
-            self.totals = _json(text, b'totals ')
+            self.totals = parse_json(text, b'totals ')
         elif kind == b'U ':
             self._count += 1
             self._is_unstored(text)
@@ -413,11 +420,11 @@ def check(fd):
     if rest != end % digest.hexdigest().encode():
         raise dirent.Malformed('its digest is wrong')
     first, _, head = head.partition(b'\n')
-    _check_magic(first + b'\n')
-    return _json(head.partition(b'\n')[0], b'about ')
+    check_magic(first + b'\n')
+    return parse_json(head.partition(b'\n')[0], b'about ')
 
 
-def _check_magic(text):
+def check_magic(text):
     """Make sure that a first line is one.
 
     :raises Malformed: it is another one.
@@ -435,7 +442,11 @@ def _check_magic(text):
     raise dirent.Malformed('it does not begin as a manifest')
 
 
-def _json(text, key):
+def parse_json(text, key):
+    """A line of JSON after a key.
+
+    :raises Malformed: it is none.
+    """
     if not text.startswith(key):
         raise dirent.Malformed(f'it has no {key.decode()}')
     try:

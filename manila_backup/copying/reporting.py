@@ -40,6 +40,9 @@ def parted(path, first, where):
 
 MAX_PROBLEMS = 100
 
+#: The most notes that a backup has.
+MAX_NOTES = 20_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -90,14 +93,27 @@ class Problems:
     """Entries that could not be carried over, as sentences; bounded.
 
     :ivar missing: int, as in a :class:`Result`.
+    :ivar notes: list of notes, see :mod:`.warnings`.
+    :ivar are_cut: bool, whether there would be more notes.
     """
 
     def __init__(self):
         self.sentences = []
+        self.notes = []
+        self.are_cut = False
         self.count = self.missing = 0
 
-    def add(self, sentence, missing=False):
+    def add(self, sentence, missing=False, note=None):
+        """Take one.
+
+        :param missing: bool, whether it is about an entry that is missing, or
+            not whole.
+        :param note: list, its :func:`.warnings.note`, if nothing else that is
+            kept tells of it.
+        """
         self.count += 1
+        if note:
+            self.take_notes([note])
         self.missing += bool(missing)
         if len(self.sentences) < MAX_PROBLEMS:
             self.sentences.append(sentence)
@@ -130,6 +146,20 @@ class Problems:
         self.add(f'"{errors.printable(path)}" could not be made in the share: '
                  'its file system can\'t hold it, or does not allow it.',
                  is_link)
+
+    def take_notes(self, notes, are_cut=False):
+        """Add notes of others."""
+        room = MAX_NOTES - len(self.notes)
+        self.notes.extend(notes[:room])
+        self.are_cut |= are_cut or len(notes) > room
+
+    def include(self, other):
+        """Add all of others.
+
+        :param other: :class:`Problems`.
+        """
+        self.merge(*other.said())
+        self.take_notes(other.notes, other.are_cut)
 
     def said(self):
         """All of it, for :meth:`merge`."""

@@ -103,7 +103,8 @@ class Storer(links.Linking):
                 'kept': self.kept, 'unread': self.unread,
                 'problems': self.problems.sentences,
                 'count': self.problems.count,
-                'missing': self.problems.missing}
+                'missing': self.problems.missing,
+                'notes': self.problems.notes}
 
     def _batch(self, number, kind, payload):
         try:

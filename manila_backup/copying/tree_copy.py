@@ -126,6 +126,7 @@ class TreeCopy:
                 self.totals[key] += result[key]
             self.problems.merge(result['problems'], result['count'],
                                 result['missing'])
+            self.problems.take_notes(result['notes'])
 
     def write_manifest(self, name, about, version=manifest.SECOND, hint=''):
         """Put the manifest together from what the processes wrote.
@@ -138,7 +139,9 @@ class TreeCopy:
         self.add_up()
         self.totals.update(problem_count=self.problems.count,
                            missing=self.problems.missing,
-                           problems=self.problems.sentences)
+                           problems=self.problems.sentences,
+                           notes=self.problems.notes,
+                           notes_are_cut=self.problems.are_cut)
 
         def spend(count):
             self._spent += count

@@ -22,6 +22,7 @@ import warnings
 
 from manila_backup.contents import reader
 from manila_backup.copying import reporting
+from manila_backup.copying import warnings as copying_warnings
 from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
 from manila_backup import status_codes
@@ -325,6 +326,20 @@ class BackupDriver(abc.ABC):
         """Remove what :meth:`open_index` opened: it was found to be damaged,
         and is to be made anew. What can't be removed stays.
         """
+
+    def warnings(self, place: BackupReference, skip: int,
+                 limit: int) -> copying_warnings.Page | None:
+        """Read what a published backup lacks, entry by entry: all of what
+        :meth:`backup` counted as problems, in an order that never changes.
+
+        :param skip: int, how many to leave out.
+        :param limit: int, the most to return after those.
+        :returns: a :class:`~manila_backup.copying.warnings.Page`; None if the
+            repository has no such list.
+        :raises DamagedBackup: it is not as it was written.
+        :raises DriverError: there is no such backup, or it can't be read now.
+        """
+        return None
 
     def unique_bytes(self, place: BackupReference,
                      progress: shared_progress.Progress) -> int | None:

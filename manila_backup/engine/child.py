@@ -23,10 +23,13 @@ import signal
 import sys
 import traceback
 
+from manila_backup.copying import warnings
 from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
+from manila_backup.fs import mountpoints
 from manila_backup import states
 from manila_backup import status_codes
+from manila_backup import warning_codes
 
 LOG = logging.getLogger(__name__)
 
@@ -207,14 +210,26 @@ def back_up(driver, source, share, job, place, options, record, progress):
     driver.include_mounts = share.include_mounts
     with source.use(share, job, progress) as view:
         record = {**record, 'copied_from': view.kind}
+        if view.reason or view.left_out:
+            record[warnings.RECORDED] = [*_notes(view)]
         report = driver.backup(place, job.attempt, view.path, options, record,
                                progress)
-    said = (*([view.reason] if view.reason else ()), *view.left_out)
+    said = (*([view.reason] if view.reason else ()),
+            *map(mountpoints.left_out, view.left_out))
     return dataclasses.replace(
         report, problems=(*said, *report.problems),
         problem_count=report.problem_count + len(said),
         point_in_time=states.PointInTime.of(report.record or record,
                                             driver.WHOLE_FILES))
+
+
+def _notes(view):
+    """Yield the notes of what a driver can't see to be lacking."""
+    code = warning_codes.WarningCode
+    if view.reason:
+        yield warnings.note(b'.', code.NO_SNAPSHOT)
+    for path in view.left_out:
+        yield warnings.note(path, code.PARTIAL)
 
 
 def restore(driver, source, share, job, place, progress):

@@ -16,6 +16,7 @@ GET_METADATA = 'share_backup:get_metadata'
 UPDATE_METADATA = 'share_backup:update_metadata'
 DELETE_METADATA = 'share_backup:delete_metadata'
 LIST_FILES = 'share_backup:list_files'
+LIST_WARNINGS = 'share_backup:list_warnings'
 UPDATE = 'share_backup:update'
 DELETE = 'share_backup:delete'
 
@@ -62,6 +63,9 @@ RULES = [
               'List and search the files in a share backup. Only with the '
               'extension, 1.2.',
               'GET /v2/share-backups/{backup_id}/files'),
+    base.rule(LIST_WARNINGS, base.READER,
+              'List what a share backup lacks. Only with the extension, 1.0.',
+              'GET /v2/share-backups/{backup_id}/warnings'),
     base.rule(UPDATE, base.MEMBER,
               'Change the name or description of a share backup.',
               'PUT /v2/share-backups/{backup_id}'),

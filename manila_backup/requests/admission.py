@@ -23,6 +23,7 @@ from manila_backup.requests import services
 from manila_backup.requests import share_types
 from manila_backup.requests import shares
 from manila_backup.requests import snapshots
+from manila_backup.requests import warnings
 
 
 class Admission:
@@ -43,6 +44,7 @@ class Admission:
     def __init__(self, conf, database, caller, drivers, source=None,
                  asker=None):
         self._caller = caller
+        self.warnings = warnings.Warnings(asker)
         external = external_shares.ExternalShares(
             source, conf.shares.source, database)
         self.access_rules = access_rules.AccessRules(database)

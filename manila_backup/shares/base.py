@@ -74,14 +74,15 @@ class View:
         itself, which may be changing.
     :ivar reason: str, a sentence: why there is no snapshot where there
         should be one; None if none was to be expected.
-    :ivar left_out: tuple of str, sentences: what is in the share, and no part
-        of it, that can't be found by looking at the view.
+    :ivar left_out: tuple of paths of directories, as bytes: what is mounted
+        in the share, and no part of it, that can't be found by looking at the
+        view.
     """
 
     path: str
     kind: str = LIVE
     reason: str | None = None
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[bytes, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

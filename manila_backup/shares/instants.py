@@ -91,7 +91,7 @@ class Instants:
             stack.callback(os.close, found)
             return base.View(
                 directories.view_of(found), base.SNAPSHOT,
-                left_out=tuple(map(mountpoints.left_out, mounted)))
+                left_out=tuple(mounted))
         except _Impossible as exc:
             why = str(exc)
         except OSError as exc:

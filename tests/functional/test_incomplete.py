@@ -18,14 +18,17 @@ from tests.functional import test_observability
 
 TOPIC = f'test-{uuid.uuid4()}'
 
-# Writes to all of a file, one letter after the other, without a pause.
+# Writes to all of some files, one letter after the other, without a pause.
 _WRITER = '''
 import os, sys
 
-fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fds = [os.open(path, os.O_RDWR | os.O_CREAT) for path in sys.argv[1:]]
 number = 0
 while True:
-    os.pwrite(fd, bytes([65 + number % 26]) * (16 << 20), 0)
+    # A bit of each in turn, so that none rests.
+    for offset in range(0, 48 << 20, 1 << 18):
+        for fd in fds:
+            os.pwrite(fd, bytes([65 + number % 26]) * (1 << 18), offset)
     number += 1
     if number == 3:
         print("writing", flush=True)
@@ -41,24 +44,40 @@ class IncompleteTestCase(base.TestCase):
     options = {'oslo_messaging_notifications__driver': 'messagingv2',
                'oslo_messaging_notifications__topics': TOPIC,
                'metrics__enabled': True, 'metrics__worker_bind_port': 0,
-               'local_shares__point_in_time': 'live'}
+               'local_shares__point_in_time': 'live',
+               'api__question_timeout': 10}
 
     def setUp(self):
         super().setUp()
+        self.addCleanup(self.remove_queues)
         self.worker = self.cloud.start()
         self.share_id = self.cloud.create_share()['id']
         self.path = self.cloud.share_path(self.share_id)
         self.fill(self.path, 4, 5000)
-        self.write_to(os.path.join(self.path, 'd1', 'base.db'))
 
-    def write_to(self, path):
-        """Have a file written to all the time, as a database's is."""
-        writer = subprocess.Popen(
-            [sys.executable, '-c', _WRITER, path], stdout=subprocess.PIPE)
-        self.addCleanup(writer.wait)
-        self.addCleanup(writer.kill)
-        with writer.stdout as said:
-            self.assertEqual(b'writing\n', said.readline())
+    @contextlib.contextmanager
+    def written_to(self, *names):
+        """Files of the share are written to all the time, as a database's
+        are.
+
+        :param names: bytes, below ``d1``.
+        """
+        with subprocess.Popen(
+                [sys.executable, '-c', _WRITER, *(
+                    os.path.join(os.fsencode(self.path), b'd1', name)
+                    for name in names)], stdout=subprocess.PIPE) as writer:
+            try:
+                self.assertEqual(b'writing\n', writer.stdout.readline())
+                yield
+            finally:
+                writer.kill()
+
+    def remove_queues(self):
+        """Leave none of the queues of notifications on the bus."""
+        with kombu.Connection(cloud.RABBITMQ.replace(
+                'rabbit://', 'amqp://')) as bus:
+            for level in ('info', 'warn', 'error'):
+                bus.channel().queue_delete(f'{TOPIC}.{level}')
 
     def show(self, backup_id):
         """The backup as its owner sees it."""
@@ -66,12 +85,20 @@ class IncompleteTestCase(base.TestCase):
             200, 'GET', f'/share-backups/{backup_id}',
             headers=EXTENSION)['share_backup']
 
-    def back_up(self, status):
-        """Back the share up; what its owner sees of that."""
-        backup_id = self.cloud.create_backup(self.share_id)['id']
-        self.cloud.wait_backup(backup_id, status)
+    def back_up(self, status, *names):
+        """Back the share up while files are written to; what its owner sees
+        of that."""
+        with self.written_to(*names or (b'base.db',)):
+            backup_id = self.cloud.create_backup(self.share_id)['id']
+            self.cloud.wait_backup(backup_id, status)
         self.cloud.wait_share(self.share_id, 'available')
         return self.show(backup_id)
+
+    def warnings(self, backup, query=''):
+        """What the backup's owner is told that it lacks."""
+        return self.cloud.ask(
+            200, 'GET', f'/share-backups/{backup["id"]}/warnings{query}',
+            headers=EXTENSION)
 
     def message(self, backup):
         """The number of the only message about a backup."""
@@ -79,17 +106,21 @@ class IncompleteTestCase(base.TestCase):
             200, 'GET', f'/messages?resource_id={backup["id"]}')['messages']
         return found['detail_id']
 
-    def notified(self):
-        """The payload of the warning on the bus."""
+    def notified(self, backup):
+        """The payload of the warning on the bus about a backup."""
         def get():
             with contextlib.suppress(amqp.NotFound):
-                return bus.channel().basic_get(f'{TOPIC}.warn', no_ack=True)
+                message = bus.channel().basic_get(f'{TOPIC}.warn',
+                                                  no_ack=True)
+                body = message and json.loads(
+                    json.loads(message.body)['oslo.message'])
+                # There are those of other tests.
+                if body and body['payload']['backup_id'] == backup['id']:
+                    return body
 
         with kombu.Connection(cloud.RABBITMQ.replace(
                 'rabbit://', 'amqp://')) as bus:
-            message = cloud.eventually('the warning', get)
-            bus.channel().queue_delete(f'{TOPIC}.warn')
-        body = json.loads(json.loads(message.body)['oslo.message'])
+            body = cloud.eventually('the warning', get)
         self.assertEqual('share_backup.incomplete', body['event_type'])
         return body['payload']
 
@@ -114,15 +145,50 @@ class Accepted(IncompleteTestCase):
                 'status_code', 'requested_by')))
         self.assertLessEqual(backup['taken_at'], backup['completed_at'])
         self.assertEqual('902', self.message(backup))
-        payload = self.notified()
-        self.assertEqual((backup['id'], 1, 1), (
-            payload['backup_id'], payload['missing_count'],
-            payload['warning_count']))
+        payload = self.notified(backup)
+        self.assertEqual((1, 1), (payload['missing_count'],
+                                  payload['warning_count']))
         self.assertEqual(1, self.counted())
         found = self.cloud.ask(
             200, 'GET', '/share-backups?result=incomplete',
             headers=EXTENSION)['share_backups']
         self.assertEqual([backup['id']], [each['id'] for each in found])
+
+    def test_all_of_its_warnings(self):
+        self.cloud.tolerate = 'Backup .*: '
+        # A name that is not UTF-8, and one that has to be quoted.
+        backup = self.back_up('available', b'base.db', b'\xff', b'100%')
+        self.assertEqual(3, backup['missing_count'])
+        answer = self.warnings(backup)
+        self.assertEqual({
+            (f'd1/{name}', 'changing', False)
+            for name in ('base.db', '100%25', '%FF')}, {
+                (each['path'], each['code'], each['stored'])
+                for each in answer['warnings']})
+        self.assertEqual([1, 2, 3], [each['number']
+                                     for each in answer['warnings']])
+        self.assertTrue(answer['complete'])
+        self.assertNotIn('warnings_links', answer)
+
+        page = self.warnings(backup, '?limit=2')
+        self.assertEqual(answer['warnings'][:2], page['warnings'])
+        self.assertIn('limit=2&marker=2', page['warnings_links'][0]['href'])
+        page = self.warnings(backup, '?limit=2&marker=2')
+        self.assertEqual(answer['warnings'][2:], page['warnings'])
+        self.assertNotIn('warnings_links', page)
+
+        path = os.path.join(self.cloud.backup_path(backup), '..', 'manifest')
+        with open(path, 'r+b') as file:
+            file.seek(-5, os.SEEK_END)
+            file.write(b'x')
+        self.cloud.ask(409, 'GET', f'/share-backups/{backup["id"]}/warnings',
+                       headers=EXTENSION)
+        self.worker.stop()
+        answer = self.cloud.request(
+            'GET', f'/share-backups/{backup["id"]}/warnings',
+            headers=EXTENSION)
+        self.assertEqual((503, '5'), (answer.status,
+                                      answer.headers['Retry-After']))
 
 
 class Refused(IncompleteTestCase):
@@ -137,7 +203,7 @@ class Refused(IncompleteTestCase):
                              'result', 'status_code', 'missing_count',
                              'progress')))
         self.assertEqual('907', self.message(backup))
-        self.assertEqual(backup['id'], self.notified()['backup_id'])
+        self.assertEqual(1, self.notified(backup)['missing_count'])
         self.assertEqual(1, self.counted())
         # What there is of it can be had after all.
         path = f'/share-backups/{backup["id"]}/action'

@@ -8,6 +8,7 @@ from manila_backup.api.handlers import common
 from manila_backup.api import microversions
 from manila_backup.api import operation
 from manila_backup.api.schemas import share_backups as schemas
+from manila_backup.api.views import common as common_views
 from manila_backup.api.views import share_backups as views
 from manila_backup.db import backup_metadata
 from manila_backup.db import backups
@@ -120,6 +121,26 @@ def cancel(req, backup_id, document):
     return 202, None
 
 
+@_operation(policies.LIST_WARNINGS, extension=extension.FIRST,
+            query=schemas.WARNINGS)
+def warnings(req, backup_id, params):
+    """Entries of a share of which its backup lacks something."""
+    row = common.visible(req, policies.LIST_WARNINGS, backups.get, WHAT,
+                         backup_id)
+    most = req.services.conf.api.max_limit
+    limit = min(params.get('limit', most), most)
+    skip = params.get('marker', 0)
+    found, complete = req.services.admission.warnings.list(
+        req.context, row, skip, limit + 1)
+    body = {'warnings': views.warnings(found[:limit], skip),
+            'complete': complete}
+    if len(found) > limit:
+        body.update(common_views.next_links(
+            req, f'{PATH}/{row.id}/warnings', 'warnings', limit,
+            marker=skip + limit))
+    return 200, body
+
+
 def _list(req, path, params, view, columns, more=None):
     """List backups.
 
@@ -162,6 +183,7 @@ ROUTES = {
     PATH: {'GET': index, 'POST': create},
     f'{PATH}/detail': {'GET': detail},
     f'{PATH}/{{backup_id}}': {'GET': show, 'PUT': update, 'DELETE': delete},
+    f'{PATH}/{{backup_id}}/warnings': {'GET': warnings},
     f'{PATH}/{{backup_id}}/action': {'POST': operation.Actions({
         'restore': restore, 'reset_status': reset_status,
         'cancel': cancel})},

@@ -16,6 +16,7 @@ from manila_backup.conf import quota as quota_conf
 from manila_backup.policies import absent
 from manila_backup import states
 from manila_backup import status_codes
+from manila_backup import warning_codes
 
 _TEXT = {'type': 'string'}
 _TEXT_OR_NULL = {'type': ['string', 'null']}
@@ -219,6 +220,15 @@ COMPONENTS = {
             'description': 'For administrators, of a single backup: the '
                            'status of its share with regard to backups.'},
     }),
+    'ShareBackupWarning': _obj({
+        'number': {'type': 'integer', 'minimum': 1},
+        'path': {**_TEXT, 'description': '"%" and what is not UTF-8 is "%" '
+                                         'and two hexadecimal digits.'},
+        'code': {'enum': [*map(str, warning_codes.WarningCode)]},
+        'reason': _TEXT,
+        'stored': _BOOLEAN,
+        'lost': _array(_TEXT),
+    }),
     'ShareBackupOperation': _obj({
         'id': _UUID,
         'kind': _status(states.BACKUP_KINDS),
@@ -371,6 +381,9 @@ ANSWERS = {
         {'backup_id': _UUID, 'share_id': _UUID})})),
     'share_backups.reset_status': _ACCEPTED,
     'share_backups.cancel': _ACCEPTED,
+    'share_backups.warnings': (200, _obj({
+        'warnings': _array(_ref('ShareBackupWarning')),
+        'complete': _BOOLEAN}, {'warnings_links': _ref('NextLink')})),
 
     'share_backup_metadata.index': _METADATA,
     'share_backup_metadata.show': (200, _obj({'meta': _ONE_STRING})),

@@ -61,6 +61,8 @@ SORT_KEYS = {name: name for name in (
     'restore_progress', 'project_id', 'backup_type')}
 SORT_KEYS['display_name'] = 'name'
 
+WARNINGS = {'limit': types.count, 'marker': types.count}
+
 LIST = {
     'share_id': types.uuid,
     'name': types.text,

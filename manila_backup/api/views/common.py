@@ -33,6 +33,7 @@ _LINKS = {
     'shares': ('shares_links',),
     'snapshots': ('share_snapshots_links', 'snapshots_links'),
     'messages': ('messages_links',),
+    'warnings': ('warnings_links',),
 }
 
 

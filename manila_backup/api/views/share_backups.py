@@ -6,6 +6,7 @@ from manila_backup.api import microversions
 from manila_backup.api.views import common
 from manila_backup.policies import share_backups as policies
 from manila_backup import status_codes
+from manila_backup import warning_codes
 
 
 def brief(rows):
@@ -78,6 +79,21 @@ def _contents(row):
         'status_code': row.status_code,
         'status_reason': status_codes.sentence(row.status_code),
     }
+
+
+def warnings(found, skipped):
+    """Entries of which a backup lacks something.
+
+    :param found: list of [path, code, list of what is lost].
+    :param skipped: int, how many there are before them.
+    """
+    shown = []
+    for number, (path, code, lost) in enumerate(found, skipped + 1):
+        code = warning_codes.known(code)
+        shown.append({'number': number, 'path': path, 'code': str(code),
+                      'reason': code.sentence, 'stored': code.is_stored,
+                      'lost': lost})
+    return shown
 
 
 def restore(backup, share_id):

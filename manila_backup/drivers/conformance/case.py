@@ -251,6 +251,7 @@ class Case(unittest.TestCase):
         """
         expected = limits.affected(share, self.LACKS)
         self.assertEqual(len(report.problems), report.problem_count)
+        self._assertWarned(report)
         # How names are written that can't be is not everybody's way.
         plain = [[f'"{name.decode()}"' for name in names]
                  for names in expected
@@ -264,6 +265,19 @@ class Case(unittest.TestCase):
         for text in report.problems:
             self.assertTrue(any(name in text for names in plain
                                 for name in names), text)
+
+    def _assertWarned(self, report, what=None):
+        """Assert that a published backup has a warning for each problem."""
+        page = self.driver.warnings(what or place(), 0, 1000)
+        if page is None:
+            return
+        self.assertTrue(page.complete)
+        self.assertEqual(report.problem_count, len(page.warnings),
+                         (report.problems, page.warnings))
+        for number in range(len(page.warnings) + 1):
+            again = self.driver.warnings(what or place(), number, 1)
+            self.assertEqual(page.warnings[number:number + 1],
+                             again.warnings)
 
     def eventually(self, check):
         end = time.monotonic() + _PATIENCE

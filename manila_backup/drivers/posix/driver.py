@@ -217,6 +217,15 @@ class PosixDriver(base.BackupDriver):
         if there is none."""
         return self.path
 
+    def warnings(self, place, skip, limit):
+        with self._open() as repository:
+            with repository.share(place) as share:
+                directory = layout.open_published(share, place)
+            try:
+                return layout.read_warnings(directory, place, skip, limit)
+            finally:
+                os.close(directory)
+
     def unique_bytes(self, place, progress):
         with self._open() as repository:
             with repository.share(place) as share:

@@ -16,6 +16,7 @@ import uuid
 from manila_backup.copying import journal
 from manila_backup.copying import manifest
 from manila_backup.copying import reporting
+from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
@@ -399,25 +400,53 @@ def open_manifest(fd, place):
 
     :raises DamagedBackup: it is not as it was written, or another backup's.
     """
+    source = _open_manifest(fd)
     try:
-        source = manifest.open_in(fd)
+        with _damage():
+            found = manifest.Manifest(source)
+            _check_place(found.about, place)
+            return found
+    except BaseException:
+        os.close(source)
+        raise
+
+
+def read_warnings(fd, place, skip, limit):
+    """Read warnings of an opened backup; see :func:`.warnings.read`.
+
+    :raises DamagedBackup: the manifest is not as it was written, or another
+        backup's.
+    """
+    source = _open_manifest(fd)
+    try:
+        with _damage():
+            about, page = warnings.read(source, skip, limit)
+            _check_place(about, place)
+            return page
+    finally:
+        os.close(source)
+
+
+def _open_manifest(fd):
+    try:
+        return manifest.open_in(fd)
     except OSError as exc:
         raise errors.failed('open the backup\'s', manifest.NAME, exc,
                             reporting.kind(exc)) from exc
+
+
+@contextlib.contextmanager
+def _damage():
+    """Tell what a manifest that is read in the context has wrong."""
     try:
-        found = manifest.Manifest(source)
-        _check_place(found.about, place)
-        return found
+        yield
     except base.DriverError:
-        os.close(source)
         raise
     except (dirent.Malformed, ValueError, IndexError, AttributeError,
             KeyError, TypeError) as exc:
-        os.close(source)
         raise base.DamagedBackup(
             f'The backup\'s manifest is damaged: {exc}.') from exc
     except OSError as exc:
-        os.close(source)
         raise errors.failed('read the backup\'s', manifest.NAME, exc,
                             reporting.kind(exc)) from exc
 

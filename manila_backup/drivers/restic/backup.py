@@ -15,6 +15,7 @@ import time
 
 from manila_backup.copying import reporting
 from manila_backup.copying import roots
+from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import command
@@ -27,6 +28,9 @@ from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import syscalls
 from manila_backup import private
+from manila_backup import warning_codes
+
+_Code = warning_codes.WarningCode
 
 # restic's exit status when it could not read something.
 _UNREADABLE = 3
@@ -135,14 +139,15 @@ class Backup:
         self._about = {**self._survey.about(), **self._mounts.about(),
                        'absent': self._unread.absent.quoted}
         self._mounts.tell(self._problems)
-        self._problems.merge(*self._survey.problems.said())
-        for each in self._survey.missed:
-            self._unread.problems.add(each, missing=True)
+        self._problems.include(self._survey.problems)
+        for path, code, each in self._survey.missed:
+            self._unread.problems.add(each, missing=True,
+                                      note=warnings.note(path, code))
         self._tell_doubtful(self._survey)
         self._tell_attributes()
         self._unread.check(self._survey.files - self._unread.problems.count,
                            self._driver.on_unreadable == 'error')
-        self._problems.merge(*self._unread.problems.said())
+        self._problems.include(self._unread.problems)
 
     def _new_survey(self, apart):
         return survey.Survey(
@@ -194,7 +199,7 @@ class Backup:
             apart, frozenset(map(os.fsencode, self._driver.ignore)),
             self._began_ns, *self._looking())
         changes.finish(self._progress.check)
-        self._problems.merge(*changes.problems.said())
+        self._problems.include(changes.problems)
         self._tell_doubtful(changes)
 
     def _tell_attributes(self):
@@ -205,6 +210,8 @@ class Backup:
             if path not in self._unread.absent and path not in told:
                 told.add(path)
                 self._problems.lost(path, [b'x:*'])
+                self._problems.take_notes([warnings.note(
+                    path, _Code.PROPERTIES, ['xattrs'])])
 
     def _tell_doubtful(self, looked):
         """Tell what only we could not look at, or only then.
@@ -217,7 +224,8 @@ class Backup:
                 self._problems.add(
                     f'"{errors.printable(path)}" could not be looked at '
                     f'({why}): holes, links and attributes of it or in it '
-                    'may not be in the backup as they are.')
+                    'may not be in the backup as they are.',
+                    note=warnings.note(path, _Code.PROPERTIES))
 
     def _restic(self, root, left_out):
         """One run of it. False if there turned out to be what it must not
@@ -347,7 +355,9 @@ class Backup:
             'stored_bytes': report.stored_bytes,
             'problems': list(report.problems),
             'problem_count': report.problem_count,
-            'missing': report.missing, 'record': self._record,
+            'missing': report.missing,
+            warnings.NOTES: self._problems.notes,
+            warnings.CUT: self._problems.are_cut, 'record': self._record,
             'is_empty': self._is_empty,
             **self._about,
         }

@@ -6,6 +6,7 @@ import fcntl
 import os
 
 from manila_backup.copying import reporting
+from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import command
@@ -358,6 +359,21 @@ class ResticDriver(base.BackupDriver):
             return handles.space(fd)
         finally:
             os.close(fd)
+
+    def warnings(self, place, skip, limit):
+        about = self._at(place).about(place)
+        notes = about.get(warnings.NOTES)
+        cut = warnings.Cut(skip, limit)
+        try:
+            cut.add_recorded(about.get('record'))
+            cut.add_notes(notes or ())
+        except (TypeError, ValueError, AttributeError) as exc:
+            raise base.DamagedBackup(
+                f'The backup\'s mark is damaged: {exc}.') from exc
+        # Earlier releases had none.
+        told = notes is not None or not about['problem_count']
+        return warnings.Page(cut.kept,
+                             told and not about.get(warnings.CUT, False))
 
     def maintain(self, progress):
         return prune.Maintenance(self, progress).run()

@@ -5,10 +5,12 @@ and a restore must not take them for removed."""
 import os
 import stat
 
+from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
 from manila_backup.fs import mountpoints
+from manila_backup import warning_codes
 
 _MARK = 'mounts'
 
@@ -49,9 +51,11 @@ class Mounted:
         :param problems: :class:`~manila_backup.copying.reporting.Problems`.
         """
         for path in self.directories:
-            problems.add(mountpoints.left_out(path))
+            problems.add(mountpoints.left_out(path), note=warnings.note(
+                path, warning_codes.WarningCode.PARTIAL))
         for path in self.files:
-            problems.add(mountpoints.left_out(path, False))
+            problems.add(mountpoints.left_out(path, False), note=warnings.note(
+                path, warning_codes.WarningCode.MOUNTED))
 
 
 def _is_directory(descent, path):

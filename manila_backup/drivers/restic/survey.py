@@ -15,6 +15,7 @@ import os
 import stat
 
 from manila_backup.copying import reporting
+from manila_backup.copying import warnings
 from manila_backup.drivers.restic import attribute_names
 from manila_backup.drivers.restic import times
 from manila_backup.fs import attributes
@@ -26,6 +27,9 @@ from manila_backup.fs import inode_flags
 from manila_backup.fs import special_files
 from manila_backup.fs import spools
 from manila_backup.fs import walk
+from manila_backup import warning_codes
+
+_Code = warning_codes.WarningCode
 
 _STEP = 500
 
@@ -61,7 +65,7 @@ class Survey:
     :ivar times: see :meth:`about`.
     :ivar left_out: list of paths that restic must not read, as bytes.
     :ivar absent: list of paths of what is not in the backup for that.
-    :ivar missed: list of a sentence for each of those.
+    :ivar missed: list of (path, its code, a sentence) for each of those.
     :ivar unread: list of paths, as bytes, of what has extended attributes
         that can't be read.
     :ivar doubtful: list of (path, why) of what could not be looked at, as
@@ -203,13 +207,13 @@ class Survey:
         if exc.errno not in errors.GONE and len(self.doubtful) < _MOST:
             self.doubtful.append((path, errors.reason(exc)))
 
-    def _miss(self, path, st, why):
+    def _miss(self, path, st, why, code=_Code.UNREADABLE):
         """Note what is not in the backup, though restic could read it."""
         self._absent = path
         self.files -= 1
         self.bytes -= st.st_size
         self.absent.append(path)
-        self.missed.append(f'"{errors.printable(path)}" {why}.')
+        self.missed.append((path, code, f'"{errors.printable(path)}" {why}.'))
 
     def _entry(self, fd, entry, path, here):
         name = os.fsencode(entry.name)
@@ -247,10 +251,11 @@ class Survey:
         if shown != self._absent:
             self._time(shown, st)
 
-    def _room(self, path, missing=False):
+    def _room(self, path, code, *lost):
         """Tell whether one more entry can be kept; add a problem if not.
 
-        :param missing: bool, whether the entry itself is missing then.
+        :param code: the :class:`~manila_backup.warning_codes.WarningCode` of
+            that; ``lost`` as for :func:`.warnings.note`.
         """
         self._kept += 1
         if self._kept <= _MOST:
@@ -259,13 +264,14 @@ class Survey:
             f'"{errors.printable(path)}": the backup lacks a property of it '
             f'(a socket, a hard link of something else than a file, holes, '
             f'attributes, a time far in the past or future), since too many '
-            f'entries have one.', missing)
+            f'entries have one.', not code.is_stored,
+            note=warnings.note(path, code, lost))
         return False
 
     def _node(self, fd, name, path, st):
         """A socket."""
         inode = st.st_dev, st.st_ino
-        if not self._room(handles.join(path, name), missing=True):
+        if not self._room(handles.join(path, name), _Code.NOT_STORABLE):
             self.absent.append(handles.join(path, name))
             return
         if inode in self._sockets:
@@ -299,7 +305,7 @@ class Survey:
         names = [one for one, _ in found]
         if _is_text(''.join(names)):
             self.names.add(shown, names)
-        elif self._room(shown):
+        elif self._room(shown, _Code.PROPERTIES, 'xattrs'):
             self.xattrs.append([_quoted(shown), [
                 [_quoted(os.fsencode(one)),
                  base64.b64encode(value).decode()] for one, value in found]])
@@ -333,20 +339,22 @@ class Survey:
             if self._told >= _TOLD:
                 return
             self._told += 1
-        elif not self._room(path):
+        elif not self._room(path, _Code.PROPERTIES, 'time'):
             return
         self.times.append([_quoted(path), mtime])
 
     def _symlink(self, fd, name, path):
         """One whose target is not UTF-8, or with extended attributes."""
         entry = special_files.read(fd, name)
-        if entry and entry.kind == b'L' and (
-                entry.xattrs or not _is_text(os.fsdecode(entry.extra))
-                ) and self._room(handles.join(path, name)):
+        if not entry or entry.kind != b'L':
+            return
+        is_odd = entry.xattrs or not _is_text(os.fsdecode(entry.extra))
+        if is_odd and self._room(handles.join(path, name), _Code.PROPERTIES,
+                                 'xattrs'):
             self.nodes.append([_quoted(path), _text(entry), []])
 
     def _link(self, path, name, st):
-        if self._room(handles.join(path, name)):
+        if self._room(handles.join(path, name), _Code.HARD_LINK):
             self._links.setdefault((st.st_dev, st.st_ino), []).append(
                 [_quoted(path), _quoted(name)])
 
@@ -361,7 +369,8 @@ class Survey:
             holes = st.st_size - length
             if holes > self._limit:
                 self._too_sparse(source, name, path, st, length)
-            elif data is not None and holes >= _BLOCK and self._room(shown):
+            elif data is not None and holes >= _BLOCK and self._room(
+                    shown, _Code.PROPERTIES, 'holes'):
                 self.sparse.append([_quoted(shown), st.st_size, data])
         finally:
             os.close(source)
@@ -370,9 +379,11 @@ class Survey:
         shown = handles.join(path, name)
         self.left_out.append(shown)
         self.read -= st.st_size
-        if length or st.st_nlink > 1 or not self._room(shown):
+        if length or st.st_nlink > 1 or not self._room(
+                shown, _Code.PROPERTIES, 'holes'):
             self._miss(shown, st, 'has more holes than [restic] hole_limit: '
-                                  'it is not in the backup')
+                                  'it is not in the backup',
+                       _Code.TOO_SPARSE)
             return
         try:
             entry = dirent.of_stat(
@@ -409,10 +420,12 @@ class Changes(Survey):
             return
         st = entry.stat(follow_symlinks=False)
         if stat.S_ISREG(st.st_mode) and st.st_ctime_ns >= self._since:
+            shown = handles.join(path, name)
             self.problems.add(
-                f'"{errors.printable(handles.join(path, name))}" was written '
-                'to while it was read: the backup may have a part of it from '
-                'before, and a part from after.', missing=True)
+                f'"{errors.printable(shown)}" was written to while it was '
+                'read: the backup may have a part of it from before, and a '
+                'part from after.', missing=True,
+                note=warnings.note(shown, _Code.TORN))
 
 
 def _quoted(name):

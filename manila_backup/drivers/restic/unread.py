@@ -6,12 +6,14 @@ import errno
 import os
 
 from manila_backup.copying import reporting
+from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import error_lines
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup import warning_codes
 
 #: What it says where a listing names an entry twice: it keeps one of two that
 #: are the same, and fails if they are not.
@@ -70,7 +72,9 @@ class Unread:
         if self.absent.add(path):
             self.problems.add(
                 f'"{errors.printable(path)}" is not in the backup: it could '
-                f'not be read ({words}).', missing=True)
+                f'not be read ({words}).', missing=True,
+                note=warnings.note(
+                    path, warning_codes.WarningCode.UNREADABLE))
         return True
 
     def _is_of_attributes(self, path, words):

@@ -13,6 +13,7 @@ from oslo_log import log
 from manila_backup.bus import questions
 from manila_backup.drivers import base
 from manila_backup.engine.questions import files
+from manila_backup.engine.questions import warnings
 from manila_backup import private
 
 LOG = log.getLogger(__name__)
@@ -22,6 +23,7 @@ LOG = log.getLogger(__name__)
 ANSWERS: dict[str, abc.Callable[..., typing.Any]] = {
     'list_files': files.list_files,
     'find_files': files.find_files,
+    'list_warnings': warnings.list_warnings,
 }
 
 _MOST = 4

@@ -41,10 +41,11 @@ class BackupCreate(base.ShareUsingTask):
     def failure(self) -> messages.Detail:
         return messages.Detail.NOT_MADE
 
-    def shortcoming(self, outcome: drivers.Result) -> messages.Detail:
-        return (messages.Detail.INCOMPLETE_IS_ERROR
-                if self._status(outcome) == states.Backup.ERROR
-                else messages.Detail.INCOMPLETE)
+    def shortcoming(self,
+                    outcome: drivers.Result) -> messages.Detail | None:
+        if self._status(outcome) == states.Backup.ERROR:
+            return messages.Detail.INCOMPLETE_IS_ERROR
+        return messages.Detail.INCOMPLETE if outcome.problem_count else None
 
     def lacking(self, outcome: drivers.Result) -> dict[str, int] | None:
         if _result(outcome) != states.Result.INCOMPLETE:

@@ -51,8 +51,10 @@ class BackupRestore(base.ShareUsingTask):
 
     action = messages.Action.RESTORE_BACKUP
 
-    def shortcoming(self, outcome: drivers.Result) -> messages.Detail:
-        return messages.Detail.RESTORED_INCOMPLETELY
+    def shortcoming(self,
+                    outcome: drivers.Result) -> messages.Detail | None:
+        return (messages.Detail.RESTORED_INCOMPLETELY
+                if outcome.problem_count else None)
 
     def failure(self) -> messages.Detail:
         return (messages.Detail.NOTHING_RESTORED if self.harmless

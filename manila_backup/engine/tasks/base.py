@@ -214,16 +214,18 @@ class BackupTask(Task):
         detail = None
         if status == states.Operation.FAILED:
             detail = self.failure()
-        elif (status == states.Operation.DONE
-                and outcome is not None and outcome.problem_count):
+        elif status == states.Operation.DONE:
             detail = self.shortcoming(outcome)
         if detail:
             db_messages.add(conn, self.operation, self.action, detail,
                             self.tools.conf.backup.message_ttl)
 
-    def shortcoming(self, outcome: drivers.Result) -> messages.Detail | None:
-        """Return what the owner is told if something could not be done in
-        full."""
+    def shortcoming(self, outcome: typing.Any) -> messages.Detail | None:
+        """Return what the owner is told of what could not be done in full;
+        None if there is nothing.
+
+        :param outcome: what the work returned.
+        """
         return None
 
     @property

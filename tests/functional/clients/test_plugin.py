@@ -129,6 +129,31 @@ class Plugin(test_clients.ClientTestCase):
                                  '--status', 'draining')
         self.assertEqual('moves', listed['Disabled Reason'])
 
+    def test_warnings(self):
+        share = self.openstack('share', 'create', 'NFS', '1', '--wait')
+        path = self.cloud.share_path(share['id'])
+        for number in range(3):
+            # What is mounted in a share is no part of it.
+            name = os.path.join(path, f'{number} %')
+            os.mkdir(name)
+            subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', name],
+                           check=True)
+            self.addCleanup(subprocess.run, ['umount', name], check=True)
+        self.openstack('share', 'backup', 'create', share['id'], '--name',
+                       'monday', '--wait')
+        shown = self.openstack('share', 'backup', 'show', 'monday')
+        self.assertEqual(('complete', 3, 0), (
+            shown['result'], shown['warning_count'], shown['missing_count']))
+        listed = self.openstack('share', 'backup', 'warning', 'list',
+                                'monday')
+        self.assertEqual(
+            {(f'{number} %25', 'partial', True) for number in range(3)},
+            {(each['Path'], each['Code'], each['Stored'])
+             for each in listed})
+        part = self.openstack('share', 'backup', 'warning', 'list', 'monday',
+                              '--limit', '1', '--marker', '1')
+        self.assertEqual(listed[1:2], part)
+
     def test_failures(self):
         self.cloud.tolerate = 'attempt [0-9]+ failed'
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')

@@ -118,6 +118,7 @@ class Still(case.Case):
             report = self.backup(ONE, still=False)
         self.assertEqual((3, 3), (report.problem_count, report.missing))
         self.assertEqual(3, self.driver.describe(ONE).missing)
+        self._assertWarned(report, ONE)
         for name in SIZES:
             self.assertIn(f'"{name}" was being written to all the time: it '
                           'is not in the backup.', report.problems)

@@ -49,6 +49,10 @@ class ResticAbsentTest(test_restic.ResticMixin, case.Case):
         report = self.backup(source=share)
         self.assertEqual((2, 2), (report.problem_count, report.missing),
                          report.problems)
+        self.assertEqual(
+            {(b'bad', 'unreadable'), (b'd/bad', 'unreadable')},
+            {(each.path, str(each.code)) for each in
+             self.driver.warnings(case.place(), 0, 10).warnings})
         odd.set([])
         self.restore()
         self.assertEqual({b'.', b'good', b'd', b'zz'},

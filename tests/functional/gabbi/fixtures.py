@@ -132,19 +132,23 @@ class Backups(Shares):
             models.share_backups, made, result='incomplete', entries=12,
             content_bytes=5_000_000_000, stored_bytes=40_000, warning_count=3,
             missing_count=1, taken_at=datetime.datetime(2026, 1, 2, 3, 4, 5),
-            point_in_time='file', status_code='incomplete',
+            point_in_time='file', status_code='incomplete', progress=100,
             completed_at=row.created_at + datetime.timedelta(seconds=90))
         operation, = self.api.database.read(operations.of_backup, made)
         os.environ['OPERATION_ID'] = operation.id
         kept = self.make_backup('BACKUP_ID_2', self.share_id, name='100%')
         self.api.database.write(backup_metadata.replace, kept,
                                 {'kept': 'yes please'})
+        self.api.set(models.share_backups, kept, warning_count=0,
+                     progress=100)
         failed = self.make_backup('BACKUP_ID_3', self.share_id, name='a_b')
         self.api.set(models.share_backups, failed, status='error',
                      host='w1', fail_reason='The disk was full.',
                      status_code='failed', requested_by=None)
-        self.make_backup('OTHER_BACKUP_ID', self.other_id, base.OTHER,
-                         name='secret')
+        other = self.make_backup('OTHER_BACKUP_ID', self.other_id, base.OTHER,
+                                 name='secret')
+        self.api.set(models.share_backups, other, warning_count=0,
+                     progress=100)
 
 
 class Messages(Service):

@@ -55,7 +55,8 @@ class SurveyTest(unittest.TestCase):
     def assertAbsent(self, name, found):
         """That one entry is left out and told, and all the rest counted."""
         self.assertEqual([name], found.absent)
-        said, = found.missed
+        (path, code, said), = found.missed
+        self.assertEqual((name, 'unreadable'), (path, code))
         self.assertIn(f'"{name.decode()}" is not in the backup: it could '
                       'not be read (Input/output error)', said)
         self.assertEqual(2, found.files)
@@ -104,7 +105,7 @@ class SurveyTest(unittest.TestCase):
         # It is not nothing but a hole.
         self.assertEqual([], found.nodes)
         self.assertEqual([b'segments'], found.absent)
-        self.assertIn('hole_limit', found.missed[0])
+        self.assertIn('hole_limit', found.missed[0][2])
 
     def test_attributes_and_links(self):
         os.symlink('target', os.path.join(self.path, 'link'))

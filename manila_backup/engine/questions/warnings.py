@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions about what a backup lacks."""
+
+from manila_backup.copying import warnings
+
+#: The most warnings in one answer.
+MOST = 10_000
+
+
+def list_warnings(driver, place, folder, skip, limit):
+    """Read what a backup lacks, entry by entry.
+
+    :param skip: int, how many to leave out.
+    :param limit: int, the most to return.
+    :returns: dict: ``warnings``, a list of [path, code, list of what is
+        lost], and ``complete``, whether all that there are can be had.
+    """
+    driver.prepare(place, _alone)
+    page = driver.warnings(place, skip, min(limit, MOST))
+    if page is None:
+        return {'warnings': [], 'complete': False}
+    return {'warnings': [
+        [warnings.readable(each.path), str(each.code), list(each.lost)]
+        for each in page.warnings], 'complete': page.complete}
+
+
+def _alone():
+    raise NotImplementedError('A question makes nothing.')
