@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -32,18 +33,37 @@ VERSION = '2.91'
 #: Asks for what Manila does not have.
 EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.2'}
 
+POLICIES = {'OpenStack-API-Version': 'shared-file-system-backup 1.1'}
+
 #: The ids in the samples follow from this and from the order in which they
 #: turn up.
 IDS = uuid.UUID('cd7a3d06-23b3-4d05-b4ca-7c9a20faa95f')
 UUID = re.compile('[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}')
-TIMES = {'mtime': '2023-08-16T12:46:40.000000',
+TIMES = {'due_at': '2023-08-17T00:30:00.000000',
+         'next_run_at': '2023-08-18T00:30:00.000000',
+         'ended_at': '2023-08-17T00:52:11.000000',
+         'mtime': '2023-08-16T12:46:40.000000',
          'created_at': '2023-08-16T13:03:59.000000',
          'expires_at': '2023-09-15T13:03:59.000000',
          'completed_at': '2023-08-16T13:05:16.000000',
          'updated_at': '2023-08-16T13:05:16.000000'}
 #: Of what no two runs say the same.
 NUMBERS = {'duration': 77, 'bytes_per_second': 2}
+
+PERIOD = '2023-08-17'
+
+
+def wait_until(look, timeout=120):
+    """Return what ``look`` returns once that is something."""
+    end = time.monotonic() + timeout
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise service.Failed(f'Nothing came in {timeout} s.')
+        time.sleep(0.2)
 
 
 class Sampler:
@@ -89,6 +109,8 @@ class Sampler:
             return [self.tidy(item, key) for item in value]
         if not isinstance(value, str):
             return NUMBERS.get(key, value) if value is not None else None
+        if key == 'period':
+            return PERIOD
         if TIME.fullmatch(value):
             return TIMES.get(key, TIMES['created_at'])
         value = value.replace(self.service.url,
@@ -250,6 +272,7 @@ class Sampler:
         self.service.wait('shares', 'share', share_id)
         self.operations(path, backup_id)
         self.metadata(f'{path}/metadata')
+        self.policies(share_id)
         self.call('GET', f'{path}/files?path=/reports',
                   response='share-backup-files-list', headers=EXTENSION)
         self.call('POST', f'{path}/action', {'restore': None},
@@ -266,6 +289,54 @@ class Sampler:
         self.service.wait_gone(path)
         _status, fault = self.service.request('GET', path)
         self.write('fault-response', fault)
+
+    def policies(self, share_id):
+        """A policy, from its creation to its end, and one backup by it."""
+        def call(method, path, body=None, sample=None, answer=True):
+            return self.call(
+                method, path, body, sample if body else None,
+                sample if answer else None, headers=POLICIES)
+
+        collection, sample = '/v2/share-backup-policies', 'share-backup-policy'
+        policy = call('POST', collection, {'share_backup_policy': {
+            'name': 'gold', 'description': 'For what is written every day',
+            'timezone': 'Europe/Berlin',
+            'rules': [{'name': 'nightly', 'cron': '30 2 * * *',
+                       'jitter': 1800, 'name_template': '{policy} {rule}'}],
+            'retention': {'daily': 7, 'weekly': 4},
+        }}, f'{sample}-create')['share_backup_policy']
+        path = f'{collection}/{policy["id"]}'
+        assigned = call('POST', f'{path}/assignments', {'assignment': {
+            'kind': 'share', 'target': share_id}}, f'{sample}-assign')
+        call('POST', f'{path}/action', {'run_now': {'rule': 'nightly'}},
+             f'{sample}-run-now')
+        backup = wait_until(lambda: call(
+            'GET', f'/v2/share-backups?policy_id={policy["id"]}')[
+                'share_backups'])[0]
+        self.service.wait('share-backups', 'share_backup', backup['id'])
+        self.service.wait('shares', 'share', share_id)
+        wait_until(lambda: call(
+            'GET', f'{path}/runs')['runs'][0]['ended_at'])
+        call('GET', collection, sample='share-backup-policies-list')
+        call('GET', path, sample=f'{sample}-show')
+        call('GET', f'{path}/assignments',
+             sample=f'{sample}-assignments-list')
+        call('GET', f'{path}/runs', sample=f'{sample}-runs-list')
+        call('GET', '/v2/share-backup-coverage?protected=1',
+             sample='share-backup-coverage-list')
+        call('POST', f'{path}/action',
+             {'simulate': {'retention': {'daily': 2}}},
+             f'{sample}-simulate')
+        call('PUT', path, {'share_backup_policy': {
+            'retention': {'daily': 14}, 'confirm_deletions': 0}},
+            f'{sample}-update')
+        for action in 'disable', 'enable':
+            call('POST', f'{path}/action', {action: None},
+                 f'{sample}-{action}', answer=False)
+        call('DELETE', f'{path}/assignments/{assigned["assignment"]["id"]}')
+        call('DELETE', path)
+        call('DELETE', f'/v2/share-backups/{backup["id"]}')
+        self.service.wait_gone(f'/v2/share-backups/{backup["id"]}')
 
     def metadata(self, path):
         def call(method, suffix='', body=None, request=None, **kwargs):

@@ -12,7 +12,8 @@ addition raises the second number:
   of share backups, and filters by it and by the time of their creation;
   ``/v2/share-backup-usage``; ``/v2/share-backup-quotas``;
   ``/v2/share-backup-services``; ``/v2/share-backups/{id}/warnings``
-* 1.1 nothing: kept for backup policies
+* 1.1 ``/v2/share-backup-policies``, ``/v2/share-backup-coverage``, and in
+  share backups ``policy_id``, ``rule_id`` and ``due_at``
 * 1.2 ``/v2/share-backups/{id}/files``
 """
 
@@ -26,6 +27,9 @@ MAX = (1, 2)
 
 #: The version that brought the extension.
 FIRST = (1, 0)
+
+#: The version that brought backup policies.
+POLICIES = (1, 1)
 
 #: The version that brought the files in a backup.
 FILES = (1, 2)

@@ -187,6 +187,7 @@ def make_worker(conf, database, transport):
     from manila_backup.engine import worker
     from manila_backup.maintenance import exposure
     from manila_backup.maintenance import nesting
+    from manila_backup.maintenance import policy_runner
     from manila_backup.maintenance import space
     from manila_backup.maintenance import sweeper
 
@@ -194,7 +195,7 @@ def make_worker(conf, database, transport):
     for problem in exposure.reachable(conf):
         LOG.warning('%s', problem)
     return worker.Worker(conf, database, transport,
-                         [sweeper.Sweeper, space.Space])
+                         [sweeper.Sweeper, space.Space, policy_runner.Runner])
 
 
 # -- commands of several levels ------------------------------------------

@@ -25,6 +25,7 @@ from manila_backup.conf import manila_shares
 from manila_backup.conf import metrics
 from manila_backup.conf import nfs
 from manila_backup.conf import noauth
+from manila_backup.conf import policies
 from manila_backup.conf import posix
 from manila_backup.conf import quota
 from manila_backup.conf import restic
@@ -35,7 +36,8 @@ from manila_backup import logtext
 from manila_backup import version
 
 GROUPS = (base, api, auth, noauth, backup, posix, nfs, restic, shares,
-          local_shares, manila_shares, quota, metrics, upgrade_levels)
+          local_shares, manila_shares, quota, policies, metrics,
+          upgrade_levels)
 
 PROJECT = 'manila-backup'
 

@@ -26,6 +26,10 @@ OPTS = [
              'Backups of which it is not known, as of those of releases '
              'before this option, count nothing. -1: unlimited.'),
     cfg.IntOpt(
+        'backup_policies',
+        default=50, min=-1,
+        help='Number of backup policies per project. -1: unlimited.'),
+    cfg.IntOpt(
         'shares',
         default=50, min=-1,
         help='Number of shares of the local share source per project. -1: '

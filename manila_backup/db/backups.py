@@ -106,7 +106,8 @@ CONTENTS = (
     TABLE.c.stored_bytes, TABLE.c.warning_count, TABLE.c.missing_count,
     TABLE.c.taken_at, TABLE.c.point_in_time, TABLE.c.completed_at,
     TABLE.c.requested_by, TABLE.c.user_id, TABLE.c.verified_at,
-    TABLE.c.verified_result, TABLE.c.status_code)
+    TABLE.c.verified_result, TABLE.c.status_code, TABLE.c.policy_id,
+    TABLE.c.rule_id, TABLE.c.due_at)
 SHOWN = BRIEF + (
     TABLE.c.project_id, TABLE.c.size, TABLE.c.availability_zone,
     TABLE.c.description, TABLE.c.created_at, TABLE.c.updated_at,

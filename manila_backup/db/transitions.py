@@ -26,6 +26,17 @@ def create(conn, table, status, **values):
     rows.insert(conn, table, status=status, **values)
 
 
+def create_all(conn, table, status, values):
+    """Insert rows in the same first status.
+
+    :param values: list of dicts, all with the same columns.
+    """
+    _check(table, [None], status)
+    if values:
+        conn.execute(sa.insert(table), [dict(each, status=str(status))
+                                        for each in values])
+
+
 def change(conn, table, id_, status, values=None, old=None, **expected):
     """Give a row another status, where it is as expected.
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sweeping the repositories now and then, in the workers."""
+"""Sweeping the repositories, and all else that is done now and then, in the
+workers."""
 
 import threading
 
@@ -8,6 +9,7 @@ from oslo_log import log
 from manila_backup.db import messages as db_messages
 from manila_backup.engine import named_lock
 from manila_backup import exception
+from manila_backup.maintenance import policy_runner
 from manila_backup.maintenance import sweep
 
 LOG = log.getLogger(__name__)
@@ -66,7 +68,12 @@ class Sweeper:
         found = [(self._worker.conf.backup.sweep_interval,
                   'sweep of the repositories', sweep.LOCK, self._sweep),
                  (_EXPIRY, 'removal of expired messages', 'purge messages',
-                  self._purge_messages)]
+                  self._purge_messages),
+                 (_EXPIRY, 'removal of old runs of backup policies',
+                  'purge policy runs', self._purge_runs),
+                 (self._worker.conf.policies.retention_interval,
+                  'retention of the backup policies', 'policy retention',
+                  self._retain)]
         for name, driver in self._worker.drivers.items():
             found.append((driver.maintain_interval,
                           f'maintenance of the driver {name}',
@@ -99,6 +106,12 @@ class Sweeper:
         while self._worker.database.write(
                 db_messages.purge) == db_messages.BATCH:
             mine.keep()
+
+    def _purge_runs(self, mine):
+        policy_runner.scheduler_of(self._worker).purge(mine.keep)
+
+    def _retain(self, mine):
+        policy_runner.scheduler_of(self._worker).retain_all(mine.keep)
 
     def _sweep(self, mine):
         for found in sweep.Sweep(self._worker, mine).run():

@@ -26,8 +26,8 @@ GOOD, INCOMPLETE = 'good', 'incomplete'
 NEWEST, NO_RULES = 'newest', 'no_retention'
 
 #: Conditions in which a backup is no matter of retention: it is kept, and
-#: counts for nothing. ``error``: not made or damaged.
-OUT = ('manual', 'error', 'restoring', 'busy', 'held')
+#: counts for nothing.
+OUT = ('manual', 'error', 'damaged', 'restoring', 'busy', 'held')
 
 
 @dataclasses.dataclass(frozen=True)

@@ -74,6 +74,17 @@ class Schedule:
         """Return the first due time after an instant."""
         return next(self.between(after, datetime.datetime.max))
 
+    def previous(self, until):
+        """Return the last due time up to an instant."""
+        # What is later on the clock is not earlier, unless it was put back.
+        start = self._local(until) + datetime.timedelta(hours=4)
+        found = croniter.croniter(self._cron, start,
+                                  ret_type=datetime.datetime)
+        while True:
+            instant = _instant(found.get_prev(), self._zone)
+            if instant <= until:
+                return instant
+
     def min_interval(self):
         """Return the shortest time on the clock between two due times, as
         timedelta."""

@@ -13,6 +13,7 @@ from manila_backup.policies import base
 from manila_backup.policies import cloud
 from manila_backup.policies import messages
 from manila_backup.policies import share_backup_operations
+from manila_backup.policies import share_backup_policies
 from manila_backup.policies import share_backup_quotas
 from manila_backup.policies import share_backup_services
 from manila_backup.policies import share_backup_usage
@@ -21,9 +22,10 @@ from manila_backup.policies import share_types
 from manila_backup.policies import shares
 from manila_backup.policies import snapshots
 
-MODULES = (base, share_backups, share_backup_operations, share_backup_quotas,
-           share_backup_services, share_backup_usage, shares, share_types,
-           snapshots, cloud, messages, absent)
+MODULES = (base, share_backups, share_backup_operations,
+           share_backup_policies, share_backup_quotas, share_backup_services,
+           share_backup_usage, shares, share_types, snapshots, cloud, messages,
+           absent)
 
 
 def list_rules():

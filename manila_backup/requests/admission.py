@@ -14,11 +14,15 @@ from manila_backup import plugins
 from manila_backup.requests import access_rules
 from manila_backup.requests import backup_metadata
 from manila_backup.requests import backups
+from manila_backup.requests import coverage
 from manila_backup.requests import external_shares
 from manila_backup.requests import files
 from manila_backup.requests import messages
 from manila_backup.requests import operations
+from manila_backup.requests import plan_shares
+from manila_backup.requests import plans
 from manila_backup.requests import quotas
+from manila_backup.requests import retention
 from manila_backup.requests import services
 from manila_backup.requests import share_types
 from manila_backup.requests import shares
@@ -54,6 +58,12 @@ class Admission:
         self.files = files.Files(database, asker)
         self.messages = messages.Messages(database)
         self.operations = operations.Operations(database, caller)
+        self.plan_shares = plan_shares.PlanShares(database, external)
+        self.coverage = coverage.Coverage(database, self.plan_shares)
+        self.retention = retention.Retention(database, caller,
+                                             self.plan_shares)
+        self.plans = plans.Plans(conf, database, self.backups,
+                                 self.plan_shares, self.retention)
         self.quotas = quotas.Quotas(database)
         self.services = services.Services(database)
         self.share_types = share_types.ShareTypes(database)

@@ -24,6 +24,14 @@ from manila_backup import states
 from manila_backup import status_codes
 
 
+class UnknownShare(exception.InvalidInput):
+    """There is no such share, or not in the caller's project."""
+
+
+class NoDriver(exception.InvalidInput):
+    """There is no such driver here; elsewhere there may be."""
+
+
 class Backups:
     """The requests about share backups.
 
@@ -51,16 +59,21 @@ class Backups:
         return share and share.project_id
 
     def create(self, context, share_id, name=None, description=None,
-               options=None, metadata=None):
+               options=None, metadata=None, claim=None):
         """Have a share backed up.
 
-        :param share_id: str; one that the caller can't see is InvalidInput.
+        :param share_id: str; one that the caller can't see is
+            :class:`UnknownShare`.
         :param options: dict of str to str or None: ``backup_type`` picks
             the driver, the rest is the driver's.
         :param metadata: dict of str to str, or None.
+        :param claim: called in the transaction with its connection and the
+            backup's id, once nothing stands against it any more; returns
+            more of the backup's columns, as dict, or raises what is to undo
+            it all.
         :returns: the backup's row.
         """
-        driver, driver_options = self._check_options(options)
+        driver, driver_options = self.check_options(options)
         unknown = _unknown_share(share_id)
         project_id = context.scope
         self._external.look_up(share_id, project_id, unknown)
@@ -78,13 +91,15 @@ class Backups:
             common.check_quota(conn, self._conf.quota, share.project_id,
                                stored, backups=(count, 1),
                                backup_gigabytes=(size, share.size))
+            more = claim(conn, backup_id) if claim else {}
             transitions.create(
                 conn, db_backups.TABLE, states.Backup.CREATING, id=backup_id,
                 share_id=share.id, project_id=share.project_id,
                 user_id=context.user_id, name=name, description=description,
                 size=share.size,
                 availability_zone=share.availability_zone, topic=rpc.TOPIC,
-                backup_type=driver, requested_by=states.Requester.USER)
+                backup_type=driver,
+                **{'requested_by': states.Requester.USER, **more})
             if metadata:
                 backup_metadata.replace(conn, backup_id, metadata)
             common.queue(conn, context, operation_id,
@@ -98,12 +113,17 @@ class Backups:
                             driver)
         return backup
 
-    def _check_options(self, options):
-        """:returns: (the driver's name, the rest of the options)."""
+    def check_options(self, options):
+        """Make sure that a driver takes some options.
+
+        :param options: as for :meth:`create`.
+        :returns: (the driver's name, the rest of the options).
+        :raises NoDriver: there is no such driver here.
+        """
         options = dict(options or {})
         name = options.pop('backup_type', None) or next(iter(self._drivers))
         if name not in self._drivers:
-            raise exception.InvalidInput(
+            raise NoDriver(
                 f'backup_type {name!r} is not enabled here; there is: '
                 f'{", ".join(self._drivers)}.')
         allowed = self._drivers[name].OPTIONS
@@ -146,11 +166,7 @@ class Backups:
 
         def admit(conn):
             backup = _get_backup(conn, context, backup_id)
-            backup_delete.begin(conn, backup)
-            share = db_shares.get(conn, backup.share_id)
-            common.queue(conn, context, operation_id,
-                         states.Kind.BACKUP_DELETE, share,
-                         backup_id=backup_id, driver=backup.backup_type)
+            begin_deletion(conn, context, operation_id, backup)
             return backup.backup_type
 
         driver = self._database.write(admit)
@@ -216,6 +232,14 @@ class Backups:
             self._caller.cancelled(context, cancelled)
 
 
+def begin_deletion(conn, context, operation_id, backup):
+    """Write that a backup is to be deleted into a transaction."""
+    backup_delete.begin(conn, backup)
+    share = db_shares.get(conn, backup.share_id)
+    common.queue(conn, context, operation_id, states.Kind.BACKUP_DELETE,
+                 share, backup_id=backup.id, driver=backup.backup_type)
+
+
 def _cancel(conn, backup):
     """Cancel the operation on a backup; see
     :func:`.common.reset_status`."""
@@ -244,7 +268,7 @@ def _get_backup(conn, context, backup_id):
 
 
 def _unknown_share(share_id):
-    return exception.InvalidInput(
+    return UnknownShare(
         f'share_id: share {share_id} could not be found.')
 
 

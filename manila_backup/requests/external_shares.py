@@ -46,9 +46,7 @@ class ExternalShares:
             found = self._source.describe(share_id)
         except base.ShareError as exc:
             LOG.error('Share %s could not be looked up: %s', share_id, exc)
-            raise exception.Unavailable(
-                'The service of the shares can\'t be reached right now. Try '
-                'again later.') from exc
+            raise _unavailable() from exc
         if found is None or project_id not in (None, found.project_id):
             raise unknown
         if found.status != states.Share.AVAILABLE:
@@ -57,9 +55,30 @@ class ExternalShares:
             raise error(refusals.of_share(share_id, found.status))
         self._remember(found)
 
+    def find(self, **query):
+        """Search for shares.
+
+        :param query: as of :meth:`manila_backup.shares.base.ShareSource.
+            find`.
+        :returns: list of :class:`manila_backup.plans.assignments.Share`.
+        :raises manila_backup.exception.Unavailable: the other service can't
+            be asked.
+        """
+        try:
+            return list(self._source.find(**query))
+        except base.ShareError as exc:
+            LOG.error('Shares could not be looked up: %s', exc)
+            raise _unavailable() from exc
+
     def _remember(self, found):
         try:
             self._database.write(db_shares.remember, found, self._name)
         except db_exc.DBDuplicateEntry:
             # Another request was the first about this share.
             pass
+
+
+def _unavailable():
+    return exception.Unavailable(
+        'The service of the shares can\'t be reached right now. Try again '
+        'later.')

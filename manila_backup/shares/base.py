@@ -8,6 +8,7 @@ import dataclasses
 import typing
 
 from manila_backup import exception
+from manila_backup.plans import assignments
 from manila_backup import status_codes
 
 if typing.TYPE_CHECKING:
@@ -143,6 +144,23 @@ class ShareSource(abc.ABC):
 
         :returns: a :class:`Description`, or None if there is no such share.
         :raises ShareError: it can't be told.
+        """
+        raise NotImplementedError
+
+    def find(self, project_id: str | None = None,
+             share_id: str | None = None, share_type: str | None = None,
+             metadata: dict[str, str] | None = None
+             ) -> collections_abc.Iterator[assignments.Share]:
+        """Search for external shares.
+
+        :param project_id: to find only those of that project; else those of
+            all.
+        :param share_id: to find only that one.
+        :param share_type: to find only those of a type, by its id or name.
+        :param metadata: to find only those that have these pairs in their
+            metadata.
+        :returns: iterator of :class:`manila_backup.plans.assignments.Share`.
+        :raises ShareError: they can't be told.
         """
         raise NotImplementedError
 

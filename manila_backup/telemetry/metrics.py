@@ -15,6 +15,7 @@ from oslo_log import log
 import prometheus_client
 from prometheus_client import core
 
+from manila_backup.db import backup_runs as db_runs
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import queue as db_queue
@@ -76,6 +77,10 @@ class Worker:
             'swept', 'Items without an owner that sweeps of the repositories '
                      'found.',
             'what', 'done')
+        self._policy_runs = self._counter(
+            'policy_runs_ended', 'Runs of backup policies that this worker '
+                                 'has ended.',
+            'policy_id', 'status')
 
     def _gauge(self, name, text, *labels):
         return prometheus_client.Gauge(f'manila_backup_{name}', text, labels,
@@ -128,6 +133,13 @@ class Worker:
         :param finding: a :class:`manila_backup.maintenance.sweep.Finding`.
         """
         self._swept.labels(finding.what, finding.done).inc()
+
+    def policy_run(self, policy_id, status):
+        """A run of a backup policy is over.
+
+        :param status: a :class:`manila_backup.states.Run`.
+        """
+        self._policy_runs.labels(policy_id, str(status)).inc()
 
 
 class Attempt:
@@ -189,6 +201,7 @@ class Records:
             'Seconds that the oldest of them has waited.', value=age)
         yield from self._backups()
         yield from self._projects()
+        yield from self._policies()
 
     def _backups(self):
         """Count the backups, by what is known of them."""
@@ -238,6 +251,15 @@ class Records:
                 'manila_backup_projects',
                 'Projects that have a good share backup.',
                 value=rows[0][2] if rows else 0)
+
+    def _policies(self):
+        """Tell when the last run of each policy that went well was due."""
+        yield _moments('policy_last_success',
+                       'Due time of the last run of a backup policy that '
+                       'went well.',
+                       [((policy_id,), due_at) for policy_id, due_at
+                        in self._database.read(db_runs.last_done)],
+                       'policy_id')
 
 
 def _moments(name, text, values, *labels):

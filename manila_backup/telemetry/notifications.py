@@ -74,6 +74,26 @@ class Notifier:
         self._notifier.info({'project_id': payload['tenant_id']}, event,
                             payload)
 
+    def policy_run(self, run, status, reason=None):
+        """A run of a backup policy is over: ``share_backup.policy_run.``
+        and how it has ended.
+
+        :param run: its row.
+        :param status: a :class:`~manila_backup.states.Run`.
+        :param reason: str, why, where that is known.
+        """
+        wrong = status in (states.Run.FAILED, states.Run.MISSED)
+        event = f'share_backup.policy_run.{status}'
+        payload = {'policy_id': run.policy_id, 'rule_id': run.rule_id,
+                   'run_id': run.id, 'share_id': run.share_id,
+                   'tenant_id': run.project_id,
+                   'due_at': run.due_at.isoformat(),
+                   'backup_id': run.backup_id, 'reason': reason}
+        self._sender.send(
+            f'{event} of run {run.id}',
+            self._notifier.error if wrong else self._notifier.info,
+            {'project_id': run.project_id}, event, payload)
+
     def close(self):
         """Send what is waiting."""
         self._sender.close()

@@ -13,6 +13,8 @@ from manila_backup.api.schemas import types
 from manila_backup.api.views import cloud as cloud_views
 from manila_backup.api.views import common as views
 from manila_backup.conf import quota as quota_conf
+from manila_backup.plans import assignments
+from manila_backup.plans import retention
 from manila_backup.policies import absent
 from manila_backup import states
 from manila_backup import status_codes
@@ -104,6 +106,8 @@ _BACKUP_BRIEF = {
     'status': _status(states.Backup)}
 
 _FIRST = 'Only with the extension, since 1.0; null if it is not known.'
+_SINCE_1_1 = ('Only with the extension, since 1.1; null if no policy had it '
+              'made.')
 
 _CONTENTS = {
     'result': _one_of(states.Result),
@@ -188,6 +192,88 @@ def _backup_quota(value):
          **dict.fromkeys(quota_conf.BACKUPS, value)})})
 
 
+_RETENTION = _obj(dict.fromkeys(retention.RULES, _COUNT))
+
+_POLICY = _obj({
+    'id': _UUID,
+    'name': _TEXT,
+    'description': _TEXT_OR_NULL,
+    'project_id': _TEXT,
+    'user_id': _TEXT_OR_NULL,
+    'is_public': _BOOLEAN,
+    'enabled': _BOOLEAN,
+    'timezone': _TEXT,
+    'rules': _array(_obj({
+        'id': _UUID,
+        'name': _TEXT,
+        'cron': _TEXT,
+        'timezone': _TEXT,
+        'start_window': _COUNT,
+        'jitter': _COUNT,
+        'backup_type': _TEXT_OR_NULL,
+        'backup_options': _STRINGS,
+        'name_template': _TEXT_OR_NULL,
+        'next_run_at': _TIME_OR_NULL,
+    })),
+    'retention': _RETENTION,
+    'created_at': _TIME,
+    'updated_at': _TIME_OR_NULL,
+})
+
+_ASSIGNMENT = _obj({
+    'id': _UUID,
+    'policy_id': _UUID,
+    'kind': {'enum': list(assignments.KINDS)},
+    'target': _TEXT,
+    'project_id': _TEXT_OR_NULL,
+    'mandatory': _BOOLEAN,
+    'user_id': _TEXT_OR_NULL,
+    'created_at': _TIME,
+})
+
+_RUN = _obj({
+    'id': _UUID,
+    'policy_id': _UUID,
+    'rule_id': _UUID,
+    'share_id': _UUID,
+    'project_id': _TEXT,
+    'due_at': _TIME,
+    'status': _status(states.Run),
+    'reason': _TEXT_OR_NULL,
+    'backup_id': _UUID_OR_NULL,
+    'ended_at': _TIME_OR_NULL,
+})
+
+_COVERED = _obj({
+    'share_id': _UUID,
+    'share_name': _TEXT_OR_NULL,
+    'project_id': _TEXT,
+    'protected': _BOOLEAN,
+    'policies': _array(_obj({'id': _UUID, 'name': _TEXT})),
+    'last_good_backup': {
+        **_obj({'id': _UUID, 'name': _TEXT_OR_NULL, 'created_at': _TIME,
+                'due_at': _TIME_OR_NULL}),
+        'type': ['object', 'null']},
+    'next_run_at': _TIME_OR_NULL,
+    'objective': {'enum': ['kept', 'broken', None]},
+})
+
+_SIMULATION = _obj({'simulation': _obj({
+    'policy_id': _UUID,
+    'at': _TEXT_OR_NULL,
+    'timezone': _TEXT,
+    'retention': _RETENTION,
+    'deletions': _COUNT,
+    'shares': _array(_obj({
+        'share_id': _UUID,
+        'backups': _array(_obj({
+            'id': _UUID_OR_NULL,
+            'name': _TEXT_OR_NULL,
+            'due_at': _TIME_OR_NULL,
+            'keep': _BOOLEAN,
+            'rules': _array(_obj({'rule': _TEXT, 'period': _TEXT_OR_NULL})),
+        }))}))})})
+
 #: By name, as ``components.schemas`` of the description holds them.
 COMPONENTS = {
     'NextLink': {
@@ -212,6 +298,9 @@ COMPONENTS = {
            for name, schema in _CONTENTS.items()},
         'metadata': {**_STRINGS,
                      'description': 'Only with the extension, since 1.0.'},
+        **{name: {**schema, 'description': _SINCE_1_1} for name, schema in (
+            ('policy_id', _UUID_OR_NULL), ('rule_id', _UUID_OR_NULL),
+            ('due_at', _TIME_OR_NULL))},
         **dict.fromkeys(
             ('host', 'topic', 'fail_reason'),
             {**_TEXT_OR_NULL, 'description': 'For administrators.'}),
@@ -229,6 +318,10 @@ COMPONENTS = {
         'stored': _BOOLEAN,
         'lost': _array(_TEXT),
     }),
+    'ShareBackupPolicy': _POLICY,
+    'ShareBackupPolicyAssignment': _ASSIGNMENT,
+    'ShareBackupPolicyRun': _RUN,
+    'ShareBackupCoverage': _COVERED,
     'ShareBackupOperation': _obj({
         'id': _UUID,
         'kind': _status(states.BACKUP_KINDS),
@@ -368,6 +461,8 @@ _ONE_STRING = {**_STRINGS, 'minProperties': 1, 'maxProperties': 1}
 
 _ACCEPTED = 202, None
 
+_POLICY_ANSWER = 200, _one('share_backup_policy', 'ShareBackupPolicy')
+
 #: What each operation answers where it succeeds: the status code, and what
 #: the body is, None where there is none.
 ANSWERS = {
@@ -391,6 +486,26 @@ ANSWERS = {
     'share_backup_metadata.replace': _METADATA,
     'share_backup_metadata.set_item': (200, _obj({'metadata': _ONE_STRING})),
     'share_backup_metadata.delete': (200, None),
+    'share_backup_policies.index': (
+        200, _page('share_backup_policies', 'ShareBackupPolicy')),
+    'share_backup_policies.show': _POLICY_ANSWER,
+    'share_backup_policies.create': _POLICY_ANSWER,
+    'share_backup_policies.update': _POLICY_ANSWER,
+    'share_backup_policies.delete': (204, None),
+    'share_backup_policies.list_assignments': (200, _obj(
+        {'assignments': _array(_ref('ShareBackupPolicyAssignment'))})),
+    'share_backup_policies.assign': (
+        200, _one('assignment', 'ShareBackupPolicyAssignment')),
+    'share_backup_policies.unassign': (204, None),
+    'share_backup_policies.list_runs': (200, _obj(
+        {'runs': _array(_ref('ShareBackupPolicyRun'))})),
+    'share_backup_policies.enable': _ACCEPTED,
+    'share_backup_policies.disable': _ACCEPTED,
+    'share_backup_policies.run_now': (
+        202, _obj({'run_now': _obj({'runs': _COUNT})})),
+    'share_backup_policies.simulate': (200, _SIMULATION),
+    'share_backup_coverage.index': (
+        200, _page('share_backup_coverage', 'ShareBackupCoverage')),
 
     'share_backup_files.index': (
         200, _obj({'files': _array(_ref('ShareBackupFile'))},

@@ -72,6 +72,7 @@ LIST = {
     'status': types.one_of(*states.Backup),
     'backup_type': types.text,
     'result': types.since(extension.FIRST, types.one_of(*states.Result)),
+    'policy_id': types.since(extension.POLICIES, types.uuid),
     'requested_by': types.since(extension.FIRST,
                                 types.one_of(*states.Requester)),
     'metadata': types.since(extension.FIRST, types.mapping),

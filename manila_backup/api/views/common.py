@@ -26,6 +26,8 @@ def links(req, path):
 #: What the links of a list are called that goes on: as Manila has it, and as
 #: openstacksdk derives it from the list's own name.
 _LINKS = {
+    'share_backup_coverage': ('share_backup_coverage_links',),
+    'share_backup_policies': ('share_backup_policies_links',),
     'files': ('files_links',),
     'share_backup_operations': ('share_backup_operations_links',),
     'share_backup_usage': ('share_backup_usage_links',),

@@ -25,6 +25,7 @@ def details(req, rows, metadata=None):
     timestamp = common.timestamp
     with_type = req.version >= microversions.BACKUP_TYPE
     with_contents = extension.includes(req.extension, extension.FIRST)
+    with_policy = extension.includes(req.extension, extension.POLICIES)
     backups = []
     for row in rows:
         backup = {
@@ -46,6 +47,9 @@ def details(req, rows, metadata=None):
             backup.update(_contents(row))
         if metadata is not None:
             backup['metadata'] = metadata.get(row.id, {})
+        if with_policy:
+            backup.update(policy_id=row.policy_id, rule_id=row.rule_id,
+                          due_at=timestamp(row.due_at))
         if req.allows(policies.GET_HOST, row.project_id):
             backup['host'] = row.host
             backup['topic'] = row.topic

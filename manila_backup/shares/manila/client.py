@@ -24,6 +24,9 @@ NEEDED = api_versions.APIVersion('2.45')
 LOCKS = api_versions.APIVersion('2.81')
 NEWEST = api_versions.APIVersion('2.82')
 
+#: How many shares are asked for at once.
+PAGE = 500
+
 # What may pass: no such right today, no place today, a server in trouble. Not
 # 403: rights don't come back by themselves.
 _RETRYABLE = (401, 408, 409, 413, 429)
@@ -59,6 +62,22 @@ class Manila:
         :raises Gone: there is none.
         """
         return self._get('shares', share_id, f'show share {share_id}')
+
+    def shares(self, **query):
+        """Shares of all projects, as lists of them, a page each.
+
+        :param query: as in Manila's API reference.
+        """
+        offset = 0
+        while True:
+            with self._asking('list shares') as manila:
+                found = _plain(manila.shares.list(search_opts={
+                    'all_tenants': 1, 'limit': PAGE, 'offset': offset,
+                    **query}, sort_key='created_at', sort_dir='asc'))
+            yield found
+            if not found:
+                return
+            offset += len(found)
 
     def exports(self, share_id):
         """Its export locations, those for administrators among them."""

@@ -10,8 +10,10 @@ database says that there may be something.
 """
 
 import contextlib
+import datetime
 
 from manila_backup import exception
+from manila_backup.plans import assignments
 from manila_backup.shares import base
 from manila_backup.shares.manila import access
 from manila_backup.shares.manila import client
@@ -92,6 +94,27 @@ class ManilaShares(base.ShareSource):
             found['id'], found['project_id'], status, status in _CHANGING,
             found['size'], found['share_proto'], found.get('name'),
             found.get('availability_zone'))
+
+    def find(self, project_id=None, share_id=None, share_type=None,
+             metadata=None):
+        if share_id is not None:
+            with contextlib.suppress(client.Gone):
+                yield _share(self._short.share(share_id))
+            return
+        query = {}
+        if project_id is not None:
+            query['project_id'] = project_id
+        if metadata:
+            query['metadata'] = metadata
+        seen = set()
+        for page in self._short.shares(**query):
+            for found in page:
+                # One that is deleted meanwhile moves the others up.
+                share = _share(found)
+                if share.id not in seen and (
+                        share_type is None or share_type in share.types):
+                    seen.add(share.id)
+                    yield share
 
     @contextlib.contextmanager
     def use(self, share, job, progress):
@@ -176,6 +199,16 @@ class ManilaShares(base.ShareSource):
                      else 'ip')
         return access.Grantee(type_, self._options[
             'cephx_user' if type_ == 'cephx' else 'access_to'])
+
+
+def _share(found):
+    """A share of Manila's, for policies."""
+    return assignments.Share(
+        found['id'], found['project_id'], found.get('name'),
+        frozenset(filter(None, (found.get('share_type'),
+                                found.get('share_type_name')))),
+        dict(found.get('metadata') or {}),
+        datetime.datetime.fromisoformat(found['created_at']))
 
 
 def _undo(manila, share_id, job, patience, over):

@@ -120,7 +120,8 @@ class Backups(Shares):
     """Of SHARE_ID there are the backups BACKUP_ID (monday, made by the
     operation OPERATION_ID, incomplete), BACKUP_ID_2 (100%, with metadata) and
     BACKUP_ID_3 (a_b, failed, of an earlier release);
-    of OTHER_SHARE_ID there is OTHER_BACKUP_ID. CANCELLED_SHARE_ID has none."""
+    of OTHER_SHARE_ID there is OTHER_BACKUP_ID. CANCELLED_SHARE_ID has none.
+    The policy POLICY_ID of p1 is about all of its shares."""
 
     def fill(self):
         super().fill()
@@ -149,6 +150,23 @@ class Backups(Shares):
                                  name='secret')
         self.api.set(models.share_backups, other, warning_count=0,
                      progress=100)
+        self.make_policy()
+
+    def make_policy(self):
+        """The policy POLICY_ID of p1, which ASSIGNMENT_ID assigns to all of
+        its shares."""
+        asked = {'OpenStack-API-Version': 'shared-file-system-backup 1.1'}
+        policy = self.call(
+            'POST', '/v2/share-backup-policies',
+            {'share_backup_policy': {'name': 'gold', 'rules': [
+                {'name': 'nightly', 'cron': '0 2 * * *'}]}},
+            base.MEMBER, code=200, headers=asked).json['share_backup_policy']
+        os.environ['POLICY_ID'] = policy['id']
+        assigned = self.call(
+            'POST', f'/v2/share-backup-policies/{policy["id"]}/assignments',
+            {'assignment': {'kind': 'project', 'target': 'p1'}},
+            base.MEMBER, code=200, headers=asked).json['assignment']
+        os.environ['ASSIGNMENT_ID'] = assigned['id']
 
 
 class Messages(Service):

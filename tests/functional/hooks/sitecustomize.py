@@ -10,5 +10,7 @@ import sys
 
 if os.path.basename(''.join(sys.orig_argv[1:2])).startswith('manila-backup-'):
     from tests import lock_order
+    from tests import simulated_clock
 
     lock_order.install()
+    simulated_clock.install(sys.orig_argv)

@@ -8,8 +8,10 @@ import re
 from oslotest import base
 import yaml
 
+from manila_backup.api.handlers import share_backup_coverage
 from manila_backup.api.handlers import share_backup_metadata
 from manila_backup.api.handlers import share_backup_operations
+from manila_backup.api.handlers import share_backup_policies
 from manila_backup.api.handlers import share_backup_usage
 from manila_backup.api.handlers import share_backups
 from manila_backup.api import operation
@@ -19,7 +21,8 @@ GABBITS = os.path.join(
         os.path.abspath(__file__)))), 'functional', 'gabbi', 'gabbits')
 
 MODULES = (share_backups, share_backup_metadata, share_backup_operations,
-           share_backup_usage)
+           share_backup_usage, share_backup_policies,
+           share_backup_coverage)
 
 METHODS = 'GET', 'POST', 'PUT', 'DELETE'
 VERSION = 'x-openstack-manila-api-version'
@@ -27,6 +30,10 @@ VERSION = 'x-openstack-manila-api-version'
 #: What the name of a test begins with that goes on from the one before.
 LEANING = {'and', 'but', 'by', 'in', 'is', 'it', 'its', 'nor', 'of', 'only',
            'so', 'that', 'the', 'then', 'to', 'unless', 'which'}
+
+#: Too long for a line.
+UNASSIGN = ('DELETE /share-backup-policies/{policy_id}/assignments/'
+            '{assignment_id}')
 
 #: What each role is answered, by the name of its file, when it asks for
 #: something that there is, in a status that allows it.
@@ -51,7 +58,21 @@ ROLES = {
         'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
-        'POST /share-backup-operations/{operation_id}/action cancel': 403},
+        'POST /share-backup-operations/{operation_id}/action cancel': 403,
+        'GET /share-backup-policies': 200,
+        'GET /share-backup-policies/{policy_id}': 200,
+        'GET /share-backup-policies/{policy_id}/assignments': 200,
+        'GET /share-backup-policies/{policy_id}/runs': 200,
+        'GET /share-backup-coverage': 200,
+        'POST /share-backup-policies/{policy_id}/action simulate': 200,
+        'POST /share-backup-policies': 403,
+        'PUT /share-backup-policies/{policy_id}': 403,
+        'POST /share-backup-policies/{policy_id}/assignments': 403,
+        'POST /share-backup-policies/{policy_id}/action disable': 403,
+        'POST /share-backup-policies/{policy_id}/action enable': 403,
+        'POST /share-backup-policies/{policy_id}/action run_now': 403,
+        UNASSIGN: 403,
+        'DELETE /share-backup-policies/{policy_id}': 403},
     'role-member': {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
@@ -72,7 +93,21 @@ ROLES = {
         'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
-        'POST /share-backup-operations/{operation_id}/action cancel': 202},
+        'POST /share-backup-operations/{operation_id}/action cancel': 202,
+        'GET /share-backup-policies': 200,
+        'GET /share-backup-policies/{policy_id}': 200,
+        'GET /share-backup-policies/{policy_id}/assignments': 200,
+        'GET /share-backup-policies/{policy_id}/runs': 200,
+        'GET /share-backup-coverage': 200,
+        'POST /share-backup-policies/{policy_id}/action simulate': 200,
+        'POST /share-backup-policies': 200,
+        'PUT /share-backup-policies/{policy_id}': 200,
+        'POST /share-backup-policies/{policy_id}/assignments': 200,
+        'POST /share-backup-policies/{policy_id}/action disable': 202,
+        'POST /share-backup-policies/{policy_id}/action enable': 202,
+        'POST /share-backup-policies/{policy_id}/action run_now': 202,
+        UNASSIGN: 204,
+        'DELETE /share-backup-policies/{policy_id}': 204},
     'role-admin': {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
@@ -93,7 +128,21 @@ ROLES = {
         'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
-        'POST /share-backup-operations/{operation_id}/action cancel': 202},
+        'POST /share-backup-operations/{operation_id}/action cancel': 202,
+        'GET /share-backup-policies': 200,
+        'GET /share-backup-policies/{policy_id}': 200,
+        'GET /share-backup-policies/{policy_id}/assignments': 200,
+        'GET /share-backup-policies/{policy_id}/runs': 200,
+        'GET /share-backup-coverage': 200,
+        'POST /share-backup-policies/{policy_id}/action simulate': 200,
+        'POST /share-backup-policies': 200,
+        'PUT /share-backup-policies/{policy_id}': 200,
+        'POST /share-backup-policies/{policy_id}/assignments': 200,
+        'POST /share-backup-policies/{policy_id}/action disable': 202,
+        'POST /share-backup-policies/{policy_id}/action enable': 202,
+        'POST /share-backup-policies/{policy_id}/action run_now': 202,
+        UNASSIGN: 204,
+        'DELETE /share-backup-policies/{policy_id}': 204},
     # Other projects' backups, and the sample policy as it is.
     'role-backup-operator': {
         'GET /share-backups': 200,
@@ -115,7 +164,21 @@ ROLES = {
         'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 200,
-        'POST /share-backup-operations/{operation_id}/action cancel': 202},
+        'POST /share-backup-operations/{operation_id}/action cancel': 202,
+        'GET /share-backup-policies': 200,
+        'GET /share-backup-policies/{policy_id}': 200,
+        'GET /share-backup-policies/{policy_id}/assignments': 200,
+        'GET /share-backup-policies/{policy_id}/runs': 200,
+        'GET /share-backup-coverage': 200,
+        'POST /share-backup-policies/{policy_id}/action simulate': 200,
+        'POST /share-backup-policies': 403,
+        'PUT /share-backup-policies/{policy_id}': 403,
+        'POST /share-backup-policies/{policy_id}/assignments': 403,
+        'POST /share-backup-policies/{policy_id}/action disable': 403,
+        'POST /share-backup-policies/{policy_id}/action enable': 403,
+        'POST /share-backup-policies/{policy_id}/action run_now': 403,
+        UNASSIGN: 403,
+        'DELETE /share-backup-policies/{policy_id}': 403},
     'role-stranger': {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
@@ -136,7 +199,21 @@ ROLES = {
         'GET /share-backup-usage': 200,
         'GET /share-backup-operations': 200,
         'GET /share-backup-operations/{operation_id}': 404,
-        'POST /share-backup-operations/{operation_id}/action cancel': 404},
+        'POST /share-backup-operations/{operation_id}/action cancel': 404,
+        'GET /share-backup-policies': 200,
+        'GET /share-backup-policies/{policy_id}': 404,
+        'GET /share-backup-policies/{policy_id}/assignments': 404,
+        'GET /share-backup-policies/{policy_id}/runs': 404,
+        'GET /share-backup-coverage': 200,
+        'POST /share-backup-policies/{policy_id}/action simulate': 404,
+        'POST /share-backup-policies': 200,
+        'PUT /share-backup-policies/{policy_id}': 404,
+        'POST /share-backup-policies/{policy_id}/assignments': 404,
+        'POST /share-backup-policies/{policy_id}/action disable': 404,
+        'POST /share-backup-policies/{policy_id}/action enable': 404,
+        'POST /share-backup-policies/{policy_id}/action run_now': 404,
+        UNASSIGN: 404,
+        'DELETE /share-backup-policies/{policy_id}': 404},
 }
 
 

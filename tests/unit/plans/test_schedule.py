@@ -159,8 +159,11 @@ class DueTimes(base.BaseTestCase):
         after = change - _MINUTE * data.draw(st.integers(0, 2000))
         until = change + _MINUTE * data.draw(st.integers(0, 2000))
         cron = data.draw(crons())
-        self.assertEqual(watched(cron, zone, after, until),
-                         due(cron, zone, after, until))
+        found = watched(cron, zone, after, until)
+        self.assertEqual(found, due(cron, zone, after, until))
+        if found:
+            self.assertEqual(found[-1],
+                             schedule.Schedule(cron, zone).previous(until))
 
     @hypothesis.settings(deadline=None, max_examples=25, derandomize=True)
     @hypothesis.given(
@@ -178,9 +181,11 @@ class DueTimes(base.BaseTestCase):
             last = now
         self.assertEqual(once, often)
         self.assertEqual(sorted(set(once)), once)
-        for before, after in zip(once, once[1:]):
-            self.assertEqual(after, schedule.Schedule(cron, zone).next(before))
-            break
+        found = schedule.Schedule(cron, zone)
+        for before, after in list(zip(once, once[1:]))[:5]:
+            self.assertEqual(after, found.next(before))
+            self.assertEqual(after, found.previous(after))
+            self.assertEqual(before, found.previous(after - _MINUTE / 9))
 
     def test_end_is_included_and_start_is_not(self):
         noon = at(2026, 1, 1, 12)

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running backup policies, in the workers.
+
+Each of the steps here is done in transactions that any number of workers may
+begin at once, and be killed in:
+
+* What is due gets its runs, many at a time. There can be one run of a rule, a
+  share and a due time: a worker that comes second finds them there. Only once
+  all of them are is it noted that all up to then was planned.
+* A run begins in the transaction that admits its backup, as it would admit a
+  user's request: either there is the backup and the run has its id, or
+  neither.
+* A run ends once its backup is not being made any more, whatever the reason.
+"""
+
+import datetime
+import functools
+import random
+import types
+
+from oslo_db import exception as db_exc
+from oslo_log import log
+from oslo_utils import uuidutils
+
+from manila_backup.db import backup_runs as db_runs
+from manila_backup.db import clock as db_clock
+from manila_backup.db import plans as db_plans
+from manila_backup.db import rows
+from manila_backup.db import transitions
+from manila_backup import exception
+from manila_backup.plans import assignments as plans
+from manila_backup.plans import names
+from manila_backup.plans import schedule
+from manila_backup.requests import backups
+from manila_backup.requests import retention
+from manila_backup import states
+
+LOG = log.getLogger(__name__)
+
+_Run = states.Run
+
+#: Shares whose runs are planned in one transaction, due times of theirs at
+#: once, and the most rules and runs that one look deals with.
+_SHARES = 200
+_TIMES = 200
+_RULES = 100
+_RUNS = 500
+
+#: How often a transaction is tried that another worker's had got ahead of.
+_TRIES = 5
+
+_AN_OUTAGE = 'No worker was there to begin it before the next one was due.'
+_A_LATER = 'The next one was due before it could begin: {}'
+
+
+class _Lost(Exception):
+    """Another worker was faster."""
+
+
+class Scheduler:
+    """One worker's part in running policies.
+
+    :param conf: the configuration.
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param requests: a :class:`manila_backup.requests.admission.Admission`.
+    :param events: a :class:`Events`.
+    :param clock: called with a connection, returns the current instant as
+        datetime; the database's by default.
+    """
+
+    def __init__(self, conf, database, requests, events, clock=None):
+        self._conf = conf.policies
+        self._database = database
+        self._requests = requests
+        self._events = events
+        self._clock = clock or (lambda conn: db_clock.now(conn))
+
+    def run(self, keep=lambda: None):
+        """Do what is due now.
+
+        :param keep: called in between; raises what is to stop it.
+        :returns: bool, True if there is more to do at once.
+        """
+        more = False
+        for step in self.plan, self.begin, self.end:
+            keep()
+            more = step(self._now(), keep) or more
+        return more
+
+    def _now(self):
+        return self._database.read(self._clock)
+
+    # -- planning --------------------------------------------------------
+
+    def plan(self, now, keep=lambda: None):
+        """Make the runs of what is due.
+
+        :returns: bool, True if there may be more.
+        """
+        due = self._database.read(db_plans.rules_due, now, _RULES)
+        more = len(due) == _RULES
+        for rule in due:
+            keep()
+            try:
+                self._plan_rule(rule, now, keep)
+            except _Lost:
+                # The next time, and then there are fewer to make.
+                more = True
+            except exception.Unavailable as exc:
+                LOG.warning('The runs of rule %s can\'t be planned now: %s',
+                            rule.id, exc)
+            except exception.InvalidInput as exc:
+                # Its time zone is gone from this host, for instance.
+                LOG.error('The runs of rule %s can\'t be planned: %s',
+                          rule.id, exc)
+        return more
+
+    def _plan_rule(self, rule, now, keep):
+        found = schedule.Schedule(rule.cron, rule.timezone)
+        instants = list(found.between(rule.planned_until, now))
+        assigned = self._database.read(
+            db_plans.assignments_of, [rule.policy_id])[rule.policy_id]
+        shares = self._requests.plan_shares.under(assigned)
+        for start in range(0, len(shares), _SHARES):
+            keep()
+            chunk = shares[start:start + _SHARES]
+            for first in range(0, len(instants), _TIMES):
+                self._plan_chunk(rule, assigned, chunk,
+                                 instants[first:first + _TIMES],
+                                 instants[-1], now)
+        self._database.write(
+            rows.update, db_plans.RULES, rule.id,
+            {'planned_until': instants[-1] if instants else now,
+             'next_at': found.next(now)},
+            planned_until=rule.planned_until, next_at=rule.next_at)
+
+    def _plan_chunk(self, rule, assigned, shares, instants, newest, now):
+        """Make the runs of some shares, those that are missing."""
+        for _ in range(_TRIES):
+            try:
+                late = self._database.write(
+                    self._write_runs, rule, assigned, shares, instants,
+                    newest, now)
+                break
+            except db_exc.DBDuplicateEntry:
+                # Another worker made some of them meanwhile.
+                continue
+        else:
+            raise _Lost()
+        for run, reason in late:
+            self._events.ended(run, _Run.SUPERSEDED, reason)
+
+    def _write_runs(self, conn, rule, assigned, shares, instants, newest,
+                    now):
+        ids = [share.id for share in shares]
+        there = db_runs.planned(
+            conn, rule.id, ids, instants[0] - datetime.timedelta(seconds=1),
+            instants[-1])
+        wanted = {_Run.DUE: [], _Run.SUPERSEDED: []}
+        for share in shares:
+            since = plans.since(assigned, share)
+            for due_at in instants:
+                if (share.id, due_at) in there or due_at <= since:
+                    continue
+                status = _Run.DUE if due_at == newest else _Run.SUPERSEDED
+                wanted[status].append(
+                    _new_run(rule, share, due_at, status, now))
+        late = []
+        if instants[-1] == newest:
+            for run in db_runs.waiting(conn, ids, rule.id, newest):
+                reason = (_A_LATER.format(run.reason) if run.reason
+                          else _AN_OUTAGE)
+                if db_runs.end(conn, run, _Run.SUPERSEDED, now, reason):
+                    late.append((run, reason))
+        for status, values in wanted.items():
+            transitions.create_all(conn, db_runs.TABLE, status, values)
+        return late + [
+            (types.SimpleNamespace(**each, backup_id=None), each['reason'])
+            for each in wanted[_Run.SUPERSEDED]]
+
+    # -- beginning -------------------------------------------------------
+
+    def begin(self, now, keep=lambda: None):
+        """Begin the runs whose time has come.
+
+        :returns: bool, True if there may be more.
+        """
+        due = self._database.read(db_runs.to_begin, now, _RUNS)
+        # Workers that all begin with the first would all wait for it.
+        mixed = list(due)
+        random.shuffle(mixed)
+        policies = functools.lru_cache(None)(
+            lambda id_: self._database.read(db_plans.get_own, id_))
+        rules = functools.lru_cache(None)(
+            lambda id_: self._database.read(rows.get, db_plans.RULES, id_))
+        for run in mixed:
+            keep()
+            try:
+                self._begin(run, policies(run.policy_id),
+                            rules(run.rule_id), now)
+            except _Lost:
+                pass
+            except Exception:
+                LOG.exception('Run %s could not begin', run.id)
+        return len(due) == _RUNS
+
+    def _begin(self, run, policy, rule, now):
+        if policy is None or rule is None or not policy.enabled:
+            self._end(run, _Run.SKIPPED, now,
+                      'The policy or its rule is not in force any more.')
+            return
+        try:
+            self._check_limit(run)
+            self._create(run, policy, rule)
+        except backups.UnknownShare:
+            self._end(run, _Run.SKIPPED, now, 'The share is gone.')
+        except (exception.Conflict, exception.InvalidState,
+                exception.QuotaExceeded, exception.Unavailable,
+                backups.NoDriver) as exc:
+            self._put_off(run, now, str(exc))
+        except exception.ManilaBackupError as exc:
+            self._end(run, _Run.FAILED, now, str(exc))
+
+    def _check_limit(self, run):
+        limit = self._conf.max_running
+        if limit >= 0 and self._database.read(
+                db_runs.count_queued, run.project_id) >= limit:
+            raise exception.Conflict(
+                f'The project has {limit} backups of policies being made '
+                f'already.')
+
+    def _create(self, run, policy, rule):
+        def claim(conn, backup_id):
+            if not db_runs.begin(conn, run, backup_id):
+                raise _Lost()
+            return {'policy_id': policy.id, 'rule_id': rule.id,
+                    'due_at': run.due_at,
+                    'requested_by': states.Requester.POLICY}
+
+        if self._database.read(db_runs.get, run.id).status != _Run.DUE:
+            raise _Lost()
+        self._requests.backups.create(
+            retention.context_of(policy, run.project_id), run.share_id,
+            name=names.fill(rule.name_template, policy.name, rule.name,
+                            run.due_at, rule.timezone),
+            options={**rule.backup_options, 'backup_type': rule.backup_type},
+            claim=claim)
+
+    def _put_off(self, run, now, reason):
+        if now >= run.start_until:
+            self._end(run, _Run.MISSED, now, reason)
+            return
+        later = now + datetime.timedelta(seconds=self._conf.retry_interval)
+        # Once more at its end.
+        self._database.write(db_runs.put_off, run,
+                             min(later, run.start_until), reason)
+
+    # -- ending ----------------------------------------------------------
+
+    def end(self, now, keep=lambda: None):
+        """End the runs whose backups are not being made any more, and apply
+        retention where a good one has been.
+
+        :returns: bool, True if there may be more.
+        """
+        ended = self._database.read(db_runs.with_ended_backup, _RUNS)
+        for run in ended:
+            keep()
+            if run.backup_status in (*states.STORED, states.Backup.DELETING,
+                                     states.Backup.ERROR_DELETING):
+                if self._end(run, _Run.DONE, now, run.fail_reason):
+                    self.retain(run.policy_id, run.share_id)
+            else:
+                self._end(run, _Run.FAILED, now, run.fail_reason or (
+                    'The backup was deleted before it was made.'))
+        return len(ended) == _RUNS
+
+    def _end(self, run, status, now, reason):
+        if self._database.write(db_runs.end, run, status, now, reason):
+            self._events.ended(run, status, reason)
+            return True
+        return False
+
+    # -- retention -------------------------------------------------------
+
+    def retain(self, policy_id, share_id):
+        """Apply a policy's retention to the backups of a share."""
+        try:
+            self._requests.retention.apply(policy_id, share_id)
+        except exception.ManilaBackupError as exc:
+            # The next time.
+            LOG.warning('The retention of policy %s could not be applied to '
+                        'share %s: %s', policy_id, share_id, exc)
+
+    def retain_all(self, keep=lambda: None):
+        """Apply the retention of all policies."""
+        for policy in self._database.read(db_plans.with_retention):
+            keep()
+            try:
+                found = self._requests.retention.shares(
+                    policy.id, self._conf.expire_orphans)
+            except exception.Unavailable as exc:
+                LOG.warning('The retention of policy %s can\'t be applied '
+                            'now: %s', policy.id, exc)
+                continue
+            for share_id in found:
+                keep()
+                self.retain(policy.id, share_id)
+
+    def purge(self, keep=lambda: None):
+        """Remove the records of runs that were over long ago."""
+        before = self._now() - datetime.timedelta(days=self._conf.keep_runs)
+        while self._database.write(db_runs.purge, before) == db_runs.BATCH:
+            keep()
+
+
+class Events:
+    """Notifications and metrics about runs.
+
+    :param notifier: a :class:`manila_backup.telemetry.notifications.
+        Notifier`.
+    :param metrics: a :class:`manila_backup.telemetry.metrics.Worker`.
+    """
+
+    def __init__(self, notifier, metrics):
+        self._notifier = notifier
+        self._metrics = metrics
+
+    def ended(self, run, status, reason):
+        """A run is over."""
+        LOG.info('Run %s of policy %s, due at %s for share %s: %s%s', run.id,
+                 run.policy_id, run.due_at, run.share_id, status,
+                 f' ({reason})' if reason else '')
+        self._metrics.policy_run(run.policy_id, status)
+        self._notifier.policy_run(run, status, reason)
+
+
+def _new_run(rule, share, due_at, status, now):
+    """The columns of a run that is due, or was superseded before it was
+    planned."""
+    start_at = due_at + schedule.jitter(rule.id, share.id, rule.jitter)
+    late = status == _Run.SUPERSEDED
+    return {
+        'id': uuidutils.generate_uuid(), 'policy_id': rule.policy_id,
+        'rule_id': rule.id, 'share_id': share.id,
+        'project_id': share.project_id, 'due_at': due_at,
+        'start_at': start_at,
+        # One that comes late because no worker was there has its time, too.
+        'start_until': max(start_at, now) + datetime.timedelta(
+            seconds=rule.start_window),
+        'reason': _AN_OUTAGE if late else None,
+        'ended_at': now if late else None}

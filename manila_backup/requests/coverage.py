@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Coverage of shares by backup policies."""
+
+import dataclasses
+import datetime
+import functools
+import typing
+
+from manila_backup.db import backup_runs as db_runs
+from manila_backup.db import clock
+from manila_backup.db import plans as db_plans
+from manila_backup.plans import assignments as plans
+from manila_backup.plans import schedule
+
+#: Whether there is a good backup of the last time that one should have begun.
+KEPT, BROKEN = 'kept', 'broken'
+
+#: How many shares are looked at together.
+_BATCH = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Covered:
+    """Coverage of one share.
+
+    :ivar policies: list of rows: those in force.
+    :ivar last_good: the row of its newest good backup, or None.
+    :ivar next_at: datetime, when the next run is due; or None.
+    :ivar objective: ``kept`` or ``broken``; None where nothing was due so
+        far.
+    """
+
+    share: plans.Share
+    policies: list
+    last_good: typing.Any
+    next_at: datetime.datetime | None
+    objective: str | None
+
+    @property
+    def is_protected(self):
+        """Tell whether a policy is in force that has rules."""
+        return self.next_at is not None
+
+
+class Coverage:
+    """Tells what shares are covered by.
+
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param shares: a :class:`~.plan_shares.PlanShares`.
+    """
+
+    def __init__(self, database, shares):
+        self._database = database
+        self._shares = shares
+
+    def page(self, project_id=None, protected=None, after=None, limit=None):
+        """The coverage of shares, in the order of their ids.
+
+        :param project_id: str, or None for those of all projects.
+        :param protected: bool to have only those that are, or are not.
+        :param after: str, only of shares with a greater id.
+        :param limit: int, the most to return.
+        :returns: list of :class:`Covered`.
+        """
+        judge = _Judge(self._database, project_id)
+        found = []
+        while len(found) < limit:
+            shares = self._shares.page(project_id, after, _BATCH)
+            if not shares:
+                break
+            after = shares[-1].id
+            good = self._database.read(db_runs.last_good,
+                                       [each.id for each in shares])
+            found += [each for each in (
+                judge.judge(share, good.get(share.id)) for share in shares)
+                if protected in (None, each.is_protected)]
+        return found[:limit]
+
+
+class _Judge:
+    """The part of the work that is the same for all shares of a page."""
+
+    def __init__(self, database, project_id):
+        self._now = database.read(clock.now)
+        self._policies = database.read(db_plans.in_force, project_id)
+        ids = [each.id for each in self._policies]
+        self._rules = database.read(db_plans.rules_of, ids)
+        self._assigned = database.read(db_plans.assignments_of, ids,
+                                       project_id)
+        self._previous = functools.lru_cache(None)(self._look_back)
+
+    def judge(self, share, good):
+        policies, due = [], []
+        objective = None
+        for policy in self._policies:
+            since = plans.since(self._assigned[policy.id], share)
+            if since is None:
+                continue
+            policies.append(policy)
+            for rule in self._rules[policy.id]:
+                if rule.next_at is None:
+                    continue
+                due.append(rule.next_at + schedule.jitter(
+                    rule.id, share.id, rule.jitter))
+                last = self._previous(rule.cron, rule.timezone,
+                                      rule.start_window + rule.jitter)
+                if last > since and objective != BROKEN:
+                    reached = good and (good.due_at
+                                        or good.created_at) >= last
+                    objective = KEPT if reached else BROKEN
+        return Covered(share, policies, good, min(due, default=None),
+                       objective)
+
+    def _look_back(self, cron, timezone, seconds):
+        """The last due time of which a run has begun by now."""
+        return schedule.Schedule(cron, timezone).previous(
+            self._now - datetime.timedelta(seconds=seconds))

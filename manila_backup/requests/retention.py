@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applying the retention of backup policies, and saying beforehand what that
+would do."""
+
+import dataclasses
+import datetime
+
+from oslo_log import log
+from oslo_utils import uuidutils
+
+from manila_backup import context as contexts
+from manila_backup.db import backup_runs as db_runs
+from manila_backup.db import clock
+from manila_backup.db import plans as db_plans
+from manila_backup import exception
+from manila_backup.plans import retention
+from manila_backup.plans import schedule
+from manila_backup.requests import backups
+from manila_backup import states
+
+LOG = log.getLogger(__name__)
+
+#: The most runs that are thought of in advance, and backups that an answer
+#: lists.
+_MOST_RUNS = 20000
+_MOST_LISTED = 20000
+
+#: What the decision about a backup that is not made yet calls it.
+PLANNED = 'planned'
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Decisions of a retention about the backups of one share.
+
+    :ivar decisions: list of :class:`manila_backup.plans.retention.Decision`.
+    :ivar names: dict of backup's id to its name.
+    """
+
+    share_id: str
+    decisions: list
+    names: dict
+
+
+class Retention:
+    """Retention of backup policies.
+
+    :param database: a :class:`manila_backup.db.engine.Database`.
+    :param caller: a :class:`manila_backup.bus.rpc.Caller`.
+    :param shares: a :class:`~.plan_shares.PlanShares`.
+    """
+
+    def __init__(self, database, caller, shares):
+        self._database = database
+        self._caller = caller
+        self._shares = shares
+
+    # -- for workers -----------------------------------------------------
+
+    def apply(self, policy_id, share_id):
+        """Begin to delete the backups of a share that a policy does not
+        keep.
+
+        What to delete is decided, and marked as being deleted, in one
+        transaction that holds all of them: nothing that it relies on changes
+        meanwhile.
+
+        :returns: list of the ids of the backups.
+        """
+        def write(conn):
+            policy = db_plans.get_own(conn, policy_id)
+            if policy is None or not policy.enabled:
+                return []
+            rows_ = {row.id: row for row in db_runs.backups_of(
+                conn, policy_id, share_id, lock=True)}
+            gone = sorted(each.id for each in retention.deletions(
+                retention.decide(map(item, rows_.values()),
+                                 policy.retention, policy.timezone)))
+            begun = []
+            for backup_id in gone:
+                row = rows_[backup_id]
+                operation_id = uuidutils.generate_uuid()
+                context = context_of(policy, row.project_id)
+                backups.begin_deletion(conn, context, operation_id, row)
+                begun.append((context, operation_id, row))
+            return begun
+
+        begun = self._database.write(write)
+        for context, operation_id, row in begun:
+            LOG.info('Backup %s, due at %s, is not kept by policy %s and is '
+                     'being deleted', row.id, row.due_at, policy_id)
+            self._caller.queued(context, operation_id,
+                                states.Kind.BACKUP_DELETE, row.backup_type)
+        return [row.id for _, _, row in begun]
+
+    def shares(self, policy_id, orphans):
+        """The ids of the shares to whose backups the retention of a policy
+        is to be applied.
+
+        :param orphans: bool, whether those that it is not about any more are
+            among them.
+        """
+        found = self._database.read(db_runs.shares_with_backups, policy_id)
+        if orphans:
+            return found
+        assigned = self._database.read(db_plans.assignments_of, [policy_id])
+        covered = {share.id
+                   for share in self._shares.under(assigned[policy_id])}
+        return [each for each in found if each in covered]
+
+    # -- for callers -----------------------------------------------------
+
+    def simulate(self, policy, rules, numbers, timezone, at=None,
+                 project_id=None, share_id=None):
+        """Say which backups of a policy would be kept.
+
+        :param policy: its row.
+        :param rules: its rules, as rows.
+        :param numbers: dict, a retention: the policy's or another one.
+        :param timezone: str, the same of its time zone.
+        :param at: datetime in the future, to assume that until then all runs
+            go well; None for now.
+        :param project_id: str, to tell only of shares of that project.
+        :param share_id: str, to tell only of that share.
+        :returns: iterator of :class:`Outcome`, for one share after the
+            other.
+        :raises manila_backup.exception.InvalidInput: that is too far away.
+        """
+        planned = self._planned(policy, rules, at) if at else []
+        # Also where there is no backup yet.
+        shares = {each.id for each in self._shares.under(
+            self._database.read(db_plans.assignments_of, [policy.id])[
+                policy.id])
+            if project_id in (None, each.project_id)} if planned else set()
+        shares.update(self._database.read(
+            db_runs.shares_with_backups, policy.id, project_id))
+        if share_id is not None:
+            shares &= {share_id}
+        for each in sorted(shares):
+            rows_ = self._database.read(db_runs.backups_of, policy.id, each)
+            items = [item(row) for row in rows_] + planned
+            yield Outcome(each, retention.decide(items, numbers, timezone),
+                          {row.id: row.name for row in rows_})
+
+    def count_deletions(self, *args, **kwargs):
+        """Count the backups that a retention would delete now.
+
+        :param args: as of :meth:`simulate`.
+        """
+        return sum(len(retention.deletions(each.decisions))
+                   for each in self.simulate(*args, **kwargs))
+
+    def _planned(self, policy, rules, at):
+        now = self._database.read(clock.now)
+        if at - now > datetime.timedelta(days=366 * 20):
+            raise exception.InvalidInput(
+                'at: it must be within the next 20 years.')
+        found = []
+        for rule in rules:
+            for due_at in schedule.Schedule(
+                    rule.cron, rule.timezone).between(now, at):
+                if len(found) == _MOST_RUNS:
+                    raise exception.InvalidInput(
+                        f'at: until then there are more than {_MOST_RUNS} '
+                        f'runs of each share. Give an earlier date.')
+                found.append(retention.Item(f'{PLANNED}-{len(found) + 1}',
+                                            due_at))
+        return found
+
+
+def item(row):
+    """A backup as retention sees it.
+
+    :param row: its row.
+    """
+    condition = 'busy'
+    if row.status == states.Backup.AVAILABLE:
+        condition = _condition(row)
+    elif row.status in (states.Backup.ERROR, states.Backup.RESTORING):
+        condition = str(row.status)
+    if row.due_at is None:
+        condition = 'manual'
+    return retention.Item(row.id, row.due_at, condition)
+
+
+def _condition(row):
+    """The condition of a backup that is available."""
+    if (row.result == states.Result.DAMAGED
+            or row.verified_result == states.Verified.DAMAGED):
+        return 'damaged'
+    # Earlier releases did not note it.
+    complete = (row.fail_reason is None if row.result is None
+                else row.result == states.Result.COMPLETE)
+    return retention.GOOD if complete else retention.INCOMPLETE
+
+
+def context_of(policy, project_id):
+    """The context of what a policy has done with things of a project."""
+    return contexts.RequestContext(
+        user_id=policy.user_id, project_id=project_id, overwrite=False)

@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import datetime
+
+from manila_backup.db import backup_runs
+from manila_backup.db import models
+from manila_backup.db import plans as db_plans
+from manila_backup.db import rows
+from manila_backup import exception
+from manila_backup.plans import assignments
+from manila_backup import states
+from tests.unit import base
+from tests.unit import plan_base
+
+DAY, HOUR, SECOND = plan_base.DAY, plan_base.HOUR, plan_base.SECOND
+
+
+class Runs(plan_base.TestCase):
+
+    def test_each_night(self):
+        share = self.share()
+        policy = self.policy()
+        self.pass_time(13 * HOUR)
+        self.assertEqual([], self.runs())
+        self.pass_time(2 * HOUR)
+        self.assertEqual([(26 * HOUR, 'queued')], self.runs())
+        backup, = self.backups()
+        rule, = self.database.read(db_plans.rules_of, [policy.id])[policy.id]
+        self.assertEqual(
+            (share.id, 'p1', 'u1', policy.id, rule.id,
+             self.midnight + 26 * HOUR, 'creating'),
+            (backup.share_id, backup.project_id, backup.user_id,
+             backup.policy_id, backup.rule_id, backup.due_at, backup.status))
+        self.assertEqual('create', self.operation().kind)
+        self.finish()
+        self.pass_time(DAY, HOUR)
+        self.finish()
+        self.assertEqual([(26 * HOUR, 'done'), (50 * HOUR, 'done')],
+                         self.runs())
+        self.assertEqual(2, len(self.backups()))
+        self.assertEqual([('done', None)] * 2, self.events.told)
+
+    def test_many_shares_and_workers(self):
+        shares = {self.share().id for _ in range(5)}
+        self.policy()
+        others = [self.worker() for _ in range(3)]
+        self.now += 15 * HOUR
+        for each in others:
+            each.plan(self.now)
+            each.run()
+        self.look()
+        self.assertEqual(shares, {each.share_id for each in self.backups()})
+        self.assertEqual(5, len(self.backups()))
+
+    def test_who_comes_second_makes_what_is_missing(self):
+        shares = [self.share().id for _ in range(3)]
+        policy = self.policy()
+        self.now += 15 * HOUR
+        rule, = self.database.read(db_plans.rules_due, self.now, 9)
+        self.look()
+        # As if the first had died in the middle.
+        self.database.write(rows.delete, backup_runs.TABLE, min(
+            self.database.read(lambda conn: conn.execute(
+                backup_runs.TABLE.select()).scalars().all())))
+        self.database.write(rows.update, db_plans.RULES, rule.id, {
+            'next_at': rule.next_at, 'planned_until': rule.planned_until})
+        self.scheduler.plan(self.now)
+        self.assertEqual(3, len(self.runs()))
+        self.assertEqual(len(shares), len(self.backups()))
+        self.assertEqual(policy.id, self.backups()[0].policy_id)
+
+    def test_a_run_that_another_has_begun(self):
+        self.share()
+        self.policy()
+        self.now += 15 * HOUR
+        self.scheduler.plan(self.now)
+        run, = self.database.read(backup_runs.to_begin, self.now, 9)
+        self.look()
+        # It was read before that.
+        read = backup_runs.to_begin
+        backup_runs.to_begin = lambda conn, now, limit: [run]
+        self.addCleanup(setattr, backup_runs, 'to_begin', read)
+        self.put(models.shares, run.share_id, states.Share.AVAILABLE)
+        self.finish_all()
+        self.scheduler.begin(self.now)
+        self.assertEqual(1, len(self.backups()))
+
+    def test_one_run_after_an_outage(self):
+        self.share()
+        self.policy([{'name': 'hourly', 'cron': '0 * * * *',
+                      'start_window': 60}])
+        self.pass_time(5 * HOUR + 30 * 60 * SECOND)
+        self.assertEqual(
+            [(each * HOUR, 'superseded') for each in range(13, 17)]
+            + [(17 * HOUR, 'queued')], self.runs())
+        self.assertEqual(1, len(self.backups()))
+        self.assertEqual(['superseded'] * 4,
+                         [each for each, _ in self.events.told])
+
+    def test_a_busy_share_is_tried_again(self):
+        share = self.share()
+        self.policy([dict(plan_base.NIGHTLY, start_window=600)])
+        self.put(models.shares, share.id, states.Share.BACKUP_RESTORING)
+        self.pass_time(14 * HOUR)
+        self.assertEqual([(26 * HOUR, 'due')], self.runs())
+        self.put(models.shares, share.id, states.Share.AVAILABLE)
+        self.pass_time(30 * SECOND)
+        self.assertEqual([(26 * HOUR, 'due')], self.runs())
+        self.pass_time(30 * SECOND)
+        self.assertEqual([(26 * HOUR, 'queued')], self.runs())
+
+    def test_a_busy_share_is_missed(self):
+        share = self.share()
+        self.policy([dict(plan_base.NIGHTLY, start_window=600)])
+        self.put(models.shares, share.id, states.Share.BACKUP_RESTORING)
+        self.pass_time(14 * HOUR)
+        self.pass_time(610 * SECOND, 30 * SECOND)
+        self.assertEqual([(26 * HOUR, 'missed')], self.runs())
+        (status, reason), = self.events.told
+        self.assertEqual('missed', status)
+        self.assertIn('backup_restoring', reason)
+
+    def test_a_waiting_run_gives_way_to_the_next(self):
+        share = self.share()
+        self.policy([{'name': 'hourly', 'cron': '0 * * * *',
+                      'start_window': 7200}])
+        self.put(models.shares, share.id, states.Share.BACKUP_RESTORING)
+        self.pass_time(2 * HOUR, HOUR)
+        self.assertEqual([(13 * HOUR, 'superseded'), (14 * HOUR, 'due')],
+                         self.runs())
+        self.assertIn('backup_restoring', self.events.told[0][1])
+
+    def test_quota(self):
+        self.conf.set_override('backups', 0, 'quota')
+        self.share()
+        self.policy([dict(plan_base.NIGHTLY, start_window=60)])
+        self.pass_time(14 * HOUR)
+        self.pass_time(60 * SECOND)
+        self.assertEqual([(26 * HOUR, 'missed')], self.runs())
+        self.assertIn('Quota exceeded for backups',
+                      self.events.told[0][1])
+
+    def test_limit_of_running_ones(self):
+        self.conf.set_override('max_running', 2, 'policies')
+        for _ in range(5):
+            self.share()
+        self.policy()
+        self.pass_time(14 * HOUR)
+        self.assertEqual(2, len(self.backups()))
+        self.finish()
+        self.pass_time(HOUR)
+        self.assertEqual(4, len(self.backups()))
+
+    def test_failed(self):
+        self.share()
+        self.policy()
+        self.pass_time(14 * HOUR)
+        self.finish(states.Backup.ERROR, fail_reason='no disk')
+        self.assertEqual([(26 * HOUR, 'failed')], self.runs())
+        self.assertEqual([('failed', 'no disk')], self.events.told)
+
+    def test_share_is_gone(self):
+        share = self.share()
+        self.policy()
+        self.now += 14 * HOUR
+        self.scheduler.plan(self.now)
+        self.database.write(rows.delete, models.operations,
+                            self.operation().id)
+        self.database.write(rows.delete, models.shares, share.id)
+        self.look()
+        self.assertEqual([(26 * HOUR, 'skipped')], self.runs())
+
+    def test_jitter_delays_but_is_not_the_due_time(self):
+        for _ in range(10):
+            self.share()
+        self.policy([dict(plan_base.NIGHTLY, jitter=3600)])
+        self.pass_time(14 * HOUR)
+        self.assertEqual([(26 * HOUR, 'due')] * 10, self.runs())
+        self.pass_time(HOUR / 2)
+        self.assertTrue(0 < len(self.backups()) < 10)
+        self.pass_time(HOUR / 2)
+        self.assertEqual({self.midnight + 26 * HOUR},
+                         {each.due_at for each in self.backups()})
+        self.assertEqual(10, len(self.backups()))
+
+    def test_disabled_and_enabled_again(self):
+        self.share()
+        policy = self.policy()
+        plans = self.admission.plans
+        plans.enable(base.MEMBER, policy.id, False)
+        self.pass_time(2 * DAY, HOUR)
+        self.assertEqual([], self.runs())
+        plans.enable(base.MEMBER, policy.id, True)
+        self.look()
+        self.assertEqual([], self.runs())
+        self.pass_time(14 * HOUR)
+        self.assertEqual([(74 * HOUR, 'queued')], self.runs())
+
+    def test_shares_that_come_later(self):
+        self.policy(assigned=(assignments.METADATA, 'keep=yes'))
+        self.share(properties={'keep': 'no'})
+        self.pass_time(14 * HOUR)
+        self.assertEqual([], self.runs())
+        late = self.share(properties={'keep': 'yes'}, size=3)
+        self.pass_time(DAY)
+        self.assertEqual([late.id], [each.share_id
+                                     for each in self.backups()])
+
+    def test_by_type(self):
+        type_ = self.admission.share_types.create({'name': 'fast'})
+        self.share()
+        share = self.share(share_type_id=type_.id)
+        self.policy(assigned=(assignments.SHARE_TYPE, 'fast'))
+        self.pass_time(14 * HOUR)
+        self.assertEqual([share.id], [each.share_id
+                                      for each in self.backups()])
+
+    def test_unassigned_while_it_waits(self):
+        share = self.share()
+        policy = self.policy(assigned=(assignments.SHARE, share.id))
+        self.put(models.shares, share.id, states.Share.BACKUP_RESTORING)
+        self.pass_time(14 * HOUR)
+        assigned, = self.database.read(
+            db_plans.assignments_of, [policy.id])[policy.id]
+        self.admission.plans.unassign(policy.id, assigned.id)
+        self.assertEqual([(26 * HOUR, 'skipped')], self.runs())
+
+    def test_run_now(self):
+        self.share()
+        policy = self.policy()
+        self.assertEqual(1, self.admission.plans.run_now(policy.id))
+        self.look()
+        self.assertEqual([(12 * HOUR, 'queued')], self.runs())
+
+    def test_names(self):
+        self.share()
+        self.policy([dict(plan_base.NIGHTLY, timezone='UTC',
+                          name_template='{policy}/{rule} {date} {time}')])
+        self.pass_time(14 * HOUR)
+        day = self.midnight + DAY
+        self.assertEqual(f'gold/nightly {day:%Y-%m-%d} 02:00',
+                         self.backups()[0].name)
+
+    def test_purge(self):
+        self.share()
+        self.policy()
+        self.pass_time(14 * HOUR)
+        self.finish()
+        self.scheduler.purge()
+        self.assertEqual(1, len(self.runs()))
+        self.now += 401 * DAY
+        self.scheduler.purge()
+        self.assertEqual([], self.runs())
+
+
+class Retention(plan_base.TestCase):
+
+    def days(self, count):
+        for _ in range(count):
+            self.pass_time(DAY, 6 * HOUR)
+            self.finish()
+            self.finish()
+
+    def ages(self):
+        """Days that the backups are old that there are."""
+        return [(self.now - each.due_at).days for each in self.backups()]
+
+    def test_after_each_good_run(self):
+        self.share()
+        self.policy(retention={'last': 2})
+        self.days(5)
+        self.assertEqual([1, 0], self.ages())
+
+    def test_failed_runs_delete_nothing(self):
+        self.share()
+        self.policy(retention={'last': 2})
+        self.days(3)
+        for _ in range(3):
+            self.pass_time(DAY, 6 * HOUR)
+            self.finish(states.Backup.ERROR)
+        good = [each for each in self.backups()
+                if each.status == 'available']
+        self.assertEqual(2, len(good))
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual(5, len(self.backups()))
+
+    def test_incomplete_ones_displace_nothing(self):
+        self.share()
+        self.policy(retention={'last': 2})
+        self.days(2)
+        for _ in range(4):
+            self.pass_time(DAY, 6 * HOUR)
+            self.finish(fail_reason='a torn file')
+            self.finish()
+        self.assertEqual([None, None, 'a torn file', 'a torn file'],
+                         [each.fail_reason for each in self.backups()])
+
+    def test_those_of_users_and_of_others_stay(self):
+        share = self.share()
+        self.admission.backups.create(base.MEMBER, share.id)
+        self.finish()
+        self.policy(retention={'last': 1})
+        self.policy(retention={'last': 1}, name='other', rules=[
+            {'name': 'n', 'cron': '0 5 * * *'}])
+        self.days(4)
+        self.assertEqual(3, len(self.backups()))
+
+    def test_orphans_stay_unless_they_are_to_go(self):
+        share = self.share()
+        policy = self.policy(retention={'last': 5})
+        self.days(4)
+        assigned, = self.database.read(
+            db_plans.assignments_of, [policy.id])[policy.id]
+        self.admission.plans.unassign(policy.id, assigned.id)
+        self.database.write(rows.update, db_plans.TABLE, policy.id,
+                            {'retention': {'last': 1}})
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual(4, len(self.backups()))
+        self.conf.set_override('expire_orphans', True, 'policies')
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual([share.id], [each.share_id
+                                      for each in self.backups()])
+
+    def test_a_restoring_one_stays(self):
+        self.share()
+        self.policy(retention={'last': 1})
+        self.days(1)
+        backup, = self.backups()
+        self.put(models.share_backups, backup.id, states.Backup.RESTORING)
+        self.days(2)
+        self.assertEqual(2, len(self.backups()))
+
+    def test_confirmation(self):
+        self.share()
+        policy = self.policy(retention={'daily': 7})
+        self.days(5)
+        plans = self.admission.plans
+        error = self.assertRaises(
+            exception.Conflict, plans.update, base.MEMBER,
+            policy.id, {'retention': {'daily': 2}})
+        self.assertIn('confirm_deletions: 3', str(error))
+        self.assertRaises(
+            exception.Conflict, plans.update, base.MEMBER,
+            policy.id, {'retention': {'daily': 2}}, 2)
+        plans.update(base.MEMBER, policy.id, {'retention': {'daily': 2}}, 3)
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual([1, 0], self.ages())
+        # Nothing to confirm.
+        plans.update(base.MEMBER, policy.id, {'retention': {'daily': 9}})
+
+    def test_a_simulation_comes_true(self):
+        self.share()
+        policy = self.policy(retention={'last': 2, 'weekly': 2,
+                                        'monthly': 2})
+        self.days(3)
+        rules = self.database.read(db_plans.rules_of, [policy.id])[policy.id]
+        at = self.now + 40 * DAY
+        outcome, = self.admission.retention.simulate(
+            policy, rules, policy.retention, policy.timezone, at)
+        foreseen = sorted(each.item.due_at for each in outcome.decisions
+                          if each.kept)
+        self.days(40)
+        self.assertEqual(at, self.now)
+        self.assertEqual(foreseen, [each.due_at for each in self.backups()])
+
+
+class SummerTime(plan_base.TestCase):
+
+    def nights(self, *start):
+        """Due times after midnight of a run each night, in ten days."""
+        self.now = datetime.datetime(*start)
+        self.share()
+        self.policy([{'name': 'n', 'cron': '30 2 * * *'}],
+                    timezone='Europe/Berlin', retention={'daily': 3})
+        for _ in range(10):
+            self.pass_time(DAY)
+            self.finish()
+            self.finish()
+        self.assertEqual(['done'] * 10, [each for _, each in self.runs()])
+        self.assertEqual(3, len(self.backups()))
+        self.midnight = datetime.datetime(*start)
+        return [each % DAY for each, _ in self.runs()]
+
+    def test_begins(self):
+        half = HOUR / 2
+        self.assertEqual(
+            [HOUR + half] * 6 + [HOUR] + [half] * 3,
+            self.nights(2030, 3, 25))
+
+    def test_ends(self):
+        half = HOUR / 2
+        self.assertEqual([half] * 6 + [HOUR + half] * 4,
+                         self.nights(2030, 10, 22))
