@@ -18,15 +18,17 @@ class Api:
     """The service that a client of Manila's is connected to.
 
     :param share_client: what ``client_manager.share`` is.
+    :param extension: str, the entry of the header that asks for what is
+        needed.
     """
 
-    def __init__(self, share_client):
+    def __init__(self, share_client, extension=EXTENSION):
         self._http = share_client.client
         version = share_client.api_version.get_string()
         self._headers = {'OpenStack-API-Version':
-                         f'shared-file-system {version}, {EXTENSION}'}
+                         f'shared-file-system {version}, {extension}'}
 
-    def get(self, path, key, **query):
+    def get(self, path, key, /, **query):
         """Return what is at a path.
 
         :param key: str, what it is called in the body.
@@ -34,7 +36,7 @@ class Api:
         """
         return self.body(path, **query)[key]
 
-    def body(self, path, **query):
+    def body(self, path, /, **query):
         """Return all of the answer of a path; see :meth:`get`."""
         wanted = {name: value for name, value in query.items()
                   if value is not None}

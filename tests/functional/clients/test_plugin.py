@@ -129,6 +129,31 @@ class Plugin(test_clients.ClientTestCase):
                                  '--status', 'draining')
         self.assertEqual('moves', listed['Disabled Reason'])
 
+    def test_files(self):
+        share = self.openstack('share', 'create', 'NFS', '1', '--wait')
+        path = self.cloud.share_path(share['id'])
+        os.mkdir(os.path.join(path, 'db'))
+        for name in (b'100%', b'\xff', b'db/a.sql', b'db/b.sql'):
+            with open(os.path.join(os.fsencode(path), name), 'w') as file:
+                file.write('text')
+        self.openstack('share', 'backup', 'create', share['id'], '--name',
+                       'monday', '--wait')
+
+        def names(*args):
+            return [each.get('Path', each.get('Name')) for each in
+                    self.openstack('share', 'backup', 'file', *args)]
+        self.assertEqual(['100%25', 'db', '%FF'], names('list', 'monday'))
+        self.assertEqual(['a.sql', 'b.sql'], names('list', 'monday', '/db'))
+        self.assertEqual(['/db/a.sql', '/db/b.sql'],
+                         names('find', 'monday', '*.sql'))
+        self.assertEqual(['/db/a.sql'], names(
+            'find', 'monday', '--under', 'db', '--limit', '1'))
+        self.assertEqual([], names('find', 'monday', '--min-size', '5'))
+        shown, = self.openstack('share', 'backup', 'file', 'list', 'monday',
+                                '/', '--limit', '1', '--long')
+        self.assertEqual(('0644', 0, 4), tuple(
+            shown[name] for name in ('Mode', 'Uid', 'Size')))
+
     def test_warnings(self):
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')
         path = self.cloud.share_path(share['id'])
