@@ -6,27 +6,29 @@ import urllib.parse
 from manilaclient import exceptions
 from osc_lib import exceptions as osc_exceptions
 
-EXTENSION = 'shared-file-system-backup 1.0'
+EXTENSION = 'shared-file-system-backup'
 
 BACKUPS = '/share-backups'
 OPERATIONS = '/share-backup-operations'
 QUOTAS = '/share-backup-quotas'
 SERVICES = '/share-backup-services'
+POLICIES = '/share-backup-policies'
+COVERAGE = '/share-backup-coverage'
 
 
 class Api:
     """The service that a client of Manila's is connected to.
 
     :param share_client: what ``client_manager.share`` is.
-    :param extension: str, the entry of the header that asks for what is
-        needed.
+    :param extension: str, the version of the extension that is needed.
     """
 
-    def __init__(self, share_client, extension=EXTENSION):
+    def __init__(self, share_client, extension='1.0'):
         self._http = share_client.client
         version = share_client.api_version.get_string()
         self._headers = {'OpenStack-API-Version':
-                         f'shared-file-system {version}, {extension}'}
+                         f'shared-file-system {version}, '
+                         f'{EXTENSION} {extension}'}
 
     def get(self, path, key, /, **query):
         """Return what is at a path.
@@ -63,15 +65,16 @@ class Api:
     def _ask(self, ask, path, **kwargs):
         try:
             _answer, body = ask(path, headers=self._headers, **kwargs)
-        except exceptions.NotFound as exc:
+        except (exceptions.NotFound, exceptions.NotAcceptable) as exc:
             raise self._explained(exc, path) from exc
         return body
 
     @staticmethod
     def _explained(exc, path):
         # Who does not know the header knows nothing of the path either.
-        if path.split('?')[0] == OPERATIONS:
+        path = path.split('?')[0]
+        if path in (OPERATIONS, POLICIES, COVERAGE):
             return osc_exceptions.CommandError(
-                f'This cloud has no {OPERATIONS[1:]}: its share backups are '
+                f'This cloud has no {path[1:]}: its share backups are '
                 f'not made by manila-backup, or by an earlier release of it.')
         return exc

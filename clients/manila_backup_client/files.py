@@ -9,8 +9,8 @@ from osc_lib import utils
 from manila_backup_client import api
 from manila_backup_client import columns
 
-#: Of the first release that could tell.
-EXTENSION = 'shared-file-system-backup 1.2'
+#: The first version of the extension that has them.
+EXTENSION = '1.2'
 
 _BRIEF = ('name', 'type', 'size', 'mtime', 'state')
 _FOUND = ('path', 'type', 'size', 'mtime', 'state')

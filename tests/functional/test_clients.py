@@ -25,7 +25,8 @@ class ClientTestCase(base.TestCase):
         :returns: what it printed, from JSON where it shows or lists.
         """
         command = [os.path.join(cloud.BIN, 'openstack'), *args]
-        shows = not {'delete', 'set', 'unset', 'restore', 'cancel'} & set(args)
+        shows = not {'delete', 'set', 'unset', 'unassign', 'restore',
+                     'cancel'} & set(args)
         if shows:
             command += ['-f', 'json']
         clean = {name: value for name, value in os.environ.items()

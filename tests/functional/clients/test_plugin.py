@@ -179,6 +179,42 @@ class Plugin(test_clients.ClientTestCase):
                               '--limit', '1', '--marker', '1')
         self.assertEqual(listed[1:2], part)
 
+    def test_policies(self):
+        def policy(*args, **kwargs):
+            return self.openstack('share', 'backup', 'policy', *args,
+                                  **kwargs)
+
+        share = self.openstack('share', 'create', 'NFS', '1', '--name',
+                               'data', '--wait')['id']
+        made = policy('create', 'gold', '--rule', 'nightly=0 2 * * *',
+                      '--timezone', 'Europe/Berlin', '--keep', 'daily=7')
+        self.assertEqual('daily=7', made['retention'])
+        covered = 'share', 'backup', 'coverage', 'list'
+        told, = self.openstack(*covered, '--unprotected')
+        self.assertEqual('data', told['Name'])
+        assigned = policy('assign', 'gold', '--share', 'data')
+        self.assertEqual([], self.openstack(*covered, '--unprotected'))
+        self.assertEqual({'runs': 1}, policy('run', 'gold'))
+        told, = cloud.eventually('the backup', lambda: [
+            each for each in policy('simulate', 'gold', '--keep', 'last=1')
+            if each['Backup']])
+        self.assertEqual((share, True, 'last'),
+                         (told['Share'], told['Keep'], told['Rules']))
+        later = policy('simulate', 'gold', '--at', '2199-01-01', fails=True)
+        self.assertIn('20 years', later)
+        self.assertIn('must be one of', policy(
+            'simulate', 'gold', '--keep', 'often=1', fails=True))
+        policy('set', 'gold', '--name', 'silver', '--keep', 'weekly=2',
+               '--disable')
+        shown, = policy('list')
+        self.assertEqual(('silver', False, 'weekly=2'), (
+            shown['Name'], shown['Enabled'], shown['Kept']))
+        listed, = policy('assignment', 'list', 'silver')
+        self.assertEqual(assigned['id'], listed['ID'])
+        policy('unassign', 'silver', assigned['id'])
+        policy('delete', 'silver')
+        self.assertEqual([], policy('list'))
+
     def test_failures(self):
         self.cloud.tolerate = 'attempt [0-9]+ failed'
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')

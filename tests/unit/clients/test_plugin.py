@@ -6,7 +6,9 @@ import types
 from unittest import mock
 
 from manila_backup_client import api
+from manila_backup_client import calendars
 from manila_backup_client import columns
+from manila_backup_client import policies
 from manila_backup_client import progress
 from manilaclient import exceptions
 from osc_lib import exceptions as osc_exceptions
@@ -75,3 +77,35 @@ class ApiTestCase(testtools.TestCase):
             self.api.get, api.OPERATIONS, 'share_backup_operations', limit=1)
         self.assertRaises(exceptions.NotFound, self.api.get,
                           f'{api.OPERATIONS}/x', 'share_backup_operation')
+
+
+class PoliciesTestCase(testtools.TestCase):
+
+    def test_what_is_kept(self):
+        self.assertEqual({'daily': 7, 'within': 2 * 86400, 'last': 0},
+                         policies._numbers(['daily=7', 'within=2d',
+                                            'last=0']))
+        for wrong in ('daily', 'daily=', 'often=3', 'daily=-1', 'daily=2d',
+                      'within=1y'):
+            self.assertRaises(osc_exceptions.CommandError,
+                              policies._numbers, [wrong])
+
+    def test_calendar(self):
+        backups = [
+            {'due_at': f'2026-03-{day:02}T23:30:00.000000', 'keep': keep,
+             'rules': [{'rule': rule, 'period': None} for rule in rules]}
+            for day, keep, rules in (
+                (27, False, ['daily']), (28, True, ['daily', 'weekly']),
+                (31, True, ['newest']))]
+        lines = calendars.draw(
+            [*backups, {'due_at': None, 'keep': True, 'rules': []}],
+            'Europe/Berlin')
+        text = '\n'.join(lines)
+        self.assertIn('March 2026', text)
+        # In Berlin each is of the next day.
+        self.assertIn('-28-', text)
+        self.assertIn('[29]DW', text)
+        self.assertIn('April 2026', text)
+        self.assertIn('[1]+', text)
+        self.assertNotIn('[27]', text)
+        self.assertTrue(all(len(line) <= 79 for line in lines))
