@@ -83,6 +83,17 @@ def renew(conn, held, ttl, counters, publishing=False):
         _Status.RUNNING)
 
 
+def keep_cancelled(conn, held, ttl):
+    """Keep the lease of an operation that was cancelled, while what there is
+    of it is removed.
+
+    :param held: the row as claimed.
+    :returns: bool, False when it is not ours any more.
+    """
+    return _held(conn, held, {'lease_until': sqltime.utc_in(ttl)},
+                 _Status.CANCELLING)
+
+
 def note_residue(conn, held):
     """Remember that an operation that we hold may leave something with an
     external share.

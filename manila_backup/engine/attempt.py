@@ -67,6 +67,7 @@ class Attempt:
         self._percent = task.progress - 1
         self._counters = (0, 0, 0, 0)
         self._publishing = False
+        self._cancelled = False
         # What an earlier attempt did is only known if it came to its end.
         self.harmless = operation.attempt == 1 or (
             operation.harmless_attempt == operation.attempt - 1)
@@ -211,6 +212,9 @@ class Attempt:
         self._counted.reached(*self._counters[:2])
 
     def _write_progress(self, conn, percent):
+        if self._cancelled:
+            return db_operations.keep_cancelled(conn, self.operation,
+                                                self._conf.lease_ttl)
         if not db_operations.renew(conn, self.operation,
                                    self._conf.lease_ttl, self._counters,
                                    self._publishing):
@@ -255,7 +259,9 @@ class Attempt:
     def _call_off(self):
         """End an operation that was cancelled."""
         LOG.info('Operation %s: cancelled', self.operation.id)
-        self._discard()
+        self._cancelled = True
+        # It may take longer than the lease is good for.
+        self._discard(self._run_here)
         self._end(self.finish, states.Operation.CANCELLED,
                   self.task.cancelled)
 
@@ -332,9 +338,13 @@ class Attempt:
         self._counted.outcome = (metrics.RETRIED if failed
                                  else metrics.HANDED_OVER)
 
-    def _discard(self):
+    def _discard(self, run=lambda function: function()):
+        """Remove what there is of the operation.
+
+        :param run: called with what does it.
+        """
         try:
-            self.task.discard()
+            run(self.task.discard)
         except Exception as exc:
             LOG.warning('Operation %s: leftovers stay for the next sweep: '
                         '%s', self.operation.id, exc)

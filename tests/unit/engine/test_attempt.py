@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import threading
+import time
 import types
 from unittest import mock
 
@@ -103,6 +104,41 @@ class ShareThatIsGone(TestCase):
         self.assertEqual('cancelled', self.operation(id_).status)
         self.admission.backups.delete(base.MEMBER, self.backup.id)
         self.assertEqual('delete', self.claim().kind)
+
+
+class Cancelled(TestCase):
+
+    def test_lease_is_kept_while_leftovers_are_removed(self):
+        self.conf.set_override('progress_interval', 0.1, 'backup')
+        claimed = self.claimed('w1')
+        id_ = claimed.operation.id
+        self.admission.operations.cancel(base.MEMBER, id_)
+        first = self.operation(id_).lease_until
+        renewed = []
+
+        def discard():
+            end = time.monotonic() + 60
+            while not renewed and time.monotonic() < end:
+                if self.operation(id_).lease_until != first:
+                    renewed.append(id_)
+                time.sleep(0.05)
+
+        with (mock.patch.object(claimed, '_work',
+                                side_effect=attempt.CalledOff()),
+              mock.patch.object(claimed.task, 'discard', discard)):
+            claimed.run()
+        self.assertEqual([id_], renewed)
+        self.assertEqual('cancelled', self.operation(id_).status)
+
+    def test_operation_that_was_lost_is_not_kept(self):
+        claimed = self.claimed('w1')
+        id_ = claimed.operation.id
+        self.admission.operations.cancel(base.MEMBER, id_)
+        self.database.write(rows.update, models.operations, id_,
+                            {'lease_until': sqltime.utc_in(-1)})
+        self.assertIsNotNone(self.claimed('w2'))
+        self.assertFalse(self.database.write(
+            db_operations.keep_cancelled, claimed.operation, 60.0))
 
 
 class Failed(TestCase):
