@@ -7,7 +7,6 @@ import stat
 from manila_backup.contents import reader
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
-from manila_backup.drivers.conformance import suite
 from manila_backup.drivers.conformance import trees
 
 _WORDS = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory',
@@ -16,7 +15,7 @@ _WORDS = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory',
           stat.S_IFBLK: 'block_device'}
 
 
-class Indexed(suite.Conformance):
+class Indexed(case.Case):
     """Conformance tests of drivers that have
     :meth:`~manila_backup.drivers.base.BackupDriver.open_index`.
     """
