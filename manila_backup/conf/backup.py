@@ -89,6 +89,14 @@ OPTS = [
         help='Names in the root directory of a share that are neither backed '
              'up nor touched by a restore.'),
     cfg.IntOpt(
+        'contents_cache_gigabytes',
+        default=10, min=1,
+        help='GiB that a worker uses, in the directory contents of '
+             'state_path, for the indexes by which it lists and searches the '
+             'files in backups of drivers that keep none in the repository. '
+             'Those that were not asked for the longest are removed, and made '
+             'anew when they are needed.'),
+    cfg.IntOpt(
         'nice',
         default=0, min=0, max=19,
         help='Niceness of the copying processes (19: lowest priority); the '

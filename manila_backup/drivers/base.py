@@ -313,8 +313,9 @@ class BackupDriver(abc.ABC):
         operations.
 
         :param folder: str, a directory of this worker's for what has to be
-            made for that, named for the backup; later calls find it there,
-            or not.
+            made for that, under names that begin with the backup's id; later
+            calls find it there, or not. What is not finished has a name of
+            ``tempfile``'s.
         :returns: a :class:`~manila_backup.contents.reader.Reader`.
         :raises DamagedBackup: what it is made of can't be relied on.
         :raises DriverError: the backup isn't there, or can't be read now.

@@ -12,9 +12,7 @@ from tests.functional import base
 EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.2'}
 
 
-class FilesMySQL(base.TestCase):
-
-    options = {'api__question_timeout': 5}
+class Looking(base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -44,6 +42,11 @@ class FilesMySQL(base.TestCase):
                 target.write(name)
         os.symlink(b'/etc/\xfe', path + b'/link')
         os.utime(path + b'/zz', ns=(1, 1_500_000_000_123_456_789))
+
+
+class FilesMySQL(Looking):
+
+    options = {'api__question_timeout': 5}
 
     def test_a_backup_is_listed(self):
         _, backup = self._backup(self._fill)
@@ -139,3 +142,45 @@ class FilesMySQL(base.TestCase):
 class FilesPostgreSQL(FilesMySQL):
 
     server = 'postgresql'
+
+
+class FilesRestic(Looking):
+    """Of restic's backups, which have no index but the worker's."""
+
+    options = {'api__question_timeout': 60,
+               'backup__enabled_drivers': 'restic',
+               'restic__repository': '$state_path/restic-repository'}
+
+    def _indexes(self, backup):
+        folder = os.path.join(self.cloud.state, 'contents')
+        return [os.path.join(folder, name) for name in os.listdir(folder)
+                if name.startswith(backup['id'])]
+
+    def test_a_backup_is_listed(self):
+        _, backup = self._backup(self._fill)
+        root = self._files(backup)
+        self.assertEqual(['/b%FF%0A%25', '/db', '/link', '/zz'],
+                         self._paths(root))
+        zz = root['files'][-1]
+        self.assertEqual(
+            ('zz', 'file', 'stored', 2, '2017-07-14T02:40:00.123456', None,
+             None),
+            tuple(zz[name] for name in ('name', 'type', 'state', 'size',
+                                        'mtime', 'link_target', 'digest')))
+        self.assertEqual('/etc/%FE', root['files'][2]['link_target'])
+        self.assertEqual(
+            ['/db/a.sql', '/db/b.sql', '/db/old/a.sql'],
+            self._paths(self._files(backup, search='*.sql')))
+        self._files(backup, 404, path='/zz')
+
+    def test_an_index_that_is_damaged(self):
+        _, backup = self._backup(self._fill)
+        self._files(backup)
+        index, = self._indexes(backup)
+        with open(index, 'rb') as source:
+            whole = source.read()
+        with open(index, 'wb') as target:
+            target.write(whole.replace(b'/etc/\xfe', b'/etc/\xfd'))
+        self._files(backup, 503)
+        self.assertEqual([], self._indexes(backup))
+        self.assertEqual(4, len(self._files(backup)['files']))

@@ -3,6 +3,7 @@
 
 import contextlib
 import fcntl
+import functools
 import os
 
 from manila_backup.copying import reporting
@@ -10,6 +11,7 @@ from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import command
+from manila_backup.drivers.restic import contents_index
 from manila_backup.drivers.restic import environment
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
@@ -359,6 +361,18 @@ class ResticDriver(base.BackupDriver):
             return handles.space(fd)
         finally:
             os.close(fd)
+
+    def open_index(self, place, folder):
+        self.check()
+        return self._indexes(place, folder).open()
+
+    def drop_index(self, place, folder):
+        self._indexes(place, folder).drop()
+
+    def _indexes(self, place, folder):
+        return contents_index.Indexes(
+            functools.partial(self.project, place.project_id),
+            repository.checked(place), folder, self.limits)
 
     def warnings(self, place, skip, limit):
         about = self._at(place).about(place)

@@ -19,8 +19,9 @@ from manila_backup.fs import handles
 # How many entries that are not as they should be are kept.
 _MOST = 20_000
 
-_TYPES = {'file': stat.S_IFREG, 'dir': stat.S_IFDIR, 'symlink': stat.S_IFLNK,
-          'dev': stat.S_IFBLK, 'chardev': stat.S_IFCHR, 'fifo': stat.S_IFIFO}
+#: Types of files, by restic's words for them.
+TYPES = {'file': stat.S_IFREG, 'dir': stat.S_IFDIR, 'symlink': stat.S_IFLNK,
+         'dev': stat.S_IFBLK, 'chardev': stat.S_IFCHR, 'fifo': stat.S_IFIFO}
 
 # Bits of a mode as Go has them.
 _BITS = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID),
@@ -61,7 +62,7 @@ class Comparison:
         try:
             node = json.loads(line)
             path = os.fsencode(node['path']).strip(b'/')
-            kind = _TYPES.get(node['type'])
+            kind = TYPES.get(node['type'])
         except (ValueError, KeyError, TypeError):
             return
         if kind is None or not path or self._skip(path):

@@ -13,6 +13,7 @@ from oslo_log import log
 from manila_backup.bus import questions
 from manila_backup.drivers import base
 from manila_backup.engine.questions import files
+from manila_backup.engine.questions import room
 from manila_backup.engine.questions import warnings
 from manila_backup import private
 
@@ -42,6 +43,8 @@ class Desk:
         self._drivers = drivers
         self._patience = conf.api.question_timeout / 2
         self._folder = os.path.join(conf.state_path, 'contents')
+        self._room = room.Room(
+            self._folder, conf.backup.contents_cache_gigabytes << 30)
         self._changed = threading.Condition()
         self._running: dict[str, int] = {}
 
@@ -83,6 +86,8 @@ class Desk:
                 raise questions.Unanswered(
                     'The repository can\'t be read at the moment. Try again '
                     'later.') from exc
+            finally:
+                self._room.tidy(place.backup_id)
 
     @contextlib.contextmanager
     def _turn(self, project_id: str) -> abc.Iterator[None]:

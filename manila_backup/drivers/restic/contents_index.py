@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The index of what a backup has, made of restic's listing of its snapshot and
+of the backup's mark, which has what restic does not keep.
+
+It is a file BACKUP.SNAPSHOT of the worker's: nothing of it is in the
+repository. A snapshot never changes, so that an index stays right as long as
+its backup is there.
+"""
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import threading
+import time
+
+from manila_backup.contents import database
+from manila_backup.contents import item
+from manila_backup.contents import reader
+from manila_backup.contents import writer
+from manila_backup.drivers import base
+from manila_backup.drivers.restic import listing
+from manila_backup.drivers.restic import mounted
+from manila_backup.drivers.restic import repository
+from manila_backup.fs import dirent
+
+#: What an index says of which snapshot it was made of.
+SNAPSHOT = 'snapshot'
+
+# Seconds after which making an index is given up.
+_LONGEST = 3600
+
+_NOWHERE = item.MISSING | item.UNKNOWN
+
+# Paths of the indexes that this process is making.
+_making: set[str] = set()
+_guard = threading.Lock()
+
+
+class Sidecar:
+    """The part of a backup's mark that is about entries.
+
+    :param about: dict, what the mark says.
+    :ivar nodes: dict of path, as bytes, to the item of what restic has not, or
+        not as it is.
+    :raises DamagedBackup: it makes no sense.
+    """
+
+    def __init__(self, about):
+        try:
+            self.nodes = {one.path: one for one in _nodes(about)}
+            self._times = {
+                dirent.checked_path(path.encode()): int(mtime)
+                for path, mtime in about.get('times', ())}
+            self._absent = {dirent.checked_path(path.encode())
+                            for path in about.get('absent', ())}
+        except (KeyError, ValueError, TypeError, AttributeError,
+                dirent.Malformed) as exc:
+            raise base.DamagedBackup(
+                f'The backup\'s mark is damaged: {exc}.') from exc
+        self._mounted = set(mounted.restored(about)[1])
+
+    def items(self, entries):
+        """Make the items of all entries, in any order.
+
+        :param entries: iterator, as :meth:`.listing.Listing.entries` returns.
+        """
+        # Directories that must be there for what is not in the listing, and
+        # what they are called in the share.
+        wanted = {item.split(path)[0] for path in (
+            *self.nodes, *self._absent, *self._mounted)}
+        places = {item.ROOT: item.ROOT}
+        absences = set(self._absent)
+        for node, path, target in entries:
+            absences.discard(path)
+            one = self.nodes.get(path) or self._item(node, path, target)
+            if one.is_directory:
+                if path in wanted:
+                    places[path] = path
+                if node.path in wanted:
+                    places.setdefault(node.path, path)
+            if path not in self.nodes:
+                yield one
+        yield from (one for one in self.nodes.values()
+                    if one.directory in places)
+        yield from self._missing(absences | self._mounted, places)
+
+    def _item(self, node, path, target):
+        directory, name = item.split(path)
+        return item.Item(
+            directory, name, node.mode,
+            node.size if target is None else len(target),
+            self._times.get(path, node.mtime), node.uid, node.gid, 0, target)
+
+    def _missing(self, paths, places):
+        told = set(self.nodes)
+        for path in paths:
+            directory, name = item.split(path)
+            if directory not in places:
+                continue
+            one = item.Item(places[directory], name, flags=_NOWHERE)
+            if one.path not in told:
+                told.add(one.path)
+                yield one
+
+
+def _nodes(about):
+    for path, text, names in about['nodes']:
+        entry = dirent.parse(text.encode())
+        for where, name in ((path, dirent.quote(entry.name).decode()),
+                            *names):
+            yield item.Item(
+                dirent.checked_path(where.encode()),
+                dirent.checked_name(name.encode()),
+                dirent.TYPES[entry.kind] | entry.mode, entry.size,
+                entry.mtime, entry.uid, entry.gid, 0,
+                entry.extra if entry.kind == b'L' else None)
+
+
+class Indexes:
+    """The indexes of one backup.
+
+    :param open_project: callable; returns its project's
+        :class:`~.repository.Repository`, of the argument ``tick``.
+    :param folder: str, the directory to keep them in.
+    :param limits: (upload, download) in KiB/s, 0 for none.
+    """
+
+    def __init__(self, open_project, place, folder, limits):
+        self._open_project = open_project
+        self._place = place
+        self._folder = folder
+        self._limits = limits
+
+    def open(self):
+        """Open the index of the backup.
+
+        :returns: a :class:`~manila_backup.contents.reader.Reader`.
+        :raises DriverError: the backup isn't there, or can't be listed.
+        """
+        project = self._open_project(tick=_limited(_LONGEST))
+        found = project.snapshots(self._place.backup_id)
+        mark = repository.published(found)
+        if mark is None:
+            # It tells more.
+            project.about(self._place)
+            raise repository.absent(self._place)
+        snapshot = repository.content_id(found, mark.attempt)
+        path = os.path.join(self._folder,
+                            f'{self._place.backup_id}.{snapshot}')
+        index = _opened(path, snapshot)
+        if index is None:
+            with _alone(path):
+                self._make(project, snapshot, path)
+            index = _opened(path, snapshot)
+        if index is None:
+            raise base.DriverError('The backup\'s index could not be read.')
+        return index
+
+    def drop(self):
+        """Remove them."""
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self._folder):
+                if name.startswith(self._place.backup_id + '.'):
+                    os.unlink(os.path.join(self._folder, name))
+
+    def _make(self, project, snapshot, path):
+        about = project.about(self._place)
+        sidecar = Sidecar(about)
+        try:
+            with (tempfile.TemporaryDirectory(dir=self._folder) as made,
+                  listing.Listing(project.restic, snapshot, made,
+                                  sidecar.nodes, self._limits) as found):
+                # Without, there is but a file that says that.
+                if not about['is_empty']:
+                    found.read()
+                new = os.path.join(made, 'contents')
+                with writer.Writer(new) as index:
+                    index.add(sidecar.items(found.entries()))
+                    index.finish({SNAPSHOT: snapshot})
+                os.rename(new, path)
+        except (OSError, OverflowError, sqlite3.Error, dirent.Malformed,
+                writer.Inconsistent, listing.Unmatched) as exc:
+            raise base.DriverError(
+                f'The backup\'s index could not be made: {exc}.') from exc
+
+
+def _opened(path, snapshot):
+    """Open an index; returns None if there is none that can be used."""
+    try:
+        with contextlib.ExitStack() as stack:
+            found = stack.enter_context(reader.Reader(path))
+            if found.about().get(SNAPSHOT) != snapshot:
+                return None
+            stack.pop_all()
+            return found
+    except (OSError, database.DamagedIndex):
+        return None
+
+
+def _limited(seconds):
+    """Return a function that raises an error after some time."""
+    end = time.monotonic() + seconds
+
+    def check():
+        if time.monotonic() > end:
+            raise base.DriverError(
+                f'Listing the backup took more than {seconds} seconds.',
+                retryable=True)
+    return check
+
+
+@contextlib.contextmanager
+def _alone(path):
+    """Keep a second one from being made at the same time: whoever asks
+    meanwhile asks again."""
+    with _guard:
+        if path in _making:
+            raise base.DriverError('The backup\'s index is being made.',
+                                   retryable=True)
+        _making.add(path)
+    try:
+        yield
+    finally:
+        with _guard:
+            _making.remove(path)
