@@ -236,6 +236,35 @@ class ResticIndexedTest(ResticMixin, indexed.Indexed):
         with self.assertRaisesRegex(base.DriverError, 'could not be made'):
             self.index()
 
+    def test_one_is_made_at_a_time(self):
+        trees.many(self.source, 1, 3)
+        self.backup()
+        begun, end = (os.path.join(self.scratch, name)
+                      for name in ('begun', 'end'))
+        for path in (begun, end):
+            os.mkfifo(path)
+        self.driver = self.make_driver(program=self._listing(
+            f'echo >{begun}; read -r _ <{end}'))
+        opened = []
+
+        def look():
+            with self.driver.open_index(case.place(), self.folder) as index:
+                opened.append(index.about()['entries'])
+
+        first = threading.Thread(target=look)
+        first.start()
+        try:
+            with open(begun, 'rb') as said:
+                said.read()
+            with self.assertRaisesRegex(base.DriverError, 'is being made'):
+                self.index()
+        finally:
+            trees.write(end, b'\n')
+            first.join()
+        self.assertEqual([4], opened)
+        look()
+        self.assertEqual([4, 4], opened)
+
     def _listing(self, instead):
         """A program that is restic, but for how it lists snapshots."""
         path = os.path.join(self.scratch, 'program')
