@@ -44,7 +44,7 @@ BATCH = 1000
 
 
 class _Bus:
-    def queued(self, *args, **kwargs):
+    def queued_all(self, *args, **kwargs):
         pass
 
 

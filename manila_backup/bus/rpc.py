@@ -128,6 +128,17 @@ class Caller:
         self._later(context, 'operation_queued', operation_id=operation_id,
                     kind=kind and str(kind), driver=driver)
 
+    def queued_all(self, context, operation_ids, kind, driver):
+        """Operations of one kind wait to be claimed: one call for all, as
+        who is woken looks until nothing waits any more.
+
+        :param operation_ids: list of str, not empty.
+        :param driver: str, their backup driver.
+        """
+        for each in operation_ids[1:]:
+            LOG.info('Operation %s: queued', each, operation_id=each)
+        self.queued(context, operation_ids[0], kind, driver)
+
     def cancelled(self, context, operation_id):
         """An operation that a worker has, or had, was called off."""
         LOG.info('Operation %s: cancellation requested', operation_id,

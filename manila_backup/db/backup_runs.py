@@ -112,14 +112,24 @@ def put_off(conn, run, start_at, reason):
                 status=_Run.DUE)
 
 
-def begin(conn, run, backup_id):
-    """Note the backup that a run has made.
+def lock_due(conn, run_ids):
+    """The ids of those of some runs that have neither begun nor ended, as a
+    set. They stay so until the commit."""
+    return set(conn.execute(
+        sa.select(TABLE.c.id).where(TABLE.c.id.in_(run_ids),
+                                    TABLE.c.status == str(_Run.DUE))
+        .order_by(TABLE.c.id).with_for_update()).scalars())
 
-    :returns: bool, False if it has begun, or ended, before.
+
+def begin(conn, backups):
+    """Note the backups that runs have made.
+
+    :param backups: dict of a run's id to the backup's id; the runs are held.
+    :returns: int, how many have not begun, or ended, before.
     """
-    return transitions.change(conn, TABLE, run.id, _Run.QUEUED,
-                              {'backup_id': backup_id, 'reason': None},
-                              old=_Run.DUE)
+    return transitions.change_all(
+        conn, TABLE, list(backups), _Run.QUEUED,
+        {'backup_id': sa.case(backups, value=TABLE.c.id), 'reason': None})
 
 
 def last_done(conn):

@@ -54,6 +54,15 @@ def count_unfinished_of_share(conn, share_id, kinds=tuple(states.Kind)):
                       TABLE.c.status.in_(_UNFINISHED))
 
 
+def unfinished_of_shares(conn, share_ids, kinds):
+    """The ids of those of some shares on which there are unfinished
+    operations of some kinds, as a set."""
+    return set(conn.execute(sa.select(TABLE.c.share_id).distinct().where(
+        TABLE.c.share_id.in_(share_ids),
+        TABLE.c.kind.in_([str(each) for each in kinds]),
+        TABLE.c.status.in_(_UNFINISHED))).scalars())
+
+
 def of_backup(conn, backup_id):
     """All recorded operations on a backup, as a list of rows."""
     return conn.execute(

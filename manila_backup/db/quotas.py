@@ -4,6 +4,7 @@
 import sqlalchemy as sa
 
 from manila_backup.db import models
+from manila_backup.db import queue
 from manila_backup.db import rows
 
 TABLE = models.quotas
@@ -69,15 +70,26 @@ def delete(conn, project_id, resources=None):
     conn.execute(forgetting)
 
 
-def lock(conn, project_id):
+def lock(conn, project_id, wait=True):
     """Wait until no one else admits anything for the project, and keep it
-    so until the end of the transaction."""
+    so until the end of the transaction.
+
+    :param wait: bool, False to give up where another does, if the database
+        can tell.
+    :returns: bool, False if it gave up.
+    """
     table = models.project_locks
+    if not wait and queue.can_skip_locked(conn):
+        row = sa.select(table.c.project_id).where(
+            table.c.project_id == project_id)
+        free = conn.execute(row.with_for_update(skip_locked=True)).first()
+        if free is None and conn.execute(row).first():
+            return False
     # Written, not only locked: on a Galera cluster a lock holds on one
     # server, and only who changes the same row on another is found out.
     taking = (sa.update(table).where(table.c.project_id == project_id)
               .values(number=sa.func.coalesce(table.c.number, 0) + 1))
-    if conn.execute(taking).rowcount:
-        return
-    if not rows.insert_once(conn, table, project_id=project_id):
+    if not conn.execute(taking).rowcount and not rows.insert_once(
+            conn, table, project_id=project_id):
         conn.execute(taking)
+    return True

@@ -21,6 +21,15 @@ def get(conn, share_id, project_id=None):
     return rows.get(conn, TABLE, share_id, project_id)
 
 
+def lock(conn, share_ids, project_id):
+    """Rows of shares of a project, held against other writers until the
+    commit, as a list in the order of their ids."""
+    return conn.execute(
+        sa.select(TABLE).where(TABLE.c.id.in_(share_ids),
+                               TABLE.c.project_id == project_id)
+        .order_by(TABLE.c.id).with_for_update()).all()
+
+
 def remember(conn, described, source):
     """Have a row for a share of an external source, and in it what that says
     now. Its status is about backups, and only ever set by those.
@@ -56,6 +65,17 @@ def count_snapshots(conn, share_id, status=None):
     if status is not None:
         conditions.append(table.c.status == str(status))
     return rows.count(conn, table, *conditions)
+
+
+def with_snapshots(conn, share_ids, status=None):
+    """The ids of those of some shares that have snapshots, or such in a
+    status, as a set."""
+    table = models.snapshots
+    query = sa.select(table.c.share_id).distinct().where(
+        table.c.share_id.in_(share_ids))
+    if status is not None:
+        query = query.where(table.c.status == str(status))
+    return set(conn.execute(query).scalars())
 
 
 def path_digest(path):

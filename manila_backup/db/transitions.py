@@ -53,6 +53,23 @@ def change(conn, table, id_, status, values=None, old=None, **expected):
                      dict(expected, status=old))
 
 
+def change_all(conn, table, ids, status, values=None):
+    """Give rows another status, those whose status it may follow.
+
+    :param ids: list of str; whoever calls holds the rows, so that none is
+        waited for here.
+    :param values: dict of other columns to their new values.
+    :returns: int, how many have it now.
+    """
+    table_values = {name: str(value) if isinstance(value, str) else value
+                    for name, value in (values or {}).items()}
+    return conn.execute(
+        sa.update(table).where(
+            table.c.id.in_(ids),
+            table.c.status.in_(_check(table, None, status)))
+        .values(**table_values, status=str(status))).rowcount
+
+
 def override(conn, table, id_, status, override_, old, values=None):
     """Give a row a status because an administrator says so.
 

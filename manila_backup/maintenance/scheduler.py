@@ -9,7 +9,9 @@ begin at once, and be killed in:
   all of them are is it noted that all up to then was planned.
 * A run begins in the transaction that admits its backup, as it would admit a
   user's request: either there is the backup and the run has its id, or
-  neither.
+  neither. Some runs of one project are let in by the same transaction, each
+  or not as if it were alone; a worker goes first to those of projects that no
+  other lets in anything of.
 * A run ends once its backup is not being made any more, whatever the reason.
 """
 
@@ -29,10 +31,8 @@ from manila_backup.db import rows
 from manila_backup.db import transitions
 from manila_backup import exception
 from manila_backup.plans import assignments as plans
-from manila_backup.plans import names
 from manila_backup.plans import schedule
 from manila_backup.requests import backups
-from manila_backup.requests import retention
 from manila_backup import states
 
 LOG = log.getLogger(__name__)
@@ -45,6 +45,14 @@ _SHARES = 200
 _TIMES = 200
 _RULES = 100
 _RUNS = 500
+
+#: The most runs of a project that begin in one transaction: so long others
+#: wait who want something for the project.
+_BATCH = 50
+
+#: What may be over before the start window is.
+_PASSING = (exception.Conflict, exception.InvalidState,
+            exception.QuotaExceeded, exception.Unavailable, backups.NoDriver)
 
 #: How often a transaction is tried that another worker's had got ahead of.
 _TRIES = 5
@@ -186,74 +194,87 @@ class Scheduler:
         :returns: bool, True if there may be more.
         """
         due = self._database.read(db_runs.to_begin, now, _RUNS)
-        # Workers that all begin with the first would all wait for it.
-        mixed = list(due)
-        random.shuffle(mixed)
         policies = functools.lru_cache(None)(
             lambda id_: self._database.read(db_plans.get_own, id_))
         rules = functools.lru_cache(None)(
             lambda id_: self._database.read(rows.get, db_plans.RULES, id_))
-        for run in mixed:
-            keep()
-            try:
-                self._begin(run, policies(run.policy_id),
-                            rules(run.rule_id), now)
-            except _Lost:
-                pass
-            except Exception:
-                LOG.exception('Run %s could not begin', run.id)
+        left = list(_batches(due))
+        # Workers that all begin with the first would all wait for it.
+        random.shuffle(left)
+        for wait in False, True:
+            busy = []
+            for runs in left:
+                keep()
+                wishes = [wish for run in runs if (wish := self._prepare(
+                    run, policies(run.policy_id), rules(run.rule_id), now))]
+                if not self._begin(wishes, now, wait):
+                    busy.append(runs)
+            left = busy
         return len(due) == _RUNS
 
-    def _begin(self, run, policy, rule, now):
+    def _prepare(self, run, policy, rule, now):
+        """Return what a run wants, or None if it can't begin now."""
         if policy is None or rule is None or not policy.enabled:
             self._end(run, _Run.SKIPPED, now,
                       'The policy or its rule is not in force any more.')
-            return
+            return None
         try:
-            self._check_limit(run)
-            self._create(run, policy, rule)
-        except backups.UnknownShare:
-            self._end(run, _Run.SKIPPED, now, 'The share is gone.')
-        except (exception.Conflict, exception.InvalidState,
-                exception.QuotaExceeded, exception.Unavailable,
-                backups.NoDriver) as exc:
-            self._put_off(run, now, str(exc))
+            return self._requests.scheduled_backups.prepare(run, policy, rule)
         except exception.ManilaBackupError as exc:
-            self._end(run, _Run.FAILED, now, str(exc))
+            self._refuse([(run, exc)], now)
+        except Exception:
+            LOG.exception('Run %s could not begin', run.id)
+        return None
 
-    def _check_limit(self, run):
-        limit = self._conf.max_running
-        if limit >= 0 and self._database.read(
-                db_runs.count_queued, run.project_id) >= limit:
-            raise exception.Conflict(
-                f'The project has {limit} backups of policies being made '
-                f'already.')
+    def _begin(self, wishes, now, wait):
+        """Begin runs of a project.
 
-    def _create(self, run, policy, rule):
-        def claim(conn, backup_id):
-            if not db_runs.begin(conn, run, backup_id):
-                raise _Lost()
-            return {'policy_id': policy.id, 'rule_id': rule.id,
-                    'due_at': run.due_at,
-                    'requested_by': states.Requester.POLICY}
+        :returns: bool, False if, without waiting, nothing was done.
+        """
+        if not wishes:
+            return True
+        try:
+            outcome = self._requests.scheduled_backups.create(
+                wishes[0].run.project_id, wishes, wait)
+        except Exception:
+            if len(wishes) == 1:
+                LOG.exception('Run %s could not begin', wishes[0].run.id)
+                return True
+            # Whichever it is about, it is not to keep the others.
+            LOG.warning('%d runs could not begin at once', len(wishes),
+                        exc_info=True)
+            for wish in wishes:
+                self._begin([wish], now, True)
+            return True
+        if outcome is None:
+            return False
+        self._refuse([(wish.run, outcome[wish.run.id]) for wish in wishes
+                      if outcome.get(wish.run.id)], now)
+        return True
 
-        if self._database.read(db_runs.get, run.id).status != _Run.DUE:
-            raise _Lost()
-        self._requests.backups.create(
-            retention.context_of(policy, run.project_id), run.share_id,
-            name=names.fill(rule.name_template, policy.name, rule.name,
-                            run.due_at, rule.timezone),
-            options={**rule.backup_options, 'backup_type': rule.backup_type},
-            claim=claim)
+    def _refuse(self, refused, now):
+        """End runs that can't begin, or put them off.
 
-    def _put_off(self, run, now, reason):
-        if now >= run.start_until:
-            self._end(run, _Run.MISSED, now, reason)
-            return
-        later = now + datetime.timedelta(seconds=self._conf.retry_interval)
-        # Once more at its end.
-        self._database.write(db_runs.put_off, run,
-                             min(later, run.start_until), reason)
+        :param refused: list of (run, error).
+        """
+        later = []
+        for run, exc in refused:
+            if isinstance(exc, backups.UnknownShare):
+                self._end(run, _Run.SKIPPED, now, 'The share is gone.')
+            elif not isinstance(exc, _PASSING):
+                self._end(run, _Run.FAILED, now, str(exc))
+            elif now >= run.start_until:
+                self._end(run, _Run.MISSED, now, str(exc))
+            else:
+                later.append((run, str(exc)))
+        if later:
+            self._database.write(self._put_off, later, now)
+
+    def _put_off(self, conn, later, now):
+        start_at = now + datetime.timedelta(seconds=self._conf.retry_interval)
+        for run, reason in sorted(later, key=lambda each: each[0].id):
+            # Once more at its end.
+            db_runs.put_off(conn, run, min(start_at, run.start_until), reason)
 
     # -- ending ----------------------------------------------------------
 
@@ -333,6 +354,16 @@ class Events:
                  f' ({reason})' if reason else '')
         self._metrics.policy_run(run.policy_id, status)
         self._notifier.policy_run(run, status, reason)
+
+
+def _batches(due):
+    """Split runs into lists of such as may begin together."""
+    projects = {}
+    for run in due:
+        projects.setdefault(run.project_id, []).append(run)
+    for runs in projects.values():
+        for start in range(0, len(runs), _BATCH):
+            yield runs[start:start + _BATCH]
 
 
 def _new_run(rule, share, due_at, status, now):

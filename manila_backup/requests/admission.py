@@ -23,6 +23,7 @@ from manila_backup.requests import plan_shares
 from manila_backup.requests import plans
 from manila_backup.requests import quotas
 from manila_backup.requests import retention
+from manila_backup.requests import scheduled_backups
 from manila_backup.requests import services
 from manila_backup.requests import share_types
 from manila_backup.requests import shares
@@ -65,6 +66,8 @@ class Admission:
         self.plans = plans.Plans(conf, database, self.backups,
                                  self.plan_shares, self.retention)
         self.quotas = quotas.Quotas(database)
+        self.scheduled_backups = scheduled_backups.ScheduledBackups(
+            conf, database, caller, self.backups, external)
         self.services = services.Services(database)
         self.share_types = share_types.ShareTypes(database)
         self.shares = shares.Shares(conf, database, caller)

@@ -54,12 +54,12 @@ class Backups:
     def project_of(self, share_id):
         """The id of the project that has a share, or None if there is no
         such share: it is for whoever uses it to say so."""
-        self._external.look_up(share_id, None, _unknown_share(share_id))
+        self._external.look_up(share_id, None, unknown_share(share_id))
         share = self._database.read(db_shares.get, share_id)
         return share and share.project_id
 
     def create(self, context, share_id, name=None, description=None,
-               options=None, metadata=None, claim=None):
+               options=None, metadata=None):
         """Have a share backed up.
 
         :param share_id: str; one that the caller can't see is
@@ -67,14 +67,10 @@ class Backups:
         :param options: dict of str to str or None: ``backup_type`` picks
             the driver, the rest is the driver's.
         :param metadata: dict of str to str, or None.
-        :param claim: called in the transaction with its connection and the
-            backup's id, once nothing stands against it any more; returns
-            more of the backup's columns, as dict, or raises what is to undo
-            it all.
         :returns: the backup's row.
         """
         driver, driver_options = self.check_options(options)
-        unknown = _unknown_share(share_id)
+        unknown = unknown_share(share_id)
         project_id = context.scope
         self._external.look_up(share_id, project_id, unknown)
         backup_id = uuidutils.generate_uuid()
@@ -91,21 +87,17 @@ class Backups:
             common.check_quota(conn, self._conf.quota, share.project_id,
                                stored, backups=(count, 1),
                                backup_gigabytes=(size, share.size))
-            more = claim(conn, backup_id) if claim else {}
             transitions.create(
-                conn, db_backups.TABLE, states.Backup.CREATING, id=backup_id,
-                share_id=share.id, project_id=share.project_id,
-                user_id=context.user_id, name=name, description=description,
-                size=share.size,
-                availability_zone=share.availability_zone, topic=rpc.TOPIC,
-                backup_type=driver,
-                **{'requested_by': states.Requester.USER, **more})
+                conn, db_backups.TABLE, states.Backup.CREATING,
+                **new_values(context, backup_id, share, driver, name,
+                             description=description,
+                             requested_by=str(states.Requester.USER)))
             if metadata:
                 backup_metadata.replace(conn, backup_id, metadata)
             common.queue(conn, context, operation_id,
                          states.Kind.BACKUP_CREATE, share,
                          backup_id=backup_id, driver=driver,
-                         options={**driver_options, **_wishes(share)})
+                         options={**driver_options, **wishes(share)})
             return db_backups.get(conn, backup_id)
 
         backup = self._database.write(admit)
@@ -198,7 +190,7 @@ class Backups:
                          backup_id=backup_id, driver=backup.backup_type,
                          share_was=was,
                          options={'source_share_id': backup.share_id,
-                                  **_wishes(share)})
+                                  **wishes(share)})
             return backup, share_id
 
         backup, share_id = self._database.write(admit)
@@ -254,7 +246,19 @@ def _cancel(conn, backup):
     return operation.id
 
 
-def _wishes(share):
+def new_values(context, backup_id, share, driver, name, **more):
+    """The columns of a backup that is to be made, but for its status.
+
+    :param more: further ones.
+    """
+    return {'id': backup_id, 'share_id': share.id,
+            'project_id': share.project_id, 'user_id': context.user_id,
+            'name': name, 'size': share.size,
+            'availability_zone': share.availability_zone,
+            'topic': rpc.TOPIC, 'backup_type': driver, **more}
+
+
+def wishes(share):
     """Return what a worker must heed of a share, as an operation's
     options."""
     return {'include_mounts': True} if share.include_mounts else {}
@@ -267,7 +271,7 @@ def _get_backup(conn, context, backup_id):
     return backup
 
 
-def _unknown_share(share_id):
+def unknown_share(share_id):
     return UnknownShare(
         f'share_id: share {share_id} could not be found.')
 

@@ -35,7 +35,17 @@ def check_quota(conn, defaults, project_id, stored=None, **resources):
         one is asked for.
     :param resources: resource to (what is in use, what is asked for).
     """
-    limits = db_quotas.limits(conn, project_id)
+    check_limits(db_quotas.limits(conn, project_id), defaults, stored,
+                 **resources)
+
+
+def check_limits(limits, defaults, stored=None, **resources):
+    """Raise QuotaExceeded unless what is asked for fits in limits that were
+    read.
+
+    :param limits: as of :func:`manila_backup.db.quotas.limits`; the others
+        are as of :func:`check_quota`.
+    """
     if stored is not None:
         name = 'backup_stored_gigabytes'
         limit = limits.get(name, defaults[name])
@@ -92,7 +102,13 @@ def reset_status(conn, table, status, find, cancel, conflict, values=None):
 def queue(conn, context, operation_id, kind, share, **values):
     """Write an operation on a share, for a worker to claim."""
     transitions.create(
-        conn, db_operations.TABLE, states.Operation.QUEUED, id=operation_id,
-        kind=kind, live=True, share_id=share.id,
-        project_id=share.project_id, user_id=context.user_id,
-        request_id=context.request_id, **values)
+        conn, db_operations.TABLE, states.Operation.QUEUED,
+        **operation_values(context, operation_id, kind, share, **values))
+
+
+def operation_values(context, operation_id, kind, share, **values):
+    """The columns of an operation that :func:`queue` writes."""
+    return {'id': operation_id, 'kind': str(kind), 'live': True,
+            'share_id': share.id, 'project_id': share.project_id,
+            'user_id': context.user_id, 'request_id': context.request_id,
+            **values}

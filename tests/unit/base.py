@@ -30,6 +30,9 @@ class Bus:
     def queued(self, context_, operation_id, kind=None, driver=None):
         self.calls.append(('queued', operation_id))
 
+    def queued_all(self, context_, operation_ids, kind, driver):
+        self.calls += [('queued', each) for each in operation_ids]
+
     def cancelled(self, context_, operation_id):
         self.calls.append(('cancelled', operation_id))
 

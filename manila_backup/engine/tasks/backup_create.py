@@ -28,10 +28,28 @@ def begin(conn: sa.Connection, share: base.Row) -> base.Row:
     share = preconditions.claim_share_for_backup(
         conn, share, states.Share.BACKUP_CREATING)
     if db_shares.count_snapshots(conn, share.id):
-        raise exception.InvalidState(
-            f'Share {share.id} has snapshots; a share with snapshots '
-            f'can\'t be backed up.')
+        raise _has_snapshots(share)
     return share
+
+
+def find_refused(conn: sa.Connection, shares: list[base.Row]
+                 ) -> dict[str, exception.ManilaBackupError]:
+    """Find those of many shares that :func:`begin` would refuse.
+
+    :param shares: their rows, locked.
+    :returns: dict of a share's id to the error.
+    """
+    having = db_shares.with_snapshots(conn, [share.id for share in shares])
+    return {**{share.id: _has_snapshots(share) for share in shares
+               if share.id in having},
+            **preconditions.find_unclaimable(conn, shares,
+                                             states.Share.BACKUP_CREATING)}
+
+
+def _has_snapshots(share: base.Row) -> exception.InvalidState:
+    return exception.InvalidState(
+        f'Share {share.id} has snapshots; a share with snapshots can\'t be '
+        f'backed up.')
 
 
 class BackupCreate(base.ShareUsingTask):

@@ -37,15 +37,20 @@ def claim_share(conn: sa.Connection, share: Row, status: states.Share,
     :param busy: the error if it is in the middle of another change.
     :returns: the row as it is now, locked.
     """
+    _check_share(share, status, busy)
+    if not transitions.change(conn, db_shares.TABLE, share.id, status):
+        raise share_conflict(share)
+    return db_shares.get(conn, share.id)
+
+
+def _check_share(share: Row, status: states.Share,
+                 busy: type[exception.ManilaBackupError]) -> None:
     if share.status not in states.sources(status):
         error = (busy if share.status in states.SHARE_CHANGING
                  else exception.InvalidState)
         if busy is exception.Forbidden:
             error = busy
         raise error(refusals.of_share(share.id, share.status))
-    if not transitions.change(conn, db_shares.TABLE, share.id, status):
-        raise share_conflict(share)
-    return db_shares.get(conn, share.id)
 
 
 def claim_share_for_backup(conn: sa.Connection, share: Row,
@@ -59,11 +64,36 @@ def claim_share_for_backup(conn: sa.Connection, share: Row,
     """
     share = claim_share(conn, share, status)
     if db_shares.count_snapshots(conn, share.id, states.Snapshot.CREATING):
-        raise exception.Conflict(
-            f'A snapshot of share {share.id} is being made.')
+        raise _snapshot_is_made(share)
     if db_operations.count_unfinished_of_share(conn, share.id, _ALONE):
         raise _still_busy(share)
     return share
+
+
+def find_unclaimable(conn: sa.Connection, shares: list[Row],
+                     status: states.Share
+                     ) -> dict[str, exception.ManilaBackupError]:
+    """Find those of many shares that :func:`claim_share_for_backup` would
+    refuse.
+
+    :param shares: their rows, locked.
+    :returns: dict of a share's id to the error.
+    """
+    found: dict[str, exception.ManilaBackupError] = {}
+    ids = [share.id for share in shares]
+    made = db_shares.with_snapshots(conn, ids, states.Snapshot.CREATING)
+    busy = db_operations.unfinished_of_shares(conn, ids, _ALONE)
+    for share in shares:
+        try:
+            _check_share(share, status, exception.Conflict)
+        except exception.ManilaBackupError as exc:
+            found[share.id] = exc
+            continue
+        if share.id in made:
+            found[share.id] = _snapshot_is_made(share)
+        elif share.id in busy:
+            found[share.id] = _still_busy(share)
+    return found
 
 
 def check_no_dependants(conn: sa.Connection, share: Row, what: str) -> None:
@@ -89,6 +119,11 @@ def share_conflict(share: Row) -> exception.Conflict:
     """The error for a request about a share that lost a race."""
     return exception.Conflict(
         f'Share {share.id} is being changed by another request.')
+
+
+def _snapshot_is_made(share: Row) -> exception.Conflict:
+    return exception.Conflict(
+        f'A snapshot of share {share.id} is being made.')
 
 
 def _still_busy(share: Row) -> exception.Conflict:

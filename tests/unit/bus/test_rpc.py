@@ -157,6 +157,17 @@ class Messages(Workers):
              ('queued', {'operation_id': 'op', 'kind': 'create',
                          'driver': 'posix'})], self.heard(heard, 2))
 
+    def test_one_call_for_many(self):
+        self.worker('new', '1.1')
+        heard = self.listen('1.1')
+        self.caller.queued_all(base.MEMBER, ['a', 'b', 'c'], 'create',
+                               'posix')
+        self.send()
+        self.assertEqual(
+            ['a', 'op'],
+            [args['operation_id'] for name, args in self.heard(heard, 3)
+             if name == 'queued'])
+
     def test_older_form_that_an_older_worker_understands(self):
         self.worker('new', '1.1')
         self.worker('old', '1.0')

@@ -2,12 +2,16 @@
 
 import datetime
 
+import fixtures
+
 from manila_backup.db import backup_runs
 from manila_backup.db import models
 from manila_backup.db import plans as db_plans
 from manila_backup.db import rows
 from manila_backup import exception
 from manila_backup.plans import assignments
+from manila_backup.requests import common
+from manila_backup.requests import scheduled_backups
 from manila_backup import states
 from tests.unit import base
 from tests.unit import plan_base
@@ -150,6 +154,90 @@ class Runs(plan_base.TestCase):
         self.finish()
         self.pass_time(HOUR)
         self.assertEqual(4, len(self.backups()))
+
+    def test_quota_in_the_middle(self):
+        self.conf.set_override('backup_gigabytes', 5, 'quota')
+        for _ in range(5):
+            self.share(size=2)
+        self.policy()
+        self.pass_time(14 * HOUR)
+        self.assertEqual(['due'] * 3 + ['queued'] * 2,
+                         sorted(each for _, each in self.runs()))
+        self.assertEqual(2, len(self.backups()))
+
+    def test_refused_as_a_request_would_be(self):
+        busy, snapshot, snapshots, unfinished, broken, free = (
+            self.share() for _ in range(6))
+        self.put(models.shares, busy.id, states.Share.BACKUP_RESTORING)
+        self.put(models.shares, broken.id, states.Share.ERROR)
+        for share, status in ((snapshot, 'creating'),
+                              (snapshots, 'available')):
+            self.database.write(
+                rows.insert, models.snapshots, id=share.id, project_id='p1',
+                share_id=share.id, size=1, share_proto='NFS', status=status)
+        self.database.write(
+            common.queue, base.MEMBER, 'o', states.Kind.BACKUP_RESTORE,
+            unfinished)
+        self.policy()
+        self.pass_time(14 * HOUR)
+        backup, = self.backups()
+        self.assertEqual(free.id, backup.share_id)
+        found = {run.share_id: run for run in self.all_runs()}
+        for share in busy, snapshot, snapshots, unfinished, broken:
+            error = self.assertRaises(
+                exception.ManilaBackupError, self.admission.backups.create,
+                base.MEMBER, share.id)
+            self.assertEqual(('due', str(error)), (
+                found[share.id].status, found[share.id].reason))
+        self.assertEqual(
+            'available', self.get_share(unfinished.id).status)
+
+    def test_two_rules_of_a_share_at_once(self):
+        self.share()
+        self.policy([plan_base.NIGHTLY,
+                     {'name': 'other', 'cron': '0 2 * * *'}])
+        self.pass_time(14 * HOUR)
+        self.assertEqual(['due', 'queued'],
+                         sorted(each for _, each in self.runs()))
+        waiting, = (run for run in self.all_runs() if run.status == 'due')
+        self.assertIn('a backup of it is being made', waiting.reason)
+        self.finish()
+        self.pass_time(HOUR)
+        self.assertEqual(2, len(self.backups()))
+
+    def test_an_unforeseen_failure_is_of_one_run(self):
+        shares = [self.share() for _ in range(3)]
+        self.policy()
+        write = scheduled_backups._write
+
+        def fail(conn, wishes, found):
+            write(conn, wishes, found)
+            if shares[1].id in [wish.run.share_id for wish in wishes]:
+                raise ValueError('no')
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'manila_backup.requests.scheduled_backups._write', fail))
+        self.pass_time(14 * HOUR)
+        self.assertEqual({shares[0].id, shares[2].id},
+                         {each.share_id for each in self.backups()})
+        self.assertEqual('available', self.get_share(shares[1].id).status)
+        self.assertEqual(['due', 'queued', 'queued'],
+                         sorted(each for _, each in self.runs()))
+
+    def test_more_than_go_into_a_transaction(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'manila_backup.maintenance.scheduler._BATCH', 2))
+        shares = {self.share().id for _ in range(5)}
+        self.policy()
+        self.pass_time(14 * HOUR)
+        self.assertEqual(shares, {each.share_id for each in self.backups()})
+        self.assertEqual(
+            {each.id for each in self.backups()},
+            {each.backup_id for each in self.all_runs()})
+
+    def all_runs(self):
+        return self.database.read(lambda conn: conn.execute(
+            backup_runs.TABLE.select()).all())
 
     def test_failed(self):
         self.share()
