@@ -469,7 +469,8 @@ class Sampler:
             self.call('GET', path + suffix, response=f'{sample}-{name}',
                       headers=EXTENSION)
         self.call('PUT', path, {'share_backup_quota': {
-            'backups': 20, 'backup_stored_gigabytes': 500}},
+            'backups': 20, 'backup_stored_gigabytes': 500,
+            'backup_policies': 5}},
             f'{sample}-update', f'{sample}-update', user='admin',
             headers=EXTENSION)
         self.call('DELETE', path, user='admin', headers=EXTENSION)

@@ -16,7 +16,13 @@ _OPTIONS = {
     'backup_gigabytes': 'Sum of the sizes of their shares, in GiB',
     'backup_stored_gigabytes': 'What they may have added to the '
                                'repositories, in GiB',
+    'backup_policies': 'Number of backup policies',
 }
+
+
+def _api(command_):
+    """The service, with the quotas of backup policies."""
+    return api.Api(command_.app.client_manager.share, '1.1')
 
 
 class _Quota:
@@ -66,7 +72,7 @@ class ShowQuota(_Quota, command.ShowOne):
         for name in ('detail', 'defaults'):
             if getattr(parsed_args, name):
                 path += f'/{name}'
-        return columns.of_one(api.Api(self.app.client_manager.share).get(
+        return columns.of_one(_api(self).get(
             path, 'share_backup_quota'))
 
 
@@ -88,7 +94,7 @@ class SetQuota(_Quota, command.Command):
                   if getattr(parsed_args, name) is not None}
         if not limits:
             raise exceptions.CommandError('Say which quota to set.')
-        api.Api(self.app.client_manager.share).put(
+        _api(self).put(
             self.path(parsed_args), {'share_backup_quota': limits})
 
 
@@ -98,4 +104,4 @@ class UnsetQuota(_Quota, command.Command):
     NARGS = None
 
     def take_action(self, parsed_args):
-        api.Api(self.app.client_manager.share).delete(self.path(parsed_args))
+        _api(self).delete(self.path(parsed_args))

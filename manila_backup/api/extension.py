@@ -12,8 +12,9 @@ addition raises the second number:
   of share backups, and filters by it and by the time of their creation;
   ``/v2/share-backup-usage``; ``/v2/share-backup-quotas``;
   ``/v2/share-backup-services``; ``/v2/share-backups/{id}/warnings``
-* 1.1 ``/v2/share-backup-policies``, ``/v2/share-backup-coverage``, and in
-  share backups ``policy_id``, ``rule_id`` and ``due_at``
+* 1.1 ``/v2/share-backup-policies``, ``/v2/share-backup-coverage``, in share
+  backups ``policy_id``, ``rule_id`` and ``due_at``, and the quota
+  ``backup_policies``
 * 1.2 ``/v2/share-backups/{id}/files``
 """
 

@@ -60,10 +60,14 @@ ABSENT = ('share_networks', 'share_groups', 'share_group_snapshots',
           'share_replicas', 'replica_gigabytes', 'encryption_keys')
 
 #: What has to do with backups, and so has quotas beside Manila too.
-BACKUPS = ('backups', 'backup_gigabytes', 'backup_stored_gigabytes')
+BACKUPS = ('backups', 'backup_gigabytes', 'backup_stored_gigabytes',
+           'backup_policies')
+
+#: Those of them that came with backup policies.
+POLICIES = ('backup_policies',)
 
 #: Those that Manila does not know.
-BEYOND = ('backup_stored_gigabytes',)
+BEYOND = ('backup_stored_gigabytes', *POLICIES)
 
 #: The names of all resources that a quota can be set for.
 RESOURCES = (*(opt.dest for opt in OPTS), *ABSENT)

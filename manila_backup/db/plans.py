@@ -46,6 +46,12 @@ def count_all(conn, project_id=None, filters=None):
                       *listing.conditions(TABLE, filters or {}))
 
 
+def count_own(conn, project_id):
+    """Count the policies that are a project's own: what its quota is
+    about."""
+    return rows.count(conn, TABLE, TABLE.c.project_id == project_id)
+
+
 def _visible(project_id):
     if project_id is None:
         return

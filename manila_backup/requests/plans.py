@@ -74,9 +74,7 @@ class Plans:
 
         def write(conn):
             db_quotas.lock(conn, context.project_id)
-            count = rows.count(
-                conn, db_plans.TABLE,
-                db_plans.TABLE.c.project_id == context.project_id)
+            count = db_plans.count_own(conn, context.project_id)
             common.check_quota(conn, self._conf.quota, context.project_id,
                                backup_policies=(count, 1))
             rows.insert(conn, db_plans.TABLE, id=policy_id,

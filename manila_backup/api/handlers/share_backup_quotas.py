@@ -10,6 +10,7 @@ from manila_backup.api import operation
 from manila_backup.api.schemas import share_backup_quotas as schemas
 from manila_backup.api.views import share_backup_quotas as views
 from manila_backup.conf import quota as quota_conf
+from manila_backup.db import plans
 from manila_backup.db import quotas
 from manila_backup.db import usage
 from manila_backup.policies import share_backup_quotas as policies
@@ -34,11 +35,12 @@ def detail(req, project_id):
 
     def read(conn):
         return (quotas.limits(conn, project_id),
-                usage.backups_of_project(conn, project_id))
+                usage.backups_of_project(conn, project_id),
+                plans.count_own(conn, project_id))
 
-    own, used = req.services.database.read(read)
+    own, used, count = req.services.database.read(read)
     return 200, {schemas.RESOURCE: views.detail(
-        project_id, _completed(req, own), used)}
+        project_id, _completed(req, own), used, count, req.extension)}
 
 
 @_operation(policies.SHOW)
@@ -53,7 +55,14 @@ def defaults(req, project_id):
 def update(req, project_id, document):
     """Give a project quotas of its own for share backups."""
     _authorize(req, policies.UPDATE, project_id)
-    req.services.admission.quotas.set(project_id, document[schemas.RESOURCE])
+    limits = document[schemas.RESOURCE]
+    known = views.names(req.extension)
+    for name in limits:
+        if name not in known:
+            raise faults.bad_request(
+                f'The field {schemas.RESOURCE} has no {name} in this version '
+                f'of the extension.')
+    req.services.admission.quotas.set(project_id, limits)
     return _limits(req, project_id,
                    req.services.database.read(quotas.limits, project_id))
 
@@ -77,8 +86,8 @@ def _completed(req, own):
 
 
 def _limits(req, project_id, own):
-    return 200, {schemas.RESOURCE: views.limits(project_id,
-                                                _completed(req, own))}
+    return 200, {schemas.RESOURCE: views.limits(
+        project_id, _completed(req, own), req.extension)}
 
 
 ROUTES = {

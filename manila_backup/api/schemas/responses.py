@@ -189,7 +189,9 @@ _LIMIT = {'type': 'integer', 'minimum': -1}
 def _backup_quota(value):
     return _obj({'share_backup_quota': _obj(
         {'project_id': _TEXT,
-         **dict.fromkeys(quota_conf.BACKUPS, value)})})
+         **dict.fromkeys((name for name in quota_conf.BACKUPS
+                          if name not in quota_conf.POLICIES), value)},
+        dict.fromkeys(quota_conf.POLICIES, value))})
 
 
 _RETENTION = _obj(dict.fromkeys(retention.RULES, _COUNT))

@@ -103,11 +103,12 @@ class Plugin(test_clients.ClientTestCase):
     def test_quotas(self):
         # Without a token the caller is the administrator, of project admin.
         self.openstack('share', 'backup', 'quota', 'set', 'p1', '--backups',
-                       '3', '--backup-stored-gigabytes', '7')
+                       '3', '--backup-stored-gigabytes', '7',
+                       '--backup-policies', '2')
         shown = self.openstack('share', 'backup', 'quota', 'show', 'p1')
-        self.assertEqual((3, 1000, 7), (
+        self.assertEqual((3, 1000, 7, 2), (
             shown['backups'], shown['backup_gigabytes'],
-            shown['backup_stored_gigabytes']))
+            shown['backup_stored_gigabytes'], shown['backup_policies']))
         self.assertEqual(
             {'limit': 3, 'in_use': 0, 'reserved': 0}, self.openstack(
                 'share', 'backup', 'quota', 'show', 'p1', '--detail')[
