@@ -187,15 +187,18 @@ class Cloud(fixtures.Fixture):
         self.addCleanup(self._end)
         self._sync()
 
+    def questions(self, driver='posix'):
+        """Name of the queue of questions to workers that have a driver."""
+        return f'manila-backup-questions.{self.exchange}.{driver}'
+
     def _forget_exchange(self):
         """Remove what the bus keeps of it, for there are many tests."""
-        prefix = f'manila-backup-questions.{self.exchange}'
         with kombu.Connection(
                 RABBITMQ.replace('rabbit:', 'amqp:', 1)) as connection:
             channel = connection.default_channel
             for driver in ('posix', 'nfs', 'restic'):
-                for queue in ('', '.here'):
-                    channel.queue_delete(f'{prefix}.{driver}{queue}')
+                for end in ('', '.here'):
+                    channel.queue_delete(self.questions(driver) + end)
             channel.exchange_delete(self.exchange)
 
     def _make_database(self):
