@@ -140,7 +140,8 @@ class TestRepository(RepositoryTestCase):
         self.disk.lock(folder)
         _, reason = self.failed(small['id'])
         self.assertIn('not permitted', reason)
-        self.assertEqual([kept], os.listdir(folder))
+        self.assertEqual([f'.contents.{kept}', kept],
+                         sorted(os.listdir(folder)))
         self.disk.unlock(folder)
         self.good(small['id'], made)
 

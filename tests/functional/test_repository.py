@@ -442,8 +442,10 @@ class Workers(RepositoryTestCase):
             "SELECT holder FROM turns WHERE name = 'repository'"))
         # Whatever it had not done is done after it.
         self.repository('sweep')
-        self.assertEqual([backup['id']], os.listdir(os.path.join(
-            self.cloud.repository, 'p1', share['id'])))
+        self.assertEqual(
+            [f'.contents.{backup["id"]}', backup['id']],
+            sorted(os.listdir(os.path.join(self.cloud.repository, 'p1',
+                                           share['id']))))
 
 
 class WorkersThatDie(test_dying_workers.TakenOverMySQL):

@@ -67,8 +67,12 @@ processes = 1
             if not os.path.isdir(folder):
                 continue
             for share in os.listdir(folder):
-                for name in os.listdir(os.path.join(folder, share)):
-                    found.add((project, share, name))
+                names = os.listdir(os.path.join(folder, share))
+                for name in names:
+                    # An index belongs to its backup, and only with it.
+                    if name.removeprefix('.contents.') not in names or (
+                            name[:1] != '.'):
+                        found.add((project, share, name))
         return found
 
     def look(self, place, check):
