@@ -195,37 +195,13 @@ class Manifest:
         self._where = handles.ROOT
         self._start = self._count = self._weight = 0
         self._section = None
-        self._read()
+        self.about, self.digest = read(fd, self._line)
         self.stored_entries += self.entries
         if self.entries != self.totals['files']:
             raise dirent.Malformed('its totals do not match its entries')
 
-    def _read(self):
-        """One pass: digest, totals and where to cut."""
-        digest = hashlib.sha256()
-        last = b''
-        with open(self.fd, 'rb', buffering=_READ, closefd=False) as source:
-            source.seek(0)
-            magic = source.readline()
-            if magic not in _MAGICS:
-                check(self.fd)      # says why not
-            about = source.readline()
-            self.about = parse_json(about, b'about ')
-            digest.update(magic + about)
-            offset = len(magic) + len(about)
-            for text in source:
-                if text.startswith(b'sha256 '):
-                    last = text
-                    break
-                digest.update(text)
-                self._line(text, offset)
-                offset += len(text)
-            rest = source.read(1)
-        self.digest = digest.hexdigest()
-        if last != b'sha256 %b\n' % self.digest.encode() or rest:
-            raise dirent.Malformed('its digest is wrong')
-
     def _line(self, text, offset):
+        """Count a line, and find where to cut."""
         kind = text[:2]
         if kind == b'F ':
             self.entries += 1
@@ -292,9 +268,7 @@ class Manifest:
 
     def path(self, field):
         """The path, as bytes, of a directory as it is called in a line."""
-        if field[:1] != b'/':
-            return dirent.checked_path(field)
-        return self._tree.path(dirent.number(field))
+        return self._tree.called(field)
 
     def described(self, span, backwards=False):
         """The directories of a block of ``directories``.
@@ -397,6 +371,43 @@ class Links:
             if wanted(path, text)])
 
 
+def read(fd, line, begin=lambda about: None):
+    """Read a manifest in one pass, and make sure that it is whole: whatever
+    was called may have seen one that isn't.
+
+    :param fd: int, its descriptor.
+    :param line: called with each line after ``about``, and its offset.
+    :param begin: called with the dict in ``about``, before all lines.
+    :returns: (dict, its ``about``; str, its digest).
+    :raises Malformed: it is not whole.
+    :raises exception.StorageFailed: it is, and of a version that is not known.
+    """
+    digest = hashlib.sha256()
+    last = b''
+    with open(fd, 'rb', buffering=_READ, closefd=False) as source:
+        source.seek(0)
+        magic = source.readline()
+        if magic not in _MAGICS:
+            check(fd)       # says why not
+        text = source.readline()
+        about = parse_json(text, b'about ')
+        begin(about)
+        digest.update(magic + text)
+        offset = len(magic) + len(text)
+        for text in source:
+            if text.startswith(b'sha256 '):
+                last = text
+                break
+            digest.update(text)
+            line(text, offset)
+            offset += len(text)
+        rest = source.read(1)
+    found = digest.hexdigest()
+    if last != b'sha256 %b\n' % found.encode() or rest:
+        raise dirent.Malformed('its digest is wrong')
+    return about, found
+
+
 def check(fd):
     """Make sure that a manifest is whole, without looking at its entries.
 
@@ -420,11 +431,11 @@ def check(fd):
     if rest != end % digest.hexdigest().encode():
         raise dirent.Malformed('its digest is wrong')
     first, _, head = head.partition(b'\n')
-    check_magic(first + b'\n')
+    _check_magic(first + b'\n')
     return parse_json(head.partition(b'\n')[0], b'about ')
 
 
-def check_magic(text):
+def _check_magic(text):
     """Make sure that a first line is one.
 
     :raises Malformed: it is another one.

@@ -121,6 +121,16 @@ class Tree(Paths):
         self._hashes.append(found)
         return found
 
+    def called(self, field):
+        """The path of a directory, as bytes, as a line of a manifest calls
+        it: by its number, or, in the first version, by its path.
+
+        :raises dirent.Malformed: there is none.
+        """
+        if field[:1] != b'/':
+            return dirent.checked_path(field)
+        return self.path(dirent.number(field))
+
     def hashed(self, number):
         """The CRC-32 of a directory's path; 0 if there is none."""
         return self._hashes[number] if number < len(self._hashes) else 0

@@ -6,7 +6,6 @@ them as well; what no line of it can tell are *notes*, in its totals.
 """
 
 import dataclasses
-import hashlib
 
 from manila_backup.copying import manifest
 from manila_backup.copying import tree
@@ -22,8 +21,6 @@ NOTES, CUT = 'notes', 'notes_are_cut'
 
 #: In the record of a backup: notes of what its driver was not shown.
 RECORDED = 'warnings'
-
-_READ = 1 << 20
 
 _OF_WHY = {manifest.UNREADABLE: _Code.UNREADABLE,
            manifest.MOUNTED: _Code.MOUNTED,
@@ -159,35 +156,19 @@ class _Reader:
         self._cut = cut
         self._tree = tree.Tree(fd)
         self._where = handles.ROOT
-        self._totals = self._about = None
+        self._totals = None
 
     def read(self):
-        digest = hashlib.sha256()
-        offset, last = 0, b''
-        with open(self._fd, 'rb', buffering=_READ, closefd=False) as source:
-            source.seek(0)
-            manifest.check_magic(magic := source.readline())
-            about = source.readline()
-            digest.update(magic + about)
-            offset = len(magic) + len(about)
-            self._about = manifest.parse_json(about, b'about ')
-            self._cut.add_recorded(self._about.get('record'))
-            for text in source:
-                if text.startswith(b'sha256 '):
-                    last = text
-                    break
-                digest.update(text)
-                self._line(text, offset)
-                offset += len(text)
-            rest = source.read(1)
-        if (last != b'sha256 %b\n' % digest.hexdigest().encode() or rest
-                or self._totals is None):
-            raise dirent.Malformed('its digest is wrong')
+        about, _ = manifest.read(
+            self._fd, self._line,
+            lambda about: self._cut.add_recorded(about.get('record')))
+        if self._totals is None:
+            raise dirent.Malformed('it has no totals')
         notes = self._totals.get(NOTES)
         self._cut.add_notes(notes or ())
         # Earlier releases had none.
         told = notes is not None or not self._totals['problem_count']
-        return self._about, Page(
+        return about, Page(
             self._cut.kept, told and not self._totals.get(CUT, False))
 
     def _line(self, text, offset):
@@ -228,7 +209,5 @@ class _Reader:
     def _path(self, where, name):
         """Return a callable that returns the path of a name."""
         def path():
-            return handles.join(
-                self._tree.path(dirent.number(where))
-                if where[:1] == b'/' else dirent.checked_path(where), name)
+            return handles.join(self._tree.called(where), name)
         return path

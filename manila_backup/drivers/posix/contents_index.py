@@ -72,7 +72,7 @@ def items(fd):
                 if found:
                     yield found
             elif kind in (b'd ', b'c '):
-                here = _path(directories, text[2:-1])
+                here = directories.called(text[2:-1])
             elif kind == b'H ':
                 name, stored = manifest.link_name(text.rstrip(b'\n'))
                 yield first._replace(
@@ -129,11 +129,6 @@ def _of_entry(entry, directory, name, offset, flags=0):
         directory, name, dirent.TYPES[entry.kind] | entry.mode, entry.size,
         entry.mtime, entry.uid, entry.gid, flags,
         entry.extra if entry.kind == b'L' else None, offset)
-
-
-def _path(directories, field):
-    return (directories.path(dirent.number(field)) if field[:1] == b'/'
-            else dirent.checked_path(field))
 
 
 def _flags(text):
