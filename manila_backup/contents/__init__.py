@@ -3,5 +3,5 @@
 the backup: an index, which any driver can have written from what it knows of
 the entries, and which answers about a million of them in constant memory.
 
-The format is described in contents-index.rst. It knows no repository.
+The format is described in repository-format.rst. It knows no repository.
 """

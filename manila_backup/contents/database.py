@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of an index: contents-index.rst, in code."""
+"""Tables of an index: repository-format.rst, in code."""
 
 import sqlite3
 

@@ -7,8 +7,10 @@ import struct
 import typing
 import zlib
 
+from manila_backup.fs import handles
+
 #: Path of the share's root.
-ROOT = b'.'
+ROOT = handles.ROOT
 
 #: Bits of ``flags``: nothing of the entry is stored; its attributes are not
 #: known, since nothing was read of it.
@@ -53,9 +55,7 @@ class Item(typing.NamedTuple):
     @property
     def path(self) -> bytes:
         """Path below the share's root."""
-        if self.directory == ROOT:
-            return self.name
-        return self.directory + b'/' + self.name
+        return handles.join(self.directory, self.name)
 
     @property
     def is_directory(self) -> bool:
@@ -89,9 +89,3 @@ def of_stat(directory: bytes, name: bytes, st: os.stat_result,
     """Make an item with the attributes of an ``os.stat_result``."""
     return Item(directory, name, st.st_mode, st.st_size, st.st_mtime_ns,
                 st.st_uid, st.st_gid, **others)
-
-
-def split(path: bytes) -> tuple[bytes, bytes]:
-    """Split a path into that of its directory and its name."""
-    directory, slash, name = path.rpartition(b'/')
-    return (directory, name) if slash else (ROOT, path)

@@ -6,6 +6,7 @@ takes memory that grows with the backup.
 """
 
 from collections import abc
+import contextlib
 import dataclasses
 import fnmatch
 import os
@@ -16,6 +17,8 @@ import typing
 
 from manila_backup.contents import database
 from manila_backup.contents import item
+from manila_backup.fs import handles
+from manila_backup.fs import numbered
 
 # Rows that a search looks at before it asks what time it is, and that are in
 # memory at once where all are read.
@@ -67,6 +70,24 @@ class Wanted:
         return ' AND '.join(texts) or '1', values
 
 
+def matching(make: abc.Callable[[], 'Reader'], name: str, value: str
+             ) -> 'Reader | None':
+    """Open an index, if it is of what it should be.
+
+    :param make: opens it.
+    :param name: str, what in ``about`` says of what it is.
+    :param value: str.
+    :returns: a :class:`Reader`; None if there is none that can be used.
+    """
+    with contextlib.suppress(OSError, database.DamagedIndex):
+        with contextlib.ExitStack() as stack:
+            found = stack.enter_context(make())
+            if found.about().get(name) == value:
+                stack.pop_all()
+                return found
+    return None
+
+
 class Reader:
     """Index that is complete; a context manager, which closes it. For one
     thread at a time.
@@ -94,7 +115,7 @@ class Reader:
 
         :raises NoSuchEntry: there is none.
         """
-        directory, name = item.split(path)
+        directory, name = handles.split(path)
         row = self._row(self._id(directory), name)
         if row is None:
             raise NoSuchEntry(path)
@@ -130,13 +151,13 @@ class Reader:
             'SELECT last FROM directories WHERE id = ?', first)), (None,))[0])
         at: tuple[int, bytes] = first, b''
         if after is not None:
-            directory, name = item.split(after)
+            directory, name = handles.split(after)
             at = self._id(directory), name
         if wanted.name is not None:
             self._database.create_function(
                 'is_called', 1, _matcher(wanted.name), deterministic=True)
         conditions, values = wanted.conditions()
-        paths = _Paths(self)
+        paths = numbered.Paths(self.directory)
         found: list[item.Item] = []
         while True:
             end = next(iter(self._rows(
@@ -153,20 +174,20 @@ class Reader:
             for row in rows:
                 if len(found) == limit:
                     return found, found[-1].path
-                found.append(_checked(paths.path(row[0]), row))
+                found.append(_checked(paths.path(_whole(row[0])), row))
             if end is None:
                 return found, None
             at = end
             if time.monotonic() > deadline:
-                return found, _joined(paths.path(at[0]), at[1])
+                return found, handles.join(paths.path(_whole(at[0])), at[1])
 
     def every(self) -> abc.Iterator[item.Item]:
         """Iterate over all entries: directories depth first, and the names
         in one by their bytes."""
-        paths = _Paths(self)
+        paths = numbered.Paths(self.directory)
         for row in self._stream(
                 database.SELECT + 'ORDER BY directory, name'):
-            yield _checked(paths.path(row[0]), row)
+            yield _checked(paths.path(_whole(row[0])), row)
 
     def digest(self, one: item.Item) -> str | None:
         """Digest of a file's content, as ``NAME:HEXADECIMAL``.
@@ -230,42 +251,11 @@ class Reader:
             raise database.DamagedIndex(str(exc)) from exc
 
 
-class _Paths:
-    """Paths of directories by number, asked for in about their order: what
-    the last one and the next have in common is not looked up again."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._way = [(database.ROOT, item.ROOT)]
-
-    def path(self, number: object) -> bytes:
-        here = _whole(number)
-        names: list[tuple[int, bytes]] = []
-        while True:
-            # Numbers grow on the way down.
-            while self._way[-1][0] > here:
-                self._way.pop()
-            if self._way[-1][0] == here:
-                break
-            parent, name = self._reader.directory(here)
-            names.append((here, name))
-            here = parent
-        path = self._way[-1][1]
-        for here, name in reversed(names):
-            path = _joined(path, name)
-            self._way.append((here, path))
-        return path
-
-
 def _whole(value: object) -> int:
     """A number of a directory: any type may stand in any column."""
     if not isinstance(value, int):
         raise database.DamagedIndex('A number is none.')
     return value
-
-
-def _joined(path: bytes, name: bytes) -> bytes:
-    return name if path == item.ROOT else path + b'/' + name
 
 
 def _checked(directory: bytes, row: _Row) -> item.Item:

@@ -12,6 +12,7 @@ import sqlite3
 
 from manila_backup.contents import database
 from manila_backup.contents import item
+from manila_backup.fs import handles
 
 _BATCH = 1000
 _PATHS = 512
@@ -99,7 +100,7 @@ class Writer:
         names = []
         here = path
         while here != item.ROOT and here not in self._known:
-            here, name = item.split(here)
+            here, name = handles.split(here)
             names.append(name)
         number = self._known.get(here, database.ROOT)
         for name in reversed(names):

@@ -63,7 +63,8 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
     more.
 
     :param spans: iterator of (number, offset, size) in the spool.
-    :param paths: :class:`~.tree.Paths` of the directories in there.
+    :param paths: :class:`~manila_backup.fs.numbered.Paths` of the directories
+        in there.
     :param noted: as for :class:`~.attributes.Setter`.
     :returns: dict like that of :class:`~.store.Storer`.
     """

@@ -96,7 +96,8 @@ class Writer:
 
     :param fd: int, of the file, which is closed in the end.
     :param version: int, which one to write.
-    :param paths: a :class:`~.tree.Paths`, which the first version needs.
+    :param paths: a :class:`~manila_backup.fs.numbered.Paths`, which the first
+        version needs.
     :param spend: called with the number of bytes before each piece.
     """
 

@@ -40,7 +40,8 @@ class Storer(links.Linking):
     :param aside: int, of one on the same filesystem that can be written to.
     :param directory: int, of the attempt's directory.
     :param spool: the :class:`~.spools.Spool` that the batches are in.
-    :param paths: :class:`~.tree.Paths` of the directories in them.
+    :param paths: :class:`~manila_backup.fs.numbered.Paths` of the directories
+        in them.
     :param formers: list of :class:`~.resume.Former`.
     :param earlier: an :class:`~.parent.Earlier`, or None.
     :param surely: int, nanoseconds: a file whose ctime is later is read

@@ -13,63 +13,17 @@ import zlib
 from manila_backup.fs import content
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
-from manila_backup.fs import handles
+from manila_backup.fs import numbered
 
 #: The root's number.
-ROOT = 0
+ROOT = numbered.ROOT
 
 _LINE = 512
 _OFFSET = struct.Struct('=Q')
 _HEAD = b'directories 1\n'
 
 
-class Paths:
-    """Paths of directories by their numbers.
-
-    Whoever asks in about the order in which they were found gets each in a
-    step or two: what the last path and the new one share is not looked up.
-
-    :param look: called with a number; returns (number of the directory that
-        it is in, which is smaller, name).
-    """
-
-    def __init__(self, look):
-        self._look = look
-        self._chain = [ROOT]
-        self._depths = {ROOT: 0}
-        self._ends = [0]
-        self._path = handles.ROOT
-
-    def path(self, number):
-        """The path of a directory, as bytes.
-
-        :raises dirent.Malformed: there is none of that number.
-        """
-        if number == self._chain[-1]:
-            return self._path
-        ways = []
-        while number not in self._depths:
-            parent, name = self._look(number)
-            ways.append((number, name))
-            number = parent
-        depth = self._depths[number]
-        for gone in self._chain[depth + 1:]:
-            del self._depths[gone]
-        del self._chain[depth + 1:], self._ends[depth + 1:]
-        names = [name for _, name in reversed(ways)]
-        if depth:
-            names.insert(0, self._path[:self._ends[depth]])
-        end = self._ends[depth]
-        for number, name in reversed(ways):
-            end += len(name) + (end > 0)
-            self._depths[number] = len(self._chain)
-            self._chain.append(number)
-            self._ends.append(end)
-        self._path = b'/'.join(names) if names else handles.ROOT
-        return self._path
-
-
-class Tree(Paths):
+class Tree(numbered.Paths):
     """Directories whose lines are in a file, in the order of their numbers.
 
     Twelve bytes of memory for each: where its line is, and a hash of its
@@ -188,8 +142,9 @@ class Journal:
         return self._end + self.count * _OFFSET.size
 
     def paths(self):
-        """:class:`Paths` of what was let go, for one process."""
-        return Paths(self._named)
+        """:class:`~manila_backup.fs.numbered.Paths` of what was let go, for
+        one process."""
+        return numbered.Paths(self._named)
 
     def _named(self, number):
         found = os.pread(self._scratch, _OFFSET.size, number * _OFFSET.size)

@@ -35,6 +35,13 @@ _HELD = 64
 _RETRIES = 20
 
 
+def split(path):
+    """Split a path into that of its directory, which may be the root, and the
+    name."""
+    directory, slash, name = path.rpartition(b'/')
+    return (directory, name) if slash else (ROOT, path)
+
+
 def join(path, name):
     """The path of ``name`` in the directory ``path``."""
     return name if path == ROOT else path + b'/' + name

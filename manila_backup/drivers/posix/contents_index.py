@@ -32,6 +32,10 @@ PREFIX = '.contents.'
 MANIFEST = 'manifest_sha256'
 
 _COPIED = 1 << 20
+
+# What can be in the way of an index, beside the file system.
+_UNMADE = sqlite3.Error, dirent.Malformed, writer.Inconsistent
+
 _UNFINISHED = '.new.'
 
 # Fields of the line of a regular file, of which the rest is not looked at; and
@@ -121,7 +125,7 @@ def _directory(directories, text, offset):
         path = entry.name
     if path == handles.ROOT:
         return None
-    return _of_entry(entry, *item.split(path), offset)
+    return _of_entry(entry, *handles.split(path), offset)
 
 
 def _of_entry(entry, directory, name, offset, flags=0):
@@ -136,39 +140,38 @@ def _flags(text):
             else 0)
 
 
-def make(fd, digest, path):
-    """Make the index of a manifest.
+@contextlib.contextmanager
+def _made(directory, digest, folder=None):
+    """Make the index of a backup, which is there while the context lasts.
 
-    :param fd: int, of a manifest that is whole.
-    :param digest: str, the manifest's.
-    :param path: str, of the index, which is not there yet.
+    :param directory: int, descriptor of the backup's directory.
+    :param digest: str, its manifest's, which is whole.
+    :param folder: str, a directory to make it in.
+    :returns: context manager, of the index's path.
     """
-    with writer.Writer(path) as index:
-        index.add(items(fd))
-        index.finish({MANIFEST: digest})
+    fd = manifest.open_in(directory)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            path = os.path.join(made, 'contents')
+            with writer.Writer(path) as index:
+                index.add(items(fd))
+                index.finish({MANIFEST: digest})
+            yield path
+    finally:
+        os.close(fd)
 
 
-def add(share, place, directory, digest, scratch=None):
-    """Add the index of a backup that is about to be published, or is.
+def add(share, place, directory, digest):
+    """Add the index of a backup that is about to be published, if that can be
+    done.
 
     :param share: int, descriptor of the share's directory.
     :param directory: int, descriptor of the backup's.
     :param digest: str, its manifest's.
-    :param scratch: str, a directory to make it in.
-    :returns: bool, whether that could be done.
     """
-    try:
-        fd = manifest.open_in(directory)
-        try:
-            with tempfile.TemporaryDirectory(dir=scratch) as made:
-                path = os.path.join(made, 'contents')
-                make(fd, digest, path)
-                _store(path, share, name_of(place))
-        finally:
-            os.close(fd)
-    except (OSError, sqlite3.Error, dirent.Malformed, writer.Inconsistent):
-        return False
-    return True
+    with contextlib.suppress(OSError, *_UNMADE):
+        with _made(directory, digest) as path:
+            _store(path, share, name_of(place))
 
 
 def _store(path, share, name):
@@ -249,17 +252,8 @@ def open_index(path, directory, digest):
     :returns: a :class:`ManifestIndex`; None if there is none that can be
         used.
     """
-    try:
-        found = ManifestIndex(path, directory)
-        try:
-            if found.about().get(MANIFEST) == digest:
-                return found
-        except database.DamagedIndex:
-            pass
-        found.__exit__()
-    except (OSError, database.DamagedIndex):
-        pass
-    return None
+    return reader.matching(lambda: ManifestIndex(path, directory), MANIFEST,
+                           digest)
 
 
 def digest_of(directory):
@@ -342,38 +336,35 @@ class Indexes:
         return open_index(there, directory, digest)
 
     def _make(self, share, place, directory, digest, known):
-        fd = manifest.open_in(directory)
+        """Make one, and keep it in the repository if that can be."""
+        _check(directory)
+        *stored, there = known
         try:
-            manifest.check(fd)
-        except dirent.Malformed as exc:
-            raise base.DamagedBackup(
-                f'The backup\'s manifest is damaged: {exc}.') from exc
-        finally:
-            os.close(fd)
-        if self._path is not None and add(share, place, directory, digest,
-                                          self._folder):
-            found = _first(known, directory, digest)
-            if found:
-                return found
-        return self._make_here(directory, digest, known[-1])
-
-    def _make_here(self, directory, digest, there):
-        """Make one that the repository can't keep."""
-        fd = manifest.open_in(directory)
-        try:
-            with tempfile.TemporaryDirectory(dir=self._folder) as made:
-                path = os.path.join(made, 'contents')
-                make(fd, digest, path)
-                os.rename(path, there)
-        except (sqlite3.Error, dirent.Malformed, writer.Inconsistent) as exc:
+            with _made(directory, digest, self._folder) as path:
+                if stored:
+                    with contextlib.suppress(OSError):
+                        _store(path, share, name_of(place))
+                found = _first(stored, directory, digest)
+                if found is None:
+                    os.rename(path, there)
+                    found = open_index(there, directory, digest)
+        except _UNMADE as exc:
             raise base.DriverError(
                 f'The backup\'s index could not be made: {exc}.') from exc
-        finally:
-            os.close(fd)
-        found = open_index(there, directory, digest)
         if found is None:
             raise base.DriverError('The backup\'s index could not be read.')
         return found
+
+
+def _check(directory):
+    fd = manifest.open_in(directory)
+    try:
+        manifest.check(fd)
+    except dirent.Malformed as exc:
+        raise base.DamagedBackup(
+            f'The backup\'s manifest is damaged: {exc}.') from exc
+    finally:
+        os.close(fd)
 
 
 def _first(paths, directory, digest):

@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 
-from manila_backup.contents import database
 from manila_backup.contents import item
 from manila_backup.contents import reader
 from manila_backup.contents import writer
@@ -23,6 +22,7 @@ from manila_backup.drivers.restic import listing
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
 from manila_backup.fs import dirent
+from manila_backup.fs import handles
 
 #: What an index says of which snapshot it was made of.
 SNAPSHOT = 'snapshot'
@@ -67,7 +67,7 @@ class Sidecar:
         """
         # Directories that must be there for what is not in the listing, and
         # what they are called in the share.
-        wanted = {item.split(path)[0] for path in (
+        wanted = {handles.split(path)[0] for path in (
             *self.nodes, *self._absent, *self._mounted)}
         places = {item.ROOT: item.ROOT}
         absences = set(self._absent)
@@ -86,7 +86,7 @@ class Sidecar:
         yield from self._missing(absences | self._mounted, places)
 
     def _item(self, node, path, target):
-        directory, name = item.split(path)
+        directory, name = handles.split(path)
         return item.Item(
             directory, name, node.mode,
             node.size if target is None else len(target),
@@ -95,7 +95,7 @@ class Sidecar:
     def _missing(self, paths, places):
         told = set(self.nodes)
         for path in paths:
-            directory, name = item.split(path)
+            directory, name = handles.split(path)
             if directory not in places:
                 continue
             one = item.Item(places[directory], name, flags=_NOWHERE)
@@ -187,15 +187,7 @@ class Indexes:
 
 def _opened(path, snapshot):
     """Open an index; returns None if there is none that can be used."""
-    try:
-        with contextlib.ExitStack() as stack:
-            found = stack.enter_context(reader.Reader(path))
-            if found.about().get(SNAPSHOT) != snapshot:
-                return None
-            stack.pop_all()
-            return found
-    except (OSError, database.DamagedIndex):
-        return None
+    return reader.matching(lambda: reader.Reader(path), SNAPSHOT, snapshot)
 
 
 def _limited(seconds):

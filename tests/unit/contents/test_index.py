@@ -14,6 +14,7 @@ from manila_backup.contents import database
 from manila_backup.contents import item
 from manila_backup.contents import reader
 from manila_backup.contents import writer
+from manila_backup.fs import handles
 
 FILE, DIRECTORY = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755
 
@@ -49,10 +50,10 @@ def tree(paths):
     for path in paths:
         if path in found:
             continue
-        found[path] = item.Item(*item.split(path), FILE, len(path))
+        found[path] = item.Item(*handles.split(path), FILE, len(path))
         while b'/' in path:
-            path = item.split(path)[0]
-            found[path] = item.Item(*item.split(path), DIRECTORY)
+            path = handles.split(path)[0]
+            found[path] = item.Item(*handles.split(path), DIRECTORY)
     return found
 
 
