@@ -270,8 +270,8 @@ class _Removal:
 
 def _parted(path, exc):
     """A path below a root as the arguments of :meth:`_Removal._stays`."""
-    parent, _, name = path.rpartition(b'/')
-    return parent or handles.ROOT, exc, name
+    parent, name = handles.split(path)
+    return parent, exc, name
 
 
 def _is_directory(entry):

@@ -40,8 +40,7 @@ class Walk:
 
     def enter_parent(self):
         """The directory that the current one is in, alike."""
-        return self._descent.enter(self.path.rpartition(b'/')[0]
-                                   or handles.ROOT)
+        return self._descent.enter(handles.split(self.path)[0])
 
     def put(self, name):
         """Have a directory in the current one be walked through.

@@ -79,10 +79,10 @@ def _tell(paths, name, more, problems):
 
 
 def _has(descent, path, name):
-    parent, _, last = path.rpartition(b'/')
+    parent, last = handles.split(path)
     try:
         return name in os.listxattr(attributes.special(descent.enter(
-            parent or handles.ROOT), last), follow_symlinks=False)
+            parent), last), follow_symlinks=False)
     except OSError as exc:
         # What is not there is told.
         return exc.errno in errors.GONE

@@ -183,7 +183,7 @@ class Backup:
         :param without: set of paths, as bytes, that it must not read.
         """
         directories = self._twice | {
-            path.rpartition(b'/')[0] or handles.ROOT for path in without}
+            handles.split(path)[0] for path in without}
         if not directories:
             yield ('--', '.'), None
             return

@@ -123,8 +123,8 @@ class Extras:
     def _punch(self, path, size, data):
         """Make holes where they were, but only of zeros: the file may have
         changed before restic came to it."""
-        parent, _, name = path.rpartition(b'/')
-        directory = self._descent.enter(parent or handles.ROOT)
+        parent, name = handles.split(path)
+        directory = self._descent.enter(parent)
         fd = os.open(name, handles.READ & ~os.O_RDONLY | os.O_RDWR,
                      dir_fd=directory)
         try:
@@ -168,9 +168,9 @@ class Extras:
 
     def _attributes(self, path, xattrs):
         """All extended attributes of a file or directory."""
-        parent, _, name = path.rpartition(b'/')
+        parent, name = handles.split(path)
         fd = os.open(name, handles.READ,
-                     dir_fd=self._descent.enter(parent or handles.ROOT))
+                     dir_fd=self._descent.enter(parent))
         try:
             st = os.fstat(fd)
             entry = dirent.of_stat(b'F', name, st, xattrs=tuple(sorted(

@@ -91,10 +91,10 @@ class Comparison:
                 'system is probably faulty, or can\'t hold them.')
 
     def _compare(self, path, kind, node):
-        parent, _, name = path.rpartition(b'/')
+        parent, name = handles.split(path)
         try:
             st = os.stat(name, dir_fd=self._descent.enter(
-                parent or handles.ROOT), follow_symlinks=False)
+                parent), follow_symlinks=False)
         except OSError:
             self._note(self.missing, path)
             return

@@ -59,10 +59,10 @@ class Mounted:
 
 
 def _is_directory(descent, path):
-    parent, _, name = path.rpartition(b'/')
+    parent, name = handles.split(path)
     try:
         return stat.S_ISDIR(os.stat(
-            name, dir_fd=descent.enter(parent or handles.ROOT),
+            name, dir_fd=descent.enter(parent),
             follow_symlinks=False).st_mode)
     except OSError:
         return True     # unmounted or gone meanwhile
@@ -85,7 +85,7 @@ def restored(about):
                 partial.add(path)
             else:
                 files.append(path)
-                partial.add(path.rpartition(b'/')[0] or handles.ROOT)
+                partial.add(handles.split(path)[0])
     except (ValueError, TypeError, AttributeError,
             dirent.Malformed) as exc:
         raise base.DamagedBackup(

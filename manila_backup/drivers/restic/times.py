@@ -157,8 +157,8 @@ class Times:
     def _set(self, descent, setter, path, mtime):
         if path == handles.ROOT:
             return setter.set_time(descent.enter(path), mtime)
-        parent, _, name = path.rpartition(b'/')
-        at = attributes.special(descent.enter(parent or handles.ROOT), name)
+        parent, name = handles.split(path)
+        at = attributes.special(descent.enter(parent), name)
         if os.lstat(at).st_mtime_ns == mtime:
             return True
         return setter.set_time(at, mtime, follow=False)

@@ -86,10 +86,10 @@ class Unread:
                                 os.path.join(self._view, shown)))
 
     def _is_there(self, path):
-        parent, _, name = path.rpartition(b'/')
+        parent, name = handles.split(path)
         descent = handles.Descent(self._root)
         try:
-            os.stat(name, dir_fd=descent.enter(parent or handles.ROOT),
+            os.stat(name, dir_fd=descent.enter(parent),
                     follow_symlinks=False)
         except OSError as exc:
             return exc.errno not in errors.GONE

@@ -233,9 +233,9 @@ class Unwritten:
         :param exc: why.
         :returns: bool, whether there is nothing of that name now.
         """
-        parent, _, name = path.rpartition(b'/')
+        parent, name = handles.split(path)
         try:
-            directory = descent.enter(parent or handles.ROOT)
+            directory = descent.enter(parent)
             st = os.stat(name, dir_fd=directory, follow_symlinks=False)
             if stat.S_ISDIR(st.st_mode):
                 return False
@@ -254,10 +254,10 @@ class Unwritten:
         set."""
         if b'owner' not in lost:
             return
-        parent, _, name = path.rpartition(b'/')
+        parent, name = handles.split(path)
         try:
             fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC,
-                         dir_fd=descent.enter(parent or handles.ROOT))
+                         dir_fd=descent.enter(parent))
             try:
                 mode = os.fstat(fd).st_mode
                 if not stat.S_ISLNK(mode) and mode & _RIGHTS:
