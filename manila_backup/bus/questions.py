@@ -32,6 +32,8 @@ _VERSION = '1.0'
 class Missing(exception.NotFound):
     """The backup does not have it."""
 
+    problem = 'missing'
+
     def __init__(self, message: str) -> None:
         exception.ManilaBackupError.__init__(self, message)
 
@@ -40,14 +42,18 @@ class Refused(exception.Conflict):
     """It can't be told of this backup: its driver has no way, or what it
     kept is damaged."""
 
+    problem = 'refused'
+
 
 class Unanswered(exception.Unavailable):
     """No worker answers: none is there, or all have too much to do."""
 
+    problem = 'unavailable'
+
 
 #: Problems that an answer can have, by the names that they have on the bus.
 PROBLEMS: dict[str, typing.Callable[[str], exception.ManilaBackupError]] = {
-    'missing': Missing, 'refused': Refused, 'unavailable': Unanswered}
+    each.problem: each for each in (Missing, Refused, Unanswered)}
 
 
 def topic(transport: typing.Any, driver: str) -> str:
@@ -113,7 +119,6 @@ class Asker:
             topic=topic(self._transport, driver),
             timeout=self._conf.api.question_timeout,
             retry=0)
-        problem = ''
         with faults.Silence():
             try:
                 found: dict[str, typing.Any] = client.call(
@@ -149,12 +154,8 @@ class _Endpoint:
         try:
             return {'result': self._desk.answer(
                 self._driver, question, project_id, arguments)}
-        except Missing as exc:
-            return {'problem': 'missing', 'message': exc.message}
-        except Refused as exc:
-            return {'problem': 'refused', 'message': exc.message}
-        except Unanswered as exc:
-            return {'problem': 'unavailable', 'message': exc.message}
+        except (Missing, Refused, Unanswered) as exc:
+            return {'problem': exc.problem, 'message': exc.message}
 
 
 def get_servers(transport: typing.Any, worker: typing.Any

@@ -5,9 +5,6 @@ from manila_backup.db import backups as db_backups
 from manila_backup import exception
 from manila_backup import states
 
-#: In these, a backup is complete in its repository.
-_COMPLETE = (states.Backup.AVAILABLE, states.Backup.RESTORING)
-
 
 class Files:
     """The requests about the files in backups.
@@ -46,7 +43,7 @@ class Files:
         backup = self._database.read(db_backups.get, backup_id, context.scope)
         if backup is None:
             raise exception.NotFound('Share backup', backup_id)
-        if backup.status not in _COMPLETE:
+        if backup.status not in states.STORED:
             raise exception.InvalidState(
                 f'Share backup {backup_id} is {backup.status}: only what an '
                 f'available one has can be looked into.')

@@ -144,6 +144,13 @@ def drop_unless_allowed(req, rule, project_id, params, names_):
             params.pop(name, None)
 
 
+def limit_of(req, params):
+    """Takes the number of items that a page may have out of the parameters,
+    as int."""
+    most = req.services.conf.api.max_limit
+    return min(params.pop('limit', most), most)
+
+
 def page(req, params):
     """Takes what cuts and orders a list out of the parameters.
 
@@ -151,8 +158,7 @@ def page(req, params):
         limit is one more than the page can hold, to see whether it is the
         last.
     """
-    most = req.services.conf.api.max_limit
-    limit = min(params.pop('limit', most), most)
+    limit = limit_of(req, params)
     marker = params.pop('marker', None)
     offset = params.pop('offset', 0)
     return {

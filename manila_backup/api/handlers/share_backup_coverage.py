@@ -17,8 +17,7 @@ PATH = '/share-backup-coverage'
 def index(req, params):
     """By which backup policies shares are protected, and how well."""
     project_id = common.list_scope(req, params)
-    most = req.services.conf.api.max_limit
-    limit = min(params.get('limit', most), most)
+    limit = common.limit_of(req, params)
     found = req.services.admission.coverage.page(
         project_id, params.get('protected'), params.get('marker'), limit + 1)
     name = 'share_backup_coverage'

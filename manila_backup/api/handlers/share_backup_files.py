@@ -32,8 +32,7 @@ def index(req, backup_id, params):
     finds."""
     backup_id = common.authorize_target(
         req, policies.LIST_FILES, backups.get, share_backups.WHAT, backup_id)
-    most = req.services.conf.api.max_limit
-    limit = min(params.pop('limit', most), most)
+    limit = common.limit_of(req, params)
     marker = params.pop('marker', None)
     path = params.pop('path', None)
     look = _list if not params else _search

@@ -127,10 +127,9 @@ def unassign(req, policy_id, assignment_id):
 def list_runs(req, policy_id, params):
     """Last runs of a backup policy for shares of the project."""
     row = _visible(req, policy_id)
-    most = req.services.conf.api.max_limit
     found = req.services.database.read(
         backup_runs.list_page, row.id, req.scope,
-        min(params.get('limit', most), most))
+        common.limit_of(req, params))
     return 200, {'runs': [views.run(each) for each in found]}
 
 

@@ -127,8 +127,7 @@ def warnings(req, backup_id, params):
     """Entries of a share of which its backup lacks something."""
     row = common.visible(req, policies.LIST_WARNINGS, backups.get, WHAT,
                          backup_id)
-    most = req.services.conf.api.max_limit
-    limit = min(params.get('limit', most), most)
+    limit = common.limit_of(req, params)
     skip = params.get('marker', 0)
     found, complete = req.services.admission.warnings.list(
         req.context, row, skip, limit + 1)
