@@ -16,6 +16,21 @@ POLICIES = '/share-backup-policies'
 COVERAGE = '/share-backup-coverage'
 
 
+def failures(names, function):
+    """Call a function with each of several names, whatever becomes of the
+    others.
+
+    :returns: list of str, a sentence for each for which it failed.
+    """
+    failed = []
+    for name in names:
+        try:
+            function(name)
+        except Exception as exc:
+            failed.append(f'{name}: {exc}')
+    return failed
+
+
 class Api:
     """The service that a client of Manila's is connected to.
 
@@ -45,6 +60,26 @@ class Api:
         if wanted:
             path += '?' + urllib.parse.urlencode(wanted)
         return self._ask(self._http.get, path)
+
+    def pages(self, path, key, /, limit=None, marker=None, **query):
+        """Iterate over the pages of a list, as bodies. One may be empty and
+        not the last.
+
+        :param key: str, what the list is called in them.
+        :param limit: int, the most items to read; None for all.
+        :param marker: where to begin, or None.
+        """
+        count = 0
+        while limit is None or count < limit:
+            page = self.body(path, marker=marker, limit=(
+                None if limit is None else limit - count), **query)
+            yield page
+            count += len(page[key])
+            links = page.get(f'{key}_links')
+            if not links:
+                return
+            marker = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(
+                links[0]['href']).query))['marker']
 
     def act(self, path, action):
         """Ask for an action without arguments."""

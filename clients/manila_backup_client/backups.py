@@ -217,13 +217,8 @@ class UnsetShareBackup(share_backups.UnsetShareBackup):
         properties = parsed_args.property or ()
         if properties:
             path = _metadata(client, parsed_args.backup)
-        failed = []
-        for key in properties:
-            try:
-                api.Api(client).delete(
-                    f'{path}/{urllib.parse.quote(key, safe="")}')
-            except Exception as exc:
-                failed.append(f'{key}: {exc}')
+        failed = api.failures(properties, lambda key: api.Api(client).delete(
+            f'{path}/{urllib.parse.quote(key, safe="")}'))
         if parsed_args.name or parsed_args.description or not properties:
             super().take_action(parsed_args)
         if failed:
@@ -270,14 +265,13 @@ class DeleteShareBackup(share_backups.DeleteShareBackup):
             super().take_action(parsed_args)
             return
         client = self.app.client_manager.share
-        failed = []
-        for name in parsed_args.backup:
-            try:
-                backup = utils.find_resource(client.share_backups, name)
-                client.share_backups.delete(backup)
-                _wait_gone(api.Api(client), backup.id)
-            except Exception as exc:
-                failed.append(f'{name}: {exc}')
+
+        def delete(name):
+            backup = utils.find_resource(client.share_backups, name)
+            client.share_backups.delete(backup)
+            _wait_gone(api.Api(client), backup.id)
+
+        failed = api.failures(parsed_args.backup, delete)
         if failed:
             raise exceptions.CommandError('Not deleted: ' + '; '.join(failed))
 

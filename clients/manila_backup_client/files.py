@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``openstack share backup file``: what is in a share backup."""
 
-from urllib import parse
-
 from osc_lib.command import command
 from osc_lib import utils
 
@@ -33,13 +31,14 @@ class _Command(command.Lister):
     def _show(self, parsed_args, keys, **query):
         client = self.app.client_manager.share
         backup = utils.find_resource(client.share_backups, parsed_args.backup)
-        found = _collect(api.Api(client, EXTENSION),
-                         f'{api.BACKUPS}/{backup.id}/files',
-                         parsed_args.limit, query)
+        pages = api.Api(client, EXTENSION).pages(
+            f'{api.BACKUPS}/{backup.id}/files', 'files', parsed_args.limit,
+            **query)
         if parsed_args.long:
             keys += _MORE
         return ([columns.heading(key) for key in keys],
-                [_row(each, keys) for each in found])
+                [_row(each, keys) for page in pages
+                 for each in page['files']])
 
 
 class ListFile(_Command):
@@ -92,23 +91,3 @@ def _row(entry, keys):
     return tuple(
         columns.Size(entry[key]) if key == 'size' else value
         for key, value in zip(keys, columns.row(entry, keys)))
-
-
-def _collect(service, path, limit, query):
-    """Read entries page by page; one may be empty and not the last.
-
-    :param limit: int, the most to read; None for all.
-    :param query: dict of parameters.
-    :returns: list of dicts.
-    """
-    found = []
-    marker = None
-    while limit is None or len(found) < limit:
-        page = service.body(path, marker=marker, limit=(
-            None if limit is None else limit - len(found)), **query)
-        found += page['files']
-        if 'files_links' not in page:
-            break
-        marker = dict(parse.parse_qsl(parse.urlsplit(
-            page['files_links'][0]['href']).query))['marker']
-    return found

@@ -89,12 +89,10 @@ class CancelOperation(command.Command):
 
     def take_action(self, parsed_args):
         service = api.Api(self.app.client_manager.share)
-        failed = []
-        for operation in parsed_args.operation:
-            try:
-                service.act(f'{api.OPERATIONS}/{operation}', 'cancel')
-            except Exception as exc:
-                failed.append(f'{operation}: {exc}')
+        failed = api.failures(
+            parsed_args.operation,
+            lambda operation: service.act(f'{api.OPERATIONS}/{operation}',
+                                          'cancel'))
         if failed:
             raise exceptions.CommandError('Not cancelled: '
                                           + '; '.join(failed))

@@ -368,17 +368,11 @@ class ListCoverage(command.Lister):
         return parser
 
     def take_action(self, parsed_args):
-        service = _service(self.app)
-        found, last = [], None
-        while True:
-            page = service.get(
-                api.COVERAGE, 'share_backup_coverage', marker=last,
-                protected='false' if parsed_args.unprotected else None,
-                all_projects=parsed_args.all_projects or None)
-            if not page:
-                break
-            found += page
-            last = page[-1]['share_id']
+        key = 'share_backup_coverage'
+        pages = _service(self.app).pages(
+            api.COVERAGE, key,
+            protected='false' if parsed_args.unprotected else None,
+            all_projects=parsed_args.all_projects or None)
         return (('Share ID', 'Name', 'Protected', 'Policies', 'Last Good',
                  'Next Run', 'Objective'), [
             (each['share_id'], columns.Plain(each['share_name']),
@@ -387,4 +381,5 @@ class ListCoverage(command.Lister):
              columns.Time((each['last_good_backup'] or {}).get(
                  'created_at')),
              columns.Time(each['next_run_at']),
-             columns.Plain(each['objective'])) for each in found])
+             columns.Plain(each['objective']))
+            for page in pages for each in page[key]])

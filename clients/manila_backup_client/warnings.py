@@ -26,31 +26,13 @@ class ListWarning(command.Lister):
     def take_action(self, parsed_args):
         client = self.app.client_manager.share
         backup = utils.find_resource(client.share_backups, parsed_args.backup)
-        found, complete = _collect(
-            api.Api(client), f'{api.BACKUPS}/{backup.id}/warnings',
-            parsed_args.limit, parsed_args.marker)
-        if not complete:
+        pages = list(api.Api(client).pages(
+            f'{api.BACKUPS}/{backup.id}/warnings', 'warnings',
+            parsed_args.limit, parsed_args.marker))
+        if not all(page['complete'] for page in pages):
             self.app.stderr.write(
                 'This is not all: there is no backup, an earlier release has '
                 'made it, or there was more than could be recorded.\n')
         return ([columns.heading(key) for key in _KEYS],
-                [columns.row(each, _KEYS) for each in found])
-
-
-def _collect(service, path, limit, marker):
-    """Read warnings page by page.
-
-    :param limit: int, the most to read; None for all.
-    :param marker: int, how many to leave out, or None.
-    :returns: (list of dicts, bool: whether all that there are can be had).
-    """
-    found, complete, more = [], True, True
-    while more and (limit is None or len(found) < limit):
-        page = service.body(path, marker=marker, limit=(
-            None if limit is None else limit - len(found)))
-        found += page['warnings']
-        complete = complete and page['complete']
-        more = page.get('warnings_links') and page['warnings']
-        if more:
-            marker = page['warnings'][-1]['number']
-    return found, complete
+                [columns.row(each, _KEYS) for page in pages
+                 for each in page['warnings']])
