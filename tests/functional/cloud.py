@@ -29,12 +29,6 @@ BIN = os.path.dirname(sys.executable)
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
-#: What of a process makes it say if its transactions lock rows in another
-#: order than that of :mod:`manila_backup.db.locking`.
-WATCHED = {'env': dict(os.environ, PYTHONPATH=os.pathsep.join([
-    os.path.join(_HERE, 'hooks'), os.path.dirname(os.path.dirname(_HERE)),
-    *filter(None, [os.environ.get('PYTHONPATH')])]))}
-
 RABBITMQ = os.environ.get('MANILA_BACKUP_TEST_RABBITMQ',
                           'rabbit://guest:guest@127.0.0.1:5672/')
 
@@ -75,6 +69,15 @@ def free_port():
         return found.getsockname()[1]
 
 
+def watched():
+    """What of a process makes it say if its transactions lock rows in another
+    order than that of :mod:`manila_backup.db.locking`, as arguments of
+    Popen."""
+    return {'env': dict(os.environ, PYTHONPATH=os.pathsep.join([
+        os.path.join(_HERE, 'hooks'), os.path.dirname(os.path.dirname(_HERE)),
+        *filter(None, [os.environ.get('PYTHONPATH')])]))}
+
+
 def argv(command, release=None):
     """What to run for a command of the service, as a list."""
     return (release.argv(command) if release
@@ -96,7 +99,7 @@ class Process:
             self._process = subprocess.Popen(
                 [*argv(command, release), *args], stdout=output,
                 stderr=output, stdin=subprocess.DEVNULL,
-                **(release.surroundings if release else WATCHED))
+                **(release.surroundings if release else watched()))
         self.pid = self._process.pid
 
     def kill(self):
