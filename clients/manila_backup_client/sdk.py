@@ -13,160 +13,42 @@ that openstacksdk has for what it does not know:
 
 import urllib.parse
 
-from openstack.common import metadata
 from openstack import exceptions
 from openstack import resource
 from openstack import service_description
 from openstack.shared_file_system.v2 import _proxy
 
-#: The entry of the header that asks for what Manila does not have.
-EXTENSION = 'shared-file-system-backup 1.0'
+from manila_backup_client import resources
+
+ShareBackup = resources.ShareBackup
+ShareBackupOperation = resources.ShareBackupOperation
 
 _HEADER = 'OpenStack-API-Version'
 
+#: What asks for what Manila does not have.
+_EXTENSION = 'shared-file-system-backup'
 
-class _Resource(resource.Resource):
-
-    allow_list = True
-    allow_fetch = True
-    # The newest that there is a meaning for here.
-    _max_microversion = '2.91'
-
-    def _act(self, session, action, value=None):
-        """Ask for an action.
-
-        :returns: the response.
-        """
-        response = session.post(
-            f'{self.base_path}/{self.id}/action', json={action: value},
-            microversion=self._get_microversion(session))
-        exceptions.raise_from_response(response)
-        return response
-
-    def cancel(self, session):
-        """Cancel what is being done.
-
-        :raises openstack.exceptions.ConflictException: it is over, or can't
-            be cancelled.
-        """
-        self._act(session, 'cancel')
+#: The version of the extension that paths with a part of this name need;
+#: others that begin with ``share-backup`` need the first one.
+_NEEDED = {
+    # Of backups also the policy that has made them.
+    'share-backups': (1, 1),
+    'share-backup-policies': (1, 1),
+    'share-backup-coverage': (1, 1),
+    # That of backup policies, too.
+    'share-backup-quotas': (1, 1),
+    'files': (1, 2),
+}
 
 
-class ShareBackup(_Resource, metadata.MetadataMixin):
-    """A backup of a share. What a service does not tell is None."""
-
-    resource_key = 'share_backup'
-    resources_key = 'share_backups'
-    base_path = '/share-backups'
-    allow_create = True
-    allow_commit = True
-    allow_delete = True
-
-    _query_mapping = resource.QueryParameters(
-        'name', 'description', 'status', 'share_id', 'backup_type',
-        'result', 'requested_by', 'created_since', 'created_before',
-        'sort_key', 'sort_dir', 'offset', 'project_id', 'all_projects')
-
-    share_id = resource.Body('share_id')
-    description = resource.Body('description')
-    status = resource.Body('status')
-    #: int, size of the share in GiB.
-    size = resource.Body('size', type=int)
-    #: int, percent of the creation, and of the last restore.
-    progress = resource.Body('progress', type=int)
-    restore_progress = resource.Body('restore_progress', type=int)
-    availability_zone = resource.Body('availability_zone')
-    backup_type = resource.Body('backup_type')
-    #: dict of what its creation is told.
-    backup_options = resource.Body('backup_options', type=dict)
-    created_at = resource.Body('created_at')
-    updated_at = resource.Body('updated_at')
-    #: ``complete``, ``incomplete`` or ``damaged``.
-    result = resource.Body('result')
-    status_code = resource.Body('status_code')
-    #: Sentence of that code.
-    status_reason = resource.Body('status_reason')
-    entries = resource.Body('entries', type=int)
-    content_bytes = resource.Body('content_bytes', type=int)
-    #: int, bytes that this backup added to the repository.
-    stored_bytes = resource.Body('stored_bytes', type=int)
-    warning_count = resource.Body('warning_count', type=int)
-    missing_count = resource.Body('missing_count', type=int)
-    taken_at = resource.Body('taken_at')
-    point_in_time = resource.Body('point_in_time')
-    completed_at = resource.Body('completed_at')
-    #: float, seconds.
-    duration = resource.Body('duration')
-    requested_by = resource.Body('requested_by')
-    user_id = resource.Body('user_id')
-    verified_at = resource.Body('verified_at')
-    verified_result = resource.Body('verified_result')
-    #: Administrators only: why it failed.
-    fail_reason = resource.Body('fail_reason')
-
-    def restore(self, session, target_share_id=None):
-        """Restore it.
-
-        :param target_share_id: str; None for the share that it is of.
-        :returns: str, id of the share that it is restored to.
-        """
-        return self._act(session, 'restore', target_share_id
-                         ).json()['restore']['share_id']
-
-
-class ShareBackupOperation(_Resource):
-    """Something that was asked for: how far it is, and how it ended."""
-
-    resource_key = 'share_backup_operation'
-    resources_key = 'share_backup_operations'
-    base_path = '/share-backup-operations'
-
-    _query_mapping = resource.QueryParameters(
-        'share_id', 'backup_id', 'kind', 'status', 'since', 'sort_key',
-        'sort_dir', 'offset', 'project_id', 'all_projects')
-
-    #: ``create``, ``restore`` or ``delete``.
-    kind = resource.Body('kind')
-    #: ``queued``, ``running``, ``cancelling``, ``done``, ``failed`` or
-    #: ``cancelled``.
-    status = resource.Body('status')
-    status_code = resource.Body('status_code')
-    #: Sentence of that code.
-    status_reason = resource.Body('status_reason')
-    share_id = resource.Body('share_id')
-    backup_id = resource.Body('backup_id')
-    project_id = resource.Body('project_id')
-    user_id = resource.Body('user_id')
-    request_id = resource.Body('request_id')
-    attempt = resource.Body('attempt', type=int)
-    failed_attempts = resource.Body('failed_attempts', type=int)
-    max_attempts = resource.Body('max_attempts', type=int)
-    files_done = resource.Body('files_done', type=int)
-    files_total = resource.Body('files_total', type=int)
-    bytes_done = resource.Body('bytes_done', type=int)
-    bytes_total = resource.Body('bytes_total', type=int)
-    bytes_per_second = resource.Body('bytes_per_second', type=int)
-    queued_at = resource.Body('queued_at')
-    started_at = resource.Body('started_at')
-    finished_at = resource.Body('finished_at')
-    estimated_end_at = resource.Body('estimated_end_at')
-    #: bool, of a restore that is over: whether it may have changed the share.
-    share_changed = resource.Body('share_changed', type=bool)
-
-    @property
-    def progress(self):
-        """Percentage of bytes that are done, or of files where no bytes are
-        counted, as int."""
-        done, total = self.bytes_done, self.bytes_total
-        if not total:
-            done, total = self.files_done, self.files_total
-        return min(100, 100 * done // total) if total else 0
-
-
-def _is_of_share_backups(url):
-    """Tell whether a URL, or a path, leads to something of share backups."""
+def _extension(url):
+    """Return the version of the extension that a URL, or a path, needs, as
+    str; None if it leads to nothing of share backups."""
     parts = urllib.parse.urlsplit(url).path.split('/')
-    return any(part.startswith('share-backup') for part in parts)
+    if not any(part.startswith('share-backup') for part in parts):
+        return None
+    major, minor = max(_NEEDED.get(part, (1, 0)) for part in parts)
+    return f'{major}.{minor}'
 
 
 class Proxy(_proxy.Proxy):
@@ -176,18 +58,23 @@ class Proxy(_proxy.Proxy):
         **_proxy.Proxy._resource_registry,
         'share_backup': ShareBackup,
         'share_backup_operation': ShareBackupOperation,
+        'share_backup_policy': resources.ShareBackupPolicy,
+        'share_backup_quota': resources.ShareBackupQuota,
+        'share_backup_service': resources.ShareBackupService,
     }
 
     def request(self, url, method, *args, **kwargs):
         """Send a request; for share backups, with what asks for the
         extension."""
-        if _is_of_share_backups(url):
+        extension = _extension(url)
+        if extension:
             version = (kwargs.get('microversion')
-                       or _Resource._get_microversion(self))
+                       or ShareBackup._get_microversion(self))
             kwargs['microversion'] = version
             kwargs['headers'] = {
                 **(kwargs.get('headers') or {}),
-                _HEADER: f'shared-file-system {version}, {EXTENSION}'}
+                _HEADER: f'shared-file-system {version}, '
+                         f'{_EXTENSION} {extension}'}
         return super().request(url, method, *args, **kwargs)
 
     # -- backups ---------------------------------------------------------
@@ -268,6 +155,41 @@ class Proxy(_proxy.Proxy):
     def _backup(self, share_backup):
         return self._get_resource(ShareBackup, share_backup)
 
+    # -- what is in them -------------------------------------------------
+
+    def share_backup_warnings(self, share_backup, **query):
+        """List the entries of a share of which a backup lacks something. The
+        backup's ``warning_count`` says how many there are: there may be more
+        than the service could record.
+
+        :returns: generator of :class:`~resources.ShareBackupWarning`.
+        """
+        return self._list(
+            resources.ShareBackupWarning, **query,
+            backup_id=resource.Resource._get_id(share_backup))
+
+    def share_backup_files(self, share_backup, path=None, **query):
+        """List the entries of a directory in a backup.
+
+        :param path: str; None for the root of the share.
+        :returns: generator of :class:`~resources.ShareBackupFile`.
+        """
+        if path is not None:
+            query['path'] = path
+        return self._list(
+            resources.ShareBackupFile, **query,
+            backup_id=resource.Resource._get_id(share_backup))
+
+    def search_share_backup_files(self, share_backup, pattern='*', **query):
+        """Search for files at any depth in a backup.
+
+        :param pattern: str, one of names, such as ``*.sql``.
+        :param query: ``under``, ``min_size``, ``max_size``,
+            ``modified_since`` and ``modified_before``.
+        :returns: generator of :class:`~resources.ShareBackupFile`.
+        """
+        return self.share_backup_files(share_backup, search=pattern, **query)
+
     # -- operations ------------------------------------------------------
 
     def share_backup_operations(self, **query):
@@ -288,6 +210,190 @@ class Proxy(_proxy.Proxy):
     def cancel_share_backup_operation(self, operation):
         """Cancel one."""
         self._get_resource(ShareBackupOperation, operation).cancel(self)
+
+    # -- backup policies -------------------------------------------------
+
+    def share_backup_policies(self, **query):
+        """List backup policies.
+
+        :returns: generator of :class:`~resources.ShareBackupPolicy`.
+        """
+        return self._list(resources.ShareBackupPolicy, **query)
+
+    def get_share_backup_policy(self, policy):
+        """Get one by its id.
+
+        :raises openstack.exceptions.NotFoundException: there is none.
+        """
+        return self._get(resources.ShareBackupPolicy, policy)
+
+    def find_share_backup_policy(self, name_or_id, ignore_missing=True):
+        """Find one by its name or id; None if there is none."""
+        return self._find(resources.ShareBackupPolicy, name_or_id,
+                          ignore_missing=ignore_missing)
+
+    def create_share_backup_policy(self, **attrs):
+        """Create one.
+
+        :param attrs: ``name``, ``rules``, ``retention``, and what else a
+            :class:`~resources.ShareBackupPolicy` has.
+        """
+        return self._create(resources.ShareBackupPolicy, **attrs)
+
+    def update_share_backup_policy(self, policy, **attrs):
+        """Change one; with ``confirm_deletions`` where that deletes
+        backups."""
+        return self._update(resources.ShareBackupPolicy, policy, **attrs)
+
+    def delete_share_backup_policy(self, policy, ignore_missing=True):
+        """Delete one; the backups that it has made stay."""
+        self._delete(resources.ShareBackupPolicy, policy,
+                     ignore_missing=ignore_missing)
+
+    def enable_share_backup_policy(self, policy):
+        """Have one make and delete backups again."""
+        self._policy(policy).enable(self)
+
+    def disable_share_backup_policy(self, policy):
+        """Have one make and delete no backups."""
+        self._policy(policy).disable(self)
+
+    def run_share_backup_policy(self, policy, **what):
+        """Run one now.
+
+        :param what: ``rule`` and ``share_id``, if not all.
+        :returns: int, how many runs were begun.
+        """
+        return self._policy(policy).run_now(self, **what)
+
+    def simulate_share_backup_policy(self, policy, **what):
+        """Return which backups one would keep, and why, as dict.
+
+        :param what: ``at``, ``retention``, ``timezone``, ``share_id`` and
+            ``limit``, as the API has them.
+        """
+        return self._policy(policy).simulate(self, **what)
+
+    def share_backup_policy_assignments(self, policy):
+        """List to which shares one is assigned.
+
+        :returns: generator of
+            :class:`~resources.ShareBackupPolicyAssignment`.
+        """
+        return self._list(resources.ShareBackupPolicyAssignment,
+                          policy_id=resource.Resource._get_id(policy))
+
+    def assign_share_backup_policy(self, policy, kind, target, **attrs):
+        """Assign one to shares.
+
+        :param kind: ``share``, ``share_type``, ``metadata`` or ``project``.
+        :param target: str, which ones.
+        :param attrs: ``project_id`` and ``is_mandatory``, for
+            administrators.
+        """
+        return self._create(
+            resources.ShareBackupPolicyAssignment, kind=kind, target=target,
+            policy_id=resource.Resource._get_id(policy), **attrs)
+
+    def unassign_share_backup_policy(self, policy, assignment,
+                                     ignore_missing=True):
+        """Remove an assignment of one."""
+        self._delete(
+            resources.ShareBackupPolicyAssignment,
+            resource.Resource._get_id(assignment),
+            policy_id=resource.Resource._get_id(policy),
+            ignore_missing=ignore_missing)
+
+    def share_backup_policy_runs(self, policy, **query):
+        """List the last runs of one.
+
+        :returns: generator of :class:`~resources.ShareBackupPolicyRun`.
+        """
+        return self._list(resources.ShareBackupPolicyRun, **query,
+                          policy_id=resource.Resource._get_id(policy))
+
+    def share_backup_coverage(self, **query):
+        """List by which policies shares are protected, and how well.
+
+        :param query: ``is_protected``, and paging.
+        :returns: generator of :class:`~resources.ShareBackupCoverage`.
+        """
+        return self._list(resources.ShareBackupCoverage, **query)
+
+    def _policy(self, policy):
+        return self._get_resource(resources.ShareBackupPolicy, policy)
+
+    # -- quotas, usage and services --------------------------------------
+
+    def get_share_backup_quota(self, project, which=None):
+        """Get the quotas of a project for share backups.
+
+        :param project: a project or its id.
+        :param which: ``detail`` for what is used of them, too, ``defaults``
+            for those of projects that have none of their own.
+        :returns: a :class:`~resources.ShareBackupQuota`.
+        """
+        path = resources.ShareBackupQuota.base_path
+        project_id = resource.Resource._get_id(project)
+        if which is None:
+            return self._get(resources.ShareBackupQuota, project_id)
+        return self._get(
+            resources.ShareBackupQuota, project_id, requires_id=False,
+            base_path=f'{path}/{project_id}/{which}')
+
+    def update_share_backup_quota(self, project, **limits):
+        """Give a project quotas of its own.
+
+        :param limits: ``backups``, ``backup_gigabytes``,
+            ``backup_stored_gigabytes``, ``backup_policies``, as int; -1:
+            unlimited.
+        """
+        return self._update(resources.ShareBackupQuota,
+                            resource.Resource._get_id(project), **limits)
+
+    def delete_share_backup_quota(self, project):
+        """Give a project the default quotas again."""
+        self._delete(resources.ShareBackupQuota,
+                     resource.Resource._get_id(project))
+
+    def share_backup_usage(self, **query):
+        """List how many backups there are, and of what sizes.
+
+        :param query: ``group_by`` (``project``, ``share``, ``backup_type``
+            or ``status``), ``all_projects``, and paging.
+        :returns: generator of :class:`~resources.ShareBackupUsage`.
+        """
+        return self._list(resources.ShareBackupUsage, **query)
+
+    def share_backup_services(self, **query):
+        """List the hosts of workers.
+
+        :param query: ``binary``, ``host``, ``status`` and ``state``.
+        :returns: generator of :class:`~resources.ShareBackupService`.
+        """
+        return self._list(resources.ShareBackupService, **query)
+
+    def get_share_backup_service(self, service):
+        """Get one by its id.
+
+        :raises openstack.exceptions.NotFoundException: there is none.
+        """
+        return self._get(resources.ShareBackupService, service)
+
+    def enable_share_backup_service(self, service):
+        """Have the workers of a host take operations again."""
+        return self._service(service).set_status(self, 'enable')
+
+    def disable_share_backup_service(self, service, reason=None):
+        """Have them take no more, and finish what they have."""
+        return self._service(service).set_status(self, 'disable', reason)
+
+    def drain_share_backup_service(self, service, reason=None):
+        """Have them take no more, and hand over what they have."""
+        return self._service(service).set_status(self, 'drain', reason)
+
+    def _service(self, service):
+        return self._get_resource(resources.ShareBackupService, service)
 
     # -- waiting ---------------------------------------------------------
 

@@ -2,6 +2,7 @@
 """Share backups by way of openstacksdk, with the resources in ``clients/``."""
 
 import os
+import subprocess
 
 import openstack
 from openstack import exceptions
@@ -166,3 +167,135 @@ class Sdk(SdkCase):
         message, = self.shares.user_messages(resource_id=backup.id)
         self.assertEqual('002', message.action_id)
         self.assertIsNone(self.shares.get_share_backup(backup).result)
+
+    def test_contents(self):
+        share_id, path, _made = self.share()
+        os.mkdir(os.path.join(path, 'sure by 100%'), 0o750)
+        backup = self.wait(self.shares.create_share_backup(
+            share_id=share_id))
+        # Two pages.
+        names = [each.name for each in self.shares.share_backup_files(
+            backup, limit=6)]
+        self.assertEqual([*(f'd{number}' for number in range(10)),
+                          'sure by 100%25'], names)
+        shown, = self.shares.share_backup_files(backup, '/d3')
+        self.assertEqual(
+            ('/d3/f3', 'file', 'stored', 500, backup.id),
+            (shown.path, shown.type, shown.state, shown.size,
+             shown.backup_id))
+        self.assertIn('sha256:', shown.digest)
+        found, = self.shares.search_share_backup_files(
+            backup, 's*', min_size=0)
+        self.assertEqual(('directory', '0750', None),
+                         (found.type, found.mode, found.digest))
+        self.assertEqual([], list(self.shares.search_share_backup_files(
+            backup, under='/d3', min_size=501)))
+        self.assertRaisesRegex(
+            exceptions.NotFoundException, 'directory',
+            list, self.shares.share_backup_files(backup, 'gone'))
+
+    def test_warnings(self):
+        share_id, path, _made = self.share()
+        for number in range(2):
+            # What is mounted in a share is no part of it.
+            name = os.path.join(path, f'mount {number}')
+            os.mkdir(name)
+            subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', name],
+                           check=True)
+            self.addCleanup(subprocess.run, ['umount', name], check=True)
+        backup = self.wait(self.shares.create_share_backup(
+            share_id=share_id))
+        self.assertEqual(2, backup.warning_count)
+        # Two pages.
+        warnings = list(self.shares.share_backup_warnings(backup, limit=1))
+        self.assertEqual(
+            [(1, 'partial', True), (2, 'partial', True)],
+            [(each.number, each.code, each.is_stored) for each in warnings])
+        self.assertEqual({'mount 0', 'mount 1'},
+                         {each.path for each in warnings})
+        self.assertEqual(1, len(list(self.shares.share_backup_warnings(
+            backup.id, marker=1))))
+
+    def test_quotas(self):
+        quota = self.shares.update_share_backup_quota(
+            'p1', backups=3, backup_policies=2)
+        self.assertEqual((3, 2, -1), (quota.backups, quota.backup_policies,
+                                      quota.backup_stored_gigabytes))
+        self.assertEqual(3, self.shares.get_share_backup_quota('p1').backups)
+        self.assertEqual(
+            {'limit': 3, 'in_use': 0, 'reserved': 0},
+            self.shares.get_share_backup_quota('p1', 'detail').backups)
+        defaults = self.shares.get_share_backup_quota('p1', 'defaults')
+        self.assertEqual(('p1', 50), (defaults.project_id, defaults.backups))
+        self.shares.delete_share_backup_quota('p1')
+        self.assertEqual(50, self.shares.get_share_backup_quota('p1').backups)
+
+    def test_usage(self):
+        ids = set()
+        for _ in range(2):
+            share_id, _path, _made = self.share()
+            self.wait(self.shares.create_share_backup(share_id=share_id))
+            ids.add(share_id)
+        whole, = self.shares.share_backup_usage()
+        self.assertEqual(('admin', 2, 2, 10000, 0, None), (
+            whole.project_id, whole.backups, whole.gigabytes,
+            whole.content_bytes, whole.unmeasured_backups, whole.share_id))
+        # Two pages.
+        by_share = list(self.shares.share_backup_usage(group_by='share',
+                                                       limit=1))
+        self.assertEqual(ids, {each.share_id for each in by_share})
+        self.assertEqual(2, len(by_share))
+
+    def test_services(self):
+        found, = self.shares.share_backup_services(state='up')
+        drained = self.shares.drain_share_backup_service(found, 'moves')
+        self.assertEqual(('draining', 'moves'),
+                         (drained.status, drained.disabled_reason))
+        self.assertEqual('disabled', self.shares.disable_share_backup_service(
+            found.id).status)
+        self.assertEqual([], list(self.shares.share_backup_services(
+            status='enabled')))
+        self.shares.enable_share_backup_service(found)
+        shown = self.shares.get_share_backup_service(found.id)
+        self.assertEqual(('enabled', None, 1), (
+            shown.status, shown.disabled_reason, shown.processes))
+
+    def test_policies(self):
+        share_id, _path, _made = self.share()
+        gold = self.shares.create_share_backup_policy(
+            name='gold', retention={'daily': 7},
+            rules=[{'name': 'nightly', 'cron': '0 2 * * *'}])
+        self.assertEqual(7, gold.retention['daily'])
+        covered, = self.shares.share_backup_coverage()
+        self.assertEqual((share_id, False), (covered.share_id,
+                                             covered.is_protected))
+        assigned = self.shares.assign_share_backup_policy(
+            gold, 'share', share_id)
+        self.assertEqual([], list(self.shares.share_backup_coverage(
+            is_protected=False)))
+        self.assertEqual(1, self.shares.run_share_backup_policy(
+            gold, rule='nightly'))
+        run, = self.shares.share_backup_policy_runs(gold)
+        self.assertEqual((share_id, gold.id), (run.share_id, run.policy_id))
+        backup = cloud.eventually('the backup', lambda: next(
+            self.shares.share_backups(status='available'), None))
+        self.assertEqual(('policy', gold.id),
+                         (backup.requested_by, backup.policy_id))
+        simulated = self.shares.simulate_share_backup_policy(
+            gold, retention={'last': 1})
+        self.assertEqual(0, simulated['deletions'])
+        self.shares.update_share_backup_policy(
+            gold, name='silver', retention={'last': 2}, confirm_deletions=0)
+        self.shares.disable_share_backup_policy(gold)
+        silver = self.shares.find_share_backup_policy('silver')
+        self.assertEqual((gold.id, False, 2), (
+            silver.id, silver.is_enabled, silver.retention['last']))
+        self.shares.enable_share_backup_policy(silver)
+        self.assertTrue(self.shares.get_share_backup_policy(
+            gold.id).is_enabled)
+        self.assertEqual([assigned.id], [
+            each.id for each in
+            self.shares.share_backup_policy_assignments(silver)])
+        self.shares.unassign_share_backup_policy(silver, assigned)
+        self.shares.delete_share_backup_policy(silver)
+        self.assertEqual([], list(self.shares.share_backup_policies()))
