@@ -14,6 +14,7 @@ QUOTAS = '/share-backup-quotas'
 SERVICES = '/share-backup-services'
 POLICIES = '/share-backup-policies'
 COVERAGE = '/share-backup-coverage'
+USAGE = '/share-backup-usage'
 
 
 def failures(names, function):
@@ -70,16 +71,19 @@ class Api:
         :param marker: where to begin, or None.
         """
         count = 0
+        where = {'marker': marker}
         while limit is None or count < limit:
-            page = self.body(path, marker=marker, limit=(
-                None if limit is None else limit - count), **query)
+            page = self.body(path, limit=(
+                None if limit is None else limit - count), **where, **query)
             yield page
             count += len(page[key])
             links = page.get(f'{key}_links')
             if not links:
                 return
-            marker = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(
-                links[0]['href']).query))['marker']
+            following = dict(urllib.parse.parse_qsl(
+                urllib.parse.urlsplit(links[0]['href']).query))
+            where = {name: following[name] for name in ('marker', 'offset')
+                     if name in following}
 
     def act(self, path, action):
         """Ask for an action without arguments."""

@@ -57,7 +57,8 @@ KINDS = {
     'stored_bytes': Size, 'bytes_per_second': Rate,
     **dict.fromkeys(('created_at', 'updated_at', 'completed_at', 'queued_at',
                      'started_at', 'finished_at', 'estimated_end_at',
-                     'verified_at', 'taken_at', 'lease_until', 'mtime'),
+                     'verified_at', 'taken_at', 'lease_until', 'mtime',
+                     'last_backup_at'),
                     Time)}
 
 

@@ -119,6 +119,28 @@ class Plugin(test_clients.ClientTestCase):
         self.assertIn('Say which', self.openstack(
             'share', 'backup', 'quota', 'set', 'p1', fails=True))
 
+    def test_usage(self):
+        def usage(*args):
+            return self.openstack('share', 'backup', 'usage', 'list', *args)
+
+        self.assertEqual([], usage())
+        shares = []
+        for _number in range(2):
+            share = self.openstack('share', 'create', 'NFS', '1', '--wait')
+            self.fill(self.cloud.share_path(share['id']), 5, 100)
+            self.openstack('share', 'backup', 'create', share['id'], '--wait')
+            shares.append(share['id'])
+        whole, = usage()
+        self.assertEqual(('admin', 2, 2, 1000), tuple(whole[name] for name in (
+            'Project ID', 'Backups', 'Gigabytes', 'Content Bytes')))
+        self.assertEqual(sorted(shares), [
+            each['Share ID'] for each in usage('--group-by', 'share')])
+        self.assertEqual(sorted(shares)[:1], [
+            each['Share ID'] for each in usage(
+                '--group-by', 'share', '--all-projects', '--limit', '1')])
+        of_type, = usage('--group-by', 'backup-type')
+        self.assertEqual('posix', of_type['Backup Type'])
+
     def test_services(self):
         listed, = self.openstack('share', 'backup', 'service', 'list')
         self.assertEqual(('enabled', 'up'),
