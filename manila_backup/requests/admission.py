@@ -14,6 +14,7 @@ from manila_backup import plugins
 from manila_backup.requests import access_rules
 from manila_backup.requests import backup_metadata
 from manila_backup.requests import backups
+from manila_backup.requests import cancellation
 from manila_backup.requests import coverage
 from manila_backup.requests import external_shares
 from manila_backup.requests import files
@@ -29,6 +30,7 @@ from manila_backup.requests import share_types
 from manila_backup.requests import shares
 from manila_backup.requests import snapshots
 from manila_backup.requests import warnings
+from manila_backup.telemetry import notifications
 
 
 class Admission:
@@ -44,21 +46,25 @@ class Admission:
     :param drivers: dict of name to backup driver, the default first.
     :param source: the share source; None for the local one.
     :param asker: a :class:`manila_backup.bus.questions.Asker`.
+    :param notifier: a :class:`manila_backup.telemetry.notifications.
+        Notifier`; None to notify nobody.
     """
 
     def __init__(self, conf, database, caller, drivers, source=None,
-                 asker=None):
+                 asker=None, notifier=None):
         self._caller = caller
+        self._notifier = notifier
+        teller = cancellation.Teller(caller, notifier)
         self.warnings = warnings.Warnings(asker)
         external = external_shares.ExternalShares(
             source, conf.shares.source, database)
         self.access_rules = access_rules.AccessRules(database)
         self.backup_metadata = backup_metadata.BackupMetadata(database)
         self.backups = backups.Backups(conf, database, caller, drivers,
-                                       external)
+                                       external, teller)
         self.files = files.Files(database, asker)
         self.messages = messages.Messages(database)
-        self.operations = operations.Operations(database, caller)
+        self.operations = operations.Operations(database, teller)
         self.plan_shares = plan_shares.PlanShares(database, external)
         self.coverage = coverage.Coverage(database, self.plan_shares)
         self.retention = retention.Retention(database, caller,
@@ -85,8 +91,12 @@ class Admission:
                    rpc.Caller(transport,
                               version_cap.VersionCap(conf, database)),
                    plugins.drivers(conf), plugins.share_source(conf),
-                   questions.Asker(conf, transport, database))
+                   questions.Asker(conf, transport, database),
+                   notifications.Notifier(conf))
 
     def close(self):
-        """Send the wake-up calls that wait, then end the thread for them."""
+        """Send the wake-up calls and notifications that wait, then end the
+        threads for them."""
         self._caller.close()
+        if self._notifier:
+            self._notifier.close()

@@ -19,6 +19,7 @@ from manila_backup.engine.tasks import backup_delete
 from manila_backup.engine.tasks import backup_restore
 from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
+from manila_backup.requests import cancellation
 from manila_backup.requests import common
 from manila_backup import states
 from manila_backup import status_codes
@@ -40,14 +41,16 @@ class Backups:
     :param caller: a :class:`manila_backup.bus.rpc.Caller`.
     :param drivers: dict of name to backup driver, the default first.
     :param external: a :class:`~.external_shares.ExternalShares`.
+    :param teller: a :class:`manila_backup.requests.cancellation.Teller`.
     """
 
-    def __init__(self, conf, database, caller, drivers, external):
+    def __init__(self, conf, database, caller, drivers, external, teller):
         self._conf = conf
         self._database = database
         self._caller = caller
         self._drivers = drivers
         self._external = external
+        self._teller = teller
 
     # -- create ----------------------------------------------------------
 
@@ -214,14 +217,17 @@ class Backups:
         :param status: str, one of :data:`manila_backup.states.BACKUP_RESET`.
         """
         common.check_status(status, states.BACKUP_RESET)
-        cancelled = self._database.write(
-            common.reset_status, db_backups.TABLE, status,
-            lambda conn: _get_backup(conn, context, backup_id), _cancel,
-            preconditions.backup_conflict,
-            {'status_code': status_codes.StatusCode.RESET
-             if status == states.Backup.ERROR else None})
-        if cancelled:
-            self._caller.cancelled(context, cancelled)
+
+        def write(conn):
+            operation_id = common.reset_status(
+                conn, db_backups.TABLE, status,
+                lambda conn: _get_backup(conn, context, backup_id), _cancel,
+                preconditions.backup_conflict,
+                {'status_code': status_codes.StatusCode.RESET
+                 if status == states.Backup.ERROR else None})
+            return operation_id and cancellation.rows(conn, operation_id)
+
+        self._teller.tell(context, self._database.write(write))
 
 
 def begin_deletion(conn, context, operation_id, backup):
@@ -240,9 +246,8 @@ def _cancel(conn, backup):
         return None
     if db_operations.cancel(conn, operation):
         tasks.TASKS[operation.kind].undo(conn, operation)
-        return None
-    # A worker frees the share once nothing is written to it any more and the
-    # leftovers are gone.
+    # Else a worker frees the share once nothing is written to it any more and
+    # the leftovers are gone.
     return operation.id
 
 

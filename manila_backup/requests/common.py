@@ -80,13 +80,11 @@ def reset_status(conn, table, status, find, cancel, conflict, values=None):
 
     :param find: called with ``conn``, returns the row.
     :param cancel: called with ``conn`` and the row; cancels what is live on
-        it, and returns the id of an operation that its worker has to end, or
-        None.
+        it, and returns the id of that operation, or None.
     :param conflict: called with the row, returns the error if it is changed
         every time.
     :param values: dict of other columns to their new values.
-    :returns: str, the id of the operation that its worker has to end, or
-        None.
+    :returns: str, the id of the operation that was cancelled, or None.
     """
     cancelled = None
     for _ in range(TRIES):

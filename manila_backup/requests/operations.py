@@ -7,6 +7,7 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import transitions
 from manila_backup.engine import tasks
 from manila_backup import exception
+from manila_backup.requests import cancellation
 from manila_backup import states
 from manila_backup import status_codes
 
@@ -15,12 +16,12 @@ class Operations:
     """The requests about operations on backups.
 
     :param database: a :class:`manila_backup.db.engine.Database`.
-    :param caller: a :class:`manila_backup.bus.rpc.Caller`.
+    :param teller: a :class:`manila_backup.requests.cancellation.Teller`.
     """
 
-    def __init__(self, database, caller):
+    def __init__(self, database, teller):
         self._database = database
-        self._caller = caller
+        self._teller = teller
 
     def cancel(self, context, operation_id):
         """Cancel an operation. What is being cancelled already, or was, stays
@@ -40,7 +41,7 @@ class Operations:
                     f'cancelled any more.')
             return _cancel(conn, operation)
 
-        self._tell(context, self._database.write(write))
+        self._teller.tell(context, self._database.write(write))
 
     def cancel_of_backup(self, context, backup_id):
         """Cancel whatever is being done to a backup. What is being cancelled
@@ -57,18 +58,14 @@ class Operations:
                     f'could be cancelled.')
             return None
 
-        self._tell(context, self._database.write(write))
-
-    def _tell(self, context, operation_id):
-        if operation_id:
-            self._caller.cancelled(context, operation_id)
+        self._teller.tell(context, self._database.write(write))
 
 
 def _cancel(conn, operation):
     """Cancel a live operation on a backup.
 
     :param operation: its row, locked.
-    :returns: its id, if a worker has to end it; else None.
+    :returns: as of :func:`.cancellation.rows`.
     :raises manila_backup.exception.Conflict: it can't be cancelled.
     """
     if operation.kind not in states.CANCELLED:
@@ -81,8 +78,7 @@ def _cancel(conn, operation):
             f'Operation {operation.id} can\'t be cancelled any more: it is '
             f'just being completed.')
     code = status_codes.StatusCode.CANCELLED
-    over = db_operations.cancel(conn, operation, code)
-    if over:
+    if db_operations.cancel(conn, operation, code):
         tasks.TASKS[operation.kind].undo(conn, operation)
     was, status = states.CANCELLED[operation.kind]
     values = {'status_code': code}
@@ -92,4 +88,4 @@ def _cancel(conn, operation):
     # to it any more and the leftovers are gone.
     transitions.change(conn, db_backups.TABLE, operation.backup_id, status,
                        values, old=was)
-    return None if over else operation.id
+    return cancellation.rows(conn, operation.id)

@@ -30,7 +30,7 @@ class ListeningTestCase(base.TestCase):
         for level in ('info', 'error'):
             self.addCleanup(lambda level=level: self.channel.queue_delete(
                 f'{TOPIC}.{level}'))
-        self.cloud.start()
+        self.worker = self.cloud.start()
 
     def next_message(self, level='info'):
         """The next notification, as a dict."""
@@ -144,6 +144,28 @@ class NotificationsMySQL(ListeningTestCase):
     def _drain(self, count):
         for _number in range(count):
             self.next_event()
+
+    def test_cancelled_before_any_worker_has_it(self):
+        share = self.cloud.create_share()
+        self.worker.stop()
+        self.cloud.tolerate = cloud.NO_WORKER
+        for action, status in (
+                ({'cancel': None}, 'error'),
+                ({'reset_status': {'status': 'available'}}, 'available')):
+            backup = self.cloud.create_backup(share['id'], name='x')['id']
+            self.cloud.ask(
+                202, 'POST', f'/share-backups/{backup}/action', action,
+                token='admin:p1', headers={
+                    'OpenStack-API-Version':
+                    'shared-file-system 2.91, shared-file-system-backup 1.0'})
+            event, payload = self.next_event()
+            self.assertEqual('share_backup.create.cancelled', event)
+            self.assertEqual(
+                (backup, 'p1', status, 0, None, None), tuple(
+                    payload[name] for name in (
+                        'backup_id', 'tenant_id', 'status', 'attempt',
+                        'started_at', 'duration')))
+            self.assertIsNotNone(payload['finished_at'])
 
     def test_error(self):
         self.cloud.tolerate = 'attempt [0-9]+ failed'
