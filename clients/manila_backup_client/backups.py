@@ -218,7 +218,7 @@ class UnsetShareBackup(share_backups.UnsetShareBackup):
         if properties:
             path = _metadata(client, parsed_args.backup)
         failed = api.failures(properties, lambda key: api.Api(client).delete(
-            f'{path}/{urllib.parse.quote(key, safe="")}'))
+            f'{path}/{urllib.parse.quote(key)}'))
         if parsed_args.name or parsed_args.description or not properties:
             super().take_action(parsed_args)
         if failed:

@@ -117,7 +117,9 @@ class Dispatcher:
         self._mapper = routes.Mapper(controller_scan=None, explicit=True)
         self._mapper.minimization = False
         for path in table:
-            self._mapper.connect(path, path_=path)
+            # Keys may have slashes in them; nothing comes after a key.
+            self._mapper.connect(path.replace('{key}', '{key:.+}'),
+                                 path_=path)
         self._mapper.create_regs([])
         #: What the first part of a path can be, unless it is a project id.
         self._resources = {path.split('/')[1] for path in table}

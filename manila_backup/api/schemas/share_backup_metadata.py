@@ -10,9 +10,9 @@ ITEMS = {
     'type': 'object',
     'maxProperties': 128,
     'propertyNames': {
-        'pattern': '^[^ ](?:[\\s\\S]{0,253}[^ ])?' + types.END,
+        'pattern': '^[^ /](?:[\\s\\S]{0,253}[^ /])?' + types.END,
         'description': 'an object whose names have 1 to 255 characters and '
-                       'neither begin nor end with a space'},
+                       'neither begin nor end with a space or a slash'},
     'additionalProperties': {'type': 'string', 'minLength': 1,
                              'maxLength': models.MAX_VALUE},
 }

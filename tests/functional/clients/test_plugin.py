@@ -73,15 +73,15 @@ class Plugin(test_clients.ClientTestCase):
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')['id']
         backup = self.openstack(
             'share', 'backup', 'create', share, '--name', 'first', '--wait',
-            '--property', 'team=blue', '--property', 'ticket no.=1/2')
-        self.assertEqual({'team': 'blue', 'ticket no.': '1/2'},
+            '--property', 'team=blue', '--property', 'ticket/no.=1/2')
+        self.assertEqual({'team': 'blue', 'ticket/no.': '1/2'},
                          backup['metadata'])
         self.openstack('share', 'backup', 'create', share, '--name', 'second',
                        '--wait')
         self.openstack('share', 'backup', 'set', 'first', '--property',
                        'a+b=%c', '--description', 'kept')
         self.openstack('share', 'backup', 'unset', 'first', '--property',
-                       'ticket no.')
+                       'ticket/no.')
         shown = self.openstack('share', 'backup', 'show', 'first')
         self.assertEqual({'team': 'blue', 'a+b': '%c'}, shown['metadata'])
         self.assertEqual('kept', shown['description'])

@@ -19,7 +19,8 @@ class Answers:
         # What has no open parts comes first: /detail is no id.
         self._paths = sorted(
             ((re.compile(_OPEN.sub('[^/]+', re.escape(
-                path.removesuffix('/')))), item)
+                path.removesuffix('/')).replace(
+                    re.escape('{key}'), '[^/]+.*'))), item)
              for path, item in document['paths'].items()),
             key=lambda entry: '[^/]+' in entry[0].pattern)
         self._resources = {path.split('/')[2] for path in document['paths']

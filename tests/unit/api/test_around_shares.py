@@ -261,6 +261,9 @@ class TestTypes(base.ApiTest):
         self.call('DELETE', f'{path}/tier', code=403)
         self.call('DELETE', f'{path}/tier', token=base.ADMIN, code=202)
         self.call('GET', f'{path}/tier', code=404)
+        self.call('POST', path, {'extra_specs': {'a/b': '1'}}, base.ADMIN,
+                  code=200)
+        self.call('DELETE', f'{path}/a/b', token=base.ADMIN, code=202)
         self.call('DELETE', f'{path}/driver_handles_share_servers',
                   token=base.ADMIN, code=403)
 

@@ -313,6 +313,11 @@ class TestShares(base.ApiTest):
         self.call('DELETE', f'{path}/c', code=200)
         for method in ('GET', 'DELETE'):
             self.call(method, f'{path}/c', code=404)
+        self.call('POST', path, {'metadata': {'a/b': '1'}}, code=200)
+        for written in ('a/b', 'a%2Fb'):
+            self.assertEqual({'meta': {'a/b': '1'}}, self.call(
+                'GET', f'{path}/{written}', code=200).json)
+        self.call('DELETE', f'{path}/a%2Fb', code=200)
         for bad in ({}, {'metadata': None}, {'metadata': {'a': None}}):
             self.call('POST', path, bad, code=400)
 
