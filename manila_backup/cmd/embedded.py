@@ -23,16 +23,23 @@ def configure(conf):
 
 
 def find(conf):
-    """Use the database that manila-backup-all made for this user, where
-    nothing is configured.
+    """Use the database that manila-backup-all made for this user, where no
+    other is configured.
 
-    For commands that an operator runs beside it, without a configuration.
+    For commands that an operator runs beside it, without a configuration or
+    with the same one. Of the latter, only one that says where that database
+    is will do: what names no database by mistake is not to get another one.
 
     :param conf: the configuration, which has been read.
     """
+    if conf.database.connection:
+        return
     path = _state_path()
-    if not (conf.config_file or conf.config_dir or conf.database.connection
-            ) and os.path.exists(os.path.join(path, _DATABASE)):
+    if conf.config_file or conf.config_dir:
+        if not conf.get_location('state_path').location.is_user_controlled:
+            return
+        path = conf.state_path
+    if os.path.exists(os.path.join(path, _DATABASE)):
         _keep_below(conf, path)
 
 

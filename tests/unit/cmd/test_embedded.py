@@ -48,3 +48,11 @@ class FindTestCase(testtools.TestCase):
             file.write('[DEFAULT]\ndebug = true\n')
         self.assertIsNone(
             self._load('--config-file', path).database.connection)
+
+    def test_with_the_configuration_that_it_has(self):
+        url = self._make_database()
+        path = os.path.join(self.path, 'some.conf')
+        with open(path, 'w') as file:
+            file.write(f'[DEFAULT]\nstate_path = {self.path}\n')
+        self.assertEqual(
+            url, self._load('--config-file', path).database.connection)
