@@ -43,8 +43,8 @@ class Detail(Numbered):
         'fails as well.')
     INCOMPLETE = '902', (
         'The backup was made, but something in the share could not be stored, '
-        'or not in full, such as a file that was changed all the time. '
-        'Contact your administrator to learn what it was.')
+        'or not in full, such as a file that was changed all the time. Its '
+        'warnings say what: "openstack share backup warning list".')
     NOTHING_RESTORED = '903', (
         'The backup could not be restored. The share was not changed. Contact '
         'your administrator if that fails again.')
@@ -62,7 +62,8 @@ class Detail(Numbered):
     INCOMPLETE_IS_ERROR = '907', (
         'Something in the share could not be stored, or not in full, such as '
         'a file that was changed all the time, and so the backup counts as '
-        'failed. Delete it, and create another one. What there is of it is '
+        'failed. Its warnings say what: "openstack share backup warning '
+        'list". Delete it, and create another one. What there is of it is '
         'kept until then: contact your administrator if you need it.')
 
 
