@@ -96,7 +96,7 @@ def build(conf: cfg.ConfigOpts, database: engine.Database,
         openapi.PATH: openapi.Description(services, table),
     }, app)
     app = _wrap_cors(app, conf)
-    app = _wrap_proxy(app, conf)
+    app = behind_proxy(app, conf)
     app = auth.guard(app, conf)
     return middleware.RequestId(middleware.Faults(app))
 
@@ -205,7 +205,9 @@ def _wrap_cors(app: Application, conf: cfg.ConfigOpts) -> Application:
     return wrapped if conf.cors.allowed_origin else app
 
 
-def _wrap_proxy(app: Application, conf: cfg.ConfigOpts) -> Application:
+def behind_proxy(app: Application, conf: cfg.ConfigOpts) -> Application:
+    """Have an application see requests as the proxy in front got them, where
+    one is configured."""
     wrapped = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
     enabled = conf.oslo_middleware.enable_proxy_headers_parsing
     return wrapped if enabled else app

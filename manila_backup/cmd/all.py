@@ -23,6 +23,7 @@ def _main(args):
     from manila_backup.maintenance import misspelt
     from manila_backup import private
     from manila_backup.requests import admission
+    from manila_backup.ui import app as ui
 
     conf = config.load(args, 'manila-backup-all', configure=embedded.configure)
     config.setup_logging(conf)
@@ -39,9 +40,9 @@ def _main(args):
     transport = rpc.get_transport(conf)
     requests = admission.Admission.from_conf(conf, database, transport)
     running = common.make_worker(conf, database, transport)
-    http = server.Server(conf, app.build(conf, database, requests,
-                                         running.metrics.registry, at_hand,
-                                         bound.Bound(conf.api.threads)))
+    http = server.Server(conf, ui.mount(app.build(
+        conf, database, requests, running.metrics.registry, at_hand,
+        bound.Bound(conf.api.threads)), conf))
     if not at_hand.look():
         # Whoever asks is told so meanwhile.
         http.start()
@@ -58,6 +59,9 @@ def _main(args):
         http.start()
         print(f'manila-backup: http://{conf.api.bind_host}:{http.port}/v2',
               flush=True)
+        if conf.ui.enabled:
+            print(f'In a browser:  http://{conf.api.bind_host}:{http.port}'
+                  f'/ui/', flush=True)
         signals.wait()
         http.stop()
     finally:

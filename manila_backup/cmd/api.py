@@ -14,6 +14,7 @@ def _main(args):
     from manila_backup.db import schema
     from manila_backup.maintenance import misspelt
     from manila_backup.requests import admission
+    from manila_backup.ui import app as ui
 
     conf = config.load(args, 'manila-backup-api')
     config.setup_logging(conf)
@@ -22,9 +23,9 @@ def _main(args):
     database = engine.Database(conf)
     requests = admission.Admission.from_conf(conf, database)
     at_hand = gate.Gate(lambda: schema.check(database))
-    http = server.Server(conf, app.build(conf, database, requests,
-                                         gate=at_hand,
-                                         places=bound.Bound(conf.api.threads)))
+    http = server.Server(conf, ui.mount(app.build(
+        conf, database, requests, gate=at_hand,
+        places=bound.Bound(conf.api.threads)), conf))
     # With a database that is there, it is so from the first request on.
     at_hand.look()
     http.start()

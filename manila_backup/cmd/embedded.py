@@ -19,6 +19,7 @@ def configure(conf):
         if group is None and opt.dest == 'transport_url'])
     conf.set_default('auth_strategy', 'noauth')
     conf.set_default('transport_url', 'fake://')
+    conf.set_default('enabled', True, group='ui')
     _keep_below(conf, _state_path())
 
 

@@ -30,6 +30,7 @@ from manila_backup.conf import posix
 from manila_backup.conf import quota
 from manila_backup.conf import restic
 from manila_backup.conf import shares
+from manila_backup.conf import ui
 from manila_backup.conf import upgrade_levels
 from manila_backup import exception
 from manila_backup import logtext
@@ -37,7 +38,7 @@ from manila_backup import version
 
 GROUPS = (base, api, auth, noauth, backup, posix, nfs, restic, shares,
           local_shares, manila_shares, quota, policies, metrics,
-          upgrade_levels)
+          ui, upgrade_levels)
 
 PROJECT = 'manila-backup'
 

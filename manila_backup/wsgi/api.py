@@ -18,6 +18,7 @@ from manila_backup.db import engine
 from manila_backup.db import schema
 from manila_backup.maintenance import misspelt
 from manila_backup.requests import admission
+from manila_backup.ui import app as ui
 from manila_backup.wsgi import config_files
 
 
@@ -35,9 +36,9 @@ def make(environ):
     misspelt.warn(conf)
     database = engine.Database(conf)
     at_hand = gate.Gate(lambda: schema.check(database), _look(conf))
-    made = app.build(conf, database,
-                     admission.Admission.from_conf(conf, database),
-                     gate=at_hand, places=bound.of_wsgi_server(conf))
+    made = ui.mount(app.build(
+        conf, database, admission.Admission.from_conf(conf, database),
+        gate=at_hand, places=bound.of_wsgi_server(conf)), conf)
     # The server may fork now. What is there stays. Collectors that leave it
     # alone leave the pages shared that the processes have it in.
     gc.collect()

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages: a module per group of them, each with its ``ROUTES``.
+
+A route is a path below ``/ui`` to a dict of method to a function, which gets
+the :class:`~manila_backup.ui.page.Page` and the path's variable parts, and
+returns the answer.
+"""
+
+from manila_backup.ui import live
+from manila_backup.ui.pages import backups
+from manila_backup.ui.pages import files
+from manila_backup.ui.pages import operations
+from manila_backup.ui.pages import overview
+from manila_backup.ui.pages import policies
+from manila_backup.ui.pages import shares
+from manila_backup.ui.pages import workers
+
+#: What the application answers by itself.
+_SESSION = {
+    '/sign-in': {'GET': None, 'POST': None},
+    '/sign-out': {'POST': None},
+}
+
+
+def routes(conf):
+    """List the routes.
+
+    :param conf: the configuration.
+    :returns: dict of path to dict of method to function.
+    """
+    table = {path: dict.fromkeys(methods, _unused)
+             for path, methods in _SESSION.items()}
+    for module in (overview, shares, backups, files, policies, workers):
+        table.update(module.ROUTES)
+    table.update(operations.routes(live.Live(conf.ui.live_connections)))
+    return table
+
+
+def _unused(page):
+    raise NotImplementedError
