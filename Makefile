@@ -9,6 +9,8 @@
 # make test-manila       the tests beside a real Manila
 # make test-galera       the service on a Galera cluster of three servers
 # make test-servers      the functional tests and those, beside each other
+# make ui-test           the pages in a real browser; PICTURES=DIR keeps what
+#                        they look like
 # make tempest           manila-tempest-plugin's tests of share backups
 # make client-functional python-manilaclient's tests of share backups
 # make devstack-harness  DevStack's plugin at work on this machine, without
@@ -57,7 +59,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_PYTHON_VERSION_WARNING = 1
 
 .PHONY: help venv demo test unit coverage functional lint docs api-ref \
-	api-samples bench clean openapi \
+	api-samples bench clean openapi ui-test \
 	services keystone manila restic test-manila tempest client-functional \
 	devstack-harness soak \
 	fidelity test-servers test-galera environments constraints FORCE
@@ -163,6 +165,10 @@ test-galera: .tox/.made-functional services
 
 test-manila: .tox/.made-functional keystone manila services
 	tools/run-tests $(TOOLS) $(RESULTS) manila
+
+ui-test: .tox/.made-functional keystone services
+	MANILA_BACKUP_TEST_PICTURES=$(abspath $(PICTURES)) \
+		$(TOOLS)/bin/tox run -qq -e functional -- test_pages
 
 tempest client-functional: keystone $(TOOLS)/suites/.stamp services
 	$(TOOLS)/bin/tox run -qq -e suites -- $@

@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages, in a real browser on a real service."""
+
+import functools
+import os
+import re
+import signal
+
+from axe_playwright_python import sync_playwright
+from playwright import sync_api
+
+from tests.functional import base
+from tests.functional import browser
+from tests.functional import cloud
+
+#: A name that would do something if it were taken for markup.
+MARKUP = '<img src=x onerror=alert(1)>'
+
+#: Written from the right to the left from within, and back.
+RIGHT_TO_LEFT = 'safe\u202etxt.exe'
+
+#: Names that no page may be broken by, as bytes.
+NAMES = (MARKUP.replace('/', '').encode(), RIGHT_TO_LEFT.encode(),
+         b'bad\xff', b'line\nbreak', b'tab\there', b"it's \"quoted\" & so on",
+         b'{{ 7 * 7 }}', b'%2e%2e')
+
+expect = sync_api.expect
+
+
+class PagesTestCase(base.TestCase):
+    """A test with a browser, in which a member of a project of its own is
+    signed in. The service and the browser are the class's: each takes long
+    to start."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.shared = cloud.Cloud('mysql', ui__enabled=True)
+        cls.shared.setUp()
+        cls.addClassCleanup(cls.shared.cleanUp)
+        cls.worker = cls.shared.start()
+        cls.browser = browser.Browser(f'http://127.0.0.1:{cls.shared.port}')
+        cls.browser.setUp()
+        cls.addClassCleanup(cls.browser.cleanUp)
+
+    def setUp(self):
+        # The class has the cloud.
+        super(base.TestCase, self).setUp()
+        self.cloud = self.shared
+        self.project = self.id().rpartition('.')[2]
+        self.token = f'demo:{self.project}'
+        self.browser.problems.clear()
+        self.addCleanup(self._check)
+        self.page = self.signed_in('demo')
+
+    def _check(self):
+        self.assertEqual([], self.browser.problems)
+
+    def signed_in(self, user, project=None, **options):
+        """Open a page as a user, by default of the test's project."""
+        page = self.browser.page(**options)
+        self.addCleanup(page.context.close)
+        page.goto('/ui/sign-in')
+        page.get_by_label('User').fill(user)
+        page.get_by_label('Project').fill(project or self.project)
+        page.get_by_role('button', name='Go on').click()
+        expect(page.get_by_role('heading', name='Overview')).to_be_visible()
+        return page
+
+    def rows(self, table):
+        """The rows of a table of the page."""
+        return self.page.get_by_role(
+            'region', name=f'Table of {table}').locator('tbody tr')
+
+    def create_share(self):
+        """A share that is available; its dict."""
+        return self.cloud.create_share(self.token)
+
+    def backups(self):
+        """The number of the project's backups that there are."""
+        (number,), = self.cloud.rows(
+            'SELECT COUNT(*) FROM share_backups WHERE project_id = :project',
+            project=self.project)
+        return number
+
+    def at_rest(self):
+        """Whether nothing is done to the project's backups."""
+        return not self.cloud.rows(
+            'SELECT id FROM operations WHERE live AND project_id = :project',
+            project=self.project)
+
+    def backed_up(self, share, **values):
+        """A backup that is available; its dict."""
+        backup = self.cloud.create_backup(share['id'], self.token, **values)
+        return self.cloud.wait_backup(backup['id'], 'available', self.token)
+
+    def policy(self, share=None, **values):
+        """A policy, assigned to a share; its dict."""
+        headers = {'OpenStack-API-Version': 'shared-file-system 2.91, '
+                                            'shared-file-system-backup 1.2'}
+        policy = self.cloud.ask(200, 'POST', '/share-backup-policies', {
+            'share_backup_policy': {
+                'name': 'gold', 'rules': [{
+                    'name': 'nightly', 'cron': '30 2 * * *',
+                    'timezone': 'Europe/Berlin'}],
+                'retention': {'daily': 7}, **values}},
+            token=self.token, headers=headers)['share_backup_policy']
+        if share:
+            self.cloud.ask(
+                200, 'POST',
+                f'/share-backup-policies/{policy["id"]}/assignments',
+                {'assignment': {'kind': 'share', 'target': share['id']}},
+                token=self.token, headers=headers)
+        return policy
+
+
+class Pages(PagesTestCase):
+
+    def test_first_steps(self):
+        """From the share to its backup, its files, and back."""
+        share = self.create_share()
+        path = self.cloud.share_path(share['id'])
+        made = self.fill(path, 300, 30000)
+        page = self.page
+        page.reload()
+        page.get_by_role('link', name='1 without a policy').click()
+        page.get_by_role('link', name='a share').click()
+        page.get_by_label('Name').fill('monday')
+        page.get_by_role('button', name='Back up now').click()
+        expect(page.get_by_role('status')).to_have_text(
+            'The backup has been queued.')
+        # Without being loaded again.
+        page.evaluate('window.same = true')
+        row = self.rows('operations')
+        expect(row.get_by_text('done')).to_be_visible()
+        self.assertTrue(page.evaluate('window.same'))
+        backup_page = page.url.partition('?')[0]
+        page.goto(backup_page)
+        expect(page.get_by_text('in 310 entries')).to_be_visible()
+        browser.picture(page, 'backup')
+
+        page.get_by_role('link', name='Browse files').click()
+        browser.picture(page, 'files')
+        page.get_by_role('link', name='d3/').click()
+        expect(page.get_by_text('f103', exact=True)).to_be_visible()
+        page.get_by_label('Find below').fill('f20*')
+        page.get_by_role('button', name='Find').click()
+        expect(page.get_by_text('/d3/f203', exact=True)).to_be_visible()
+        expect(page.get_by_text('/d4/f204', exact=True)).to_have_count(0)
+
+        self._damage(path)
+        page.goto(backup_page)
+        page.get_by_role('link', name='Restore…').click()
+        browser.picture(page, 'restore')
+        page.get_by_role('button', name='Restore').click()
+        expect(row.get_by_role('link', name='restore')).to_be_visible()
+        expect(row.get_by_text('done')).to_have_count(2)
+        self.assertEqual(made, self.content(path))
+
+        page.goto(backup_page)
+        page.get_by_role('link', name='Delete…').click()
+        page.get_by_role('button', name='Delete').click()
+        expect(page.get_by_role('status')).to_have_text(
+            'The deletion has been queued.')
+        cloud.eventually('its end', lambda: not self.backups())
+
+    @staticmethod
+    def _damage(path):
+        os.unlink(os.path.join(path, 'd0', 'f0'))
+        with open(os.path.join(path, 'd1', 'f1'), 'w') as file:
+            file.write('other')
+        with open(os.path.join(path, 'new'), 'w') as file:
+            file.write('new')
+
+    def test_cancel_and_failures(self):
+        """What a user cancels ends at once, and says so."""
+        share = self.create_share()
+        # Nobody works on it meanwhile.
+        self.worker.signal(signal.SIGSTOP)
+        self.addCleanup(self.worker.signal, signal.SIGCONT)
+        backup = self.cloud.create_backup(share['id'], self.token,
+                                          name='tuesday')
+        self.page.goto('/ui/operations')
+        expect(self.page.get_by_text('queued').last).to_be_visible()
+        self.page.goto(f'/ui/backups/{backup["id"]}')
+        self.page.get_by_role('button', name='Cancel').first.click()
+        self.cloud.wait_backup(backup['id'], 'error', self.token)
+        self.page.goto('/ui/')
+        problem = self.page.get_by_role('listitem').filter(
+            has_text='tuesday')
+        expect(problem).to_contain_text('cancelled')
+        expect(problem.get_by_role(
+            'link', name='Back the share up again')).to_be_visible()
+        browser.picture(self.page, 'overview')
+
+    def test_policies(self):
+        """A policy from its form to its runs and the simulator."""
+        share = self.create_share()
+        page = self.page
+        page.goto('/ui/policies')
+        page.get_by_label('Name').fill('silver')
+        page.get_by_label('When').fill('every day')
+        page.get_by_role('button', name='Create').click()
+        expect(page.get_by_role('alert')).to_contain_text('cron')
+        # What was entered is still there.
+        page.get_by_label('When').fill('30 2 * * *')
+        page.get_by_label('daily').fill('1')
+        page.get_by_label('weekly').fill('0')
+        page.get_by_label('monthly').fill('0')
+        page.get_by_role('button', name='Create').click()
+        expect(page.get_by_text('Keeps the last of one daily')
+               ).to_be_visible()
+        page.get_by_label('Which').fill(share['id'])
+        page.get_by_role('button', name='Assign').click()
+        expect(page.get_by_role('link', name=share['id'])).to_be_visible()
+        for number in (1, 2):
+            page.get_by_role('button', name='Run now').click()
+            expect(page.get_by_role('status')).to_be_visible()
+            cloud.eventually('the run', functools.partial(
+                self._are_made, number))
+        page.reload()
+        runs = self.rows('runs')
+        expect(runs).to_have_count(2)
+        browser.picture(page, 'policy')
+        page.get_by_role('link', name='Simulate retention').click()
+        expect(page.get_by_role('img')).to_be_visible()
+        page.get_by_text(re.compile('of [12] stay')).click()
+        expect(page.get_by_text('daily (').first).to_be_visible()
+        browser.picture(page, 'simulate')
+        page.goto('/ui/shares?protected=true')
+        expect(page.get_by_role('link', name='silver')).to_be_visible()
+        browser.picture(page, 'shares')
+
+    def _are_made(self, number):
+        return number == self.backups() and self.at_rest()
+
+    def test_hostile_names(self):
+        """Whatever something is called, it is text."""
+        share = self.cloud.ask(200, 'POST', '/shares', {'share': {
+            'share_proto': 'NFS', 'size': 1, 'name': MARKUP}},
+            token=self.token)['share']
+        self.cloud.wait_share(share['id'], 'available', token=self.token)
+        path = self.cloud.share_path(share['id']).encode()
+        for name in NAMES:
+            os.mkdir(os.path.join(path, name))
+            with open(os.path.join(path, name, name), 'wb'):
+                pass
+            os.symlink(name, os.path.join(path, name + b'.link'))
+        backup = self.backed_up(share, name=MARKUP,
+                                description=RIGHT_TO_LEFT)
+        policy = self.policy(share, name=MARKUP, description=MARKUP)
+        for address in ('', 'shares', f'shares/{share["id"]}', 'backups',
+                        f'backups/{backup["id"]}', 'policies',
+                        f'policies/{policy["id"]}', 'operations',
+                        f'backups/{backup["id"]}/restore'):
+            answer = self.page.goto(f'/ui/{address}')
+            self.assertEqual(200, answer.status, address)
+            self.assertEqual(0, self.page.locator('img').count(), address)
+        expect(self.page.get_by_text(MARKUP).first).to_be_visible()
+        # Each directory can be entered.
+        self.page.goto(f'/ui/backups/{backup["id"]}/files')
+        links = self.rows('files').get_by_role('link')
+        expect(links).to_have_count(len(NAMES))
+        for address in [each.get_attribute('href') for each in links.all()]:
+            self.assertEqual(200, self.page.goto(address).status)
+            rows = self.rows('files')
+            expect(rows).to_have_count(1)
+            expect(rows).to_contain_text('0 B')
+            self.assertEqual(0, self.page.locator('img').count())
+
+    def test_who_may_not(self):
+        """A page shows and does what the policy lets its user do."""
+        share = self.create_share()
+        backup = self.backed_up(share)
+        self.assertEqual(403, self.page.goto('/ui/workers').status)
+        expect(self.page.get_by_role('link', name='Workers')
+               ).to_have_count(0)
+        other = self.signed_in('demo', 'other')
+        self.assertEqual(404, other.goto(
+            f'/ui/backups/{backup["id"]}').status)
+        self.assertEqual(404, other.goto(
+            f'/ui/backups/{backup["id"]}/files').status)
+        reader = self.signed_in('reader')
+        reader.goto(f'/ui/shares/{share["id"]}')
+        reader.get_by_role('button', name='Back up now').click()
+        expect(reader.get_by_role('heading', name='Not done')).to_be_visible()
+        self.assertEqual(1, self.backups())
+        admin = self.signed_in('admin')
+        admin.get_by_role('link', name='Workers').click()
+        expect(admin.get_by_role('cell', name='here')).to_be_visible()
+        browser.picture(admin, 'workers')
+
+    def test_without_a_script(self):
+        """All but what is live works without one."""
+        share = self.create_share()
+        page = self.signed_in('demo', java_script_enabled=False)
+        page.goto(f'/ui/shares/{share["id"]}')
+        page.get_by_role('button', name='Back up now').click()
+        self.cloud.wait_backup(page.url.rpartition('/')[2].partition('?')[0],
+                               'available', self.token)
+        page.goto('/ui/operations')
+        expect(page.get_by_role('cell', name='done')).to_be_visible()
+
+    def test_forms_of_others(self):
+        """A form counts only if a page of this session had it."""
+        share = self.create_share()
+        target = f'/ui/shares/{share["id"]}/back-up'
+        token = self.page.locator('input[name=csrf]').first.input_value()
+        ask = self.page.request
+        for form, headers in (
+                ({}, {}), ({'csrf': 'x' * 32}, {}),
+                ({'csrf': token}, {'Origin': 'http://elsewhere.example'}),
+                ({'csrf': token}, {'Sec-Fetch-Site': 'cross-site'})):
+            answer = ask.post(target, form=form, headers=headers)
+            self.assertEqual(403, answer.status, (form, headers))
+        self.assertEqual(0, self.backups())
+        self.assertEqual(200, ask.post(target, form={'csrf': token}).status)
+
+    def test_what_nobody_asked_for(self):
+        """Addresses, parameters and forms that make no sense."""
+        share = self.create_share()
+        backup = self.backed_up(share)
+        token = self.page.locator('input[name=csrf]').first.input_value()
+        ask = self.page.request
+        for address, status in (
+                ('nothing', 404), ('static/../app.py', 404),
+                ('static/__init__.py', 404), ('backups/x', 404),
+                ('shares/x', 400), ('operations?offset=x', 200),
+                ('operations?status=x', 400), ('backups?status=x', 400),
+                ('backups?%ff=%ff', 400), ('backups?status=%ff', 400),
+                (f'backups/{backup["id"]}/files?path=../..', 400),
+                (f'backups/{backup["id"]}/files?path=/none', 404),
+                ('policies/x/simulate', 404)):
+            answer = ask.get(f'/ui/{address}')
+            self.assertEqual(status, answer.status, address)
+        self.assertEqual(405, ask.post('/ui/backups').status)
+        self.assertEqual(413, ask.post('/ui/policies', form={
+            'csrf': token, 'name': 'x' * 100000}).status)
+
+    def test_for_everybody(self):
+        """Nothing that axe-core finds, in light and dark, and room on a
+        narrow screen."""
+        share = self.create_share()
+        backup = self.backed_up(share, name='monday')
+        policy = self.policy(share)
+        addresses = ['', 'shares', f'shares/{share["id"]}', 'backups',
+                     f'backups/{backup["id"]}', 'operations', 'policies',
+                     f'backups/{backup["id"]}/files',
+                     f'backups/{backup["id"]}/restore',
+                     f'backups/{backup["id"]}/delete',
+                     f'policies/{policy["id"]}',
+                     f'policies/{policy["id"]}/simulate', 'workers',
+                     'sign-in', 'nothing']
+        axe = sync_playwright.Axe()
+        for scheme in ('light', 'dark'):
+            # axe-core writes styles of its own into the page.
+            page = self.signed_in('admin', color_scheme=scheme,
+                                  bypass_csp=True,
+                                  viewport={'width': 375, 'height': 700})
+            for address in addresses:
+                page.goto(f'/ui/{address}')
+                found = axe.run(page)
+                self.assertEqual(0, found.violations_count,
+                                 f'{address} {scheme}: '
+                                 f'{found.generate_report()}')
+                wide, seen = page.evaluate(
+                    '[document.documentElement.scrollWidth, '
+                    'document.documentElement.clientWidth]')
+                self.assertLessEqual(wide, seen, address)
+            page.goto('/ui/')
+            browser.picture(page, f'narrow-{scheme}')

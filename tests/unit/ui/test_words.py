@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers, times and states in words, and in pictures."""
+
+import datetime
+
+import testtools
+
+from manila_backup import states
+from manila_backup.ui import pictures
+from manila_backup.ui import words
+
+NOW = datetime.datetime(2026, 3, 1, 12)
+
+
+class WordsTest(testtools.TestCase):
+
+    def test_sizes(self):
+        self.assertEqual(
+            ['–', '0 B', '1023 B', '1.0 KiB', '1.5 MiB', '100 GiB',
+             '2048 PiB'],
+            [words.size(each) for each in (
+                None, 0, 1023, 1024, 3 << 19, 100 << 30, 1 << 61)])
+
+    def test_times(self):
+        self.assertEqual('2026-02-01 03:04',
+                         words.time('2026-02-01T03:04:59.5'))
+        self.assertEqual(
+            ['–', '10 s ago', '1 minute ago', '2 hours ago', 'in 3 days'],
+            [words.ago(each, NOW) for each in (
+                None, '2026-03-01T11:59:50.000000', '2026-03-01T11:59:00Z',
+                '2026-03-01T10:00:00', '2026-03-04T12:00:00')])
+
+    def test_every_state_has_a_mood(self):
+        for each in (*states.Backup, *states.Result, *states.Operation):
+            mood = words.mood(str(each))
+            if mood == 'busy':
+                self.assertIn(str(each), (
+                    'creating', 'deleting', 'restoring', 'queued',
+                    'cancelling', 'running'))
+
+    def test_percent(self):
+        operation = {'bytes_done': 5, 'bytes_total': 10, 'files_done': 1,
+                     'files_total': 4}
+        self.assertEqual(50, words.percent(operation))
+        self.assertEqual(25, words.percent({**operation, 'bytes_total': 0}))
+        self.assertEqual(100, words.percent({**operation, 'bytes_done': 11}))
+        self.assertIsNone(words.percent(dict.fromkeys(operation)))
+
+    def test_quote(self):
+        self.assertEqual('%2Fa%25FF%20b%3F', words.quote('/a%FF b?'))
+
+
+class PicturesTest(testtools.TestCase):
+
+    def test_timeline(self):
+        marks = pictures.timeline([
+            {'created_at': '2026-03-01T00:00:00', 'status': 'available',
+             'result': 'incomplete'},
+            {'created_at': '2026-02-28T12:00:00', 'status': 'available',
+             'result': 'complete'},
+            {'created_at': '2026-03-02T00:00:00', 'status': 'error'}], NOW)
+        self.assertEqual(
+            [(14, 'good'), (500, 'doubtful'), (986, 'bad')],
+            [(mark.x, mark.mood) for mark in marks])
+        self.assertEqual([], pictures.timeline([], NOW))
+
+    def test_calendar(self):
+        rules = [{'name': 'late', 'cron': '30 23 * * 1',
+                  'timezone': 'Europe/Berlin'},
+                 {'name': 'first', 'cron': '30 2 1 * *', 'timezone': 'UTC'}]
+        (title, weeks), (following, _) = pictures.months(
+            rules, datetime.date(2026, 12, 5))
+        self.assertEqual(('December 2026', 'January 2027'),
+                         (title, following))
+        due = {day: names for week in weeks for day, names in week if names}
+        self.assertEqual({1: ['first'], 7: ['late'], 14: ['late'],
+                          21: ['late'], 28: ['late']}, due)
+        self.assertTrue(all(len(week) == 7 for week in weeks))
