@@ -112,6 +112,8 @@ def setup_logging(conf):
     """Send the log where the ``[DEFAULT]`` log options say."""
     log.set_defaults(default_log_levels=log.get_default_log_levels() + [
         'oslo.messaging=WARNING', 'oslo_messaging=WARNING',
+        # By the notification driver "log".
+        'oslo.messaging.notification=INFO', 'oslo_service=WARNING',
         'alembic=WARNING', 'waitress=WARNING', 'routes.middleware=WARNING'])
     if not conf.log_file and not conf.log_dir:
         # Its default is the standard output, which is for what commands

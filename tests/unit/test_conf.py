@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import os
+import subprocess
+import sys
 
 import fixtures
 from oslo_config import cfg
@@ -49,6 +51,20 @@ class Options(base.BaseTestCase):
                      '[api]\nbind_port = 70000\n',
                      'no group\n'):
             self.assertRaises(exception.ConfigurationError, self._load, text)
+
+    def test_notifications_can_be_logged(self):
+        # Logging is set up for a whole process.
+        said = subprocess.run(
+            [sys.executable, '-c',
+             'import logging\n'
+             'from manila_backup import conf\n'
+             'conf.setup_logging(conf.load([], "test", '
+             'default_config_files=[]))\n'
+             'for name in ("oslo.messaging.notification.share_backup", '
+             '"oslo.messaging._drivers", "oslo_service.backend"):\n'
+             '    print(logging.getLogger(name).isEnabledFor(20))\n'],
+            check=True, capture_output=True, text=True).stdout
+        self.assertEqual(['True', 'False', 'False'], said.split())
 
     def test_missing_file(self):
         self.assertRaises(exception.ConfigurationError, config.load,
