@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts that need no application around them."""
 
+import gc
 import json
 
+import jsonschema
 from oslotest import base as test_base
 
 from manila_backup.api import faults
+from manila_backup.api import handlers
 from manila_backup.api import request
 from manila_backup.api.schemas import share_backups
 from manila_backup.api.schemas import types
@@ -85,6 +88,15 @@ class TestDecode(test_base.BaseTestCase):
 
 
 class TestValidation(test_base.BaseTestCase):
+
+    def test_schemas_are_schemas(self):
+        """At its start, a service doesn't look."""
+        self.assertTrue(handlers.LOCAL)
+        found = [each for each in gc.get_objects()
+                 if isinstance(each, validation.Schema)]
+        self.assertGreater(len(found), 30)
+        for each in found:
+            jsonschema.Draft202012Validator.check_schema(each.schema)
 
     def _message(self, schema, document):
         return self.assertRaises(
