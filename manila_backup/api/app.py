@@ -24,6 +24,7 @@ from manila_backup.api import middleware
 from manila_backup.api import openapi
 from manila_backup.api import operation
 from manila_backup.api import request
+from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.policies import enforcer
 from manila_backup.requests import admission as admission_
@@ -201,6 +202,7 @@ class Dispatcher:
 def _wrap_cors(app: Application, conf: cfg.ConfigOpts) -> Application:
     # Costs time at every request, so only where it is used. What is refused
     # has to come to it as an answer: a preflight has no credentials.
+    config.set_cors_defaults()
     wrapped = cors.CORS(middleware.Faults(app), conf)
     return wrapped if conf.cors.allowed_origin else app
 

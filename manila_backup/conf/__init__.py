@@ -13,7 +13,6 @@ from oslo_concurrency import lockutils
 from oslo_config import cfg
 from oslo_db import options as db_options
 from oslo_log import log
-from oslo_middleware import cors
 from oslo_policy import opts as policy_opts
 
 from manila_backup.conf import api
@@ -51,7 +50,6 @@ def register(conf):
     log.register_options(conf)
     db_options.set_defaults(conf)
     policy_opts.set_defaults(conf, 'policy.yaml')
-    _set_cors_defaults()
     return conf
 
 
@@ -136,11 +134,14 @@ def set_generator_defaults():
     """For oslo-config-generator: the libraries' defaults as this service
     sets them."""
     policy_opts.set_defaults(cfg.CONF, 'policy.yaml')
-    _set_cors_defaults()
+    set_cors_defaults()
 
 
-def _set_cors_defaults():
-    # What a page of another origin needs to use the API.
+def set_cors_defaults():
+    """Set what a page of another origin needs to use the API."""
+    # Only where it is wanted: it takes time to load.
+    from oslo_middleware import cors
+
     cors.set_defaults(
         allow_headers=[
             'Authorization', 'X-Auth-Token', 'X-OpenStack-Request-ID',

@@ -8,7 +8,6 @@ The record's form is part of the repository's: repository-format.rst.
 import dataclasses
 import datetime
 
-import jsonschema
 from oslo_utils import uuidutils
 
 from manila_backup.db import models
@@ -48,6 +47,9 @@ def valid(record, place):
     :returns: dict like that of :func:`of_rows`; or None if it is none of
         this version or not of that backup.
     """
+    # Only where it is wanted, in imports: it takes time to load.
+    import jsonschema
+
     try:
         jsonschema.validate(record, _SCHEMA)
         backup, share = record['backup'], record['share']

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests about share backups."""
 
-import jsonschema
 from oslo_utils import uuidutils
 
 from manila_backup.bus import rpc
@@ -128,6 +127,12 @@ class Backups:
                 f'backup_options does not have {", ".join(unknown)}; with '
                 f'backup_type {name} it can have: '
                 f'{", ".join(["backup_type", *sorted(allowed)])}.')
+        if not options:
+            return name, options
+        # Only where it is wanted, for workers ask for backups too: it takes
+        # time to load.
+        import jsonschema
+
         try:
             jsonschema.validate(options, {'type': 'object',
                                           'properties': allowed})
