@@ -17,7 +17,8 @@
 #                        DevStack, and tempest against what it has deployed
 # make soak              the service under load while all around it dies;
 #                        MINUTES=10, SEED=n, DRIVER=posix|restic,
-#                        DATABASE=mysql|postgresql|galera
+#                        DATABASE=mysql|postgresql|galera; then policies
+#                        with DEATHS=12 workers that die
 # make openapi           what /v2/openapi.json allows and forbids, tried in all
 #                        versions; EXAMPLES=50, SEED=n
 # make fidelity          generated, large and hostile shares on ext4, xfs and
@@ -184,11 +185,15 @@ openapi: .tox/.made-functional services
 	OS_TEST_TIMEOUT=3600 $(TOOLS)/bin/tox run -qq --skip-pkg-install \
 		-e functional -- test_openapi
 
-# Its servers are its own, but made from the same packages.
-soak: $(TOOLS)/.stamp services
+# Its servers are its own, but made from the same packages. Policies run beside
+# dying workers on those of the functional tests, longer than there.
+soak: .tox/.made-functional services
 	$(TOOLS)/bin/tox run -qq -e soak -- --minutes $(or $(MINUTES),10) \
 		$(if $(SEED),--seed $(SEED)) \
 		--database $(or $(DATABASE),mysql) --driver $(or $(DRIVER),posix)
+	MANILA_BACKUP_TEST_DEATHS=$(or $(DEATHS),12) OS_TEST_TIMEOUT=3600 \
+		$(TOOLS)/bin/tox run -qq --skip-pkg-install -e functional -- \
+		test_policies
 
 # What makes filesystems comes with the servers' packages.
 fidelity: $(TOOLS)/.stamp services
