@@ -3,29 +3,21 @@
 
 import atexit
 import contextlib
-import dataclasses
 import functools
-import json
 import os
-import pickle
 import shutil
-import signal
 import subprocess
 import tempfile
 import threading
-from unittest import mock
 
-from manila_backup import conf
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
-from manila_backup.drivers.conformance import indexed
 from manila_backup.drivers.conformance import limits
 from manila_backup.drivers.conformance import suite
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers import progress
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import driver
-from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
 from manila_backup.drivers.restic import repository
 from tests.functional.drivers import earlier_keys
@@ -117,6 +109,20 @@ class ResticMixin:
                 os.environ, RESTIC_REPOSITORY=url, RESTIC_PASSWORD=password,
                 HOME=self.scratch), **kwargs).stdout
 
+    def elsewhere(self, number=1):
+        return base.BackupReference('another', 'share-2',
+                                    case.place(number).backup_id)
+
+    def logged(self):
+        """A program that writes down what it is run as, and is restic."""
+        path = os.path.join(self.scratch, 'logged')
+        log = os.path.join(self.scratch, 'log')
+        with open(path, 'w') as script:
+            script.write(f'#!/bin/sh\necho "$*" >>{log}\n'
+                         'exec restic "$@"\n')
+        os.chmod(path, 0o700)
+        return path, log
+
 
 class ResticConformanceTest(ResticMixin, suite.Conformance):
 
@@ -150,151 +156,12 @@ class ResticConformanceTest(ResticMixin, suite.Conformance):
                 file.write(bytes((byte[0] ^ 1,)))
 
 
-class ResticIndexedTest(ResticMixin, indexed.Indexed):
-    """Backups whose indexes are made when they are asked for."""
-
-    def _broken(self, damage):
-        trees.many(self.source, 1, 3)
-        self.backup()
-        self.index()
-        name, = os.listdir(self.folder)
-        damage(os.path.join(self.folder, name))
-        self.assertListed(self.index())
-
-    def test_an_index_that_is_not_there(self):
-        self._broken(os.unlink)
-
-    def test_an_index_that_is_cut_off(self):
-        self._broken(lambda path: os.truncate(path, 90))
-
-    def test_an_index_of_another_snapshot(self):
-        trees.many(self.source, 1, 1)
-        self.backup(case.place(2))
-        self.index(case.place(2))
-        other, = os.listdir(self.folder)
-        self._broken_by(os.path.join(self.folder, other))
-
-    def _broken_by(self, other):
-        trees.many(self.source, 2, 2)
-        self.backup()
-        self.index()
-        mine, = (name for name in os.listdir(self.folder)
-                 if name.startswith(case.place().backup_id))
-        shutil.copy(other, os.path.join(self.folder, mine))
-        self.assertListed(self.index())
-
-    def test_what_is_dropped(self):
-        self.backup()
-        self.backup(case.place(2))
-        for place in (case.place(), case.place(2)):
-            self.index(place)
-        self.driver.drop_index(case.place(2), self.folder)
-        name, = os.listdir(self.folder)
-        self.assertTrue(name.startswith(case.place().backup_id + '.'))
-
-    def test_links_that_look_like_a_listing(self):
-        said = (b'x\n-rw-r--r--     0     0      0 2026-11-29 09:44:46 /e\n'
-                b'-rw-r--r--     0     0      0 2026-11-29 09:44:46 /a -> b')
-        for name in (b'd\nd', b'd\xff -> ', b'e -> f'):
-            path = os.path.join(os.fsencode(self.source), name)
-            os.mkdir(path)
-            for target in (b'\nb', b'c -> d', b'-> ', said):
-                os.symlink(target, path + b'/l\n' + target.split(b'/')[0])
-            os.symlink(said, path + b'\xfe -> a')
-        self.backup()
-        self.assertListed(self.index())
-
-    def test_what_could_not_be_read_is_missing(self):
-        paths = b'd/sparse', b'd\xff/sparse'
-        for path in paths:
-            full = os.path.join(os.fsencode(self.source), path)
-            os.mkdir(os.path.dirname(full))
-            with open(full, 'wb') as file:
-                file.write(b'x')
-                file.truncate(1 << 40)
-        self.backup()
-        index = self.index()
-        self.assertListed(index)
-        for path in paths:
-            found = index.entry(path)
-            self.assertEqual((False, 'unknown'),
-                             (found.is_stored, found.type))
-
-    def test_nothing_is_left_of_one_that_can_not_be_made(self):
-        trees.many(self.source, 1, 3)
-        self.backup()
-        self.driver = self.make_driver(program=self._listing('exit 1'))
-        with self.assertRaises(base.DriverError):
-            self.index()
-        self.assertEqual([], os.listdir(self.folder))
-
-    def test_a_listing_that_has_less(self):
-        os.symlink('target', os.path.join(self.source, 'link'))
-        self.backup()
-        self.driver = self.make_driver(program=self._listing(
-            'case "$*" in *--long*) exit 0;; esac'))
-        with self.assertRaisesRegex(base.DriverError, 'could not be made'):
-            self.index()
-
-    def test_one_is_made_at_a_time(self):
-        trees.many(self.source, 1, 3)
-        self.backup()
-        begun, end = (os.path.join(self.scratch, name)
-                      for name in ('begun', 'end'))
-        for path in (begun, end):
-            os.mkfifo(path)
-        self.driver = self.make_driver(program=self._listing(
-            f'echo >{begun}; read -r _ <{end}'))
-        opened = []
-
-        def look():
-            with self.driver.open_index(case.place(), self.folder) as index:
-                opened.append(index.about()['entries'])
-
-        first = threading.Thread(target=look)
-        first.start()
-        try:
-            with open(begun, 'rb') as said:
-                said.read()
-            with self.assertRaisesRegex(base.DriverError, 'is being made'):
-                self.index()
-        finally:
-            trees.write(end, b'\n')
-            first.join()
-        self.assertEqual([4], opened)
-        look()
-        self.assertEqual([4, 4], opened)
-
-    def _listing(self, instead):
-        """A program that is restic, but for how it lists snapshots."""
-        path = os.path.join(self.scratch, 'program')
-        with open(path, 'w') as script:
-            script.write('#!/bin/sh\ncase " $* " in *" ls "*) '
-                         f'{instead};; esac\nexec restic "$@"\n')
-        os.chmod(path, 0o700)
-        return path
-
-
 class ResticFoldingTest(ResticMixin, folding.Together):
     pass
 
 
 class ResticTest(ResticMixin, case.Case):
     """What only this driver promises."""
-
-    def elsewhere(self, number=1):
-        return base.BackupReference('another', 'share-2',
-                                    case.place(number).backup_id)
-
-    def logged(self):
-        """A program that writes down what it is run as, and is restic."""
-        path = os.path.join(self.scratch, 'logged')
-        log = os.path.join(self.scratch, 'log')
-        with open(path, 'w') as script:
-            script.write(f'#!/bin/sh\necho "$*" >>{log}\n'
-                         'exec restic "$@"\n')
-        os.chmod(path, 0o700)
-        return path, log
 
     def test_what_is_written_to_meanwhile_is_told(self):
         trees.many(self.source, 2, 3)
@@ -375,155 +242,6 @@ class ResticTest(ResticMixin, case.Case):
         said = self.bare('project', 'ls', 'latest', '--tag', 'content')
         self.assertIn('/d0', said)
         self.assertNotIn(self.IGNORED[0], said)
-
-    # -- what is made and not finished
-
-    def test_a_repository_that_has_but_a_key(self):
-        self.driver = self.make_driver('fresh')
-        self.driver.check(create=True)
-        project = os.path.join(self.repository, 'project')
-        subprocess.run(
-            ['restic', '--no-cache', '-r', project, 'init', '-q'],
-            check=True, env=dict(os.environ, RESTIC_PASSWORD=self.driver.
-                                 password('project')))
-        os.unlink(os.path.join(project, 'config'))
-        trees.many(self.source, 1, 1)
-        for number in (1, 2, 3):
-            self.backup(case.place(number))
-        self.assertEqual(1, len(os.listdir(os.path.join(project, 'keys'))))
-        self.assertStored(self.source)
-
-    def test_a_key_is_not_removed_from_beside_content(self):
-        trees.many(self.source, 1, 1)
-        self.backup()
-        project = os.path.join(self.repository, 'project')
-        os.unlink(os.path.join(project, 'config'))
-        before = os.listdir(os.path.join(project, 'keys'))
-        with contextlib.suppress(base.DriverError):
-            repository.initialise(self.driver.project('project').restic)
-        self.assertLessEqual(set(before), set(os.listdir(
-            os.path.join(project, 'keys'))))
-
-    # -- keys
-
-    def test_no_projects_key_opens_anothers(self):
-        trees.many(self.source, 1, 1)
-        for place in (case.place(), self.elsewhere()):
-            self.backup(place)
-        keys_ = {project: self.driver.export_key(project)
-                 for project in ('project', 'another')}
-        for project, other in (('project', 'another'),
-                               ('another', 'project')):
-            self.bare(project, 'snapshots')
-            done = subprocess.run(
-                ['restic', '--no-cache', '-r', keys_[project][0], 'cat',
-                 'config'], capture_output=True, text=True,
-                env=dict(os.environ, RESTIC_PASSWORD=keys_[other][1]))
-            self.assertIn('wrong password', done.stderr)
-        with self.assertRaisesRegex(base.DriverError, 'no repository'):
-            self.driver.export_key('nobody')
-
-    def test_a_person_can_leave(self):
-        trees.many(self.source, 2, 3)
-        self.backup()
-        found = json.loads(self.bare('project', 'snapshots', '--json'))
-        content, = (each for each in found if 'content' in each['tags'])
-        self.assertEqual('share-1', content['hostname'])
-        self.assertIn(f'backup={case.place().backup_id}', content['tags'])
-        path = os.path.join(self.scratch, 'left')
-        self.bare('project', 'restore', content['id'], '--target', path)
-        # Only the share's own attributes stand in the other snapshot.
-        os.chmod(path, 0o755)
-        for each in (self.source, path):
-            os.utime(each, (1, 1))
-        self.assertSame(self.source, path)
-
-    def test_a_key_of_castellans(self):
-        self.make('keys')
-        os.environ['MANILA_BACKUP_TEST_KEYS'] = os.path.join(self.scratch,
-                                                             'keys')
-        self.addCleanup(os.environ.pop, 'MANILA_BACKUP_TEST_KEYS')
-        config = os.path.join(self.scratch, 'conf')
-        with open(config, 'w') as file:
-            file.write(
-                f'[DEFAULT]\nstate_path = {self.scratch}/state\n'
-                f'[restic]\nrepository = {self.scratch}/kept\n'
-                'key_manager = castellan\n'
-                '[key_manager]\nbackend = tests.functional.drivers.'
-                'file_keys.FileKeyManager\n')
-        trees.many(self.source, 1, 1)
-        makers = [driver.ResticDriver.from_conf(conf.load(
-            ['--config-file', config], 'test')) for _ in range(2)]
-        self.driver, other = makers
-        self.driver.check(create=True)
-        # Killed, in the middle of it.
-        with mock.patch.object(repository.Catalogue, 'add',
-                               side_effect=KeyboardInterrupt):
-            self.assertRaises(KeyboardInterrupt, self.driver.prepare,
-                              case.place(), contextlib.nullcontext, make=True)
-        self.driver.prepare(case.place(), contextlib.nullcontext, make=True)
-        # As it crosses into the process that copies.
-        self.driver = pickle.loads(pickle.dumps(self.driver))
-        self.backup()
-        self.backup(self.elsewhere())
-        kept = set()
-        for name in os.listdir(os.environ['MANILA_BACKUP_TEST_KEYS']):
-            with open(os.path.join(self.scratch, 'keys', name)) as file:
-                kept.add(file.read())
-        # Another worker finds them; also in the process that it starts.
-        self.driver = pickle.loads(pickle.dumps(other))
-        self.assertEqual(kept, {self.driver.export_key(project)[1]
-                                for project in ('project', 'another')})
-        self.assertStored(self.source, self.elsewhere())
-
-    def test_repositories_with_keys_of_an_earlier_release(self):
-        repositories = os.path.join(self.scratch, 'earlier')
-        earlier_keys.make(repositories)
-        trees.write(repositories + '.password',
-                    earlier_keys.SECRET.encode())
-        keys_ = os.path.join(repositories, 'project', 'keys')
-        before = os.listdir(keys_)
-        self.driver = self.make_driver('earlier')
-        self.driver.check()
-        trees.many(self.source, 2, 3)
-        self.backup()
-        self.assertStored(self.source)
-        self.assertEqual([], self.verify())
-        self.assertEqual(before, os.listdir(keys_))
-
-    def test_the_secret_of_another_host(self):
-        trees.many(self.source, 1, 1)
-        self.backup()
-        with open(os.path.join(self.scratch, 'repository.password'),
-                  'w') as file:
-            file.write('y' * 64)
-        self.driver = self.make_driver()
-        for run in (self.driver.check, self.restore,
-                    lambda: list(self.driver.contents())):
-            with self.assertRaisesRegex(base.RepositoryUnavailable,
-                                        'password') as caught:
-                run()
-            self.assertFalse(caught.exception.retryable)
-
-    def test_a_secret_is_not_made_where_there_is_a_repository(self):
-        path = os.path.join(self.scratch, 'repository.password')
-        self.assertEqual(0o600, os.stat(path).st_mode & 0o777)
-        os.unlink(path)
-        with self.assertRaisesRegex(base.RepositoryUnavailable, 'password'):
-            self.make_driver().check(create=True)
-        self.assertFalse(os.path.exists(path))
-
-    def test_nothing_secret_is_shown(self):
-        program, log = self.logged()
-        self.driver = self.make_driver('fresh', program=program)
-        self.driver.check(create=True)
-        trees.many(self.source, 1, 1)
-        self.backup()
-        with open(log) as file:
-            said = file.read()
-        for each in ('init', 'backup'):
-            self.assertIn(each, said)
-        self.assertNotIn(self.driver.password('project'), said)
 
     # -- what can't be read
 
@@ -631,98 +349,6 @@ class ResticTest(ResticMixin, case.Case):
         self.assertEqual([], self.driver.maintain(progress.Progress()))
         self.assertLess(self._size(data), 1 << 20)
         self.assertStored(self.source, case.place(2))
-
-    # -- locks
-
-    @contextlib.contextmanager
-    def working(self):
-        """Somebody else who works with the repository."""
-        url, password = self.driver.export_key('project')
-        with subprocess.Popen(
-                ['restic', '--no-cache', 'backup', '--stdin'],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                env=dict(os.environ, RESTIC_REPOSITORY=url,
-                         RESTIC_PASSWORD=password)) as process:
-            locks = os.path.join(self.repository, 'project', 'locks')
-            self.eventually(lambda: os.listdir(locks))
-            try:
-                yield process
-            finally:
-                process.kill()
-
-    def test_a_delete_beside_a_backup(self):
-        trees.many(self.source, 1, 3)
-        self.backup(case.place(1))
-        self.backup(case.place(2))
-        with self.working() as process:
-            self.delete(case.place(1))
-            self.assertEqual([('published', None), ('trash', None)],
-                             self.states())
-            with self.assertRaisesRegex(base.DriverError, 'is not in'):
-                self.restore(case.place(1))
-            self.driver.settings = dataclasses.replace(
-                self.driver.settings, lock=0.2)
-            with self.assertRaises(faults.Locked):
-                self.driver.discard(case.place(1), 0)
-            said, = self.driver.maintain(progress.Progress())
-            self.assertIn('in use', said)
-            process.stdin.close()
-            process.wait()
-        self.assertEqual([], self.driver.maintain(progress.Progress()))
-        self.assertEqual([('published', None)], self.states())
-        self.assertStored(self.source, case.place(2))
-
-    def test_locks_of_dead_processes_of_this_host_go(self):
-        trees.many(self.source, 1, 3)
-        self.backup()
-        with self.working():
-            pass
-        locks = os.path.join(self.repository, 'project', 'locks')
-        self.assertEqual(1, len(os.listdir(locks)))
-        self.assertEqual([], self.driver.maintain(progress.Progress()))
-        self.assertEqual([], os.listdir(locks))
-
-    def test_who_is_killed_while_it_prunes_keeps_nobody_out(self):
-        for number in (1, 2):
-            trees.many(self.source, 3, 100, seed=number, size=60_000)
-            self.backup(case.place(number))
-        kept = trees.snapshot(self.source)
-        self.delete(case.place(1))
-        locks = os.path.join(self.repository, 'project', 'locks')
-        process = case.Process(self.driver.maintain)
-
-        def locked():       # not what is to become a lock
-            return [name for name in os.listdir(locks) if len(name) == 64]
-
-        while not locked():
-            self.assertTrue(process._process.is_alive())
-        process.signal(signal.SIGSTOP)
-        name, = locked()
-        self.assertTrue(json.loads(self.bare(
-            'project', 'cat', 'lock', name, '--no-lock'))['exclusive'])
-        process.kill()
-        self.driver = self.make_driver(host='another')
-        self.driver.check()
-        self.backup(case.place(3))
-        self.assertEqual([], os.listdir(locks))
-        for number in (2, 3):
-            self.assertStored(kept, case.place(number))
-
-    def test_a_check_keeps_nobody_out(self):
-        trees.many(self.source, 1, 3)
-        self.backup()
-        self.driver.settings = dataclasses.replace(
-            self.driver.settings, lock=0.0)
-        with self.working():
-            self.assertEqual([], self.verify())
-        locks = os.path.join(self.repository, 'project', 'locks')
-        before = set(os.listdir(locks))
-        process = case.Process(self.driver.verify, case.place())
-        seen = set()
-        while process._process.is_alive():
-            seen.update(os.listdir(locks))
-        self.assertEqual([], process.result())
-        self.assertEqual(before, seen | before)
 
     def test_it_hangs(self):
         path = os.path.join(self.scratch, 'hangs')
