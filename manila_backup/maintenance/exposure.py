@@ -8,7 +8,7 @@ import os
 from manila_backup.db import shares as db_shares
 from manila_backup import private
 from manila_backup.shares import base
-from manila_backup.shares import directories
+from manila_backup.shares.local import directories
 
 
 def reachable(conf):

@@ -18,8 +18,8 @@ from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup import private
 from manila_backup.shares import base
-from manila_backup.shares import instants
-from manila_backup.shares import removing
+from manila_backup.shares.local import instants
+from manila_backup.shares.local import removing
 from manila_backup import status_codes
 
 FOLDER = '.snapshots'

@@ -10,10 +10,10 @@ from manila_backup.fs import handles
 from manila_backup.fs import mount_table
 from manila_backup import private
 from manila_backup.shares import base
-from manila_backup.shares import directories
-from manila_backup.shares import instants
-from manila_backup.shares import removing
-from manila_backup.shares import snapshots
+from manila_backup.shares.local import directories
+from manila_backup.shares.local import instants
+from manila_backup.shares.local import removing
+from manila_backup.shares.local import snapshots
 
 # What "share trust" calls the directory that holds the shares.
 _ROOT = 'local_shares'

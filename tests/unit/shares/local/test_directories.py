@@ -12,8 +12,8 @@ from manila_backup.fs import identity
 from manila_backup.fs import mount_table
 from manila_backup.fs import syscalls
 from manila_backup.shares import base as shares
-from manila_backup.shares import directories
 from manila_backup.shares import local
+from manila_backup.shares.local import directories
 
 
 class TestCase(base.BaseTestCase):

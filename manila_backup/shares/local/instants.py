@@ -30,7 +30,7 @@ from manila_backup.fs import mountpoints
 from manila_backup.fs import syscalls
 from manila_backup import private
 from manila_backup.shares import base
-from manila_backup.shares import directories
+from manila_backup.shares.local import directories
 
 HELD = '.held'
 BESIDE = '.manila-backup-held'
