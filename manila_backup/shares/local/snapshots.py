@@ -18,8 +18,8 @@ from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup import private
 from manila_backup.shares import base
-from manila_backup.shares.local import instants
 from manila_backup.shares.local import removing
+from manila_backup.shares.local import temporary_snapshots
 from manila_backup import status_codes
 
 FOLDER = '.snapshots'
@@ -101,8 +101,9 @@ class Snapshots:
 
     def all(self):
         """As :meth:`.base.ShareSource.snapshots`."""
-        for share_id in instants.names(self._path):
-            for name in instants.names(os.path.join(self._path, share_id)):
+        for share_id in temporary_snapshots.names(self._path):
+            for name in temporary_snapshots.names(
+                    os.path.join(self._path, share_id)):
                 snapshot_id, dot, _attempt = name.partition('.')
                 yield share_id, snapshot_id, bool(dot)
 

@@ -11,9 +11,9 @@ from manila_backup.fs import mount_table
 from manila_backup import private
 from manila_backup.shares import base
 from manila_backup.shares.local import directories
-from manila_backup.shares.local import instants
 from manila_backup.shares.local import removing
 from manila_backup.shares.local import snapshots
+from manila_backup.shares.local import temporary_snapshots
 
 # What "share trust" calls the directory that holds the shares.
 _ROOT = 'local_shares'
@@ -37,7 +37,8 @@ class LocalShares(base.ShareSource):
         self.point_in_time = point_in_time
         self.adopt_below = tuple(adopt_below)
         self.exported = exported
-        self._instants = instants.Instants(path, point_in_time)
+        self._temporary = temporary_snapshots.TemporarySnapshots(
+            path, point_in_time)
         self._snapshots = snapshots.Snapshots(path)
 
     @classmethod
@@ -244,16 +245,16 @@ class LocalShares(base.ShareSource):
                     pass
             except base.ShareError as exc:
                 why = str(exc).rstrip('.')
-        return self._instants.hold(share.id, directory, job.backup_id,
-                                   job.attempt, progress, stack, why,
-                                   share.include_mounts)
+        return self._temporary.hold(share.id, directory, job.backup_id,
+                                    job.attempt, progress, stack, why,
+                                    share.include_mounts)
 
     def release(self, share, job, progress=None):
-        self._instants.release(share.id, job.backup_id, job.attempt,
-                               progress)
+        self._temporary.release(share.id, job.backup_id, job.attempt,
+                                progress)
 
     def held(self):
-        return self._instants.held()
+        return self._temporary.held()
 
     # -- snapshots -------------------------------------------------------
 

@@ -5,7 +5,7 @@ import dataclasses
 
 from manila_backup.shares import base
 from manila_backup.shares.manila import client
-from manila_backup.shares.manila import marks
+from manila_backup.shares.manila import ownership
 
 _ACTIVE = 'active'
 _GOING = ('queued_to_deny', 'denying')
@@ -93,7 +93,7 @@ def _existing(manila, share_id, grantee, level, job):
 def _grant(manila, share_id, grantee, level, job):
     try:
         return manila.allow(share_id, grantee.type, grantee.to, level,
-                            {marks.KEY: marks.of(job)})
+                            {ownership.KEY: ownership.of(job)})
     except client.Refused:
         # It is there if the answer to a former request was lost.
         for rule in manila.rules(share_id):
@@ -103,7 +103,7 @@ def _grant(manila, share_id, grantee, level, job):
 
 
 def _is_mine(rule, job):
-    return marks.Mine(job)((rule.get('metadata') or {}).get(marks.KEY))
+    return ownership.Mine(job)((rule.get('metadata') or {}).get(ownership.KEY))
 
 
 def _lock(manila, share_id, rule_id, grantee, job):
@@ -115,7 +115,7 @@ def _lock(manila, share_id, rule_id, grantee, job):
     for action in ('delete', *(['show'] if grantee.type == 'cephx' else [])):
         if action not in there:
             manila.lock('access_rule', rule_id, action,
-                        f'A share backup uses it ({marks.of(job)}).')
+                        f'A share backup uses it ({ownership.of(job)}).')
 
 
 def _settled(rule, what):

@@ -5,7 +5,7 @@ import contextlib
 
 from manila_backup.shares import base
 from manila_backup.shares.manila import client
-from manila_backup.shares.manila import marks
+from manila_backup.shares.manila import ownership
 
 # Manila is at it already.
 _GOING = ('queued_to_deny', 'denying', 'deleting', 'deferred_deleting')
@@ -21,7 +21,7 @@ class Leftovers:
 
     :param manila: a :class:`.client.Manila`.
     :param share_id: str; the share may be gone.
-    :param which: a :class:`.marks.Mine` or the like: what is meant.
+    :param which: a :class:`.ownership.Mine` or the like: what is meant.
     """
 
     def __init__(self, manila, share_id, which):
@@ -71,16 +71,16 @@ class Leftovers:
             found = self._manila.share(self._share_id)['metadata']
         except client.Gone:
             return
-        if self._which(found.get(marks.KEY)):
+        if self._which(found.get(ownership.KEY)):
             patience.check()
             _unless_gone(self._manila.delete_metadata, self._share_id,
-                         marks.KEY)
+                         ownership.KEY)
 
     # Each yields once for each thing that is still there.
 
     def _rules(self, patience):
         for rule in self._listed_rules():
-            if self._which((rule.get('metadata') or {}).get(marks.KEY)):
+            if self._which((rule.get('metadata') or {}).get(ownership.KEY)):
                 if rule['state'] not in _GOING:
                     patience.check()
                     _unless_gone(self._manila.deny, self._share_id,

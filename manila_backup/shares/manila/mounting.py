@@ -82,7 +82,7 @@ def mounted(settings, share, mountable, grantee, job):
     another mount namespace afterwards.
 
     :param share: dict, the share that it is or was made of.
-    :param mountable: a :class:`.instants.Mountable`.
+    :param mountable: a :class:`.snapshots.Mountable`.
     :returns: context manager of a str, a directory.
     :raises ShareError: it can't be mounted.
     """

@@ -3,7 +3,7 @@
 restored, and telling its owner about it."""
 
 from manila_backup.shares.manila import client
-from manila_backup.shares.manila import marks
+from manila_backup.shares.manila import ownership
 
 
 def begin(manila, share, job):
@@ -15,13 +15,13 @@ def begin(manila, share, job):
     """
     state = 'backup_creating' if job.read_only else 'backup_restoring'
     reason = (f'{state}: share backup {job.backup_id} '
-              f'({marks.of(job)})')
-    mine = marks.Mine(job)
+              f'({ownership.of(job)})')
+    mine = ownership.Mine(job)
     if manila.has(client.LOCKS) and not any(
             mine(each.get('lock_reason'))
             for each in manila.locks(share['id'])):
         # Manila has one action of a share that can be locked: it is also
         # that of putting it away for deletion, and of letting go of it.
         manila.lock('share', share['id'], 'delete', reason)
-    if not mine(share['metadata'].get(marks.KEY)):
-        manila.set_metadata(share['id'], **{marks.KEY: reason})
+    if not mine(share['metadata'].get(ownership.KEY)):
+        manila.set_metadata(share['id'], **{ownership.KEY: reason})

@@ -5,8 +5,8 @@ What an attempt does with a share, in this order: it locks it and says so in
 its metadata; removes what was left by others of this service; has a snapshot
 made where that can be; has access granted; mounts; and undoes all of that in
 the end. It may be cut off anywhere in between. What is left then has its mark
-(:mod:`.marks`), and before the first of it is made, the operation's row in the
-database says that there may be something.
+(:mod:`.ownership`), and before the first of it is made, the operation's row in
+the database says that there may be something.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ from manila_backup.plans import assignments
 from manila_backup.shares import base
 from manila_backup.shares.manila import access
 from manila_backup.shares.manila import client
-from manila_backup.shares.manila import instants
 from manila_backup.shares.manila import leftovers
-from manila_backup.shares.manila import marks
 from manila_backup.shares.manila import mounting
+from manila_backup.shares.manila import ownership
 from manila_backup.shares.manila import protection
 from manila_backup.shares.manila import session
+from manila_backup.shares.manila import snapshots
 from manila_backup.shares.manila import waiting
 
 # Statuses that a share has for a while only.
@@ -143,7 +143,7 @@ class ManilaShares(base.ShareSource):
                 f'be available.', retryable=found['status'] in _CHANGING)
         patience.check()
         protection.begin(manila, found, job)
-        left = leftovers.Leftovers(manila, share_id, marks.Others(job))
+        left = leftovers.Leftovers(manila, share_id, ownership.Others(job))
         # One rule for one address: these would be in the way.
         left.remove_rules(patience)
         left.begin_removal(patience)
@@ -158,16 +158,16 @@ class ManilaShares(base.ShareSource):
     def _mountable(self, share, grantee, job, patience):
         """Create what is to be mounted, or choose the share itself.
 
-        :returns: (an :class:`.instants.Mountable`, what kind of
+        :returns: (an :class:`.snapshots.Mountable`, what kind of
             :class:`~.base.View` it makes, the reason that goes with it).
         """
         mode = self._options['point_in_time']
         reason = None
         if job.read_only and mode != base.LIVE:
             try:
-                return (instants.take(self._manila, share, grantee, job,
-                                      patience), base.SNAPSHOT, None)
-            except instants.Impossible as exc:
+                return (snapshots.take(self._manila, share, grantee, job,
+                                       patience), base.SNAPSHOT, None)
+            except snapshots.Impossible as exc:
                 reason = exc.reason
             if mode == base.SNAPSHOT:
                 raise base.ShareError(
@@ -175,10 +175,10 @@ class ManilaShares(base.ShareSource):
                               f'allow mounting a snapshot or creating a share '
                               f'from one.')
             leftovers.Leftovers(self._manila, share['id'],
-                                marks.Mine(job)).begin_removal(patience)
+                                ownership.Mine(job)).begin_removal(patience)
         key = access.to_share(self._manila, share['id'], grantee, job,
                               patience)
-        return (instants.Mountable(self._manila.exports(share['id']), key),
+        return (snapshots.Mountable(self._manila.exports(share['id']), key),
                 base.LIVE, reason)
 
     def release(self, share, job, progress=None):
@@ -212,7 +212,7 @@ def _share(found):
 
 
 def _undo(manila, share_id, job, patience, over):
-    left = leftovers.Leftovers(manila, share_id, marks.UpTo(job))
+    left = leftovers.Leftovers(manila, share_id, ownership.UpTo(job))
     left.remove_uses(patience)
     if over:
         left.remove_protection(patience)

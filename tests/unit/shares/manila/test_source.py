@@ -11,8 +11,8 @@ from manila_backup import exception
 from manila_backup import plugins
 from manila_backup.shares import base
 from manila_backup.shares.manila import access
-from manila_backup.shares.manila import instants
 from manila_backup.shares.manila import mounting
+from manila_backup.shares.manila import snapshots
 from tests.unit.shares.manila import fake
 
 WHOLE = {'auth_type': 'password', 'auth_url': 'http://127.0.0.1:1/v3',
@@ -153,7 +153,7 @@ class TestMounting(testtools.TestCase):
         for exports in ([], [{'path': ''}], [{'path': '-oloop'}]):
             mounted = mounting.mounted(
                 self.SETTINGS, {'id': 's', 'share_proto': 'NFS'},
-                instants.Mountable(exports), access.Grantee('ip', 'x'),
+                snapshots.Mountable(exports), access.Grantee('ip', 'x'),
                 fake.job())
             error = self.assertRaises(base.ShareError, mounted.__enter__)
             self.assertTrue(error.retryable)

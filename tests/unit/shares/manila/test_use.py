@@ -5,10 +5,10 @@ import testtools
 
 from manila_backup.shares import base
 from manila_backup.shares.manila import access
-from manila_backup.shares.manila import instants
 from manila_backup.shares.manila import leftovers
-from manila_backup.shares.manila import marks
+from manila_backup.shares.manila import ownership
 from manila_backup.shares.manila import protection
+from manila_backup.shares.manila import snapshots
 from tests.unit.shares.manila import fake
 
 US = access.Grantee('ip', '192.0.2.1')
@@ -42,11 +42,12 @@ class TestMarks(testtools.TestCase):
     def test_which(self):
         first, second = fake.job(1), fake.job(2)
         other = base.Job('1' + second.operation_id[1:], 'a-backup', 1)
-        marked = [marks.of(each) for each in (first, second, other)]
-        for which, expected in ((marks.Mine(second), [False, True, False]),
-                                (marks.UpTo(second), [True, True, False]),
-                                (marks.UpTo(first), [True, False, False]),
-                                (marks.Others(second), [True, False, True])):
+        marked = [ownership.of(each) for each in (first, second, other)]
+        for which, expected in ((ownership.Mine(second), [False, True, False]),
+                                (ownership.UpTo(second), [True, True, False]),
+                                (ownership.UpTo(first), [True, False, False]),
+                                (ownership.Others(second),
+                                 [True, False, True])):
             self.assertEqual(expected, [which(f'x {each} y')
                                         for each in marked])
             for text in (None, '', 'manila-backup', 'manila-backup:x.1'):
@@ -60,7 +61,7 @@ class TestAccess(TestCase):
         self.access(attempt=1)     # no second one
         rule, = self.manila.rules.values()
         self.assertEqual(('ip', '192.0.2.1', 'ro',
-                          {marks.KEY: marks.of(fake.job())}),
+                          {ownership.KEY: ownership.of(fake.job())}),
                          (rule['access_type'], rule['access_to'],
                           rule['access_level'], rule['metadata']))
         lock, = self.manila.locks.values()
@@ -111,7 +112,7 @@ class TestAccess(TestCase):
     def test_it_was_there_when_the_answer_was_lost(self):
         self.manila.answers['POST', '/v2/shares/s/action'] = [(400, {})]
         rules = iter([[], [self.manila.add_rule(
-            metadata={marks.KEY: marks.of(fake.job())})]])
+            metadata={ownership.KEY: ownership.of(fake.job())})]])
         real = self.client.rules
         self.client.rules = lambda id_: next(rules, None) or real(id_)
         self.access()
@@ -125,12 +126,12 @@ class TestProtection(TestCase):
         protection.begin(self.client, self.share, fake.job())
         lock, = self.manila.locks.values()
         said = ('backup_creating: share backup a-backup '
-                f'({marks.of(fake.job())})')
+                f'({ownership.of(fake.job())})')
         self.assertEqual(('share', 's', 'delete', said), (
             lock['resource_type'], lock['resource_id'],
             lock['resource_action'], lock['lock_reason']))
-        self.assertEqual({marks.KEY: said}, self.share['metadata'])
-        self.remove(marks.UpTo(fake.job()))
+        self.assertEqual({ownership.KEY: said}, self.share['metadata'])
+        self.remove(ownership.UpTo(fake.job()))
         self.assertEqual(({}, {}), (self.manila.locks,
                                     self.share['metadata']))
 
@@ -139,7 +140,7 @@ class TestProtection(TestCase):
         self.client.set_metadata('s', mine='too')
         self.manila.add_rule()
         before = len(self.manila.changes())
-        self.remove(marks.UpTo(fake.job()))
+        self.remove(ownership.UpTo(fake.job()))
         self.assertEqual(before, len(self.manila.changes()))
 
 
@@ -151,8 +152,9 @@ class TestOlderManila(TestCase):
         protection.begin(self.client, self.share, fake.job(read_only=False))
         self.access()
         self.assertEqual({}, self.manila.locks)
-        self.assertIn('backup_restoring', self.share['metadata'][marks.KEY])
-        self.remove(marks.UpTo(fake.job()))
+        self.assertIn('backup_restoring',
+                      self.share['metadata'][ownership.KEY])
+        self.remove(ownership.UpTo(fake.job()))
         self.assertEqual(({}, {}), (self.manila.rules,
                                     self.share['metadata']))
 
@@ -160,34 +162,34 @@ class TestOlderManila(TestCase):
 class TestSnapshots(TestCase):
 
     def take(self, attempt=1):
-        return instants.take(self.client, self.share, US, fake.job(attempt),
-                             self.manila.patience)
+        return snapshots.take(self.client, self.share, US, fake.job(attempt),
+                              self.manila.patience)
 
     def test_once(self):
         for _ in range(2):
             self.assertEqual([{'path': 'h:/snapshot'}], self.take().exports)
         snapshot, = self.manila.snapshots.values()
-        self.assertEqual(marks.of(fake.job()), snapshot['name'])
+        self.assertEqual(ownership.of(fake.job()), snapshot['name'])
 
     def test_not_allowed(self):
         for name in ('mount_snapshot_support', 'snapshot_support'):
             self.share[name] = False
-            error = self.assertRaises(instants.Impossible, self.take)
+            error = self.assertRaises(snapshots.Impossible, self.take)
             self.assertIsNone(error.reason)
         self.assertEqual([], self.manila.changes())
 
     def test_refused(self):
         self.manila.answers['POST', '/v2/snapshots'] = [(413, {})]
-        error = self.assertRaises(instants.Impossible, self.take)
+        error = self.assertRaises(snapshots.Impossible, self.take)
         self.assertIn('Not today (HTTP 413)', error.reason)
 
     def test_earlier_attempts_go(self):
         self.take(1)
         self.take(2)
-        self.remove(marks.Others(fake.job(2)))
+        self.remove(ownership.Others(fake.job(2)))
         snapshot, = self.manila.snapshots.values()
-        self.assertEqual(marks.of(fake.job(2)), snapshot['name'])
-        self.remove(marks.UpTo(fake.job(2)))
+        self.assertEqual(ownership.of(fake.job(2)), snapshot['name'])
+        self.remove(ownership.UpTo(fake.job(2)))
         self.assertEqual({}, self.manila.snapshots)
 
     def test_one_that_can_not_be_deleted(self):
@@ -195,7 +197,7 @@ class TestSnapshots(TestCase):
         snapshot, = self.manila.snapshots.values()
         snapshot['status'] = 'error_deleting'
         error = self.assertRaises(base.ShareError, self.remove,
-                                  marks.UpTo(fake.job()))
+                                  ownership.UpTo(fake.job()))
         self.assertIn('could not delete it', str(error))
         # Not more than once.
         self.assertEqual(1, sum('action' in path for _, path
@@ -207,17 +209,17 @@ class TestGone(TestCase):
     def test_nothing_is_left_of_a_share_that_is_gone(self):
         protection.begin(self.client, self.share, fake.job())
         self.manila.shares.clear()
-        self.remove(marks.UpTo(fake.job()))
+        self.remove(ownership.UpTo(fake.job()))
         self.assertEqual({}, self.manila.locks)
 
     def test_what_is_stuck_is_not_in_the_way(self):
         self.manila.snapshots['x'] = {
             'id': 'x', 'share_id': 's', 'status': 'error_deleting',
-            'name': marks.of(fake.job())}
+            'name': ownership.of(fake.job())}
         self.access(attempt=2)
         self.manila.rules.clear()
         left = leftovers.Leftovers(self.client, 's',
-                                   marks.Others(fake.job(3)))
+                                   ownership.Others(fake.job(3)))
         for _ in range(3):
             left.begin_removal(self.manila.patience)
         self.access(attempt=2)

@@ -6,7 +6,7 @@ import dataclasses
 
 from manila_backup.shares.manila import access
 from manila_backup.shares.manila import client
-from manila_backup.shares.manila import marks
+from manila_backup.shares.manila import ownership
 
 
 class Impossible(Exception):
@@ -58,7 +58,7 @@ def take(manila, share, grantee, job, patience):
 
 
 def _made(manila, share, job, patience):
-    name = marks.of(job)
+    name = ownership.of(job)
     found = [each for each in manila.snapshots(share['id'])
              if each.get('name') == name]
     if not found:
@@ -81,7 +81,7 @@ def _mountable(manila, snapshot, grantee, patience):
 
 def _copied(manila, share, snapshot, grantee, job, patience):
     """A share made from the snapshot, which goes before it does."""
-    name = marks.of(job)
+    name = ownership.of(job)
     found = [each for each in manila.copies(snapshot['id'])
              if each.get('name') == name]
     if not found:

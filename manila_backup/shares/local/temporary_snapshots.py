@@ -50,7 +50,7 @@ class _Impossible(Exception):
     colon."""
 
 
-class Instants:
+class TemporarySnapshots:
     """The snapshots of all shares.
 
     :param path: str, the directory that holds the shares.

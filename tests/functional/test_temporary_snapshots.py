@@ -23,7 +23,7 @@ def job(attempt, backup_id='b'):
     return base.Job('op', backup_id, attempt)
 
 
-class TestInstants(testtools.TestCase):
+class TestTemporarySnapshots(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
