@@ -42,8 +42,8 @@ class Storer(links.Linking):
     :param spool: the :class:`~.spools.Spool` that the batches are in.
     :param paths: :class:`~manila_backup.fs.numbered.Paths` of the directories
         in them.
-    :param formers: list of :class:`~.resume.Former`.
-    :param earlier: an :class:`~.parent.Earlier`, or None.
+    :param formers: list of :class:`~.resume.InterruptedAttempt`.
+    :param earlier: a :class:`~.parent.ParentBackup`, or None.
     :param surely: int, nanoseconds: a file whose ctime is later is read
         twice.
     :param cross: bool, whether what is mounted in the share is part of it.
@@ -230,7 +230,7 @@ class Storer(links.Linking):
             self._path, file, self._dfd, self._setter, self._names))
 
     def _told(self, name, taken):
-        """The line of what :class:`~.parent.Earlier` had, or None."""
+        """The line of what :class:`~.parent.ParentBackup` had, or None."""
         if not taken:
             return None
         text, lost = taken

@@ -154,12 +154,12 @@ class Backup:
     def _formers(self, folds):
         """Open the earlier attempts' work that this attempt can resume.
 
-        :param folds: as for :class:`~.resume.Former`.
+        :param folds: as for :class:`~.resume.InterruptedAttempt`.
         """
         found = []
         with self.repository.share(self.place) as share:
             for name in layout.take(share, self.place, self.attempt):
-                one = resume.Former.open(share, name, folds)
+                one = resume.InterruptedAttempt.open(share, name, folds)
                 if one:
                     found.append(one)
         return found

@@ -30,7 +30,7 @@ def find(repository, place):
 
     :param repository: an open :class:`~.layout.Repository`.
     :param place: of the new one.
-    :returns: an :class:`Earlier`, or None.
+    :returns: a :class:`ParentBackup`, or None.
     """
     with repository.share(place) as share:
         if share is None:
@@ -77,7 +77,7 @@ def _open(share, place, name):
         about = manifest.check(text)
         if (about['project_id'], about['share_id'], about['backup_id']) == (
                 place.project_id, place.share_id, name):
-            return Earlier(name, directory, text, _time(
+            return ParentBackup(name, directory, text, _time(
                 about.get('read_since') or about['created_at']),
                 bool(about.get('has_flags')))
     except (OSError, base.DriverError, dirent.Malformed, KeyError,
@@ -89,7 +89,7 @@ def _open(share, place, name):
     return None
 
 
-class Earlier:
+class ParentBackup:
     """The files of an earlier backup. Made before the fork, used after it.
 
     Whatever goes wrong, a file is copied instead; so no method raises an

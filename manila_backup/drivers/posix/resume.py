@@ -24,8 +24,8 @@ from manila_backup.fs import syscalls
 _HEADS = [b'part', b'1'], [b'part', b'2']
 
 
-class Former:
-    """The files of one earlier attempt, for the taking.
+class InterruptedAttempt:
+    """The files of one interrupted attempt, for the taking.
 
     Made before the fork, used after it.
 
