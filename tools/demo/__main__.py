@@ -19,51 +19,11 @@ import tempfile
 import time
 
 import damage
+import report
 import service
 import tree
 
 Failed = service.Failed
-
-
-def human(size):
-    for unit in ('B', 'KiB', 'MiB', 'GiB'):
-        if size < 1024 or unit == 'GiB':
-            return f'{size:.0f} {unit}' if unit == 'B' \
-                else f'{size:.1f} {unit}'
-        size /= 1024
-
-
-class Bar:
-    """A progress bar: redrawn on a terminal, a line of figures elsewhere."""
-
-    WIDTH = 40
-
-    def __init__(self, title):
-        self.title = title
-        self.live = sys.stdout.isatty()
-        self.started = time.monotonic()
-        self.shown = -10
-        self.last = 0
-
-    def show(self, percent):
-        seconds = time.monotonic() - self.started
-        self.last = percent
-        if self.live:
-            filled = self.WIDTH * percent // 100
-            bar = '#' * filled + '.' * (self.WIDTH - filled)
-            print(f'\r  {self.title:<10} [{bar}] {percent:3d} % '
-                  f'{seconds:6.1f} s', end='', flush=True)
-        elif percent >= self.shown + 10 or self.shown < percent == 100:
-            start = f'  {self.title:<10}' if self.shown < 0 else ''
-            print(f'{start} {percent}%', end='', flush=True)
-            self.shown = percent
-
-    def finish(self):
-        """Draw the end; returns the seconds it took."""
-        seconds = time.monotonic() - self.started
-        self.show(100)
-        print('' if self.live else f'  ({seconds:.1f} s)')
-        return seconds
 
 
 class Demo:
@@ -95,7 +55,7 @@ class Demo:
         self.found = tree.Survey(self.data, self.leave_out)
         print(f'  {self.found.files} files, {self.found.directories} '
               f'directories, {self.found.others} others, '
-              f'{human(self.found.size)}')
+              f'{report.human(self.found.size)}')
         if self.found.unreadable:
             print(f'  {len(self.found.unreadable)} of them this user may '
                   'not read; they are left out:')
@@ -114,9 +74,9 @@ class Demo:
         available = disk.f_bavail * disk.f_frsize
         if available < needed:
             raise Failed(
-                f'{self.scratch.parent} has {human(available)} free; this '
-                f'needs {human(needed)}. Set TMPDIR to a directory with '
-                'more room, or choose a smaller DATA.')
+                f'{self.scratch.parent} has {report.human(available)} free; '
+                f'this needs {report.human(needed)}. Set TMPDIR to a '
+                'directory with more room, or choose a smaller DATA.')
         inodes = int(3.2 * self.found.entries) + 1000
         if disk.f_files and disk.f_favail < inodes:
             raise Failed(
@@ -162,7 +122,7 @@ class Demo:
         """Time another cp -a just before something is held against it, and
         keep the copy until that is over: so both write to memory and disk
         that are equally fresh, on a machine that is equally busy."""
-        remove(self.copied)
+        tree.remove(self.copied)
         self.sync()
         self.step(f'Copying it once more with cp -a, to compare {what} with')
         self.copy_time = self.copy(self.copied)
@@ -223,7 +183,7 @@ class Demo:
 
     def backup(self):
         self.step('Backing it up')
-        bar = Bar('backup')
+        bar = report.Bar('backup')
         backup = self.service.call('POST', '/v2/share-backups', {
             'share_backup': {'share_id': self.share_id,
                              'name': 'before the accident'}})['share_backup']
@@ -260,7 +220,7 @@ class Demo:
         with open(self._at(path), 'ab') as file:
             file.write(b'A line more.\n')
         os.chmod(self._at(path), stat.S_IMODE(mode))
-        before = allocated(self.service.repository)
+        before = tree.allocated(self.service.repository)
         started = time.monotonic()
         backup = self.service.call('POST', '/v2/share-backups', {
             'share_backup': {'share_id': self.share_id,
@@ -268,10 +228,11 @@ class Demo:
         self.service.wait('share-backups', 'share_backup', backup['id'])
         self.wait_share()
         seconds = time.monotonic() - started
-        grown = allocated(self.service.repository) - before
+        grown = tree.allocated(self.service.repository) - before
         self.row('second backup', self.found.size, seconds,
-                 f'stored {human(grown)}')
-        print(f'  {seconds:.1f} s; the repository grew by {human(grown)}')
+                 f'stored {report.human(grown)}')
+        print(f'  {seconds:.1f} s; the repository grew by '
+              f'{report.human(grown)}')
 
     def _at(self, path):
         return os.path.join(os.fsencode(self.share), path)
@@ -305,7 +266,7 @@ class Demo:
         self.sync()
 
     def restore(self, title):
-        bar = Bar('restore')
+        bar = report.Bar('restore')
         self.service.call('POST', f'{self.path}/action', {'restore': None})
         # What it says before the worker has begun may be of the last one.
         self.service.wait(
@@ -319,7 +280,7 @@ class Demo:
 
     def restore_killed(self):
         """A restore whose worker is killed in the middle."""
-        bar = Bar('restore')
+        bar = report.Bar('restore')
         self.service.call('POST', f'{self.path}/action', {'restore': None})
         percent, status = 0, 'restoring'
         while status == 'restoring' and percent < 5:
@@ -413,54 +374,10 @@ class Demo:
     def table(self):
         print(f'\n{"":<28} {"size":>10} {"time":>9} {"":>11}')
         for what, size, seconds, note in self.rows:
-            print(f'{what:<28} {human(size):>10} {seconds:7.2f} s  {note}')
+            print(f'{what:<28} {report.human(size):>10} {seconds:7.2f} s  '
+                  f'{note}')
         print(f'\n{self.found.files} files, {self.found.directories} '
               f'directories, {self.found.others} others')
-
-
-NEXT = """
-To go on by hand, start the service again, on a directory that stays
-(~/.local/state/manila-backup, or /var/lib/manila-backup for root):
-
-    .venv/bin/manila-backup-all
-
-and in another terminal:
-
-    export OS_AUTH_TYPE=none OS_ENDPOINT=http://127.0.0.1:8789/v2
-    PATH=$PWD/.venv/bin:$PATH
-    openstack share create NFS 1 --name stuff --wait
-    openstack share export location list stuff    # the directory to fill
-    openstack share backup create stuff --name first
-    until openstack share backup list | grep -w available; do sleep 1; done
-    openstack share backup show first
-    openstack share backup restore first --wait
-    openstack share backup delete first --wait
-"""
-
-
-def allocated(path):
-    """Bytes of disk that a tree takes, what is linked counted once."""
-    seen, size = set(), 0
-    for parent, folders, files in os.walk(path):
-        for name in folders + files:
-            info = os.lstat(os.path.join(parent, name))
-            if (info.st_dev, info.st_ino) not in seen:
-                seen.add((info.st_dev, info.st_ino))
-                size += 512 * info.st_blocks
-    return size
-
-
-def remove(path):
-    """Remove a tree, also one with directories that forbid it."""
-    if not os.path.lexists(path):
-        return
-    if os.geteuid() != 0:
-        for parent, names, _files in os.walk(path):
-            for name in names:
-                item = os.path.join(parent, name)
-                if not os.path.islink(item):
-                    os.chmod(item, 0o700)
-    shutil.rmtree(path)
 
 
 def interrupted(_number, _frame):
@@ -516,14 +433,14 @@ def main():
         if args.keep:
             print(f'\nKept: {scratch}')
         else:
-            remove(scratch)
+            tree.remove(scratch)
     if demo.problems:
         print()
         for problem in demo.problems:
             print(f'FAILED: {problem}')
     else:
         print('Every file, directory and link came back as it was.')
-        print(NEXT, end='')
+        print(report.NEXT, end='')
     return code
 
 
