@@ -160,3 +160,31 @@ class TestDocstrings(testtools.TestCase):
 
     def test_ours(self):
         self.assertEqual([], self.tool.check(ROOT))
+
+
+class TestLengths(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.tool = load('check_lengths')
+
+    def check(self, path, lines):
+        root = self.useFixture(fixtures.TempDir()).path
+        path = os.path.join(root, path)
+        os.makedirs(os.path.dirname(path))
+        with open(path, 'w') as file:
+            file.write('# A line.\n' * lines)
+        return self.tool.check(root)
+
+    def test_short_enough(self):
+        self.assertEqual([], self.check('tests/module.py', 500))
+
+    def test_too_long(self):
+        self.assertIn('tests/module.py has 501',
+                      *self.check('tests/module.py', 501))
+
+    def test_exceptions_may_only_get_fewer(self):
+        for each in self.tool.LONGER:
+            self.assertEqual([], self.check(each, 501))
+            self.assertIn('strike it out', *self.check(each, 500))
+            self.assertTrue(os.path.exists(os.path.join(ROOT, each)), each)
