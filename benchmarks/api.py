@@ -155,8 +155,8 @@ class Data:
 
 
 class Work:
-    """What the database does for a request: asks the application itself, in
-    this process."""
+    """Work of the database for a request, which the application itself is
+    sent, in this process."""
 
     def __init__(self, data):
         self._database = data.database
@@ -258,7 +258,7 @@ class Server:
             raise SystemExit(f'uWSGI does not answer:\n{log.read()[-3000:]}')
 
     def memory(self):
-        """What all of its processes hold.
+        """Memory that all of its processes hold.
 
         :returns: (resident, resident with what is shared counted once), in
             MB.

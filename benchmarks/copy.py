@@ -305,8 +305,8 @@ def peak(pid):
 
 
 def ratios(times):
-    """What the driver's median is of the better of the usual programs', and
-    of restic's; None where there is nothing to compare with."""
+    """Ratio of the driver's median to the better of the usual programs', and
+    to restic's; None where there is nothing to compare with."""
     medians = {name: statistics.median(each) for name, each in times.items()}
     usual = [medians[name] for name in (CP, RSYNC) if name in medians]
     return (medians[OURS] / min(usual) if usual else None,
@@ -342,7 +342,7 @@ def report_million(few, many):
 
 
 def machine(directory):
-    """What the figures depend on, in general terms."""
+    """Conditions that the figures depend on, in general terms."""
     def first_line(*command):
         if not shutil.which(command[0]):
             return None

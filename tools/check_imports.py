@@ -85,7 +85,7 @@ def declared(lines):
 
 
 def declarations(root):
-    """What is declared: dict of a file's path or an extra's name to what
+    """Declarations: dict of a file's path or an extra's name to what
     :func:`declared` finds there."""
     found = {}
     for name in sorted({each for names in PARTS.values() for each in names}
@@ -120,8 +120,8 @@ def imports(tree):
 
 
 def is_ours(root, path, name):
-    """Whether a module is the project's own: found from its root or beside
-    the module that imports it."""
+    """Tell whether a module is the project's own: found from its root or
+    beside the module that imports it."""
     beside = (folder for part, folder in BESIDE.items()
               if path.startswith(part))
     return any(os.path.exists(os.path.join(root, folder, name + end))
@@ -130,7 +130,7 @@ def is_ours(root, path, name):
 
 
 def check(root):
-    """What is wrong: list of str."""
+    """List the faults, as list of str."""
     known = declarations(root)
     wrong, used = [], {}
     tops = sorted({part.split('/')[0] for part in PARTS})

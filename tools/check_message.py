@@ -24,7 +24,7 @@ SCISSORS = re.compile(r'# -+ >8 -+$', re.M)
 
 
 def faults(text):
-    """What is wrong with a message: list of str."""
+    """List the faults of a message, as list of str."""
     lines = [line.rstrip() for line in
              SCISSORS.split(text)[0].splitlines() if line[:1] != '#']
     subject, rest = lines[0] if lines else '', lines[1:]

@@ -26,7 +26,7 @@ TRACEBACK, OTHER = 30, 8
 
 
 def outcomes(repository):
-    """What became of every test in the last run of ``repository``, as dict
+    """Outcome of every test in the last run of ``repository``, as dict
     of name to testtools' dict of it."""
     found = {}
 

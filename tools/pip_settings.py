@@ -27,7 +27,7 @@ LIKE_PIP = 'UV_INDEX_STRATEGY=unsafe-best-match'
 
 
 def settings(listing):
-    """What pip is configured to do.
+    """Settings that pip is configured with.
 
     :param listing: str, what ``pip config list`` prints: lines of
         ``section.option='value'``, in which the value of several is one of

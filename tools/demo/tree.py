@@ -23,7 +23,7 @@ KINDS = {
 
 
 class Survey:
-    """What a tree holds, without reading its files."""
+    """Contents of a tree, without reading its files."""
 
     def __init__(self, root, leave_out=()):
         self.files = self.directories = self.others = 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documentation takes from the code, at each build.
+"""Directives that take documentation from the code, at each build.
 
 ``command-help:: COMMAND``
     what ``COMMAND --help`` prints.
