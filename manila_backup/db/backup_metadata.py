@@ -38,6 +38,15 @@ def of_backup(conn, backup_id):
     return of_backups(conn, [backup_id]).get(backup_id, {})
 
 
+def with_key(conn, ids, key):
+    """Find those of some backups whose metadata has a key, as set of their
+    ids."""
+    return {id_ for begin in range(0, len(ids), _BATCH)
+            for id_ in conn.execute(sa.select(TABLE.c.backup_id).where(
+                TABLE.c.backup_id.in_(ids[begin:begin + _BATCH]),
+                TABLE.c.key == key)).scalars()}
+
+
 def replace(conn, backup_id, metadata):
     """Give a backup this metadata and no other.
 

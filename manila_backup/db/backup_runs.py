@@ -15,6 +15,11 @@ _Run = states.Run
 #: The most that one transaction removes.
 BATCH = 1000
 
+#: How many projects :func:`to_begin_by_turn` looks at.
+_TURNS = 20
+
+_BY_PROJECT = 'ix_backup_runs_project_due'
+
 #: The statuses that stay.
 OVER = tuple(str(each) for each in _Run
              if each not in states.TRANSITIONS[_Run])
@@ -62,10 +67,42 @@ def to_begin(conn, now, limit):
         .order_by(TABLE.c.start_at, TABLE.c.id).limit(limit)).all()
 
 
-def next_start(conn):
-    """The instant at which the next run is to begin, or None."""
-    return conn.execute(sa.select(sa.func.min(TABLE.c.start_at)).where(
-        TABLE.c.status == str(_Run.DUE))).scalar()
+def to_begin_by_turn(conn, now, limit, last=''):
+    """Runs that are to begin now, of some projects in turn, and about as many
+    of each.
+
+    :param last: str, the id of the project whose turn was last.
+    :returns: (list of rows, the project whose turn was last now).
+    """
+    projects = _by_turn(conn, last)
+    found = []
+    for project_id in projects:
+        found += conn.execute(rows.use_index(sa.select(TABLE).where(
+            TABLE.c.status == str(_Run.DUE), TABLE.c.project_id == project_id,
+            TABLE.c.start_at <= now)
+            .order_by(TABLE.c.start_at, TABLE.c.id)
+            .limit(max(1, limit // len(projects))), TABLE, _BY_PROJECT)).all()
+    return found, projects[-1] if projects else last
+
+
+def _by_turn(conn, last):
+    """The projects after another one of which runs are due, now or later;
+    after the last one comes the first. As many as :data:`_TURNS`."""
+    found = []
+    while len(found) < _TURNS:
+        next_ = (_next_project(conn, found[-1] if found else last)
+                 or _next_project(conn, ''))
+        if next_ is None or next_ in found:
+            break
+        found.append(next_)
+    return found
+
+
+def _next_project(conn, last):
+    return conn.execute(rows.use_index(
+        sa.select(TABLE.c.project_id).where(
+            TABLE.c.status == str(_Run.DUE), TABLE.c.project_id > last)
+        .order_by(TABLE.c.project_id).limit(1), TABLE, _BY_PROJECT)).scalar()
 
 
 def count_queued(conn, project_id):
@@ -88,7 +125,7 @@ def with_ended_backup(conn, limit):
         .where(TABLE.c.status == str(_Run.QUEUED),
                sa.or_(_BACKUPS.c.id.is_(None),
                       _BACKUPS.c.status != str(states.Backup.CREATING)))
-        .order_by(TABLE.c.id).limit(limit)).all()
+        .order_by(TABLE.c.start_at, TABLE.c.id).limit(limit)).all()
 
 
 def end(conn, run, status, now, reason=None):
@@ -136,10 +173,13 @@ def last_done(conn):
     """The due times of the last runs that went well, as a list of (policy's
     id, datetime)."""
     policies = models.backup_policies
-    last = (sa.select(sa.func.max(TABLE.c.due_at))
-            .where(TABLE.c.policy_id == policies.c.id,
-                   TABLE.c.status == str(_Run.DONE))
-            .scalar_subquery())
+    # Not max(): MariaDB would read all runs for that.
+    last = (rows.use_index(
+        sa.select(TABLE.c.due_at)
+        .where(TABLE.c.policy_id == policies.c.id,
+               TABLE.c.status == str(_Run.DONE))
+        .order_by(TABLE.c.due_at.desc()).limit(1),
+        TABLE, 'ix_backup_runs_policy').scalar_subquery())
     return [tuple(row) for row in conn.execute(
         sa.select(policies.c.id, last).order_by(policies.c.id))
         if row[1] is not None]
@@ -164,9 +204,9 @@ def purge(conn, before):
     """
     old = conn.execute(
         sa.select(TABLE.c.id).where(TABLE.c.ended_at < before)
-        .order_by(TABLE.c.id).limit(BATCH)).scalars().all()
+        .order_by(TABLE.c.ended_at).limit(BATCH)).scalars().all()
     if old:
-        conn.execute(sa.delete(TABLE).where(TABLE.c.id.in_(old)))
+        conn.execute(sa.delete(TABLE).where(TABLE.c.id.in_(sorted(old))))
     return len(old)
 
 

@@ -424,7 +424,10 @@ class BackupRun(Base):
         sa.Index('ix_backup_runs_status', 'status', 'start_at', 'id'),
         sa.Index('ix_backup_runs_policy', 'policy_id', 'status', 'due_at'),
         sa.Index('ix_backup_runs_share', 'share_id', 'status', 'due_at'),
+        sa.Index('ix_backup_runs_listed', 'policy_id', 'due_at', 'id'),
         sa.Index('ix_backup_runs_project', 'project_id', 'status'),
+        sa.Index('ix_backup_runs_project_due',
+                 'status', 'project_id', 'start_at', 'id'),
         sa.Index('ix_backup_runs_backup', 'backup_id'),
         sa.Index('ix_backup_runs_ended', 'ended_at'),
         MYSQL)

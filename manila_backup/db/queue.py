@@ -222,11 +222,7 @@ def _delayed(index):
 
 
 def _use(query, index):
-    """Have MariaDB use an index, of which it believes often that sorting
-    all that is queued is cheaper."""
-    for dialect in 'mysql', 'mariadb':
-        query = query.with_hint(TABLE, f'FORCE INDEX ({index})', dialect)
-    return query
+    return rows.use_index(query, TABLE, index)
 
 
 def _first(conn, able, wanted, query, *conditions):

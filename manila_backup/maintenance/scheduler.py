@@ -11,7 +11,8 @@ begin at once, and be killed in:
   user's request: either there is the backup and the run has its id, or
   neither. Some runs of one project are let in by the same transaction, each
   or not as if it were alone; a worker goes first to those of projects that no
-  other lets in anything of.
+  other lets in anything of. While there are more than one look deals with, the
+  projects take turns.
 * A run ends once its backup is not being made any more, whatever the reason.
 """
 
@@ -82,6 +83,9 @@ class Scheduler:
         self._requests = requests
         self._events = events
         self._clock = clock or (lambda conn: db_clock.now(conn))
+        # The project whose turn was last, while there were many runs; for
+        # each worker another one at first.
+        self._turn = uuidutils.generate_uuid(dashed=False)
 
     def run(self, keep=lambda: None):
         """Do what is due now.
@@ -193,7 +197,7 @@ class Scheduler:
 
         :returns: bool, True if there may be more.
         """
-        due = self._database.read(db_runs.to_begin, now, _RUNS)
+        due, more = self._to_begin(now)
         policies = functools.lru_cache(None)(
             lambda id_: self._database.read(db_plans.get_own, id_))
         rules = functools.lru_cache(None)(
@@ -210,7 +214,20 @@ class Scheduler:
                 if not self._begin(wishes, now, wait):
                     busy.append(runs)
             left = busy
-        return len(due) == _RUNS
+        return more
+
+    def _to_begin(self, now):
+        """Find the runs whose time has come.
+
+        :returns: (list of rows, bool: there may be more).
+        """
+        found = self._database.read(db_runs.to_begin, now, _RUNS)
+        if len(found) < _RUNS:
+            return found, False
+        # One project's are not to be all that is begun for a while.
+        found, self._turn = self._database.read(
+            db_runs.to_begin_by_turn, now, _RUNS, self._turn)
+        return found, True
 
     def _prepare(self, run, policy, rule, now):
         """Return what a run wants, or None if it can't begin now."""

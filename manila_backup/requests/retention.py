@@ -9,6 +9,7 @@ from oslo_log import log
 from oslo_utils import uuidutils
 
 from manila_backup import context as contexts
+from manila_backup.db import backup_metadata
 from manila_backup.db import backup_runs as db_runs
 from manila_backup.db import clock
 from manila_backup.db import plans as db_plans
@@ -24,6 +25,9 @@ LOG = log.getLogger(__name__)
 #: lists.
 _MOST_RUNS = 20000
 _MOST_LISTED = 20000
+
+#: The key of metadata by which users keep a backup, whatever its value.
+HOLD = 'hold'
 
 #: What the decision about a backup that is not made yet calls it.
 PLANNED = 'planned'
@@ -71,11 +75,9 @@ class Retention:
             policy = db_plans.get_own(conn, policy_id)
             if policy is None or not policy.enabled:
                 return []
-            rows_ = {row.id: row for row in db_runs.backups_of(
-                conn, policy_id, share_id, lock=True)}
+            items, rows_ = _items(conn, policy_id, share_id, lock=True)
             gone = sorted(each.id for each in retention.deletions(
-                retention.decide(map(item, rows_.values()),
-                                 policy.retention, policy.timezone)))
+                retention.decide(items, policy.retention, policy.timezone)))
             begun = []
             for backup_id in gone:
                 row = rows_[backup_id]
@@ -137,10 +139,10 @@ class Retention:
         if share_id is not None:
             shares &= {share_id}
         for each in sorted(shares):
-            rows_ = self._database.read(db_runs.backups_of, policy.id, each)
-            items = [item(row) for row in rows_] + planned
-            yield Outcome(each, retention.decide(items, numbers, timezone),
-                          {row.id: row.name for row in rows_})
+            items, rows_ = self._database.read(_items, policy.id, each)
+            yield Outcome(
+                each, retention.decide(items + planned, numbers, timezone),
+                {id_: row.name for id_, row in rows_.items()})
 
     def count_deletions(self, *args, **kwargs):
         """Count the backups that a retention would delete now.
@@ -168,16 +170,33 @@ class Retention:
         return found
 
 
-def item(row):
+def _items(conn, policy_id, share_id, lock=False):
+    """The backups that a policy has made of a share.
+
+    :param lock: bool, whether to hold them, and their metadata with them,
+        against changes.
+    :returns: (list of :class:`manila_backup.plans.retention.Item`, dict of id
+        to row).
+    """
+    found = {row.id: row for row in db_runs.backups_of(
+        conn, policy_id, share_id, lock)}
+    held = backup_metadata.with_key(conn, list(found), HOLD)
+    return [_item(row, row.id in held) for row in found.values()], found
+
+
+def _item(row, held):
     """A backup as retention sees it.
 
     :param row: its row.
+    :param held: bool, whether its metadata says to keep it.
     """
     condition = 'busy'
     if row.status == states.Backup.AVAILABLE:
         condition = _condition(row)
     elif row.status in (states.Backup.ERROR, states.Backup.RESTORING):
         condition = str(row.status)
+    if held:
+        condition = 'held'
     if row.due_at is None:
         condition = 'manual'
     return retention.Item(row.id, row.due_at, condition)

@@ -4,20 +4,16 @@ once."""
 
 import collections
 from concurrent import futures
-import os
 
 import sqlalchemy as sa
-import testtools
 
-from manila_backup import conf as config
-from manila_backup.db import engine
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import queue
 from manila_backup.db import rows
 from manila_backup.db import sqltime
 from manila_backup.engine import capabilities
-from tests.functional import databases
+from tests.functional import rows_read
 from tests.unit import base
 
 #: How many wait, and how many rows a search of them reads at most.
@@ -37,27 +33,12 @@ SELECT LPAD(CAST(n + :first AS CHAR(9)), 6, '0'),
        :not_before, :lease_until, 'create', '{{}}', 0, 0, 0, 0, 0, 0
 FROM numbers WHERE n < :count
 """
-DIGITS = ' UNION ALL '.join(f'SELECT {digit}' for digit in range(10))
 
 
-class QueueMySQL(testtools.TestCase):
+class QueueMySQL(rows_read.OnMySQL):
 
-    server = 'mysql'
-    analyze = 'ANALYZE TABLE operations'
+    tables = ('operations',)
     created = "TIMESTAMP('2026-01-01') + INTERVAL n + :first SECOND"
-
-    def setUp(self):
-        super().setUp()
-        self.url = self.useFixture(databases.Schema(self.server,
-                                                    made=True)).url
-        self.database = self._connect()
-
-    def _connect(self):
-        conf = config.load(['--config-file', os.devnull], 'test')
-        conf.set_override('connection', self.url, 'database')
-        database = engine.Database(conf)
-        self.addCleanup(database.dispose)
-        return database
 
     def fill(self, count, projects=1, prefix='p', delay=None, lease=None,
              status='queued', driver=None):
@@ -76,38 +57,18 @@ class QueueMySQL(testtools.TestCase):
                                       ('lease_until', lease))
                 if seconds is not None}
             conn.execute(sa.text(FILL.format(
-                digits=DIGITS, created=self.created)), {
+                digits=rows_read.DIGITS, created=self.created)), {
                 'count': count, 'first': first, 'projects': projects,
                 'prefix': prefix, 'status': status, 'driver': driver,
                 'not_before': None, 'lease_until': None, **moments})
-        with self.database.writer() as conn:
-            conn.exec_driver_sql(self.analyze)
+        self.count_anew()
 
     def claim(self):
         id_ = self.database.read(queue.search)[0]
         return self.database.write(queue.claim, id_, 'w', 60)
 
-    def rows_read(self, function, *args):
-        """Call a function of the queue; what it returns, and how many rows
-        the server has read for that."""
-        with self.database.reader() as conn:
-            before = self._handler(conn)
-            own = self._handler(conn) - before
-            found = function(conn, *args)
-            return found, self._handler(conn) - before - 2 * own
-
-    @staticmethod
-    def _handler(conn):
-        return sum(int(value) for _, value in conn.exec_driver_sql(
-            "SHOW SESSION STATUS LIKE 'Handler_read%%'"))
-
     def assert_reads_few(self, function, *args, few=FEW):
-        found, count = self.rows_read(function, *args)
-        self.addDetail('rows', testtools.content.text_content(str(count)))
-        self.assertThat(count, testtools.matchers.LessThan(few + 1))
-        if found != []:
-            self.assertGreater(count, 0)
-        return found
+        return super().assert_reads_few(function, *args, few=few)
 
     def test_many_operations_of_some_projects(self):
         self.fill(LONG, 20)
@@ -186,7 +147,7 @@ class QueueMySQL(testtools.TestCase):
                         break
 
         with futures.ThreadPoolExecutor(workers) as pool:
-            found = list(pool.map(work, [self._connect() for _
+            found = list(pool.map(work, [self.connect() for _
                                          in range(workers)]))
         times = collections.Counter(id_ for each in found for id_ in each)
         self.assertEqual({f'{number:06}': 1 for number in range(count)},
@@ -195,7 +156,7 @@ class QueueMySQL(testtools.TestCase):
     def test_what_another_has_locked(self):
         """It is passed over where that is wished."""
         self.fill(2)
-        other = self._connect()
+        other = self.connect()
         with other.writer() as conn:
             self.assertIsNotNone(queue.claim(conn, '000000', 'w1', 60))
             self.assertIsNone(self.database.write(
@@ -206,30 +167,6 @@ class QueueMySQL(testtools.TestCase):
             db_operations.get, '000000').worker)
 
 
-class QueuePostgreSQL(QueueMySQL):
+class QueuePostgreSQL(rows_read.OnPostgreSQL, QueueMySQL):
 
-    server = 'postgresql'
-    analyze = 'ANALYZE operations'
     created = "TIMESTAMP '2026-01-01' + (n + :first) * INTERVAL '1 second'"
-
-    def rows_read(self, function, *args):
-        seen = []
-
-        def listen(conn, cursor, statement, parameters, *rest):
-            seen.append((statement, parameters))
-
-        with self.database.reader() as conn:
-            sa.event.listen(conn, 'before_cursor_execute', listen)
-            found = function(conn, *args)
-            sa.event.remove(conn, 'before_cursor_execute', listen)
-            return found, sum(self._scanned(conn.exec_driver_sql(
-                f'EXPLAIN (ANALYZE, FORMAT JSON) {statement}', parameters)
-                .scalar()[0]['Plan']) for statement, parameters in seen)
-
-    def _scanned(self, plan):
-        count = sum(map(self._scanned, plan.get('Plans', ())))
-        if plan.get('Relation Name') == 'operations':
-            count += plan['Actual Loops'] * (
-                plan['Actual Rows'] + plan.get('Rows Removed by Filter', 0)
-                + plan.get('Rows Removed by Index Recheck', 0))
-        return count

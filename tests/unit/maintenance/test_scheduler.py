@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import collections
 import datetime
 
 import fixtures
@@ -8,6 +9,7 @@ from manila_backup.db import backup_runs
 from manila_backup.db import models
 from manila_backup.db import plans as db_plans
 from manila_backup.db import rows
+from manila_backup.db import transitions
 from manila_backup import exception
 from manila_backup.plans import assignments
 from manila_backup.requests import common
@@ -235,6 +237,36 @@ class Runs(plan_base.TestCase):
             {each.id for each in self.backups()},
             {each.backup_id for each in self.all_runs()})
 
+    def test_projects_take_turns(self):
+        """One that has many runs does not keep the others waiting until all
+        of them have begun."""
+        for name, number in ('_RUNS', 12), ('_BATCH', 3):
+            self.useFixture(fixtures.MonkeyPatch(
+                f'manila_backup.maintenance.scheduler.{name}', number))
+        self.useFixture(fixtures.MonkeyPatch(
+            'manila_backup.db.backup_runs._TURNS', 4))
+        for project, count in ('p0', 40), ('p1', 8), ('p2', 3), ('p3', 3):
+            self.database.write(
+                transitions.create_all, models.shares, states.Share.AVAILABLE,
+                [{'id': f'{project}-{number}', 'project_id': project,
+                  'source': 'local', 'size': 1, 'share_proto': 'NFS',
+                  'created_at': self.midnight} for number in range(count)])
+            self.policy(project=project, assigned=(assignments.PROJECT,
+                                                   project),
+                        rules=[dict(plan_base.NIGHTLY, cron=(
+                            '0 2 * * *' if project == 'p0'
+                            else '1 2 * * *'))])
+        self.now += 15 * HOUR
+        self.scheduler.plan(self.now)
+        counts = []
+        while self.scheduler.begin(self.now):
+            counts.append(collections.Counter(
+                each.project_id for each in self.backups()))
+        self.assertEqual(
+            [{'p0': 3, 'p1': 3, 'p2': 3, 'p3': 3},
+             {'p0': 9, 'p1': 8, 'p2': 3, 'p3': 3}], counts[:2])
+        self.assertEqual(54, len(self.backups()))
+
     def all_runs(self):
         return self.database.read(lambda conn: conn.execute(
             backup_runs.TABLE.select()).all())
@@ -420,6 +452,27 @@ class Retention(plan_base.TestCase):
         self.put(models.share_backups, backup.id, states.Backup.RESTORING)
         self.days(2)
         self.assertEqual(2, len(self.backups()))
+
+    def test_one_that_is_held_stays(self):
+        """It is out: others are kept as if it were not there."""
+        self.share()
+        policy = self.policy(retention={'last': 2})
+        self.days(1)
+        backup, = self.backups()
+        metadata = self.admission.backup_metadata
+        metadata.set(base.MEMBER, backup.id, {'hold': ''})
+        self.days(3)
+        self.assertEqual([3, 1, 0], self.ages())
+        outcome, = self.admission.retention.simulate(
+            policy, [], {'last': 1}, 'UTC')
+        self.assertEqual(
+            [(True, {'last': None}), (False, {'last': None}),
+             (True, {'held': None})],
+            [(each.kept, each.rules) for each in outcome.decisions])
+        metadata.delete(base.MEMBER, backup.id, 'hold')
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual([1, 0], self.ages())
 
     def test_confirmation(self):
         self.share()
