@@ -83,6 +83,16 @@ def with_retention(conn):
         TABLE.c.enabled == sa.true()).order_by(TABLE.c.id)).all()
 
 
+def delete(conn, policy_id):
+    """Remove a policy with its rules and assignments."""
+    for table in RULES, ASSIGNMENTS:
+        for id_ in conn.execute(
+                sa.select(table.c.id).where(table.c.policy_id == policy_id)
+                .order_by(table.c.id)).scalars().all():
+            rows.delete(conn, table, id_)
+    rows.delete(conn, TABLE, policy_id)
+
+
 # -- rules ---------------------------------------------------------------
 
 def rules_of(conn, policy_ids):
@@ -104,12 +114,6 @@ def rules_due(conn, now, limit):
     return conn.execute(
         sa.select(RULES).where(RULES.c.next_at <= now)
         .order_by(RULES.c.next_at, RULES.c.id).limit(limit)).all()
-
-
-def stop(conn, policy_id):
-    """Let nothing be due any more by any rule of a policy."""
-    for rule in rules_of(conn, [policy_id])[policy_id]:
-        rows.update(conn, RULES, rule.id, {'next_at': None})
 
 
 # -- assignments ---------------------------------------------------------

@@ -5,7 +5,6 @@ import datetime
 
 from oslo_db import exception as db_exc
 from oslo_utils import uuidutils
-import sqlalchemy as sa
 
 from manila_backup.db import backup_runs as db_runs
 from manila_backup.db import clock
@@ -216,17 +215,11 @@ class Plans:
         """Remove a policy; the backups that it has made stay."""
         def write(conn):
             self._get(conn, context, policy_id, lock=True)
-            # In the order of locks: the policy, its rules and assignments,
-            # its runs.
-            for table in (db_plans.RULES, db_plans.ASSIGNMENTS):
-                for id_ in conn.execute(
-                        sa.select(table.c.id)
-                        .where(table.c.policy_id == policy_id)
-                        .order_by(table.c.id)).scalars().all():
-                    rows.delete(conn, table, id_)
+            # In the order of locks: the policy is held by now, its runs come
+            # last.
+            db_plans.delete(conn, policy_id)
             self._skip(conn, policy_id, clock.now(conn),
                        'The policy was deleted.')
-            rows.delete(conn, db_plans.TABLE, policy_id)
 
         self._database.write(write)
 

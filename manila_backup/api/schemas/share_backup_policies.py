@@ -66,21 +66,16 @@ ENABLE = validation.Schema(types.action_without_arguments('enable'))
 
 DISABLE = validation.Schema(types.action_without_arguments('disable'))
 
+RUN_NOW = validation.Schema(types.action(
+    'run_now', {'rule': _NAME, 'share_id': types.UUID}))
 
-def _action(name, properties):
-    return validation.Schema(types.obj({name: {
-        **types.obj(properties), 'type': ['object', 'null']}}, [name]))
-
-
-RUN_NOW = _action('run_now', {'rule': _NAME, 'share_id': types.UUID})
-
-SIMULATE = _action('simulate', {
+SIMULATE = validation.Schema(types.action('simulate', {
     'at': {'type': 'string', 'maxLength': 40},
     'retention': _RETENTION,
     'timezone': _ZONE,
     'share_id': types.UUID,
     'limit': {'type': 'integer', 'minimum': 0, 'maximum': 100},
-})
+}))
 
 #: Names that callers sort by, and the columns they mean.
 SORT_KEYS = {name: name for name in (

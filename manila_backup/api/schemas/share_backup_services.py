@@ -16,13 +16,6 @@ LIST = {
 
 ENABLE = validation.Schema(types.obj({'enable': types.NOTHING}, ['enable']))
 
+DISABLE = validation.Schema(types.action('disable', {'reason': types.TEXT}))
 
-def _with_reason(name):
-    return validation.Schema(types.obj({name: {
-        'type': ['object', 'null'],
-        'properties': {'reason': types.TEXT},
-        'additionalProperties': False}}, [name]))
-
-
-DISABLE = _with_reason('disable')
-DRAIN = _with_reason('drain')
+DRAIN = validation.Schema(types.action('drain', {'reason': types.TEXT}))

@@ -69,6 +69,16 @@ def wrapped(name, properties, required=(), **kwargs):
     return obj({name: obj(properties, required, **kwargs)}, [name])
 
 
+def action(name, properties):
+    """Return the schema of an action's body whose arguments, all of them, may
+    be left out.
+
+    :param properties: dict of argument to its schema.
+    """
+    return obj({name: {**obj(properties), 'type': ['object', 'null']}},
+               [name])
+
+
 def action_without_arguments(name):
     """The schema of the body of an action; clients send null or {}."""
     return obj({name: {'type': ['null', 'object'], 'maxProperties': 0}},
