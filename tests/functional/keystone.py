@@ -240,6 +240,11 @@ class Keystone(fixtures.Fixture):
         self.ask('PUT', f'/projects/{self._projects[project]}/users/'
                         f'{self._users[user]}/roles/{self._roles[role]}')
 
+    def enable(self, user, enabled=True):
+        """Let a user that :meth:`add_user` made sign in, or not."""
+        self.ask('PATCH', f'/users/{self._users[user]}',
+                 {'user': {'enabled': enabled}})
+
     def project_id(self, project):
         """The id of a project that :meth:`add_user` made."""
         return self._projects[project]

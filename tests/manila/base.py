@@ -76,11 +76,12 @@ class TestCase(base.Content, testtools.TestCase):
         return [each for each in self.manila.locks()
                 if each['resource_id'] == share_id]
 
-    def assert_nothing_left(self, *share_ids, rules=()):
+    def assert_nothing_left(self, *share_ids, rules=(), metadata=None):
         """Of shares and all that this service did with them, there is only
         what there was.
 
         :param rules: the ids of the access rules that they have.
+        :param metadata: dict, the metadata that each of them has.
         """
         for share_id in share_ids:
             share = self.manila.show('shares', share_id)
@@ -90,7 +91,7 @@ class TestCase(base.Content, testtools.TestCase):
                 list(rules),
                 [each['id'] for each in self.manila.rules(share_id)])
             self.assertEqual(len(rules), len(self.manila.granted(share_id)))
-            self.assertEqual({}, share['metadata'])
+            self.assertEqual(metadata or {}, share['metadata'])
         self.assertEqual([], self.manila.locks())
         self.assertEqual(
             set(), {each['id'] for each in self.manila.request(

@@ -149,6 +149,17 @@ class Manila(fixtures.Fixture):
             self._tokens[user] = self.keystone.sign_in(user, user)
         return self._tokens[user]
 
+    @contextlib.contextmanager
+    def without(self, user):
+        """Context in which a user can't sign in, and no token of theirs
+        holds."""
+        self.keystone.revoke(self._tokens.pop(user))
+        self.keystone.enable(user, False)
+        try:
+            yield
+        finally:
+            self.keystone.enable(user)
+
     def create_share(self, user='alice', share_type='plain', size=1,
                      protocol='NFS'):
         """A new share that is available; its dict."""

@@ -12,6 +12,8 @@ the database says that there may be something.
 import contextlib
 import datetime
 
+from oslo_log import log
+
 from manila_backup import exception
 from manila_backup.plans import assignments
 from manila_backup.shares import base
@@ -24,6 +26,8 @@ from manila_backup.shares.manila import protection
 from manila_backup.shares.manila import session
 from manila_backup.shares.manila import snapshots
 from manila_backup.shares.manila import waiting
+
+LOG = log.getLogger(__name__)
 
 # Statuses that a share has for a while only.
 _CHANGING = frozenset({
@@ -115,6 +119,12 @@ class ManilaShares(base.ShareSource):
                         share_type is None or share_type in share.types):
                     seen.add(share.id)
                     yield share
+        # Without the right to list those of all projects, Manila lists only
+        # those of the service's own, and says nothing.
+        if not seen and not next(self._short.shares()):
+            LOG.warning('Manila lists no share of any project. If there are '
+                        'some, its rule "share:list_all_projects" has to '
+                        'allow that to the user in [manila_shares].')
 
     @contextlib.contextmanager
     def use(self, share, job, progress):
