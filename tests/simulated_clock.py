@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Another clock for backup policies, on which time goes by faster: the same
-one for all processes that use a configuration file beside which a file
-``clock`` lies."""
+"""Another clock for backup policies, on which time goes by faster: for all
+processes that use a configuration file beside which a file ``clock`` lies. It
+can show each of them another time."""
 
 import datetime
 import json
@@ -10,23 +10,29 @@ import os
 NAME = 'clock'
 
 
-def write(folder, began, speed):
+def write(folder, began, speed, apart=0):
     """Have processes that start from now on use a clock.
 
     :param folder: str, of their configuration file.
     :param began: datetime by the database's clock; both show the same then.
     :param speed: float, how many of its seconds go by in one.
+    :param apart: float, its seconds by which it is ahead for a third of the
+        processes, and behind for another.
     """
     with open(os.path.join(folder, NAME), 'w') as file:
-        json.dump([began.isoformat(), speed], file)
+        json.dump([began.isoformat(), speed, apart], file)
 
 
-def shown(folder, now):
-    """What the clock shows at an instant of the database's."""
+def shown(folder, now, pid=0):
+    """What the clock shows at an instant of the database's.
+
+    :param pid: int, the process's that looks.
+    """
     with open(os.path.join(folder, NAME)) as file:
-        began, speed = json.load(file)
+        began, speed, apart = json.load(file)
     began = datetime.datetime.fromisoformat(began)
-    return began + (now - began) * speed
+    return began + (now - began) * speed + datetime.timedelta(
+        seconds=(0, apart, -apart)[pid % 3])
 
 
 def install(argv):
@@ -46,4 +52,4 @@ def _replace(folder):
     from manila_backup.db import clock
 
     real = clock.now
-    clock.now = lambda conn: shown(folder, real(conn))
+    clock.now = lambda conn: shown(folder, real(conn), os.getpid())

@@ -1,24 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backup policies, run by real workers: each run once, whoever dies."""
+"""Backup policies, run by real workers: each run once, whoever dies or is
+frozen, and whatever their clocks show."""
 
 import datetime
 import os
+import signal
+import time
 
 from tests.functional import base
 from tests.functional import cloud
 from tests import simulated_clock
+from tests.soak import servers
 
 HEADERS = {'OpenStack-API-Version': 'shared-file-system-backup 1.1'}
 
-#: Simulated seconds in a second.
-SPEED = 7200
+#: Simulated seconds in a second, and by how many of those clocks are apart.
+SPEED, APART = 7200, 3600
 
 #: How many workers die ("make soak" has more of them do so), and how many more
 #: runs each time have their backups before.
 DEATHS = int(os.environ.get('MANILA_BACKUP_TEST_DEATHS') or 3)
 RUNS = 5
 
-#: Seconds in which those are made, however slow the machine is.
+#: Seconds for which one of them is frozen: its leases are over by then.
+FROZEN = 4
+
+#: Seconds in which runs are made, however slow the machine is.
 LONG = 300
 
 #: What may stand for a run that has no backup.
@@ -53,14 +60,14 @@ class Policies:
             "SELECT clock_timestamp() AT TIME ZONE 'UTC'")
         return real, simulated_clock.shown(self.cloud.root, real)
 
-    def begin(self, speed):
+    def begin(self, speed, apart=0):
         (real,), = self.cloud.rows(
             'SELECT UTC_TIMESTAMP(6)' if self.server == 'mysql' else
             "SELECT clock_timestamp() AT TIME ZONE 'UTC'")
-        simulated_clock.write(self.cloud.root, real, speed)
+        simulated_clock.write(self.cloud.root, real, speed, apart)
 
     def test_each_run_once_while_workers_die(self):
-        self.begin(SPEED)
+        self.begin(SPEED, APART)
         self.cloud.tolerate = cloud.NO_WORKER
         workers = [self.cloud.start(), *(
             self.cloud.start_worker() for _ in range(2))]
@@ -72,6 +79,11 @@ class Policies:
         _, first = self.now()
         for number in range(1, DEATHS + 1):
             self.wait_runs(number * RUNS)
+            # It wakes up when others have what it was at.
+            frozen = [workers[1].pid, *servers.descendants(workers[1].pid)]
+            servers.send(frozen, signal.SIGSTOP)
+            time.sleep(FROZEN)
+            servers.send(frozen, signal.SIGCONT)
             workers.pop(0).kill()
             workers.append(self.cloud.start_worker())
         self.wait_runs((DEATHS + 1) * RUNS)
@@ -101,7 +113,7 @@ class Policies:
             mine = [run for run in runs if run.share_id == share_id]
             self.assertGreaterEqual(len(mine), RUNS)
             self.assertGreaterEqual(
-                mine[0].due_at, first - datetime.timedelta(hours=1))
+                mine[0].due_at, first - datetime.timedelta(hours=3))
             gaps = {later.due_at - earlier.due_at
                     for earlier, later in zip(mine, mine[1:])}
             self.assertEqual({datetime.timedelta(hours=6)}, gaps)

@@ -24,6 +24,7 @@ from tests.soak import clients
 from tests.soak import faults
 from tests.soak import galera
 from tests.soak import model
+from tests.soak import plans
 from tests.soak import repositories
 from tests.soak import servers
 from tests.soak import service as services
@@ -125,8 +126,11 @@ class _Soak:
     def run(self):
         began = time.monotonic()
         self._service.prepare(APIS, WORKERS, QUOTA)
+        planned = plans.Plans(self._service, self._tally)
+        planned.set_clock()
         self._service.start_all()
         shares = self._make_shares()
+        planned.begin([self._plant(project, 5) for project in plans.PROJECTS])
         print(f'soak: begun after {time.monotonic() - began:.1f} s',
               flush=True)
         stop = threading.Event()
@@ -148,30 +152,34 @@ class _Soak:
             if each.failed:
                 raise each.failed
         began = time.monotonic()
+        planned.end()
         audit.drain(self._service, self._tally)
         print(f'soak: quiet after {time.monotonic() - began:.1f} s',
               flush=True)
-        audit.Audit(self._service, shares, self._tally).run(asking)
+        audit.Audit(self._service, shares + planned.shares,
+                    self._tally).run(asking, planned)
         for name, status in self._service.stop_all().items():
             if status:
                 self._tally.violation(f'{name} ended with {status}')
 
     def _make_shares(self):
         found = []
-        gardener = trees.Gardener(self._random)
         for number in range(len(PROJECTS) * SHARES):
             project = PROJECTS[number % len(PROJECTS)]
-            share_id = self._make_share(project)
-            path = os.path.join(self._service.state, 'shares', share_id)
-            large = self._random.random() < LARGE
-            if large:
-                gardener.plant(path, 2500, 5)
+            if self._random.random() < LARGE:
+                found.append(self._plant(project, 2500, 5, 1 / LARGE))
             else:
-                gardener.plant(path, self._random.randint(1, 40), 0)
-            found.append(model.Share(
-                share_id, project, path, model.Known(trees.walk(path)),
-                weight=1 / LARGE if large else 1))
+                found.append(self._plant(project,
+                                         self._random.randint(1, 40)))
         return found
+
+    def _plant(self, project, files, large=0, weight=1):
+        """A share with something in it; see :class:`~.model.Share`."""
+        share_id = self._make_share(project)
+        path = os.path.join(self._service.state, 'shares', share_id)
+        trees.Gardener(self._random).plant(path, files, large)
+        return model.Share(share_id, project, path,
+                           model.Known(trees.walk(path)), weight)
 
     def _make_share(self, project):
         def ask(method, path, body=None):

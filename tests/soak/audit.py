@@ -8,6 +8,7 @@ import time
 from tests.functional import cloud
 from tests.soak import clients
 from tests.soak import model
+from tests.soak import plans
 from tests.soak import trees
 
 _UNFINISHED = "status NOT IN ('done', 'failed', 'cancelled')"
@@ -108,13 +109,16 @@ class Audit:
                 'SELECT * FROM share_backups')}
         self._operations = service.rows('SELECT * FROM operations')
 
-    def run(self, asking):
+    def run(self, asking, planned):
         """Do it.
 
         :param asking: list of :class:`~tests.soak.clients.Client`.
+        :param planned: a :class:`~tests.soak.plans.Plans`.
         """
+        planned.check(self._operations)
         asked = {backup.id: backup
                  for client in asking for backup in client.made}
+        asked.update(planned.asked(self._operations))
         self._operations_are_over()
         self._operations_are_asked_for(set().union(
             *(client.admitted for client in asking)))
@@ -138,7 +142,8 @@ class Audit:
     def _operations_are_asked_for(self, admitted):
         """By one request each."""
         users = [row.user_id for row in self._operations
-                 if row.kind != 'share_create']
+                 if row.kind != 'share_create'
+                 and row.user_id != plans.USER]
         for user in sorted(set(users) ^ admitted):
             self._tally.violation(
                 f'request {user} was '
@@ -231,7 +236,8 @@ class Audit:
                     f'{row.share_id} held: {wrong}')
 
         attempt = self._service.backups.look(_place(row), compare)
-        made = self._service.operation(backup.user)
+        made, = [each for each in self._operations
+                 if each.backup_id == row.id and each.kind == 'create']
         if not 1 <= attempt <= made.attempt:
             self._tally.violation(f'backup {row.id} was published by attempt '
                                   f'{attempt} of {made.attempt}')

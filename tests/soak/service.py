@@ -90,6 +90,11 @@ backups = {quota}
 shares = -1
 gigabytes = -1
 
+[policies]
+interval = 0.3
+# An hour by the clock that they go by: see plans.py.
+retry_interval = 3600
+
 [backup]
 lease_ttl = {LEASE_TTL}
 progress_interval = 0.3
@@ -240,11 +245,12 @@ max_attempts = 30
 
     # -- HTTP ------------------------------------------------------------
 
-    def request(self, api, token, method, path, body=None):
+    def request(self, api, token, method, path, body=None, headers=None):
         """One HTTP request.
 
         :param api: the name of the API to ask.
         :param path: str, below ``/v2``.
+        :param headers: dict of further headers.
         :returns: an :class:`~tests.functional.cloud.Answer`, or REFUSED, or
             LOST.
         """
@@ -261,7 +267,8 @@ max_attempts = 30
                     None if body is None else json.dumps(body),
                     {'X-Auth-Token': token,
                      'Content-Type': 'application/json',
-                     'X-OpenStack-Manila-API-Version': '2.91'})
+                     'X-OpenStack-Manila-API-Version': '2.91',
+                     **(headers or {})})
                 answer = conn.getresponse()
                 return cloud.Answer(answer.status, answer.headers,
                                     answer.read())
