@@ -17,7 +17,11 @@ class ClientTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
+        self.prepare()
         self.worker = self.cloud.start()
+
+    def prepare(self):
+        """What there is to do before the service starts."""
 
     def openstack(self, *args, fails=False, **environment):
         """Run ``openstack ARGS`` as a user would.
