@@ -4,8 +4,9 @@
 Makes a database of its own with so many shares of some projects, all under one
 policy, and has some processes, as workers do, plan and begin what is due.
 Prints how long that took, how the projects' operations stand in the order in
-which they began, and what the database says how it would do the scheduler's
-queries. The database is dropped at the end.
+which they began, how long an API that is asked meanwhile takes to answer,
+beside what it takes before, and what the database says how it would do the
+scheduler's queries. The database is dropped at the end.
 
 usage: policies.py [--shares N] [--projects N] [--workers N]
                    [--server URL]
@@ -19,10 +20,15 @@ import sys
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import argparse
+import contextlib
 import datetime
 import multiprocessing
+import socket
+import subprocess
+import tempfile
+import threading
 import time
-
+import urllib.request
 import uuid
 
 import sqlalchemy as sa
@@ -41,6 +47,15 @@ from manila_backup.requests import admission
 
 #: Rows of one INSERT.
 BATCH = 1000
+
+
+#: What clients ask the API for, in turn, and how many of them do.
+ASKED = ('/share-backups/detail?limit=50', '/shares?limit=50',
+         '/share-backup-operations?limit=50', '/share-backup-policies')
+CLIENTS = 4
+
+#: Seconds in which they ask before anything is due.
+BEFORE = 10
 
 
 class _Bus:
@@ -151,6 +166,78 @@ def _explain(database, policy_id):
             del found[before + 1:]
 
 
+@contextlib.contextmanager
+def _api(url):
+    """An API; gives its port."""
+    with socket.socket() as found:
+        found.bind(('127.0.0.1', 0))
+        port = found.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'api.conf')
+        with open(path, 'w') as file:
+            file.write(f'[DEFAULT]\nauth_strategy = noauth\n'
+                       f'state_path = {folder}\n'
+                       f'transport_url = fake://\n'
+                       f'[database]\nconnection = {url}\n'
+                       f'[api]\nbind_port = {port}\n')
+        api = subprocess.Popen(
+            [os.path.join(os.path.dirname(sys.executable),
+                          'manila-backup-api'), '--config-file', path],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while True:
+                try:
+                    socket.create_connection(('127.0.0.1', port)).close()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield port
+        finally:
+            api.terminate()
+            api.wait()
+
+
+def _ask(port, stop):
+    """Ask until told to stop; how many seconds each answer took, sorted."""
+    took = []
+
+    def client(number):
+        while not stop.is_set():
+            for each in ASKED[number % len(ASKED):] + ASKED[:number]:
+                began = time.monotonic()
+                with urllib.request.urlopen(urllib.request.Request(
+                        f'http://127.0.0.1:{port}/v2{each}', headers={
+                            'X-Auth-Token': 'demo:p0',
+                            'OpenStack-API-Version':
+                                'shared-file-system 2.91, '
+                                'shared-file-system-backup 1.1'})) as answer:
+                    answer.read()
+                took.append(time.monotonic() - began)
+
+    threads = [threading.Thread(target=client, args=(number,))
+               for number in range(CLIENTS)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return sorted(took)
+
+
+def _while(port, function):
+    """Ask the API while a function works; print how long its answers took."""
+    stop = threading.Event()
+    found = []
+    asking = threading.Thread(
+        target=lambda: found.extend(_ask(port, stop)))
+    asking.start()
+    function()
+    stop.set()
+    asking.join()
+    print(f'{len(found)} requests to the API: median '
+          f'{found[len(found) // 2] * 1000:.0f} ms, 99 % within '
+          f'{found[len(found) * 99 // 100] * 1000:.0f} ms')
+
+
 def _fairness(database, projects):
     """Return the largest share of the first tenth of the operations that one
     project has."""
@@ -175,11 +262,19 @@ def _main(args):
                    for _ in range(args.workers)]
         for each in workers:
             each.start()
-        barrier.wait()
-        began = time.monotonic()
-        for each in workers:
-            each.join()
-        took = time.monotonic() - began
+        took = []
+
+        def work():
+            barrier.wait()
+            began = time.monotonic()
+            for each in workers:
+                each.join()
+            took.append(time.monotonic() - began)
+
+        with _api(url) as port:
+            _while(port, lambda: time.sleep(BEFORE))
+            _while(port, work)
+        took, = took
         _, database = _connect(url)
         runs = database.read(lambda conn: conn.execute(
             sa.select(models.backup_runs.c.status, sa.func.count())
