@@ -132,9 +132,9 @@ class Plans:
         if not found or sorted(found) != expected:
             self._tally.violation(f'share {share.id} was to be backed up at '
                                   f'{expected}, and was at {sorted(found)}')
-        elif abs(found[0] - self._began) > datetime.timedelta(days=2):
+        elif abs(expected[0] - self._began) > datetime.timedelta(days=2):
             self._tally.violation(f'the first run of share {share.id} is of '
-                                  f'{found[0]}, and not of {self._began}')
+                                  f'{expected[0]}, and not of {self._began}')
 
 
 def _nights(first, last):
