@@ -43,48 +43,6 @@ class SdkCase(base.TestCase):
                                                  cloud.PATIENCE)
 
 
-class SdkPolicies(SdkCase):
-
-    options = {'policies__interval': 0.2}
-
-    def test_a_policy(self):
-        share_id, _path, _made = self.share()
-        policy = self.shares.create_share_backup_policy(
-            name='gold', retention={'last': 1},
-            rules=[{'name': 'n', 'cron': '0 3 1 1 *'}])
-        self.assertEqual((True, 'UTC', 1), (
-            policy.enabled, policy.timezone, policy.retention['last']))
-        found, = self.shares.share_backup_coverage(protected=False)
-        self.assertEqual(share_id, found.id)
-        self.shares.assign_share_backup_policy(policy, 'share', share_id)
-        assigned, = self.shares.share_backup_policy_assignments(policy)
-        self.assertEqual(('share', share_id),
-                         (assigned.kind, assigned.target))
-        self.assertEqual(1, self.shares.run_share_backup_policy(
-            policy, rule='n'))
-        run, = cloud.eventually('the run', lambda: [
-            each for each in self.shares.share_backup_policy_runs(policy)
-            if each.status == 'done'])
-        found, = self.shares.share_backup_coverage()
-        self.assertEqual((True, run.backup_id), (
-            found.protected, found.last_good_backup['id']))
-        told = self.shares.simulate_share_backup_policy(
-            policy, retention={'daily': 3}, limit=1)
-        self.assertEqual(0, told['deletions'])
-        policy = self.shares.update_share_backup_policy(
-            policy, description='kept', retention={'last': 2})
-        self.shares.disable_share_backup_policy(policy)
-        found = self.shares.find_share_backup_policy('gold')
-        self.assertEqual(('kept', False, 2), (
-            found.description, found.enabled, found.retention['last']))
-        self.shares.enable_share_backup_policy(policy)
-        self.assertTrue(self.shares.get_share_backup_policy(
-            policy).enabled)
-        self.shares.unassign_share_backup_policy(policy, assigned)
-        self.shares.delete_share_backup_policy(policy)
-        self.assertEqual([], list(self.shares.share_backup_policies()))
-
-
 class Sdk(SdkCase):
 
     def test_ways_to_attach(self):
