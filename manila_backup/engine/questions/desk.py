@@ -4,8 +4,10 @@ project, so that neither a backup nor another project has to wait for them."""
 
 from collections import abc
 import contextlib
+import dataclasses
 import os
 import threading
+import time
 import typing
 
 from oslo_log import log
@@ -30,23 +32,47 @@ ANSWERS: dict[str, abc.Callable[..., typing.Any]] = {
 _MOST = 4
 _MOST_OF_PROJECT = 2
 
+# Seconds after which a question takes no place from others any more: nothing
+# ends a call to a file system that does not answer. Of a driver that has so
+# many of those, nothing more is asked.
+_OVERDUE = 30.0
+_MOST_OVERDUE = 4
+
+# Seconds between two looks whether one is.
+_PAUSE = 1.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Running:
+    """A question that is being answered.
+
+    :ivar since: float, as of the clock.
+    """
+
+    driver: str
+    project_id: str
+    since: float
+
 
 class Desk:
     """Answers questions.
 
     :param conf: the configuration.
     :param drivers: dict of name to backup driver.
+    :param clock: returns the time in seconds.
     """
 
     def __init__(self, conf: typing.Any,
-                 drivers: abc.Mapping[str, base.BackupDriver]) -> None:
+                 drivers: abc.Mapping[str, base.BackupDriver],
+                 clock: abc.Callable[[], float] = time.monotonic) -> None:
         self._drivers = drivers
+        self._clock = clock
         self._patience = conf.api.question_timeout / 2
         self._folder = os.path.join(conf.state_path, 'contents')
         self._room = room.Room(
             self._folder, conf.backup.contents_cache_gigabytes << 30)
         self._changed = threading.Condition()
-        self._running: dict[str, int] = {}
+        self._running: set[_Running] = set()
 
     def answer(self, driver: str, question: str, project_id: str,
                arguments: dict[str, typing.Any]) -> typing.Any:
@@ -68,7 +94,7 @@ class Desk:
         arguments = dict(arguments)
         place = base.BackupReference(*arguments.pop('place'))
         private.make_directories(self._folder)
-        with self._turn(project_id):
+        with self._turn(driver, project_id):
             try:
                 return function(self._drivers[driver], place, self._folder,
                                 **arguments)
@@ -90,23 +116,38 @@ class Desk:
                 self._room.tidy(place.backup_id)
 
     @contextlib.contextmanager
-    def _turn(self, project_id: str) -> abc.Iterator[None]:
+    def _turn(self, driver: str, project_id: str) -> abc.Iterator[None]:
         """Wait until there is room for one more question of a project."""
-        def has_room() -> bool:
-            return (sum(self._running.values()) < _MOST and
-                    self._running.get(project_id, 0) < _MOST_OF_PROJECT)
-
         with self._changed:
-            if not self._changed.wait_for(has_room, self._patience):
-                raise questions.Unanswered(
-                    'The worker has too much to do. Try again in some '
-                    'seconds.')
-            self._running[project_id] = self._running.get(project_id, 0) + 1
+            end = self._clock() + self._patience
+            while not self._has_room(driver, project_id):
+                left = end - self._clock()
+                if left <= 0:
+                    raise questions.Unanswered(
+                        'The worker has too much to do. Try again in some '
+                        'seconds.')
+                self._changed.wait(min(left, _PAUSE))
+            mine = _Running(driver, project_id, self._clock())
+            self._running.add(mine)
         try:
             yield
         finally:
             with self._changed:
-                self._running[project_id] -= 1
-                if not self._running[project_id]:
-                    del self._running[project_id]
+                self._running.discard(mine)
                 self._changed.notify_all()
+
+    def _has_room(self, driver: str, project_id: str) -> bool:
+        """Tell whether one more can be answered.
+
+        :raises questions.Unanswered: it would only wait as others do.
+        """
+        overdue = self._clock() - _OVERDUE
+        if sum(each.driver == driver and each.since < overdue
+               for each in self._running) >= _MOST_OVERDUE:
+            raise questions.Unanswered(
+                'The repository does not answer, or what others asked of it '
+                'takes long. Try again later.')
+        counted = [each for each in self._running if each.since >= overdue]
+        return (len(counted) < _MOST and sum(
+            each.project_id == project_id
+            for each in counted) < _MOST_OF_PROJECT)
