@@ -29,6 +29,10 @@ INTERVAL = 1.0
 #: File descriptors that are left for everything else.
 SPARE_FILES = 200
 
+#: Bytes of a response that a client must at least take in the time that it has
+#: for a whole one, unless that has fewer.
+LEAST = 1 << 20
+
 #: Seconds between two lines of the log about the same thing.
 QUIET = 60.0
 
@@ -125,6 +129,8 @@ class Channel(waitress_channel.HTTPChannel):
         self._since = self._opened = time.monotonic()
         #: Since when a request has been coming in.
         self._begun = self._opened
+        #: Bytes that were sent, and that were when enough had been.
+        self._sent = self._seen = 0
         super().__init__(server, sock, addr, adj, map)
         limits.opened(self)
 
@@ -150,6 +156,12 @@ class Channel(waitress_channel.HTTPChannel):
             return super().recv(buffer_size)
         except BlockingIOError as exc:
             raise _NothingYet from exc
+
+    def send(self, data, do_close=True):
+        """Send what the client takes."""
+        count = super().send(data, do_close)
+        self._sent += count
+        return count
 
     def service(self):
         """Answer a request, in a thread that does that."""
@@ -177,15 +189,21 @@ class Channel(waitress_channel.HTTPChannel):
 
         :param now: the time, as of ``time.monotonic()``.
         :param timeout: seconds in which a request must have come in as a
-            whole, or its answer have been taken.
+            whole, or its answer have been taken, or :data:`LEAST` of it.
         """
         state = ('working' if self.requests
                  else 'sending' if self.total_outbufs_len else 'waiting')
         if (state, self._answered) != self._phase:
             self._phase = state, self._answered
             self._since = now
+            self._seen = self._sent
             # The first request is expected from the first moment on.
             self._begun = None if self._answered else self._opened
+        if (not self.total_outbufs_len and state != 'waiting'
+                or self._sent - self._seen >= LEAST):
+            # The client is not what is waited for.
+            self._seen = self._sent
+            self._since = now
         if state == 'waiting':
             if self._begun is None and self.request is not None:
                 self._begun = now
@@ -193,7 +211,7 @@ class Channel(waitress_channel.HTTPChannel):
                 self._refuse(timeout)
             elif now - self._since > IDLE:
                 self.handle_close()
-        elif state == 'sending' and now - self._since > timeout:
+        elif self.total_outbufs_len and now - self._since > timeout:
             self.handle_close()
 
     def _refuse(self, timeout):

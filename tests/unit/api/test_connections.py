@@ -38,3 +38,45 @@ class Reading(test_base.BaseTestCase):
         self.there.close()
         self.channel.handle_read()
         self.assertEqual(([True], []), (self.closed, self.received))
+
+
+class Taking(test_base.BaseTestCase):
+    """How long a client may take to read its answer."""
+
+    def setUp(self):
+        super().setUp()
+        self.channel = channel = object.__new__(connections.Channel)
+        channel._answered = channel._sent = channel._seen = 0
+        channel._phase = channel.request = None
+        channel._opened = channel._since = channel._begun = 0.0
+        channel.requests, channel.total_outbufs_len = ['one'], 0
+        self.closed = []
+        channel.handle_close = lambda: self.closed.append(True)
+
+    def look(self, now, sent=0, left=1):
+        self.channel._sent += sent
+        self.channel.total_outbufs_len = left
+        self.channel.look(now, 60)
+        return bool(self.closed)
+
+    def test_a_client_that_reads_nothing(self):
+        self.assertFalse(self.look(0))
+        self.assertFalse(self.look(59))
+        self.assertTrue(self.look(61))
+
+    def test_a_client_that_reads_next_to_nothing(self):
+        self.assertFalse(self.look(0))
+        self.assertFalse(self.look(50, 100))
+        self.assertTrue(self.look(61, 100))
+
+    def test_a_client_that_reads_slowly(self):
+        for now in range(0, 600, 50):
+            self.assertFalse(self.look(now, connections.LEAST))
+        self.channel.requests = []
+        for now in range(600, 1200, 50):
+            self.assertFalse(self.look(now, connections.LEAST))
+        self.assertTrue(self.look(1300))
+
+    def test_a_worker_that_is_slow(self):
+        for now in range(0, 600, 50):
+            self.assertFalse(self.look(now, 0, 0))
