@@ -3,8 +3,10 @@
 
 import urllib.parse
 
+from keystoneauth1 import adapter
 from manilaclient import exceptions
 from osc_lib import exceptions as osc_exceptions
+import requests
 
 EXTENSION = 'shared-file-system-backup'
 
@@ -100,6 +102,26 @@ class Api:
     def delete(self, path):
         """Delete what is at a path."""
         self._ask(self._http.delete, path)
+
+    def stream(self, path, headers=None, /, **query):
+        """Ask for what is not JSON.
+
+        :param headers: dict of further headers.
+        :returns: the ``requests.Response``, whatever its status, of which the
+            body has not been read.
+        """
+        path += '?' + urllib.parse.urlencode(query)
+        headers = {**self._headers, **(headers or {})}
+        if isinstance(self._http, adapter.Adapter):
+            # Not manilaclient's own method, which reads all of it.
+            return adapter.Adapter.request(
+                self._http, path, 'GET', headers=headers, stream=True,
+                raise_exc=False, log=False)
+        options = {'timeout': _PATIENCE, **self._http.request_options}
+        return requests.get(
+            self._http.endpoint_url + path, stream=True,
+            headers={**self._http.default_headers, **headers},
+            timeout=options.pop('timeout'), **options)
 
     def _ask(self, ask, path, **kwargs):
         try:

@@ -10,6 +10,10 @@ from manila_backup_client import columns
 #: The first version of the extension that has them.
 EXTENSION = '1.2'
 
+#: Help for a path in a backup.
+PATH_HELP = ('Its path from the root of the share. %% is written as %%25, and '
+             'a byte that is not UTF-8 as %% and two hexadecimal digits')
+
 _BRIEF = ('name', 'type', 'size', 'mtime', 'state')
 _FOUND = ('path', 'type', 'size', 'mtime', 'state')
 _MORE = ('mode', 'uid', 'gid', 'link_target', 'digest')
@@ -47,10 +51,8 @@ class ListFile(_Command):
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument('path', metavar='<path>', nargs='?',
-                            help='The directory; the root of the share by '
-                                 'default. % is written as %25, and a byte '
-                                 'that is not UTF-8 as % and two hexadecimal '
-                                 'digits'.replace('%', '%%'))
+                            help=f'The directory; the root of the share by '
+                                 f'default. {PATH_HELP}')
         return parser
 
     def take_action(self, parsed_args):
