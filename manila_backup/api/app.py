@@ -24,6 +24,7 @@ from manila_backup.api import middleware
 from manila_backup.api import openapi
 from manila_backup.api import operation
 from manila_backup.api import request
+from manila_backup.api import streams
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.policies import enforcer
@@ -138,6 +139,9 @@ class Dispatcher:
             fault = faults.from_exception(exc)
             fault.headers.update(headers)
             return fault(environ, start_response)
+        if isinstance(body, streams.Stream):
+            start_response(faults.status_line(code), headers + body.headers)
+            return body
         if body is None:
             content = b''
         else:

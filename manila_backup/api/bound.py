@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limit of threads that wait for servers which do not answer."""
 
+import contextlib
 import threading
 import time
 
@@ -32,8 +33,8 @@ class Bound:
     def wrap(self, app):
         """Let requests through to an application.
 
-        :param app: a WSGI application whose answer is complete when it
-            returns.
+        :param app: a WSGI application. Its answer is complete when it returns
+            if that is a list; else it has a method ``close``.
         :returns: a WSGI application.
         """
         if self._limit is None:
@@ -41,10 +42,12 @@ class Bound:
 
         def bounded(environ, start_response):
             self._enter()
-            try:
-                return app(environ, start_response)
-            finally:
-                self._leave()
+            with contextlib.ExitStack() as stack:
+                stack.callback(self._leave)
+                answer = app(environ, start_response)
+                if isinstance(answer, list):
+                    return answer
+                return _Going(answer, stack.pop_all().close)
         return bounded
 
     def _enter(self):
@@ -65,6 +68,30 @@ class Bound:
             self._inside -= 1
             self._moved = time.monotonic()
             self._changed.notify()
+
+
+class _Going:
+    """An answer that is sent while it comes, and has its place until then.
+
+    :param answer: iterable of bytes.
+    :param leave: gives the place back.
+    """
+
+    def __init__(self, answer, leave):
+        self._answer = answer
+        self._leave = leave
+
+    def __iter__(self):
+        return iter(self._answer)
+
+    def close(self):
+        """Called by the server in the end."""
+        try:
+            close = getattr(self._answer, 'close', None)
+            if close:
+                close()
+        finally:
+            self._leave()
 
 
 def of_wsgi_server(conf):

@@ -15,7 +15,7 @@ addition raises the second number:
 * 1.1 ``/v2/share-backup-policies``, ``/v2/share-backup-coverage``, in share
   backups ``policy_id``, ``rule_id`` and ``due_at``, and the quota
   ``backup_policies``
-* 1.2 ``/v2/share-backups/{id}/files``
+* 1.2 ``/v2/share-backups/{id}/files``, ``/v2/share-backups/{id}/files/content``
 """
 
 from manila_backup.api import faults

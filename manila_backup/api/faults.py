@@ -23,17 +23,20 @@ KEYS = {
     409: 'conflictingRequest',
     413: 'overLimit',
     415: 'badMediaType',
+    416: 'rangeNotSatisfiable',
     422: 'unprocessableEntity',
     500: 'computeFault',
     503: 'serviceUnavailable',
 }
 
 REASONS = {
-    200: 'OK', 202: 'Accepted', 204: 'No Content', 300: 'Multiple Choices',
+    200: 'OK', 202: 'Accepted', 204: 'No Content', 206: 'Partial Content',
+    300: 'Multiple Choices',
     400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden',
     404: 'Not Found', 405: 'Method Not Allowed', 406: 'Not Acceptable',
     409: 'Conflict', 413: 'Request Entity Too Large',
-    415: 'Unsupported Media Type', 422: 'Unprocessable Entity',
+    415: 'Unsupported Media Type', 416: 'Range Not Satisfiable',
+    422: 'Unprocessable Entity',
     500: 'Internal Server Error', 503: 'Service Unavailable',
 }
 

@@ -22,6 +22,7 @@ from manila_backup.api import operation
 from manila_backup.api import request
 from manila_backup.api.schemas import responses
 from manila_backup.api.schemas import types
+from manila_backup.api import streams
 from manila_backup.api import validation
 from manila_backup import version
 
@@ -58,6 +59,7 @@ _FAULTS = {
     409: 'The request conflicts with another change of the same resource.',
     413: 'The request body is too large.',
     415: 'The content type is not application/json.',
+    416: 'The file has no bytes of the range that is asked for.',
     422: 'The body does not contain the object of the operation.',
     500: 'An unexpected error occurred in the service.',
     503: 'The database or the authentication service can\'t be reached.',
@@ -167,7 +169,8 @@ def answers_of(each):
     :returns: list of (status code, schema or None).
     """
     if not isinstance(each, operation.Actions):
-        return [responses.ANSWERS[name_of(each)]]
+        found = responses.ANSWERS[name_of(each)]
+        return found if isinstance(found, list) else [found]
     module = name_of(each).partition('.')[0]
     return [responses.ANSWERS[f'{module}.{name}'] for name in each.actions]
 
@@ -209,6 +212,7 @@ def _operation(method, each):
         described['requestBody'] = {
             'required': True, 'content': {JSON: {'schema': _any(bodies)}}}
         codes |= {413, 415}
+    codes.update(getattr(each, 'codes', ()))
     if any(schema.resource for schema in schemas):
         codes.add(422)
     described['responses'] = {
@@ -288,8 +292,14 @@ def _successes(each):
         'description': faults.REASONS[code],
         'headers': {name: {'$ref': f'#/components/headers/{name}'}
                     for name in _HEADERS},
-        **({'content': {JSON: {'schema': _any(bodies)}}} if bodies else {}),
+        **({'content': {_kind(bodies): {'schema': _any(bodies)}}}
+           if bodies else {}),
     } for code, bodies in sorted(by_code.items())}
+
+
+def _kind(bodies):
+    """The content type of what an operation answers."""
+    return streams.KIND if bodies == [responses.BYTES] else JSON
 
 
 def _fault(code, strategy):

@@ -33,10 +33,12 @@ class Operation:
         extension.
     :param all_rule: str, the name of the policy rule of who finds things of
         other projects too; None where nobody does.
+    :param codes: tuple of int, status codes of errors beside those that all
+        such operations have.
     """
 
     def __init__(self, function, rule, since, until, extension, query, body,
-                 all_rule=None):
+                 all_rule=None, codes=()):
         self.function = function
         self.rule = rule
         self.all_rule = all_rule
@@ -45,6 +47,7 @@ class Operation:
         self.extension = extension
         self.query = query
         self.body = body
+        self.codes = codes
         self.__doc__ = function.__doc__
 
     def is_offered(self, version, extension):
@@ -80,10 +83,10 @@ class Operation:
 
 
 def operation(rule, since=microversions.MIN, until=None, extension=None,
-              query=None, body=None, all_rule=None):
+              query=None, body=None, all_rule=None, codes=()):
     """Decorator that makes an :class:`Operation` of a function."""
     return lambda function: Operation(function, rule, since, until, extension,
-                                      query, body, all_rule)
+                                      query, body, all_rule, codes)
 
 
 def extension_of(operations):

@@ -15,6 +15,7 @@ from manila_backup.api import access
 from manila_backup.api.auth import noauth
 from manila_backup.api import connections
 from manila_backup.api import faults
+from manila_backup.api import streams
 from manila_backup import exception
 
 LOG = logging.getLogger(__name__)
@@ -142,8 +143,20 @@ class _ErrorTask(waitress_task.ErrorTask):
         self.write(body)
 
 
+class _Task(waitress_task.WSGITask):
+    """Answers with the application."""
+
+    def execute(self):
+        try:
+            super().execute()
+        except streams.Broken:
+            # It was logged.
+            self.set_close_on_finish()
+
+
 class _Channel(connections.Channel):
     error_task_class = _ErrorTask
+    task_class = _Task
 
 
 def _accept(accept, limits):

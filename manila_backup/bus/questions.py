@@ -101,22 +101,34 @@ class Asker:
             raise Unanswered('Too many such requests are being processed. '
                              'Try again in some seconds.')
         try:
-            answer = self._call(context, driver, question, arguments)
+            return self.ask_one(context, driver, question, **arguments)[0]
         finally:
             self._places.release()
+
+    def ask_one(self, context: context_.RequestContext, driver: str,
+                question: str, *, host: str | None = None,
+                **arguments: typing.Any) -> tuple[typing.Any, str | None]:
+        """Ask a worker, for whoever has seen to it that not too many do; see
+        :meth:`ask`.
+
+        :param host: str, that of the worker to ask; None for any.
+        :returns: (the answer, the host of the worker that gave it).
+        """
+        answer = self._call(context, driver, question, host, arguments)
         if 'problem' in answer:
             raise PROBLEMS.get(answer['problem'], Unanswered)(
                 answer['message'])
-        return answer['result']
+        return answer['result'], answer.get('host')
 
     def _call(self, context: context_.RequestContext, driver: str,
-              question: str, arguments: dict[str, typing.Any]
-              ) -> dict[str, typing.Any]:
+              question: str, host: str | None,
+              arguments: dict[str, typing.Any]) -> dict[str, typing.Any]:
         if not self._has_workers():
             raise Unanswered('No worker that could answer is running. Ask '
                              'the operator, or try again later.')
         client = self._client.prepare(
             topic=topic(self._transport, driver),
+            **({} if host is None else {'server': host}),
             timeout=self._conf.api.question_timeout,
             retry=0)
         with faults.Silence():
@@ -144,16 +156,18 @@ class Asker:
 class _Endpoint:
     target = rpc.messaging.Target(version=_VERSION)
 
-    def __init__(self, driver: str, desk: typing.Any) -> None:
+    def __init__(self, driver: str, desk: typing.Any, host: str) -> None:
         self._driver = driver
         self._desk = desk
+        self._host = host
 
     def answer(self, context: typing.Any, question: str, project_id: str,
                arguments: dict[str, typing.Any]) -> dict[str, typing.Any]:
         """Answer a question; a problem is an answer too."""
         try:
             return {'result': self._desk.answer(
-                self._driver, question, project_id, arguments)}
+                self._driver, question, project_id, arguments),
+                'host': self._host}
         except (Missing, Refused, Unanswered) as exc:
             return {'problem': exc.problem, 'message': exc.message}
 
@@ -169,6 +183,6 @@ def get_servers(transport: typing.Any, worker: typing.Any
     return [rpc.messaging.get_rpc_server(
         transport, rpc.messaging.Target(topic=topic(transport, name),
                                         server=worker.host),
-        [_Endpoint(name, worker.questions)], executor='threading',
+        [_Endpoint(name, worker.questions, worker.host)], executor='threading',
         access_policy=rpc.dispatcher.DefaultRPCAccessPolicy)
         for name in worker.drivers]

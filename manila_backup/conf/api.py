@@ -47,6 +47,15 @@ OPTS = [
              '503. The index of a large backup may have to be made first, '
              'which goes on beyond it and is there the next time.'),
     cfg.IntOpt(
+        'max_download',
+        default=1024, min=1,
+        help='MiB that a file may have for its content to be downloaded out '
+             'of a backup; a larger one is refused with 403, and has to be '
+             'restored. A download takes one of the threads for as long as '
+             'its client reads: a quarter of them at most do. Workers with '
+             'the driver restic keep up to four such files, for some minutes, '
+             'in state_path.'),
+    cfg.IntOpt(
         'max_request_body_size',
         default=114688, min=1,
         help='Maximum size of a request body in bytes. A larger one is '
@@ -57,7 +66,8 @@ OPTS = [
         help='Seconds within which manila-backup-api must have received a '
              'whole request, counted from its first byte (on a new '
              'connection: from its opening), and within which the client must '
-             'have read the response. A connection that takes longer is '
+             'have read the response, or at least 1 MiB more of it. A '
+             'connection that takes longer is '
              'closed. The time to process the request does not count. Not '
              'used under uWSGI, gunicorn or mod_wsgi.'),
     cfg.IntOpt(

@@ -20,7 +20,9 @@ import os
 import typing
 import warnings
 
+from manila_backup.contents import item
 from manila_backup.contents import reader
+from manila_backup.contents import stored_file
 from manila_backup.copying import reporting
 from manila_backup.copying import warnings as copying_warnings
 from manila_backup.drivers import progress as shared_progress
@@ -327,6 +329,23 @@ class BackupDriver(abc.ABC):
         """Remove what :meth:`open_index` opened: it was found to be damaged,
         and is to be made anew. What can't be removed stays.
         """
+
+    def open_file(self, place: BackupReference, folder: str,
+                  index: reader.Reader, one: item.Item
+                  ) -> stored_file.StoredFile:
+        """Open the content of a regular file of a published backup, for one
+        to read it without restoring it. Runs in the worker itself, as
+        :meth:`open_index` does.
+
+        :param folder: str, as of :meth:`open_index`.
+        :param index: what that returned, still open.
+        :param one: an item of it, of a regular file that is stored.
+        :returns: a :class:`~manila_backup.contents.stored_file.StoredFile`.
+        :raises DamagedBackup: it is not there, or not what was stored.
+        :raises DriverError: it can't be read now.
+        :raises NotImplementedError: this driver can only restore.
+        """
+        raise NotImplementedError
 
     def warnings(self, place: BackupReference, skip: int,
                  limit: int) -> copying_warnings.Page | None:

@@ -16,6 +16,7 @@ GET_METADATA = 'share_backup:get_metadata'
 UPDATE_METADATA = 'share_backup:update_metadata'
 DELETE_METADATA = 'share_backup:delete_metadata'
 LIST_FILES = 'share_backup:list_files'
+DOWNLOAD = 'share_backup:download'
 LIST_WARNINGS = 'share_backup:list_warnings'
 UPDATE = 'share_backup:update'
 DELETE = 'share_backup:delete'
@@ -63,6 +64,10 @@ RULES = [
               'List and search the files in a share backup. Only with the '
               'extension, 1.2.',
               'GET /v2/share-backups/{backup_id}/files'),
+    base.rule(DOWNLOAD, base.MEMBER,
+              'Download the content of a file in a share backup. Only with '
+              'the extension, 1.2. With "!", nobody can.',
+              'GET /v2/share-backups/{backup_id}/files/content'),
     base.rule(LIST_WARNINGS, base.READER,
               'List what a share backup lacks. Only with the extension, 1.0.',
               'GET /v2/share-backups/{backup_id}/warnings'),

@@ -62,7 +62,7 @@ class Admission:
         self.backup_metadata = backup_metadata.BackupMetadata(database)
         self.backups = backups.Backups(conf, database, caller, drivers,
                                        external, teller)
-        self.files = files.Files(database, asker)
+        self.files = files.Files(conf, database, asker)
         self.messages = messages.Messages(database)
         self.operations = operations.Operations(database, teller)
         self.plan_shares = plan_shares.PlanShares(database, external)

@@ -3,19 +3,22 @@
 
 from manila_backup.db import backups as db_backups
 from manila_backup import exception
+from manila_backup.requests import downloads
 from manila_backup import states
 
 
 class Files:
     """The requests about the files in backups.
 
+    :param conf: the configuration.
     :param database: a :class:`manila_backup.db.engine.Database`.
     :param asker: a :class:`manila_backup.bus.questions.Asker`.
     """
 
-    def __init__(self, database, asker):
+    def __init__(self, conf, database, asker):
         self._database = database
         self._asker = asker
+        self._downloads = downloads.Downloads(conf, asker)
 
     def list_directory(self, context, backup_id, path, after, limit):
         """List a directory of a backup.
@@ -39,15 +42,32 @@ class Files:
         return self._ask(context, backup_id, 'find_files', under=under,
                          after=after, limit=limit, seconds=seconds, **wanted)
 
+    def download(self, context, backup_id, path):
+        """Begin to read a file of a backup.
+
+        :param path: str, as of :meth:`list_directory`.
+        :returns: a :class:`manila_backup.requests.downloads.Download`.
+        """
+        return self._downloads.open(context, self._stored(context, backup_id),
+                                    path)
+
     def _ask(self, context, backup_id, question, **arguments):
-        backup = self._database.read(db_backups.get, backup_id, context.scope)
-        if backup is None:
-            raise exception.NotFound('Share backup', backup_id)
-        if backup.status not in states.STORED:
-            raise exception.InvalidState(
-                f'Share backup {backup_id} is {backup.status}: only what an '
-                f'available one has can be looked into.')
+        backup = self._stored(context, backup_id)
         return self._asker.ask(
             context, backup.backup_type, question,
             place=(backup.project_id, backup.share_id, backup.id),
             **arguments)
+
+    def _stored(self, context, backup_id):
+        """The row of a backup whose content is in a repository.
+
+        :raises manila_backup.exception.Conflict: it is not.
+        """
+        backup = self._database.read(db_backups.get, backup_id, context.scope)
+        if backup is None:
+            raise exception.NotFound('Share backup', backup_id)
+        if backup.status not in states.STORED:
+            raise exception.Conflict(
+                f'Share backup {backup_id} is {backup.status}: only what an '
+                f'available one has can be looked into.')
+        return backup

@@ -20,6 +20,9 @@ from manila_backup import states
 from manila_backup import status_codes
 from manila_backup import warning_codes
 
+#: What is no JSON: the content of a file.
+BYTES = {'type': 'string', 'format': 'binary'}
+
 _TEXT = {'type': 'string'}
 _TEXT_OR_NULL = {'type': ['string', 'null']}
 _COUNT = {'type': 'integer', 'minimum': 0}
@@ -512,6 +515,7 @@ ANSWERS = {
     'share_backup_files.index': (
         200, _obj({'files': _array(_ref('ShareBackupFile'))},
                   {'files_links': _ref('NextLink')})),
+    'share_backup_files.content': [(200, BYTES), (206, BYTES)],
     'share_backup_operations.index': (
         200, _page('share_backup_operations', 'ShareBackupOperation')),
     'share_backup_operations.show': (

@@ -70,3 +70,5 @@ LIST = {
     'limit': types.count,
     'marker': path,
 }
+
+CONTENT = {'path': path}

@@ -2,6 +2,7 @@
 """More for drivers whose backups can be looked into."""
 
 import os
+import random
 import stat
 
 from manila_backup.contents import reader
@@ -17,7 +18,8 @@ _WORDS = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory',
 
 class Indexed(case.Case):
     """Conformance tests of drivers that have
-    :meth:`~manila_backup.drivers.base.BackupDriver.open_index`.
+    :meth:`~manila_backup.drivers.base.BackupDriver.open_index` and
+    :meth:`~manila_backup.drivers.base.BackupDriver.open_file`.
     """
 
     def setUp(self):
@@ -121,3 +123,43 @@ class Indexed(case.Case):
         self.delete()
         with self.assertRaises(base.DriverError):
             self.index()
+
+    def read(self, path, offset=0, length=1 << 30):
+        """Read from a file of a published backup; all of it is checked."""
+        index = self.index()
+        with self.driver.open_file(case.place(), self.folder, index,
+                                   index.entry(path)) as found:
+            found.check()
+            return found.read(offset, length)
+
+    def test_files_are_read_without_restoring(self):
+        odd = b'd\xff\n%/' + b'n' * 200 + b'\xe9'
+        source = os.fsencode(self.source)
+        os.mkdir(os.path.join(source, b'd\xff\n%'))
+        content = random.Random(1).randbytes(300_000)
+        for name, data in ((b'empty', b''), (odd, b'odd'), (b'-x', b'dash'),
+                           (b'large', content)):
+            trees.write(os.path.join(source, name), data)
+        with open(os.path.join(source, b'holes'), 'wb') as target:
+            target.seek(3 << 20)
+            target.write(b'end')
+        os.link(os.path.join(source, b'large'), os.path.join(source, b'too'))
+        self.backup()
+        self.assertEqual(b'', self.read(b'empty'))
+        self.assertEqual(b'odd', self.read(odd))
+        self.assertEqual(b'dash', self.read(b'-x'))
+        self.assertEqual(content, self.read(b'large'))
+        self.assertEqual(content, self.read(b'too'))
+        self.assertEqual(content[1000:1007], self.read(b'large', 1000, 7))
+        self.assertEqual(content[-7:], self.read(b'large', 299_993, 99))
+        self.assertEqual(b'', self.read(b'large', 300_000, 1))
+        self.assertEqual(bytes(3 << 20) + b'end', self.read(b'holes'))
+
+    def test_files_of_a_backup_that_was_deleted(self):
+        trees.many(self.source, 1, 1)
+        self.backup()
+        index = self.index()
+        one = index.entry(b'd0/f0')
+        self.delete()
+        with self.assertRaises(base.DriverError):
+            self.driver.open_file(case.place(), self.folder, index, one)

@@ -17,13 +17,16 @@ import tempfile
 from manila_backup.contents import database
 from manila_backup.contents import item
 from manila_backup.contents import reader
+from manila_backup.contents import stored_file
 from manila_backup.contents import writer
 from manila_backup.copying import manifest
+from manila_backup.copying import reporting
 from manila_backup.copying import tree
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import layout
 from manila_backup.fs import content
 from manila_backup.fs import dirent
+from manila_backup.fs import errors
 from manila_backup.fs import handles
 
 PREFIX = '.contents.'
@@ -254,6 +257,36 @@ def open_index(path, directory, digest):
     """
     return reader.matching(lambda: ManifestIndex(path, directory), MANIFEST,
                            digest)
+
+
+def open_file(directory, one, digest):
+    """Open a file of a backup.
+
+    :param directory: int, descriptor of the backup's directory.
+    :param one: its :class:`~manila_backup.contents.item.Item`.
+    :param digest: str, as the index tells it.
+    :returns: a :class:`~manila_backup.contents.stored_file.StoredFile`.
+    :raises DriverError: it is not there, or not as the index says.
+    """
+    data = layout.open_data(directory)
+    descent = handles.Descent(data)
+    try:
+        fd = os.open(one.name, handles.READ,
+                     dir_fd=descent.enter(one.directory))
+    except OSError as exc:
+        raise errors.failed('open the backup\'s', one.path, exc,
+                            reporting.kind(exc)) from exc
+    finally:
+        descent.close()
+        os.close(data)
+    found = stored_file.StoredFile(fd, one.path, one.size, digest)
+    st = os.fstat(fd)
+    if not stat.S_ISREG(st.st_mode) or st.st_size != one.size:
+        found.__exit__()
+        raise base.DamagedBackup(
+            f'The backup\'s "{errors.printable(one.path)}" is not what was '
+            f'stored.')
+    return found
 
 
 def digest_of(directory):

@@ -212,6 +212,16 @@ class PosixDriver(base.BackupDriver):
             contents_index.Indexes(
                 repository, self._reachable(), folder).drop(place)
 
+    def open_file(self, place, folder, index, one):
+        with self._open() as repository:
+            with repository.share(place) as share:
+                directory = layout.open_published(share, place)
+            try:
+                return contents_index.open_file(directory, one,
+                                                index.digest(one))
+            finally:
+                os.close(directory)
+
     def _reachable(self):
         """The path by which SQLite can open what is in the repository; None
         if there is none."""

@@ -223,6 +223,8 @@ class Process:
     :param stdin: a file to read from; None for none.
     :param on_line: called with each line that it prints, as bytes; None to
         keep them as the output.
+    :param on_data: called with each piece that it prints, as bytes, wherever
+        lines end; instead of ``on_line``.
     :param on_error: called with each line of its errors, as str.
     :param sink: bool, whether to read and forget the output.
     :param idle: called while it runs; returns False when it has no more to
@@ -239,12 +241,13 @@ class Process:
     """
 
     def __init__(self, settings, url, password, host, args, tick, view=None,
-                 writable=False, stdin=None, on_line=None, on_error=None,
-                 sink=False, idle=None, on_io=None, alone=False,
-                 limits=(0, 0), retry_lock=0):
+                 writable=False, stdin=None, on_line=None, on_data=None,
+                 on_error=None, sink=False, idle=None, on_io=None,
+                 alone=False, limits=(0, 0), retry_lock=0):
         self._settings = settings
         self._tick = tick
         self._on_line = on_line
+        self._on_data = on_data
         self._on_error = on_error
         self._sink = sink
         self._idle = idle
@@ -357,6 +360,9 @@ class Process:
 
     def _out(self, data):
         if self._sink:
+            return
+        if self._on_data:
+            self._on_data(data or b'')
             return
         if not self._on_line:
             self._output.append(data or b'')

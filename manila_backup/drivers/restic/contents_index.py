@@ -18,6 +18,7 @@ from manila_backup.contents import item
 from manila_backup.contents import reader
 from manila_backup.contents import writer
 from manila_backup.drivers import base
+from manila_backup.drivers.restic import dumped
 from manila_backup.drivers.restic import listing
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
@@ -30,11 +31,21 @@ SNAPSHOT = 'snapshot'
 # Seconds after which making an index is given up.
 _LONGEST = 3600
 
+# Seconds for which a backup that was found is taken to be there: nobody is
+# told of one that was deleted, but finding it takes restic most of a second.
+_LASTS = 60.0
+
 _NOWHERE = item.MISSING | item.UNKNOWN
 
 # Paths of the indexes that this process is making.
 _making: set[str] = set()
 _guard = threading.Lock()
+
+# Of each backup that was found, in which folder its index is: its snapshot,
+# and when.
+_found: dict[tuple[str, base.BackupReference], tuple[str, float]] = {}
+
+_dumps = dumped.Dumps()
 
 
 class Sidecar:
@@ -138,16 +149,14 @@ class Indexes:
         :returns: a :class:`~manila_backup.contents.reader.Reader`.
         :raises DriverError: the backup isn't there, or can't be listed.
         """
+        snapshot, since = _found.get(self._key, (None, 0))
+        if snapshot and time.monotonic() - since < _LASTS:
+            index = _opened(self._path(snapshot), snapshot)
+            if index:
+                return index
         project = self._open_project(tick=_limited(_LONGEST))
-        found = project.snapshots(self._place.backup_id)
-        mark = repository.published(found)
-        if mark is None:
-            # It tells more.
-            project.about(self._place)
-            raise repository.absent(self._place)
-        snapshot = repository.content_id(found, mark.attempt)
-        path = os.path.join(self._folder,
-                            f'{self._place.backup_id}.{snapshot}')
+        snapshot = self._find(project)
+        path = self._path(snapshot)
         index = _opened(path, snapshot)
         if index is None:
             with _alone(path):
@@ -155,10 +164,50 @@ class Indexes:
             index = _opened(path, snapshot)
         if index is None:
             raise base.DriverError('The backup\'s index could not be read.')
+        _remember(self._key, snapshot)
         return index
+
+    @property
+    def _key(self):
+        return self._folder, self._place
+
+    def _path(self, snapshot):
+        return os.path.join(self._folder,
+                            f'{self._place.backup_id}.{snapshot}')
+
+    def _find(self, project):
+        """Find the backup's snapshot; returns its id."""
+        found = project.snapshots(self._place.backup_id)
+        mark = repository.published(found)
+        if mark is None:
+            # It tells more.
+            project.about(self._place)
+            raise repository.absent(self._place)
+        return repository.content_id(found, mark.attempt)
+
+    def open_file(self, index, one):
+        """Open a file of the backup.
+
+        :param index: what :meth:`open` has returned.
+        :param one: the file's :class:`~manila_backup.contents.item.Item`.
+        :returns: a :class:`~manila_backup.contents.stored_file.StoredFile`.
+        :raises DriverError: restic can't give it, or it is being fetched.
+        """
+        snapshot = index.about()[SNAPSHOT]
+
+        def dump(take, again):
+            project = self._open_project(tick=_limited(_LONGEST))
+            # It may have been rewritten just then, which a lock prevents.
+            project.restic.run(
+                'dump', '--quiet' if again else '--no-lock', snapshot,
+                f'/{os.fsdecode(one.path)}', on_data=take,
+                limits=self._limits)
+        return _dumps.open((self._key, snapshot, one.path), dump,
+                           self._folder, one)
 
     def drop(self):
         """Remove them."""
+        forget(self._place)
         with contextlib.suppress(OSError):
             for name in os.listdir(self._folder):
                 if name.startswith(self._place.backup_id + '.'):
@@ -183,6 +232,20 @@ class Indexes:
                 writer.Inconsistent, listing.Unmatched) as exc:
             raise base.DriverError(
                 f'The backup\'s index could not be made: {exc}.') from exc
+
+
+def forget(place):
+    """Have a backup looked for the next time: it may be gone."""
+    for key in [key for key in list(_found) if key[1] == place]:
+        _found.pop(key, None)
+
+
+def _remember(key, snapshot):
+    now = time.monotonic()
+    for each, (_, since) in list(_found.items()):
+        if now - since > _LASTS:
+            _found.pop(each, None)
+    _found[key] = snapshot, now
 
 
 def _opened(path, snapshot):

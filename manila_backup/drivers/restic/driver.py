@@ -298,6 +298,7 @@ class ResticDriver(base.BackupDriver):
             progress).run(target)
 
     def delete(self, place, progress):
+        contents_index.forget(place)
         project = self._at(place, progress, '-delete')
         found = project.snapshots(place.backup_id)
         if not found:
@@ -365,6 +366,9 @@ class ResticDriver(base.BackupDriver):
     def open_index(self, place, folder):
         self.check()
         return self._indexes(place, folder).open()
+
+    def open_file(self, place, folder, index, one):
+        return self._indexes(place, folder).open_file(index, one)
 
     def drop_index(self, place, folder):
         self._indexes(place, folder).drop()

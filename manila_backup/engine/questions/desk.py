@@ -14,6 +14,7 @@ from oslo_log import log
 
 from manila_backup.bus import questions
 from manila_backup.drivers import base
+from manila_backup.engine.questions import content
 from manila_backup.engine.questions import files
 from manila_backup.engine.questions import room
 from manila_backup.engine.questions import warnings
@@ -27,6 +28,8 @@ ANSWERS: dict[str, abc.Callable[..., typing.Any]] = {
     'list_files': files.list_files,
     'find_files': files.find_files,
     'list_warnings': warnings.list_warnings,
+    'open_file': content.open_file,
+    'read_file': content.read_file,
 }
 
 _MOST = 4

@@ -24,7 +24,7 @@ def list_files(driver: base.BackupDriver, place: base.BackupReference,
     :param after: str, the quoted name that the page before ended with.
     :returns: dict of ``files``, and ``more``, whether there are further ones.
     """
-    with _index(driver, place, folder) as index:
+    with opened_index(driver, place, folder) as index:
         found = index.page(paths.unquote(path),
                            after and paths.unquote(after),
                            limit + 1)
@@ -44,7 +44,7 @@ def find_files(driver: base.BackupDriver, place: base.BackupReference,
         :class:`~manila_backup.contents.reader.Wanted`.
     :returns: dict of ``files``, and ``after``, where to go on from, or None.
     """
-    with _index(driver, place, folder) as index:
+    with opened_index(driver, place, folder) as index:
         found, end = index.search(
             reader.Wanted(under=paths.unquote(under), **wanted),
             after and paths.unquote(after), limit, seconds)
@@ -54,8 +54,13 @@ def find_files(driver: base.BackupDriver, place: base.BackupReference,
 
 
 @contextlib.contextmanager
-def _index(driver: base.BackupDriver, place: base.BackupReference,
-           folder: str) -> typing.Iterator[reader.Reader]:
+def opened_index(driver: base.BackupDriver, place: base.BackupReference,
+                 folder: str) -> typing.Iterator[reader.Reader]:
+    """Open the index of a backup; one that is found to be damaged is removed.
+
+    :returns: context manager, of a
+        :class:`~manila_backup.contents.reader.Reader`.
+    """
     try:
         with driver.open_index(place, folder) as index:
             yield index

@@ -13,6 +13,7 @@ from manila_backup import conf as config
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import browsable
 from manila_backup.drivers.conformance import case
+from manila_backup.drivers.conformance import indexed
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.nfs import driver
 from manila_backup.drivers.nfs import mount
@@ -65,6 +66,10 @@ class NfsConformanceTest(NfsMixin, browsable.Browsable):
         'test_a_share_that_is_not_there',
         'test_a_share_and_a_repository_within_one_another',
     ))
+
+
+class NfsIndexedTest(NfsMixin, indexed.Indexed):
+    """Looking into backups on a mount."""
 
 
 def load_tests(loader, standard, pattern):

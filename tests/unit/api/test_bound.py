@@ -54,5 +54,15 @@ class BoundTestCase(testtools.TestCase):
             for _ in range(3):
                 self.assertRaises(ValueError, app, {}, None)
 
+    def test_what_is_sent_while_it_comes_keeps_its_place(self):
+        app = bound.Bound(1).wrap(
+            lambda environ, start_response: iter([b'a', b'b']))
+        answer = app({}, None)
+        with mock.patch.object(bound, 'PATIENCE', 0):
+            self.assertEqual([b'a', b'b'], list(answer))
+            self.assertRaises(faults.Fault, app, {}, None)
+            answer.close()
+            app({}, None).close()
+
     def test_without_a_limit(self):
         self.assertEqual(self._app, bound.Bound(None).wrap(self._app))

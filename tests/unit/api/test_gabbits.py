@@ -9,6 +9,7 @@ from oslotest import base
 import yaml
 
 from manila_backup.api.handlers import share_backup_coverage
+from manila_backup.api.handlers import share_backup_files
 from manila_backup.api.handlers import share_backup_metadata
 from manila_backup.api.handlers import share_backup_operations
 from manila_backup.api.handlers import share_backup_policies
@@ -20,8 +21,8 @@ GABBITS = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(
         os.path.abspath(__file__)))), 'functional', 'gabbi', 'gabbits')
 
-MODULES = (share_backups, share_backup_metadata, share_backup_operations,
-           share_backup_usage, share_backup_policies,
+MODULES = (share_backups, share_backup_files, share_backup_metadata,
+           share_backup_operations, share_backup_usage, share_backup_policies,
            share_backup_coverage)
 
 METHODS = 'GET', 'POST', 'PUT', 'DELETE'
@@ -42,6 +43,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 200,
+        'GET /share-backups/{backup_id}/files': 503,
+        'GET /share-backups/{backup_id}/files/content': 403,
         'GET /share-backups/{backup_id}/warnings': 200,
         'POST /share-backups': 403,
         'PUT /share-backups/{backup_id}': 403,
@@ -77,6 +80,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 200,
+        'GET /share-backups/{backup_id}/files': 503,
+        'GET /share-backups/{backup_id}/files/content': 503,
         'GET /share-backups/{backup_id}/warnings': 200,
         'POST /share-backups': 202,
         'PUT /share-backups/{backup_id}': 200,
@@ -112,6 +117,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 200,
+        'GET /share-backups/{backup_id}/files': 503,
+        'GET /share-backups/{backup_id}/files/content': 503,
         'GET /share-backups/{backup_id}/warnings': 200,
         'POST /share-backups': 202,
         'PUT /share-backups/{backup_id}': 200,
@@ -148,6 +155,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 200,
+        'GET /share-backups/{backup_id}/files': 403,
+        'GET /share-backups/{backup_id}/files/content': 403,
         'GET /share-backups/{backup_id}/warnings': 200,
         'POST /share-backups': 403,
         'PUT /share-backups/{backup_id}': 403,
@@ -183,6 +192,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 404,
+        'GET /share-backups/{backup_id}/files': 404,
+        'GET /share-backups/{backup_id}/files/content': 404,
         'GET /share-backups/{backup_id}/warnings': 404,
         'POST /share-backups': 400,
         'PUT /share-backups/{backup_id}': 404,
