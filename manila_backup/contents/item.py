@@ -75,13 +75,21 @@ class Item(typing.NamedTuple):
     def checksum(self) -> int:
         """Compute what a reader compares with the row's own: CRC-32 of all
         that the row says, its path too."""
-        seconds, nanosecond = divmod(self.mtime, 10 ** 9)
-        fixed = _ROW.pack(
-            self.mode, self.size, self.flags, seconds, nanosecond, self.uid,
-            self.gid, 0 if self.line is None else self.line + 1)
-        return zlib.crc32(b'\0'.join((fixed, self.directory, self.name,
-                                      b'' if self.target is None
-                                      else self.target)))
+        return self.times_and_checksum()[2]
+
+    def times_and_checksum(self) -> tuple[int, int, int]:
+        """Compute what a row has beside the fields.
+
+        :returns: (seconds, nanosecond, checksum).
+        """
+        # Of millions of entries, so each field is looked up once.
+        (directory, name, mode, size, mtime, uid, gid, flags, target,
+         line) = self
+        seconds, nanosecond = divmod(mtime, 1_000_000_000)
+        return seconds, nanosecond, zlib.crc32(b'\0'.join((
+            _ROW.pack(mode, size, flags, seconds, nanosecond, uid, gid,
+                      0 if line is None else line + 1),
+            directory, name, target or b'')))
 
 
 def of_stat(directory: bytes, name: bytes, st: os.stat_result,

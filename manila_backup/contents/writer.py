@@ -9,6 +9,7 @@ import collections
 from collections import abc
 import itertools
 import sqlite3
+import stat
 
 from manila_backup.contents import database
 from manila_backup.contents import item
@@ -60,6 +61,7 @@ class Writer:
         self._database.execute('BEGIN')
         self._known: collections.OrderedDict[bytes, int] = (
             collections.OrderedDict())
+        self._last = item.ROOT, database.ROOT
         self._count = 0
 
     def __enter__(self) -> 'Writer':
@@ -78,15 +80,18 @@ class Writer:
             self._count += len(batch)
 
     def _row(self, one: item.Item) -> tuple[object, ...]:
-        seconds, nanosecond = divmod(one.mtime, 10 ** 9)
+        (directory, name, mode, size, _, uid, gid, flags, target, line) = one
+        seconds, nanosecond, checksum = one.times_and_checksum()
         own = None
-        if one.is_directory:
+        if stat.S_ISDIR(mode):
             own = self._place(one.path)
             self._database.execute(
                 'INSERT OR IGNORE INTO described VALUES (?)', (own,))
-        return (self._place(one.directory), one.name, one.mode, one.size,
-                seconds, nanosecond, one.uid, one.gid, one.flags, one.target,
-                one.line, own, one.checksum())
+        # Mostly it is in the same directory as the one before.
+        if directory != self._last[0]:
+            self._last = directory, self._place(directory)
+        return (self._last[1], name, mode, size, seconds, nanosecond, uid,
+                gid, flags, target, line, own, checksum)
 
     def _place(self, path: bytes) -> int:
         """Number of a directory, in the order in which they were found."""
