@@ -47,7 +47,7 @@ SENT_TWICE = r'ERROR oslo_messaging\._drivers\.amqpdriver '
 
 #: Seconds to wait for something that should be there in a moment. Long: it
 #: only ends a test that has failed anyway.
-PATIENCE = 60
+PATIENCE = 300
 
 
 def eventually(what, check, patience=PATIENCE, pause=0.02):
