@@ -22,6 +22,7 @@ import time
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+from manila_backup.contents import comparison  # noqa: E402
 from manila_backup.contents import item  # noqa: E402
 from manila_backup.contents import reader  # noqa: E402
 from manila_backup.contents import writer  # noqa: E402
@@ -42,14 +43,21 @@ def entries(count):
                             line=each * 180)
 
 
-def make_index(path, count):
+def later(count):
+    """Items of the same files, of which each hundredth has changed."""
+    for number, each in enumerate(entries(count)):
+        yield each if number % 100 else each._replace(size=each.size + 1)
+
+
+def make_index(path, count, make=entries):
     """Write an index.
 
+    :param make: function that returns the items of so many files.
     :returns: float, seconds.
     """
     began = time.perf_counter()
     with writer.Writer(path) as index:
-        index.add(entries(count))
+        index.add(make(count))
         index.finish({})
     return time.perf_counter() - began
 
@@ -88,10 +96,30 @@ def search_all(path, name):
                 return found
 
 
+def look(path, entry):
+    """Look an entry up."""
+    with reader.Reader(path) as index:
+        return index.entry(entry)
+
+
 def page(path, directory):
     """Read a page of a directory."""
     with reader.Reader(path) as index:
         return index.page(directory, limit=IN_DIRECTORY)
+
+
+def compare_two(old, new, path):
+    """Compare two indexes."""
+    if os.path.exists(path):
+        os.unlink(path)
+    with reader.Reader(old) as before, reader.Reader(new) as after:
+        comparison.write(path, before, after)
+
+
+def first_page(path):
+    """Read a page of what changed, and the totals."""
+    with comparison.Result(path) as result:
+        return result.totals(), result.page(0, IN_DIRECTORY)
 
 
 def measure(scratch, count, rounds):
@@ -111,6 +139,15 @@ def measure(scratch, count, rounds):
          times(lambda: search_all(path, f'file-{count // 2}.dat'), rounds))
     tell('find by pattern, 1 of 100 matches',
          times(lambda: search_all(path, '*77.dat'), rounds))
+    tell('a path in 100 indexes',
+         times(lambda: [look(path, middle + b'/file-%d.dat' % (count // 2))
+                        for _ in range(100)], rounds))
+    other, result = path + '.later', path + '.changes'
+    make_index(other, count, later)
+    tell('compare with another index, 1 of 100 changed',
+         times(lambda: compare_two(path, other, result), 1))
+    tell('a page of 1000 changes',
+         times(lambda: first_page(result), rounds))
 
 
 def compare(scratch, count, rounds):

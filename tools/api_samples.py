@@ -282,6 +282,7 @@ class Sampler:
         self.call('POST', f'{path}/action', {'restore': self.adopted_id},
                   'share-backup-restore-to-target')
         self.service.wait('shares', 'share', self.adopted_id)
+        self.compare(path, share_id)
         self.call('POST', f'{path}/action',
                   {'reset_status': {'status': 'error'}},
                   'share-backup-reset-status', user='admin')
@@ -289,6 +290,25 @@ class Sampler:
         self.service.wait_gone(path)
         _status, fault = self.service.request('GET', path)
         self.write('fault-response', fault)
+
+    def compare(self, path, share_id):
+        """Changes in a share since a backup, and versions of a file."""
+        folder = self.service.state / 'shares' / share_id / 'reports'
+        (folder / 'autumn.txt').write_text('sold out\n')
+        os.utime(folder / 'autumn.txt', (1692190000, 1692190000))
+        later = self.call('POST', '/v2/share-backups', {'share_backup': {
+            'share_id': share_id, 'name': 'later'}})['share_backup']['id']
+        self.service.wait('share-backups', 'share_backup', later)
+        self.call('GET', f'/v2/share-backups/{later}/changes?since='
+                  + path.rpartition('/')[2],
+                  response='share-backup-changes-list', headers=EXTENSION)
+        self.call('GET', '/v2/share-backup-file-versions?path=/reports/'
+                  f'autumn.txt&share_id={share_id}',
+                  response='share-backup-file-versions-list',
+                  headers=EXTENSION)
+        self.call('DELETE', f'/v2/share-backups/{later}')
+        self.service.wait_gone(f'/v2/share-backups/{later}')
+        self.service.wait('shares', 'share', share_id)
 
     def policies(self, share_id):
         """A policy, from its creation to its end, and one backup by it."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests for what manila-backup has beyond Manila."""
 
+import time
 import urllib.parse
 
 from keystoneauth1 import adapter
@@ -10,11 +11,17 @@ import requests
 
 EXTENSION = 'shared-file-system-backup'
 
+# Seconds for which what has to be made first is waited for, and between two
+# looks.
+_PATIENCE = 600
+_PAUSE = 5
+
 BACKUPS = '/share-backups'
 OPERATIONS = '/share-backup-operations'
 QUOTAS = '/share-backup-quotas'
 SERVICES = '/share-backup-services'
 POLICIES = '/share-backup-policies'
+FILE_VERSIONS = '/share-backup-file-versions'
 COVERAGE = '/share-backup-coverage'
 USAGE = '/share-backup-usage'
 
@@ -63,6 +70,26 @@ class Api:
         if wanted:
             path += '?' + urllib.parse.urlencode(wanted)
         return self._ask(self._http.get, path)
+
+    def patient_pages(self, path, key, /, limit=None, **query):
+        """Iterate over pages as :meth:`pages` does, and wait while what they
+        tell is being made."""
+        end = time.monotonic() + _PATIENCE
+        pages = self.pages(path, key, limit, **query)
+        while True:
+            try:
+                first = next(pages)
+            except StopIteration:
+                return
+            except exceptions.ClientException as exc:
+                if exc.code != 503 or time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE)
+                pages = self.pages(path, key, limit, **query)
+                continue
+            yield first
+            yield from pages
+            return
 
     def pages(self, path, key, /, limit=None, marker=None, **query):
         """Iterate over the pages of a list, as bodies. One may be empty and

@@ -52,13 +52,13 @@ class Words(columns.FormattableColumn):
 
 #: What the values of a key are made of.
 KINDS = {
-    'lost': Words,
+    'lost': Words, 'differences': Words,
     'bytes_done': Size, 'bytes_total': Size, 'content_bytes': Size,
     'stored_bytes': Size, 'bytes_per_second': Rate,
     **dict.fromkeys(('created_at', 'updated_at', 'completed_at', 'queued_at',
                      'started_at', 'finished_at', 'estimated_end_at',
                      'verified_at', 'taken_at', 'lease_until', 'mtime',
-                     'last_backup_at'),
+                     'first_backup_at', 'last_backup_at'),
                     Time)}
 
 

@@ -41,7 +41,7 @@ class _Command(command.Lister):
         if parsed_args.long:
             keys += _MORE
         return ([columns.heading(key) for key in keys],
-                [_row(each, keys) for page in pages
+                [row(each, keys) for page in pages
                  for each in page['files']])
 
 
@@ -88,8 +88,9 @@ class FindFile(_Command):
             modified_before=parsed_args.modified_before)
 
 
-def _row(entry, keys):
+def row(entry, keys):
+    """Return the values of some keys of a file, as a tuple."""
     # A backup's size is one of another unit.
     return tuple(
-        columns.Size(entry[key]) if key == 'size' else value
+        columns.Size(entry[key]) if key.endswith('size') else value
         for key, value in zip(keys, columns.row(entry, keys)))

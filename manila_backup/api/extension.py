@@ -15,7 +15,8 @@ addition raises the second number:
 * 1.1 ``/v2/share-backup-policies``, ``/v2/share-backup-coverage``, in share
   backups ``policy_id``, ``rule_id`` and ``due_at``, and the quota
   ``backup_policies``
-* 1.2 ``/v2/share-backups/{id}/files``, ``/v2/share-backups/{id}/files/content``
+* 1.2 ``/v2/share-backups/{id}/files`` and ``/files/content`` below it,
+  ``/v2/share-backups/{id}/changes``, ``/v2/share-backup-file-versions``
 """
 
 from manila_backup.api import faults

@@ -56,10 +56,10 @@ def create(path: str) -> sqlite3.Connection:
     return database
 
 
-def load(path: str) -> sqlite3.Connection:
-    """Open an index that nobody changes any more.
+def read_only(path: str) -> sqlite3.Connection:
+    """Open a database that nobody changes any more.
 
-    :raises DamagedIndex: it is none, or of another version.
+    :raises DamagedIndex: it is none.
     :raises FileNotFoundError: there is none.
     """
     escaped = path.replace('%', '%25').replace('?', '%3f').replace('#', '%23')
@@ -70,13 +70,27 @@ def load(path: str) -> sqlite3.Connection:
         database = sqlite3.connect(
             f'file:{escaped}?mode=ro&immutable=1', uri=True,
             isolation_level=None, check_same_thread=False)
-        found = tuple(
-            database.execute(f'PRAGMA {name}').fetchone()[0]
-            for name in ('application_id', 'user_version'))
         database.execute(f'PRAGMA cache_size = -{_CACHE_KIB}')
         # What stands in the file is not to run anything.
         database.execute('PRAGMA trusted_schema = OFF')
     except sqlite3.Error as exc:
+        raise DamagedIndex(str(exc)) from exc
+    return database
+
+
+def load(path: str) -> sqlite3.Connection:
+    """Open an index that nobody changes any more.
+
+    :raises DamagedIndex: it is none, or of another version.
+    :raises FileNotFoundError: there is none.
+    """
+    database = read_only(path)
+    try:
+        found = tuple(
+            database.execute(f'PRAGMA {name}').fetchone()[0]
+            for name in ('application_id', 'user_version'))
+    except sqlite3.Error as exc:
+        database.close()
         raise DamagedIndex(str(exc)) from exc
     if found != (APPLICATION, VERSION):
         database.close()

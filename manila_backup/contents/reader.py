@@ -196,6 +196,14 @@ class Reader:
         """
         return None
 
+    def recorded(self, one: item.Item) -> bytes | None:
+        """Read what the repository's own list has of an entry: if that is
+        equal in two backups, so is the entry, its content too.
+
+        :returns: None where there is none.
+        """
+        return None
+
     def check(self) -> None:
         """Read all of it.
 

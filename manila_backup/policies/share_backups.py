@@ -15,6 +15,8 @@ CANCEL = 'share_backup:cancel'
 GET_METADATA = 'share_backup:get_metadata'
 UPDATE_METADATA = 'share_backup:update_metadata'
 DELETE_METADATA = 'share_backup:delete_metadata'
+LIST_CHANGES = 'share_backup:list_changes'
+LIST_FILE_VERSIONS = 'share_backup:list_file_versions'
 LIST_FILES = 'share_backup:list_files'
 DOWNLOAD = 'share_backup:download'
 LIST_WARNINGS = 'share_backup:list_warnings'
@@ -60,6 +62,14 @@ RULES = [
               'with the extension, 1.0.',
               'POST /v2/share-backups/{backup_id}/action',
               'POST /v2/share-backup-operations/{operation_id}/action'),
+    base.rule(LIST_CHANGES, base.READER,
+              'List what changed from one share backup to another. Only with '
+              'the extension, 1.2.',
+              'GET /v2/share-backups/{backup_id}/changes'),
+    base.rule(LIST_FILE_VERSIONS, base.READER,
+              'List the versions that a file has in the backups of a share '
+              'of one\'s project. Only with the extension, 1.2.',
+              'GET /v2/share-backup-file-versions'),
     base.rule(LIST_FILES, base.READER,
               'List and search the files in a share backup. Only with the '
               'extension, 1.2.',

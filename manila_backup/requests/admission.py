@@ -17,6 +17,7 @@ from manila_backup.requests import backups
 from manila_backup.requests import cancellation
 from manila_backup.requests import coverage
 from manila_backup.requests import external_shares
+from manila_backup.requests import file_versions
 from manila_backup.requests import files
 from manila_backup.requests import messages
 from manila_backup.requests import operations
@@ -62,6 +63,7 @@ class Admission:
         self.backup_metadata = backup_metadata.BackupMetadata(database)
         self.backups = backups.Backups(conf, database, caller, drivers,
                                        external, teller)
+        self.file_versions = file_versions.FileVersions(database, asker)
         self.files = files.Files(conf, database, asker)
         self.messages = messages.Messages(database)
         self.operations = operations.Operations(database, teller)

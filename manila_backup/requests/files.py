@@ -42,6 +42,34 @@ class Files:
         return self._ask(context, backup_id, 'find_files', under=under,
                          after=after, limit=limit, seconds=seconds, **wanted)
 
+    def changes(self, context, backup_id, since, after, limit):
+        """List what changed from one backup of a share to another.
+
+        :param since: str, the id of the older backup.
+        :param after: int, the number of the change to begin after.
+        :returns: dict as of
+            :func:`manila_backup.engine.questions.changes.list_changes`.
+        :raises manila_backup.exception.InvalidInput: they are of different
+            shares, or not two.
+        :raises manila_backup.exception.Conflict: their drivers differ.
+        """
+        backup = self._stored(context, backup_id)
+        other = self._stored(context, since)
+        if backup.id == other.id:
+            raise exception.InvalidInput('since must name another backup.')
+        if (backup.project_id, backup.share_id) != (other.project_id,
+                                                    other.share_id):
+            raise exception.InvalidInput(
+                'since must name a backup of the same share.')
+        if backup.backup_type != other.backup_type:
+            raise exception.Conflict(
+                'The two backups are of different drivers, and can\'t be '
+                'compared.')
+        return self._asker.ask(
+            context, backup.backup_type, 'list_changes',
+            place=(backup.project_id, backup.share_id, backup.id),
+            since=other.id, after=after, limit=limit)
+
     def download(self, context, backup_id, path):
         """Begin to read a file of a backup.
 

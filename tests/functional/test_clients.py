@@ -30,7 +30,7 @@ class ClientTestCase(base.TestCase):
         """
         command = [os.path.join(cloud.BIN, 'openstack'), *args]
         shows = not {'delete', 'set', 'unset', 'unassign', 'restore',
-                     'cancel'} & set(args)
+                     'cancel', 'download'} & set(args)
         if shows:
             command += ['-f', 'json']
         clean = {name: value for name, value in os.environ.items()

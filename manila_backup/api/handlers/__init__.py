@@ -10,7 +10,9 @@ from manila_backup.api.handlers import access_rules
 from manila_backup.api.handlers import cloud
 from manila_backup.api.handlers import messages
 from manila_backup.api.handlers import share_actions
+from manila_backup.api.handlers import share_backup_changes
 from manila_backup.api.handlers import share_backup_coverage
+from manila_backup.api.handlers import share_backup_file_versions
 from manila_backup.api.handlers import share_backup_files
 from manila_backup.api.handlers import share_backup_metadata
 from manila_backup.api.handlers import share_backup_operations
@@ -35,10 +37,12 @@ def routes(conf):
 
     :returns: dict of path below ``/v2`` to dict of method to what does it.
     """
-    modules = [share_backups, share_backup_files, share_backup_metadata,
-               share_backup_operations, share_backup_policies,
-               share_backup_coverage, share_backup_quotas,
-               share_backup_services, share_backup_usage]
+    modules = [share_backups, share_backup_changes,
+               share_backup_file_versions, share_backup_files,
+               share_backup_metadata, share_backup_operations,
+               share_backup_policies, share_backup_coverage,
+               share_backup_quotas, share_backup_services,
+               share_backup_usage]
     if conf.shares.source == 'local':
         modules.extend(LOCAL)
     table = {}

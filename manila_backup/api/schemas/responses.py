@@ -130,6 +130,16 @@ _NAMES = {'name': _TEXT_OR_NULL, 'description': _TEXT_OR_NULL}
 
 _LINKED = {'id': _UUID, 'name': _TEXT_OR_NULL, 'links': _ref('Links')}
 
+_FILE = {
+    'path': _TEXT, 'name': _TEXT,
+    'type': {'enum': ['file', 'directory', 'symlink', 'fifo', 'socket',
+                      'character_device', 'block_device', 'unknown']},
+    'state': {'enum': ['stored', 'missing']},
+    **dict.fromkeys(('size', 'uid', 'gid'), _COUNT_OR_NULL),
+    'mtime': {'type': ['string', 'null']},
+    **dict.fromkeys(('mode', 'link_target', 'digest'), _TEXT_OR_NULL),
+}
+
 _MESSAGE = _obj({
     'id': _UUID,
     'project_id': _TEXT,
@@ -365,14 +375,21 @@ COMPONENTS = {
         'running_operations': _COUNT,
         'updated_at': _TIME_OR_NULL,
     }),
-    'ShareBackupFile': _obj({
-        'path': _TEXT, 'name': _TEXT,
-        'type': {'enum': ['file', 'directory', 'symlink', 'fifo', 'socket',
-                          'character_device', 'block_device', 'unknown']},
-        'state': {'enum': ['stored', 'missing']},
-        **dict.fromkeys(('size', 'uid', 'gid'), _COUNT_OR_NULL),
-        'mtime': {'type': ['string', 'null']},
-        **dict.fromkeys(('mode', 'link_target', 'digest'), _TEXT_OR_NULL),
+    'ShareBackupFile': _obj(_FILE),
+    'ShareBackupFileVersion': _obj({
+        **_FILE,
+        **dict.fromkeys(('first_backup_id', 'last_backup_id'), _UUID),
+        **dict.fromkeys(('first_backup_at', 'last_backup_at'), _TIME),
+        'backup_count': {'type': 'integer', 'minimum': 1},
+    }),
+    'ShareBackupChange': _obj({
+        'change': {'enum': ['added', 'removed', 'changed', 'moved']},
+        'path': _TEXT, 'previous_path': _TEXT_OR_NULL, 'type': _FILE['type'],
+        'differences': _array({'enum': [
+            'content', 'type', 'mode', 'owner', 'target', 'mtime',
+            'state']}),
+        **dict.fromkeys(('size', 'previous_size'), _COUNT_OR_NULL),
+        **dict.fromkeys(('mtime', 'previous_mtime'), _TEXT_OR_NULL),
     }),
     'ShareBrief': _obj(_LINKED),
     'Share': _obj({
@@ -515,6 +532,17 @@ ANSWERS = {
     'share_backup_files.index': (
         200, _obj({'files': _array(_ref('ShareBackupFile'))},
                   {'files_links': _ref('NextLink')})),
+    'share_backup_changes.index': (
+        200, _obj({'changes': _array(_ref('ShareBackupChange')),
+                   'totals': _obj(dict.fromkeys(
+                       ('added', 'removed', 'changed', 'moved',
+                        'added_bytes', 'removed_bytes'), _COUNT))},
+                  {'changes_links': _ref('NextLink')})),
+    'share_backup_file_versions.index': (
+        200, _obj({'share_backup_file_versions': _array(
+            _ref('ShareBackupFileVersion')),
+            'unread_backups': _array(_UUID)},
+            {'share_backup_file_versions_links': _ref('NextLink')})),
     'share_backup_files.content': [(200, BYTES), (206, BYTES)],
     'share_backup_operations.index': (
         200, _page('share_backup_operations', 'ShareBackupOperation')),

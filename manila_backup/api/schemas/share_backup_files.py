@@ -72,3 +72,16 @@ LIST = {
 }
 
 CONTENT = {'path': path}
+
+VERSIONS = {
+    'share_id': types.uuid,
+    'path': path,
+    'limit': types.count,
+    'marker': types.uuid,
+}
+
+CHANGES = {
+    'since': types.uuid,
+    'limit': types.count,
+    'marker': types.count,
+}

@@ -28,7 +28,9 @@ def links(req, path):
 _LINKS = {
     'share_backup_coverage': ('share_backup_coverage_links',),
     'share_backup_policies': ('share_backup_policies_links',),
+    'changes': ('changes_links',),
     'files': ('files_links',),
+    'share_backup_file_versions': ('share_backup_file_versions_links',),
     'share_backup_operations': ('share_backup_operations_links',),
     'share_backup_usage': ('share_backup_usage_links',),
     'share_backups': ('share_backup_links', 'share_backups_links'),

@@ -30,6 +30,30 @@ def _one(path, name, type, size, mtime, mode, uid, gid, target, is_stored,
     return shown
 
 
+def version(found):
+    """A version of a file.
+
+    :param found: a :class:`manila_backup.requests.file_versions.Version`.
+    """
+    return {**_one(**found.file),
+            'first_backup_id': found.first.id,
+            'first_backup_at': common.timestamp(found.first.created_at),
+            'last_backup_id': found.last.id,
+            'last_backup_at': common.timestamp(found.last.created_at),
+            'backup_count': found.count}
+
+
+def change(number, kind, path, previous, words, before, after):
+    """A change, as workers tell it."""
+    shown = {'change': kind, 'path': f'/{path}', 'differences': words,
+             'previous_path': None if previous is None else f'/{previous}',
+             'type': (after or before)['type']}
+    for prefix, side in (('', after), ('previous_', before)):
+        shown[f'{prefix}size'] = side and side['size']
+        shown[f'{prefix}mtime'] = side and _moment(side['mtime'])
+    return shown
+
+
 def _moment(nanoseconds):
     """A time as OpenStack writes it; None of one that no calendar has."""
     try:

@@ -231,19 +231,27 @@ class ManifestIndex(reader.Reader):
         super().__exit__(*exc_info)
 
     def digest(self, one):
-        if not stat.S_ISREG(one.mode) or one.line is None:
+        text = self.recorded(one)
+        if text is None or not stat.S_ISREG(one.mode):
             return None
         try:
-            text = os.pread(self._manifest, _LINE, one.line)
-            entry = dirent.parse(b' '.join(
-                text.partition(b'\n')[0].split(b' ')[:_FILE + 1]))
-        except (OSError, dirent.Malformed) as exc:
+            entry = dirent.parse(b' '.join(text.split(b' ')[:_FILE + 1]))
+        except dirent.Malformed as exc:
             raise database.DamagedIndex(str(exc)) from exc
         if (entry.kind, entry.size, entry.mtime) != (b'F', one.size,
                                                      one.mtime):
             raise database.DamagedIndex('It is of another manifest.')
         kind, _, value = entry.extra.rpartition(b':')
         return f'sha256{"-" * bool(kind)}{kind.decode()}:{value.decode()}'
+
+    def recorded(self, one):
+        if one.line is None:
+            return None
+        try:
+            text = os.pread(self._manifest, _LINE, one.line)
+        except OSError as exc:
+            raise database.DamagedIndex(str(exc)) from exc
+        return text.partition(b'\n')[0]
 
 
 def open_index(path, directory, digest):

@@ -14,9 +14,11 @@ from oslo_log import log
 
 from manila_backup.bus import questions
 from manila_backup.drivers import base
+from manila_backup.engine.questions import changes
 from manila_backup.engine.questions import content
 from manila_backup.engine.questions import files
 from manila_backup.engine.questions import room
+from manila_backup.engine.questions import versions
 from manila_backup.engine.questions import warnings
 from manila_backup import private
 
@@ -27,6 +29,8 @@ LOG = log.getLogger(__name__)
 ANSWERS: dict[str, abc.Callable[..., typing.Any]] = {
     'list_files': files.list_files,
     'find_files': files.find_files,
+    'list_changes': changes.list_changes,
+    'list_versions': versions.list_versions,
     'list_warnings': warnings.list_warnings,
     'open_file': content.open_file,
     'read_file': content.read_file,

@@ -28,7 +28,7 @@ def list_files(driver: base.BackupDriver, place: base.BackupReference,
         found = index.page(paths.unquote(path),
                            after and paths.unquote(after),
                            limit + 1)
-        return {'files': _told(index, found[:limit]),
+        return {'files': told(index, found[:limit]),
                 'more': len(found) > limit}
 
 
@@ -48,7 +48,7 @@ def find_files(driver: base.BackupDriver, place: base.BackupReference,
         found, end = index.search(
             reader.Wanted(under=paths.unquote(under), **wanted),
             after and paths.unquote(after), limit, seconds)
-        return {'files': _told(index, found),
+        return {'files': told(index, found),
                 'after': (
                     None if end is None else paths.quote(end))}
 
@@ -74,8 +74,12 @@ def opened_index(driver: base.BackupDriver, place: base.BackupReference,
             'again in some seconds.') from exc
 
 
-def _told(index: reader.Reader, found: list[item.Item]
-          ) -> list[dict[str, typing.Any]]:
+def told(index: reader.Reader, found: list[item.Item]
+         ) -> list[dict[str, typing.Any]]:
+    """Describe some entries for an answer.
+
+    :param index: the index that they are from.
+    """
     return [{
         'path': paths.quote(each.path), 'name': paths.quote(each.name),
         'type': each.type, 'size': each.size, 'mtime': each.mtime,

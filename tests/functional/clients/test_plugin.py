@@ -185,6 +185,40 @@ class Plugin(test_clients.ClientTestCase):
         self.assertEqual(('0644', 0, 4), tuple(
             shown[name] for name in ('Mode', 'Uid', 'Size')))
 
+        self._download(path)
+        self._compare(share, path)
+
+    def _download(self, path):
+        target = os.path.join(self.cloud.root, 'downloaded')
+
+        def download(name, *more, **kwargs):
+            return self.openstack('share', 'backup', 'file', 'download',
+                                  'monday', name, '--file', target, *more,
+                                  **kwargs)
+        download('db/a.sql')
+        with open(target) as file:
+            self.assertEqual('text', file.read())
+        self.assertIn('--force', download('%FF', fails=True))
+        download('%FF', '--force')
+        self.assertIn('directory', download('db', '--force', fails=True))
+        self.assertEqual([], [name for name in os.listdir(self.cloud.root)
+                              if name.endswith('.part')])
+
+    def _compare(self, share, path):
+        with open(os.path.join(path, 'db', 'a.sql'), 'w') as file:
+            file.write('longer text')
+        os.rename(os.path.join(path, '100%'), os.path.join(path, 'db/new'))
+        self.openstack('share', 'backup', 'create', share['id'], '--name',
+                       'tuesday', '--wait')
+        self.assertEqual(
+            [('changed', '/db/a.sql', '', 11), ('moved', '/db/new',
+                                                '/100%25', 4)],
+            [(each['Change'], each['Path'], each['Previous Path'] or '',
+              each['Size']) for each in self.openstack(
+                  'share', 'backup', 'diff', 'monday', 'tuesday')])
+        self.assertEqual([11, 4], [each['Size'] for each in self.openstack(
+            'share', 'backup', 'file', 'history', share['id'], 'db/a.sql')])
+
     def test_warnings(self):
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')
         path = self.cloud.share_path(share['id'])

@@ -8,7 +8,9 @@ import re
 from oslotest import base
 import yaml
 
+from manila_backup.api.handlers import share_backup_changes
 from manila_backup.api.handlers import share_backup_coverage
+from manila_backup.api.handlers import share_backup_file_versions
 from manila_backup.api.handlers import share_backup_files
 from manila_backup.api.handlers import share_backup_metadata
 from manila_backup.api.handlers import share_backup_operations
@@ -21,7 +23,8 @@ GABBITS = os.path.join(
     os.path.dirname(os.path.dirname(os.path.dirname(
         os.path.abspath(__file__)))), 'functional', 'gabbi', 'gabbits')
 
-MODULES = (share_backups, share_backup_files, share_backup_metadata,
+MODULES = (share_backups, share_backup_changes, share_backup_file_versions,
+           share_backup_files, share_backup_metadata,
            share_backup_operations, share_backup_usage, share_backup_policies,
            share_backup_coverage)
 
@@ -43,6 +46,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 200,
+        'GET /share-backup-file-versions': 503,
+        'GET /share-backups/{backup_id}/changes': 503,
         'GET /share-backups/{backup_id}/files': 503,
         'GET /share-backups/{backup_id}/files/content': 403,
         'GET /share-backups/{backup_id}/warnings': 200,
@@ -80,6 +85,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 200,
+        'GET /share-backup-file-versions': 503,
+        'GET /share-backups/{backup_id}/changes': 503,
         'GET /share-backups/{backup_id}/files': 503,
         'GET /share-backups/{backup_id}/files/content': 503,
         'GET /share-backups/{backup_id}/warnings': 200,
@@ -117,6 +124,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 200,
+        'GET /share-backup-file-versions': 200,
+        'GET /share-backups/{backup_id}/changes': 503,
         'GET /share-backups/{backup_id}/files': 503,
         'GET /share-backups/{backup_id}/files/content': 503,
         'GET /share-backups/{backup_id}/warnings': 200,
@@ -155,6 +164,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 200,
+        'GET /share-backup-file-versions': 403,
+        'GET /share-backups/{backup_id}/changes': 403,
         'GET /share-backups/{backup_id}/files': 403,
         'GET /share-backups/{backup_id}/files/content': 403,
         'GET /share-backups/{backup_id}/warnings': 200,
@@ -192,6 +203,8 @@ ROLES = {
         'GET /share-backups': 200,
         'GET /share-backups/detail': 200,
         'GET /share-backups/{backup_id}': 404,
+        'GET /share-backup-file-versions': 200,
+        'GET /share-backups/{backup_id}/changes': 404,
         'GET /share-backups/{backup_id}/files': 404,
         'GET /share-backups/{backup_id}/files/content': 404,
         'GET /share-backups/{backup_id}/warnings': 404,
