@@ -31,7 +31,7 @@ _OF_WHY = {manifest.UNREADABLE: _Code.UNREADABLE,
 _WORDS = {b'owner': 'owner', b'mode': 'mode', b'time': 'time',
           b'flags': 'flags', b'layout': 'holes', b'node': 'node',
           b'x:*': 'xattrs', b'x:*room': 'room', b'x:*flags': None,
-          b'x:*project': None, b'*flags': None, b'*project': None}
+          b'x:*project': None, b'*flags': 'flags', b'*project': None}
 
 
 @dataclasses.dataclass(frozen=True)

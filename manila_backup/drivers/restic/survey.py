@@ -130,6 +130,8 @@ class Survey:
         """
         st = os.fstat(self._root)
         self._time(handles.ROOT, st)
+        if self._has_flags:
+            self._lost(handles.ROOT, self._unkept(self._root))
         root = dirent.of_stat(b'D', handles.ROOT, st,
                               xattrs=attributes.read_xattrs(self._root))
         return {
@@ -320,14 +322,30 @@ class Survey:
         except OSError:
             return      # restic can't either, and tells
         try:
-            fixed, more = inode_flags.read(opened, self._project)
-            lost = [b'flags'] * fixed + [os.fsencode(one) for one, _ in more]
+            lost = self._unkept(opened)
             st = os.fstat(opened)
             if stat.S_ISREG(st.st_mode) and inode_flags.has_room(opened, st):
                 lost.append(b'x:*room')
         finally:
             os.close(opened)
-        self.problems.lost(handles.join(path, name), lost)
+        self._lost(handles.join(path, name), lost)
+
+    def _unkept(self, opened):
+        """List the inode flags and the project id of an open file or
+        directory, as for :meth:`_lost`."""
+        fixed, more = inode_flags.read(opened, self._project)
+        return [b'flags'] * fixed + [os.fsencode(one) for one, _ in more]
+
+    def _lost(self, path, lost):
+        """Tell what restic does not keep of an entry.
+
+        :param lost: list of bytes, as for :func:`.warnings.words`.
+        """
+        self.problems.lost(path, lost)
+        words = warnings.words(lost)
+        if words:
+            self.problems.take_notes([
+                warnings.note(path, _Code.PROPERTIES, words)])
 
     def _time(self, path, st):
         """One that restic does not restore, or that not every file system can
@@ -369,7 +387,9 @@ class Survey:
             holes = st.st_size - length
             if holes > self._limit:
                 self._too_sparse(source, name, path, st, length)
-            elif data is not None and holes >= _BLOCK and self._room(
+            elif data is None:
+                self._lost(shown, [b'layout'])
+            elif holes >= _BLOCK and self._room(
                     shown, _Code.PROPERTIES, 'holes'):
                 self.sparse.append([_quoted(shown), st.st_size, data])
         finally:

@@ -273,6 +273,7 @@ class FlagsTest(test_restic.ResticMixin, case.Case):
             trees.write(path, b'content')
         os.sync()
         for name, what, value in (
+                ('.', inode_flags.FLAGS, b'40'),
                 ('flags', inode_flags.FLAGS, b'40'),
                 ('d', inode_flags.FLAGS, b'80'),
                 ('project', inode_flags.PROJECT, b'7')):
@@ -288,9 +289,35 @@ class FlagsTest(test_restic.ResticMixin, case.Case):
         self.assertEqual(0, report.missing)
         self.assertEqual([
             f'"{name}": could not keep its {what}.' for name, what in (
-                ('d', 'inode flags'),
+                ('.', 'inode flags'), ('d', 'inode flags'),
                 ('fixed', 'immutable or append-only flag'),
                 ('flags', 'inode flags'), ('project', 'project id'),
                 ('room', 'space allocated beyond its end'))],
             sorted(report.problems))
         self.assertEqual((), self.restore().problems)
+        page = self.driver.warnings(case.place(), 0, 10)
+        # The project id is nothing to its owner.
+        self.assertEqual(
+            [(b'.', ('flags',)), (b'd', ('flags',)), (b'fixed', ('flags',)),
+             (b'flags', ('flags',)), (b'room', ('room',))],
+            sorted((each.path, each.lost) for each in page.warnings))
+
+    def test_more_holes_than_a_mark_has_are_told(self):
+        path = os.path.join(self.source, 'sieve')
+        with open(path, 'wb') as target:
+            for number in range(10_001):
+                os.pwrite(target.fileno(), b'x', number * 8192)
+        report = self.backup()
+        self.assertEqual(
+            ('"sieve": could not keep its holes, or the room that is '
+             'allocated to it.',), report.problems)
+        self.assertEqual(
+            [(b'sieve', ('holes',))],
+            [(each.path, each.lost) for each in self.driver.warnings(
+                case.place(), 0, 10).warnings])
+        self.restore()
+        self.assertSame(
+            {name: {**facts, 'holes': None} for name, facts in
+             trees.snapshot(self.source).items()},
+            {name: {**facts, 'holes': None} for name, facts in
+             trees.snapshot(self.target).items()})
