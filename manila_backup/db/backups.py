@@ -4,6 +4,7 @@
 import sqlalchemy as sa
 
 from manila_backup.db import backup_metadata
+from manila_backup.db import counts
 from manila_backup.db import listing
 from manila_backup.db import models
 from manila_backup.db import rows
@@ -68,7 +69,7 @@ def count_by_state(conn):
     return conn.execute(sa.select(
         *by, sa.func.count().label('count'),
         sa.func.sum(TABLE.c.size).label('gigabytes'),
-        sa.func.sum(TABLE.c.stored_bytes).label('stored_bytes'),
+        counts.total(TABLE.c.stored_bytes).label('stored_bytes'),
         sa.func.max(TABLE.c.verified_at).label('verified_at'))
         .group_by(*by)).all()
 

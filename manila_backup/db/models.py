@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from manila_backup.db import sqltime
+from manila_backup.db import counts
 from manila_backup.db import texts
 from manila_backup import states
 
@@ -223,15 +224,15 @@ class ShareBackup(Base):
     # of one that an earlier release has made.
     result = _one_of(states.Result, 'share_backups', 'result')
     #: How many directory entries, of every kind.
-    entries = sa.Column(sa.BigInteger)
+    entries = sa.Column(counts.Count)
     #: The sum of their sizes.
-    content_bytes = sa.Column(sa.BigInteger)
+    content_bytes = sa.Column(counts.Count)
     #: What this backup has added to the repository.
-    stored_bytes = sa.Column(sa.BigInteger)
+    stored_bytes = sa.Column(counts.Count)
     #: How many entries, or properties of them, could not be kept.
-    warning_count = sa.Column(sa.BigInteger)
+    warning_count = sa.Column(counts.Count)
     #: How many entries are missing, or not whole.
-    missing_count = sa.Column(sa.BigInteger)
+    missing_count = sa.Column(counts.Count)
     #: When reading the share began, by the worker's clock.
     taken_at = sa.Column(sqltime.Timestamp)
     point_in_time = _one_of(states.PointInTime, 'share_backups',
@@ -304,10 +305,10 @@ class Operation(Base):
     worker = _text()
     lease_until = sa.Column(sqltime.Timestamp)
     not_before = sa.Column(sqltime.Timestamp)
-    files_total = sa.Column(sa.BigInteger, nullable=False, default=0)
-    files_done = sa.Column(sa.BigInteger, nullable=False, default=0)
-    bytes_total = sa.Column(sa.BigInteger, nullable=False, default=0)
-    bytes_done = sa.Column(sa.BigInteger, nullable=False, default=0)
+    files_total = sa.Column(counts.Count, nullable=False, default=0)
+    files_done = sa.Column(counts.Count, nullable=False, default=0)
+    bytes_total = sa.Column(counts.Count, nullable=False, default=0)
+    bytes_done = sa.Column(counts.Count, nullable=False, default=0)
     error = _said(None)
     #: One of :class:`manila_backup.status_codes.StatusCode`.
     status_code = _text(32)

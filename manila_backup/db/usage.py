@@ -3,6 +3,7 @@
 
 import sqlalchemy as sa
 
+from manila_backup.db import counts
 from manila_backup.db import listing
 from manila_backup.db import models
 from manila_backup import states
@@ -30,7 +31,7 @@ def backups_of_project(conn, project_id):
     table = models.share_backups
     row = conn.execute(
         sa.select(sa.func.count(), sa.func.sum(table.c.size),
-                  sa.func.sum(table.c.stored_bytes))
+                  counts.total(table.c.stored_bytes))
         .where(table.c.project_id == project_id)).one()
     return row[0], int(row[1] or 0), int(row[2] or 0)
 
@@ -83,8 +84,8 @@ def of_backups(conn, project_id=None, key=None, limit=None, offset=0):
     query = sa.select(
         *group, sa.func.count().label('backups'),
         sa.func.sum(table.c.size).label('gigabytes'),
-        sa.func.sum(table.c.content_bytes).label('content_bytes'),
-        sa.func.sum(table.c.stored_bytes).label('stored_bytes'),
+        counts.total(table.c.content_bytes).label('content_bytes'),
+        counts.total(table.c.stored_bytes).label('stored_bytes'),
         sa.func.count(table.c.stored_bytes).label('measured'),
         sa.func.max(table.c.created_at).label('last_backup_at'))
     if project_id is not None:

@@ -197,4 +197,5 @@ class Import:
 
 
 def _gib(size):
-    return max(1, math.ceil(size / _GIB))
+    # A database holds no more.
+    return min(max(1, math.ceil(size / _GIB)), 2 ** 31 - 1)

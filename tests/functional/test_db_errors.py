@@ -15,7 +15,8 @@ from manila_backup import exception
 from tests.functional import databases
 
 
-class ErrorsSQLite(testtools.TestCase):
+class Databases(testtools.TestCase):
+    """Has a database of one kind, as ``database``."""
 
     server = 'sqlite'
 
@@ -27,7 +28,11 @@ class ErrorsSQLite(testtools.TestCase):
         self.database = engine.Database(conf)
         self.addCleanup(self.database.dispose)
         schema.sync(self.database, conf)
-        self.calls = 0
+
+
+class ErrorsSQLite(Databases):
+
+    calls = 0
 
     def _write(self, conn, status):
         self.calls += 1
