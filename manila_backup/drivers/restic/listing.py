@@ -74,6 +74,63 @@ def parse(line):
                 mtime)
 
 
+class Lines:
+    """Lines with a path each, in a scratch file. Each has its whole path in a
+    listing, of up to 4 KiB; here it has what that does not share with the one
+    before: millions of entries in one directory take no gigabytes.
+
+    :param folder: str, a directory for the file.
+    """
+
+    def __init__(self, folder):
+        self._file = tempfile.TemporaryFile(dir=folder)
+        self._last = b''
+
+    def close(self):
+        self._file.close()
+
+    def clear(self):
+        """Forget all lines."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._last = b''
+
+    def write(self, line):
+        """Add a line.
+
+        :param line: bytes, without newlines.
+        """
+        head, slash, rest = line.partition(b'/')
+        tail = slash + rest
+        shared = _shared(tail, self._last)
+        self._file.write(b'%d %d %b%b\n' % (shared, len(head), head,
+                                            tail[shared:]))
+        self._last = tail
+
+    def __iter__(self):
+        """Iterate over all lines, as bytes."""
+        self._file.seek(0)
+        last = b''
+        for text in self._file:
+            shared, size, rest = text[:-1].split(b' ', 2)
+            last = last[:int(shared)] + rest[int(size):]
+            yield rest[:int(size)] + last
+
+
+def _shared(one, other):
+    """Count the bytes that the beginnings of two have in common."""
+    low, high = 0, min(len(one), len(other))
+    if one[:high] == other[:high]:
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 class Listing:
     """A listing; a context manager.
 
@@ -90,8 +147,8 @@ class Listing:
         self._snapshot = snapshot
         self._known = known
         self._limits = limits
-        self._nodes = tempfile.TemporaryFile(dir=folder)
-        self._text = tempfile.TemporaryFile(dir=folder)
+        self._nodes = Lines(folder)
+        self._text = Lines(folder)
         self._is_enough = True
 
     def __enter__(self):
@@ -114,8 +171,7 @@ class Listing:
         # A lock would be in the way of what removes backups, the longer if
         # the worker is killed.
         for lock in (('--no-lock',), ()):
-            file.seek(0)
-            file.truncate()
+            file.clear()
             try:
                 self._restic.run('ls', *lock, how, self._snapshot,
                                  on_line=take, limits=self._limits)
@@ -137,10 +193,10 @@ class Listing:
                 node.is_link and node.path not in self._known):
             self._is_enough = False
         self._nodes.write(json.dumps(
-            [node.path.decode(), *node[1:]]).encode() + b'\n')
+            [node.path.decode(), *node[1:]]).encode())
 
     def _text_line(self, line):
-        self._text.write(line + b'\n')
+        self._text.write(line)
 
     def entries(self):
         """Iterate over the entries.
@@ -150,8 +206,6 @@ class Listing:
         :raises Unmatched: restic's listings can't be understood.
         :raises Malformed: a path is none.
         """
-        for file in (self._nodes, self._text):
-            file.seek(0)
         found = map(_loaded, self._nodes)
         both = (((node, node.path, None) for node in found)
                 if self._is_enough else joined(found, self._text))

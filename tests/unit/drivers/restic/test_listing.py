@@ -76,6 +76,32 @@ class TestJoined(unittest.TestCase):
             joined([node(b'a', _LINK)], text(b'a'))
 
 
+class TestLines(unittest.TestCase):
+
+    def lines(self, written):
+        lines = listing.Lines(None)
+        self.addCleanup(lines.close)
+        lines.write(b'of before/what counts')
+        lines.clear()
+        for each in written:
+            lines.write(each)
+        self.assertEqual(written, list(lines))
+        self.assertEqual(written, list(lines))
+        return lines
+
+    @given(strategies.lists(strategies.lists(strategies.sampled_from(
+        (b'a', b'/', b' ', b'7', b'\0', b'b/c', b'\xff\r')),
+        max_size=8).map(b''.join), max_size=6))
+    def test_come_back(self, written):
+        self.lines(written)
+
+    def test_of_long_paths(self):
+        where = b'/' + b'/'.join([b'n' * 250] * 16)
+        lines = self.lines([b'-rw- %4d %b/%d' % (number, where, number)
+                            for number in range(5000)])
+        self.assertLess(lines._file.seek(0, 2), 5000 * 25 + len(where))
+
+
 class TestParse(unittest.TestCase):
 
     def parse(self, **others):
