@@ -11,11 +11,11 @@ import re
 
 #: Control characters, what else ends a line, what turns the direction of
 #: writing around, and halves of surrogate pairs, which can't be written.
-_CONTROL = ('\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e'
-            '\u2066-\u2069\ud800-\udfff')
-_ANY = re.compile(f'[{_CONTROL}]')
+CONTROL = ('\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e'
+           '\u2066-\u2069\ud800-\udfff')
+_ANY = re.compile(f'[{CONTROL}]')
 #: A traceback has several lines.
-_NOT_LAYOUT = re.compile(rf'(?![\n\t])[{_CONTROL}]')
+_NOT_LAYOUT = re.compile(rf'(?![\n\t])[{CONTROL}]')
 
 
 def is_plain(text):

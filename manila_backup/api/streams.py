@@ -8,7 +8,7 @@ import re
 import string
 from urllib import parse
 
-from manila_backup.contents import paths
+from manila_backup import quoting
 
 LOG = logging.getLogger(__name__)
 
@@ -105,9 +105,9 @@ def disposition(name):
     try:
         name = name.decode()
     except UnicodeError:
-        name = paths.quote(name)
+        name = quoting.quote(name)
     if not name.isprintable():
-        name = paths.quote(name.encode())
+        name = quoting.quote(name.encode())
     plain = ''.join(each if each in _PLAIN else '_' for each in name)
     return (f'attachment; filename="{plain}"; '
             f'filename*=UTF-8\'\'{parse.quote(name, safe="")}')

@@ -13,8 +13,8 @@ import typing
 
 from manila_backup.contents import database
 from manila_backup.contents import item
-from manila_backup.contents import paths
 from manila_backup.contents import reader
+from manila_backup import quoting
 
 ADDED, REMOVED, CHANGED, MOVED = 'added', 'removed', 'changed', 'moved'
 
@@ -212,9 +212,9 @@ class Result:
             (the path that it was moved from), both quoted, ``words`` and
             ``before`` and ``after``.
         """
-        return [{'number': number, 'kind': kind, 'path': paths.quote(path),
+        return [{'number': number, 'kind': kind, 'path': quoting.quote(path),
                  'previous': None if previous is None
-                 else paths.quote(previous),
+                 else quoting.quote(previous),
                  **dict(zip(('words', 'before', 'after'), json.loads(said)))}
                 for number, kind, path, previous, said in self._all(
                     'SELECT number, kind, path, previous, said FROM changes '

@@ -178,7 +178,7 @@ def _said(item):
     if item == b'x:*':
         return 'extended attributes'
     if item.startswith(b'x:'):
-        return f'extended attribute {item[2:].decode()}'
+        return f'extended attribute {errors.printable(item[2:])}'
     return {b'owner': 'owner and group', b'mode': 'mode',
             b'time': 'exact modification time',
             b'flags': 'immutable or append-only flag',

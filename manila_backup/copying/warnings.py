@@ -11,6 +11,7 @@ from manila_backup.copying import manifest
 from manila_backup.copying import tree
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
+from manila_backup import quoting
 from manila_backup import warning_codes
 
 _Code = warning_codes.WarningCode
@@ -116,24 +117,12 @@ def words(lost):
     found = []
     for item in lost:
         if item.startswith(b'x:') and item not in _WORDS:
-            found.append('xattr:' + readable(item[2:]))
+            found.append('xattr:' + quoting.quote(item[2:]))
         else:
             found.append(_WORDS.get(item))
     found = [word for word in found if word]
     # It is only more rights to its owner in the repository.
     return [] if found == ['mode'] else found
-
-
-def readable(path):
-    """Return a path or name as text that tells every byte: ``%`` and what is
-    not UTF-8 as ``%`` and two hexadecimal digits.
-
-    :param path: bytes.
-    """
-    return ''.join(
-        f'%{ord(char) - 0xdc00:02X}' if '\udc80' <= char <= '\udcff' else char
-        for char in path.replace(b'%', b'%25').decode('utf-8',
-                                                      'surrogateescape'))
 
 
 def read(fd, skip, limit):

@@ -70,7 +70,7 @@ class Downloads:
         """Begin with one.
 
         :param backup: its row.
-        :param path: str, as :mod:`manila_backup.contents.paths` has it.
+        :param path: str, as :mod:`manila_backup.quoting` has it.
         :returns: a :class:`Download`, to be closed in the end.
         :raises manila_backup.exception.NotFound: the backup has no such file.
         :raises manila_backup.exception.Conflict: it has no content, or that

@@ -59,7 +59,7 @@ class FileVersions:
         was away in between is two. A page may end for want of time: then the
         same version may be on the next one too.
 
-        :param path: str, as :mod:`manila_backup.contents.paths` has it.
+        :param path: str, as :mod:`manila_backup.quoting` has it.
         :param marker: str, the id of the backup to go on after, or None.
         :param limit: int, the most to return.
         :param seconds: float, after how long to return what was found.

@@ -23,7 +23,7 @@ class Files:
     def list_directory(self, context, backup_id, path, after, limit):
         """List a directory of a backup.
 
-        :param path: str, as :mod:`manila_backup.contents.paths` has it,
+        :param path: str, as :mod:`manila_backup.quoting` has it,
             without a slash at its beginning; ``.`` for the share's root.
         :param after: str, the name to begin after, or None.
         :returns: dict as of

@@ -16,9 +16,9 @@ from manila_backup.api.views import common as common_views
 from manila_backup.api.views import share_backup_files as views
 from manila_backup.contents import digests
 from manila_backup.contents import item
-from manila_backup.contents import paths
 from manila_backup.db import backups
 from manila_backup.policies import share_backups as policies
+from manila_backup import quoting
 
 PATH = f'{share_backups.PATH}/{{backup_id}}/files'
 
@@ -96,7 +96,7 @@ def content(req, backup_id, params):
         ('Content-Type', streams.KIND),
         ('Content-Length', str(end - start)),
         ('Content-Disposition',
-         streams.disposition(paths.unquote(path).rpartition(b'/')[2])),
+         streams.disposition(quoting.unquote(path).rpartition(b'/')[2])),
         ('Accept-Ranges', 'bytes'),
         ('Cache-Control', 'private, no-cache'),
         ('X-Content-Type-Options', 'nosniff')]

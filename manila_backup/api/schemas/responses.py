@@ -326,8 +326,9 @@ COMPONENTS = {
     }),
     'ShareBackupWarning': _obj({
         'number': {'type': 'integer', 'minimum': 1},
-        'path': {**_TEXT, 'description': '"%" and what is not UTF-8 is "%" '
-                                         'and two hexadecimal digits.'},
+        'path': {**_TEXT, 'description': '"%", control characters and what '
+                                         'is not UTF-8 are "%" and two '
+                                         'hexadecimal digits.'},
         'code': {'enum': [*map(str, warning_codes.WarningCode)]},
         'reason': _TEXT,
         'stored': _BOOLEAN,

@@ -3,7 +3,7 @@
 
 from manila_backup.api.schemas import types
 from manila_backup.contents import item
-from manila_backup.contents import paths
+from manila_backup import quoting
 
 _LONGEST = 32768
 
@@ -11,14 +11,14 @@ _LONGEST = 32768
 @types.converter({'type': 'string', 'minLength': 1, 'maxLength': _LONGEST})
 def path(value):
     """A path below the share's root, with or without a slash at its
-    beginning and end, as :mod:`manila_backup.contents.paths` has it.
+    beginning and end, as :mod:`manila_backup.quoting` has it.
 
     :raises ValueError: it is none.
     """
     if len(value) > _LONGEST:
         raise ValueError(f'it must have at most {_LONGEST} characters')
     value = value.strip('/') or item.ROOT.decode()
-    found = paths.unquote(value)
+    found = quoting.unquote(value)
     if found != item.ROOT and any(
             name in (b'', b'.', b'..') or b'\0' in name
             for name in found.split(b'/')):

@@ -13,9 +13,9 @@ from oslo_log import log
 
 from manila_backup.bus import questions
 from manila_backup.contents import item
-from manila_backup.contents import paths
 from manila_backup.drivers import base
 from manila_backup.engine.questions import files
+from manila_backup import quoting
 
 LOG = log.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def open_file(driver: base.BackupDriver, place: base.BackupReference,
         and ``is_checked``, whether the content is known to have that.
     """
     with files.opened_index(driver, place, folder) as index:
-        one = _regular(index.entry(paths.unquote(path)))
+        one = _regular(index.entry(quoting.unquote(path)))
         if one.size > most:
             return {'size': one.size}
         with (_damage(place),
@@ -59,7 +59,7 @@ def read_file(driver: base.BackupDriver, place: base.BackupReference,
     :returns: dict of ``data``, str: in base64.
     """
     with files.opened_index(driver, place, folder) as index:
-        one = _regular(index.entry(paths.unquote(path)))
+        one = _regular(index.entry(quoting.unquote(path)))
         with (_damage(place),
               driver.open_file(place, folder, index, one) as found):
             if found.digest != digest:

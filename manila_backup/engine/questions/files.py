@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions about the entries that a backup has.
 
-Paths and names cross the bus as :mod:`manila_backup.contents.paths` has them.
+Paths and names cross the bus as :mod:`manila_backup.quoting` has them.
 """
 
 import contextlib
@@ -10,9 +10,9 @@ import typing
 from manila_backup.bus import questions
 from manila_backup.contents import database
 from manila_backup.contents import item
-from manila_backup.contents import paths
 from manila_backup.contents import reader
 from manila_backup.drivers import base
+from manila_backup import quoting
 
 
 def list_files(driver: base.BackupDriver, place: base.BackupReference,
@@ -25,8 +25,8 @@ def list_files(driver: base.BackupDriver, place: base.BackupReference,
     :returns: dict of ``files``, and ``more``, whether there are further ones.
     """
     with opened_index(driver, place, folder) as index:
-        found = index.page(paths.unquote(path),
-                           after and paths.unquote(after),
+        found = index.page(quoting.unquote(path),
+                           after and quoting.unquote(after),
                            limit + 1)
         return {'files': told(index, found[:limit]),
                 'more': len(found) > limit}
@@ -46,11 +46,11 @@ def find_files(driver: base.BackupDriver, place: base.BackupReference,
     """
     with opened_index(driver, place, folder) as index:
         found, end = index.search(
-            reader.Wanted(under=paths.unquote(under), **wanted),
-            after and paths.unquote(after), limit, seconds)
+            reader.Wanted(under=quoting.unquote(under), **wanted),
+            after and quoting.unquote(after), limit, seconds)
         return {'files': told(index, found),
                 'after': (
-                    None if end is None else paths.quote(end))}
+                    None if end is None else quoting.quote(end))}
 
 
 @contextlib.contextmanager
@@ -81,9 +81,9 @@ def told(index: reader.Reader, found: list[item.Item]
     :param index: the index that they are from.
     """
     return [{
-        'path': paths.quote(each.path), 'name': paths.quote(each.name),
+        'path': quoting.quote(each.path), 'name': quoting.quote(each.name),
         'type': each.type, 'size': each.size, 'mtime': each.mtime,
         'mode': each.mode & 0o7777, 'uid': each.uid, 'gid': each.gid,
-        'target': None if each.target is None else paths.quote(each.target),
+        'target': None if each.target is None else quoting.quote(each.target),
         'digest': index.digest(each), 'is_stored': each.is_stored,
         'is_known': not each.flags & item.UNKNOWN} for each in found]

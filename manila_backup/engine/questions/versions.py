@@ -8,10 +8,10 @@ import typing
 from oslo_log import log
 
 from manila_backup.bus import questions
-from manila_backup.contents import paths
 from manila_backup.contents import reader
 from manila_backup.drivers import base
 from manila_backup.engine.questions import files
+from manila_backup import quoting
 
 LOG = log.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def list_versions(driver: base.BackupDriver, place: base.BackupReference,
         there is none of that path; or ``problem``, why it can't be told.
     """
     end = time.monotonic() + seconds
-    wanted = paths.unquote(path)
+    wanted = quoting.unquote(path)
     found: list[dict[str, typing.Any]] = []
     for backup_id in backup_ids:
         found.append(_look(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions about what a backup lacks."""
 
-from manila_backup.copying import warnings
+from manila_backup import quoting
 
 #: The most warnings in one answer.
 MOST = 10_000
@@ -20,7 +20,7 @@ def list_warnings(driver, place, folder, skip, limit):
     if page is None:
         return {'warnings': [], 'complete': False}
     return {'warnings': [
-        [warnings.readable(each.path), str(each.code), list(each.lost)]
+        [quoting.quote(each.path), str(each.code), list(each.lost)]
         for each in page.warnings], 'complete': page.complete}
 
 

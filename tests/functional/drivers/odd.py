@@ -153,6 +153,21 @@ class Odd(case.Case):
         at = f'{name}/' * 6
         return [f'{at}{each}' for each in ('fifo', 'link', name)]
 
+    def test_attributes_of_any_name(self):
+        """That the share can't hold; their names may be told anywhere."""
+        path = os.path.join(self.source, 'named')
+        trees.write(path, b'content')
+        os.setxattr(path, b'user.\xff\n\x1b', b'1')
+        self.backup()
+        self.mount([['setxattr', '*', 'EOPNOTSUPP']])
+        report = self.restore(target=self.share)
+        self.assertEqual(
+            ('"named": could not keep its extended attribute '
+             'user.\\xff\\n\\x1b.',), report.problems)
+        self.odd.set([])
+        self.restore()
+        self.assertSame(self.source, self.target)
+
     def test_paths_that_are_too_long_to_be_read(self):
         names = self.nested()
         self.mount([['longer', 250, 'ENAMETOOLONG']])

@@ -85,7 +85,7 @@ class TestComparison(unittest.TestCase):
                    if each['kind'] == 'changed'}
 
         def quoted(some):
-            return {comparison.paths.quote(each) for each in some}
+            return {comparison.quoting.quote(each) for each in some}
         self.assertEqual(quoted(olds.keys() - news.keys()), gone)
         self.assertEqual(quoted(news.keys() - olds.keys()), come)
         self.assertEqual(quoted(

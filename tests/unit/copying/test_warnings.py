@@ -3,12 +3,13 @@
 import hashlib
 import os
 import tempfile
-from urllib import parse
 
 from oslotest import base
 
+from manila_backup.copying import reporting
 from manila_backup.copying import warnings
 from manila_backup.fs import dirent
+from manila_backup import quoting
 
 _HEAD = b'''manila-backup-manifest 2
 about {"record": {"warnings": [[".", "no_snapshot", []]]}}
@@ -51,7 +52,7 @@ class Warnings(base.BaseTestCase):
 
     def read(self, fd, skip=0, limit=100):
         page = warnings.read(fd, skip, limit)[1]
-        return [(warnings.readable(each.path), str(each.code), each.lost)
+        return [(quoting.quote(each.path), str(each.code), each.lost)
                 for each in page.warnings], page.complete
 
     def test_of_a_manifest(self):
@@ -89,10 +90,12 @@ class Warnings(base.BaseTestCase):
         os.ftruncate(fd, len(_HEAD))
         self.assertRaises(dirent.Malformed, warnings.read, fd, 0, 1)
 
-    def test_paths_tell_every_byte(self):
-        for path in (b'plain', b'100%', b'%41', b'\xff\xfe', 'näme'.encode(),
-                     b'\xe2\x82', bytes(range(1, 256))):
-            text = warnings.readable(path)
-            text.encode()
-            self.assertEqual(path, parse.unquote_to_bytes(text))
-        self.assertEqual('näme%25', warnings.readable('näme%'.encode()))
+
+class Noted(base.BaseTestCase):
+
+    def test_attributes_of_any_name(self):
+        problems = reporting.Problems()
+        problems.lost(b'a', [b'x:user.\xff\n\x1b'])
+        self.assertEqual(
+            ['"a": could not keep its extended attribute '
+             'user.\\xff\\n\\x1b.'], problems.sentences)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paths and names of any bytes as text, and back."""
+"""Paths and names of any bytes as text, and back: how the API shows those of
+entries of a share, and takes them."""
 
 import re
 from urllib import parse
 
+from manila_backup import logtext
+
 # ``%`` itself, what is no character (bytes that are not UTF-8, as Python
 # stands them in), and what can't be shown or changes how the rest is.
-_QUOTED = re.compile('[%\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e'
-                     '\u2066-\u2069\ud800-\udfff]')
+_QUOTED = re.compile(f'[%{logtext.CONTROL}]')
 
 
 def quote(path: bytes) -> str:
