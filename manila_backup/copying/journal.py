@@ -108,4 +108,5 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
     return {'part': name, 'spans': done,
             'files': files, 'bytes': 0, 'stored_bytes': 0, 'kept': 0,
             'problems': problems.sentences, 'count': problems.count,
-            'missing': problems.missing, 'notes': problems.notes}
+            'missing': problems.missing, 'notes': problems.notes,
+            'are_cut': problems.are_cut}

@@ -40,8 +40,9 @@ def parted(path, first, where):
 
 MAX_PROBLEMS = 100
 
-#: The most notes that a backup has.
-MAX_NOTES = 20_000
+#: The most notes that a backup has, and the most bytes that their paths have:
+#: one may be of hundreds of kilobytes.
+MAX_NOTES, MAX_NOTE_BYTES = 20_000, 16 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Problems:
     def __init__(self):
         self.sentences = []
         self.notes = []
+        self._noted = 0
         self.are_cut = False
         self.count = self.missing = 0
 
@@ -149,9 +151,14 @@ class Problems:
 
     def take_notes(self, notes, are_cut=False):
         """Add notes of others."""
-        room = MAX_NOTES - len(self.notes)
-        self.notes.extend(notes[:room])
-        self.are_cut |= are_cut or len(notes) > room
+        for each in notes:
+            self._noted += len(each[0])
+            if (len(self.notes) >= MAX_NOTES
+                    or self._noted > MAX_NOTE_BYTES):
+                are_cut = True
+                break
+            self.notes.append(each)
+        self.are_cut |= are_cut
 
     def include(self, other):
         """Add all of others.

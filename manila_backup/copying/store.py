@@ -105,7 +105,8 @@ class Storer(links.Linking):
                 'problems': self.problems.sentences,
                 'count': self.problems.count,
                 'missing': self.problems.missing,
-                'notes': self.problems.notes}
+                'notes': self.problems.notes,
+                'are_cut': self.problems.are_cut}
 
     def _batch(self, number, kind, payload):
         try:

@@ -126,7 +126,7 @@ class TreeCopy:
                 self.totals[key] += result[key]
             self.problems.merge(result['problems'], result['count'],
                                 result['missing'])
-            self.problems.take_notes(result['notes'])
+            self.problems.take_notes(result['notes'], result['are_cut'])
 
     def write_manifest(self, name, about, version=manifest.SECOND, hint=''):
         """Put the manifest together from what the processes wrote.

@@ -28,6 +28,9 @@ _OF_WHY = {manifest.UNREADABLE: _Code.UNREADABLE,
            manifest.TOO_MUCH: _Code.NOT_STORABLE,
            manifest.CHANGING: _Code.CHANGING}
 
+#: Bytes of paths in one page.
+MOST_BYTES = 4 << 20
+
 # What a manifest calls lost, as owners are told it; None is told to nobody.
 _WORDS = {b'owner': 'owner', b'mode': 'mode', b'time': 'time',
           b'flags': 'flags', b'layout': 'holes', b'node': 'node',
@@ -57,10 +60,13 @@ class Page:
     :ivar warnings: list of :class:`Warning`.
     :ivar complete: bool, whether the list that it is a part of has all of
         them.
+    :ivar more: bool, whether there are further ones that were wanted and that
+        had no room in it.
     """
 
     warnings: list[Warning]
     complete: bool
+    more: bool = False
 
 
 class Cut:
@@ -69,12 +75,17 @@ class Cut:
     :param skip: int, how many to leave out.
     :param limit: int, how many to keep after those.
     :ivar kept: list.
+    :ivar more: bool, whether there were more than there was room for: each has
+        its whole path, which may be of hundreds of kilobytes. There is room
+        for one at least.
     """
 
     def __init__(self, skip, limit):
         self._skip = skip
         self._limit = limit
+        self._size = 0
         self.kept = []
+        self.more = False
 
     def add(self, path, code, lost=()):
         """Take one.
@@ -83,9 +94,12 @@ class Cut:
         """
         if self._skip:
             self._skip -= 1
-        elif len(self.kept) < self._limit:
-            self.kept.append(Warning(path() if callable(path) else path,
-                                     code, tuple(lost)))
+        elif len(self.kept) < self._limit and not self.more:
+            path = path() if callable(path) else path
+            self._size += len(path)
+            self.more = bool(self.kept) and self._size > MOST_BYTES
+            if not self.more:
+                self.kept.append(Warning(path, code, tuple(lost)))
 
     def add_notes(self, notes):
         """Take notes as they are in JSON."""
@@ -158,7 +172,8 @@ class _Reader:
         # Earlier releases had none.
         told = notes is not None or not self._totals['problem_count']
         return about, Page(
-            self._cut.kept, told and not self._totals.get(CUT, False))
+            self._cut.kept, told and not self._totals.get(CUT, False),
+            self._cut.more)
 
     def _line(self, text, offset):
         kind = text[:2]

@@ -129,14 +129,14 @@ def warnings(req, backup_id, params):
                          backup_id)
     limit = common.limit_of(req, params)
     skip = params.get('marker', 0)
-    found, complete = req.services.admission.warnings.list(
+    found, complete, more = req.services.admission.warnings.list(
         req.context, row, skip, limit + 1)
-    body = {'warnings': views.warnings(found[:limit], skip),
-            'complete': complete}
-    if len(found) > limit:
+    shown = found[:limit]
+    body = {'warnings': views.warnings(shown, skip), 'complete': complete}
+    if more or len(found) > limit:
         body.update(common_views.next_links(
             req, f'{PATH}/{row.id}/warnings', 'warnings', limit,
-            marker=skip + limit))
+            marker=skip + len(shown)))
     return 200, body
 
 

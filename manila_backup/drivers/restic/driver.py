@@ -390,8 +390,8 @@ class ResticDriver(base.BackupDriver):
                 f'The backup\'s mark is damaged: {exc}.') from exc
         # Earlier releases had none.
         told = notes is not None or not about['problem_count']
-        return warnings.Page(cut.kept,
-                             told and not about.get(warnings.CUT, False))
+        return warnings.Page(
+            cut.kept, told and not about.get(warnings.CUT, False), cut.more)
 
     def maintain(self, progress):
         return prune.Maintenance(self, progress).run()

@@ -11,6 +11,7 @@ from manila_backup.bus import questions
 from manila_backup.contents import database
 from manila_backup.contents import item
 from manila_backup.contents import reader
+from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup import quoting
 
@@ -28,8 +29,9 @@ def list_files(driver: base.BackupDriver, place: base.BackupReference,
         found = index.page(quoting.unquote(path),
                            after and quoting.unquote(after),
                            limit + 1)
-        return {'files': told(index, found[:limit]),
-                'more': len(found) > limit}
+        count = _count(found, limit)
+        return {'files': told(index, found[:count]),
+                'more': len(found) > count}
 
 
 def find_files(driver: base.BackupDriver, place: base.BackupReference,
@@ -48,6 +50,10 @@ def find_files(driver: base.BackupDriver, place: base.BackupReference,
         found, end = index.search(
             reader.Wanted(under=quoting.unquote(under), **wanted),
             after and quoting.unquote(after), limit, seconds)
+        count = _count(found, limit)
+        if count < len(found):
+            found = found[:count]
+            end = found[-1].path
         return {'files': told(index, found),
                 'after': (
                     None if end is None else quoting.quote(end))}
@@ -72,6 +78,20 @@ def opened_index(driver: base.BackupDriver, place: base.BackupReference,
         raise questions.Unanswered(
             'The index of the backup was damaged, and is made anew. Try '
             'again in some seconds.') from exc
+
+
+def _count(found: list[item.Item], limit: int) -> int:
+    """Count the entries that an answer has room for: each has its whole path,
+    which may be of hundreds of kilobytes. It has room for one at least.
+
+    :param limit: int, the most that are wanted.
+    """
+    size = 0
+    for count, each in enumerate(found[:limit]):
+        size += len(each.path)
+        if count and size > warnings.MOST_BYTES:
+            return count
+    return min(len(found), limit)
 
 
 def told(index: reader.Reader, found: list[item.Item]

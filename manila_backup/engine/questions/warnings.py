@@ -13,15 +13,17 @@ def list_warnings(driver, place, folder, skip, limit):
     :param skip: int, how many to leave out.
     :param limit: int, the most to return.
     :returns: dict: ``warnings``, a list of [path, code, list of what is
-        lost], and ``complete``, whether all that there are can be had.
+        lost]; ``complete``, whether all that there are can be had; ``more``,
+        whether some of them had no room in the answer.
     """
     driver.prepare(place, _alone)
     page = driver.warnings(place, skip, min(limit, MOST))
     if page is None:
-        return {'warnings': [], 'complete': False}
+        return {'warnings': [], 'complete': False, 'more': False}
     return {'warnings': [
         [quoting.quote(each.path), str(each.code), list(each.lost)]
-        for each in page.warnings], 'complete': page.complete}
+        for each in page.warnings], 'complete': page.complete,
+        'more': page.more}
 
 
 def _alone():

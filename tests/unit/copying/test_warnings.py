@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import functools
 import hashlib
 import os
 import tempfile
+from unittest import mock
 
 from oslotest import base
 
 from manila_backup.copying import reporting
+from manila_backup.copying import tree_copy
 from manila_backup.copying import warnings
 from manila_backup.fs import dirent
 from manila_backup import quoting
@@ -90,8 +93,47 @@ class Warnings(base.BaseTestCase):
         os.ftruncate(fd, len(_HEAD))
         self.assertRaises(dirent.Malformed, warnings.read, fd, 0, 1)
 
+    def test_paths_that_have_no_room(self):
+        """They are of some 100 KB: not as many at once as are asked for."""
+        where = b'n' * 200 * 1024
+        cut = warnings.Cut(1, 1000)
+        for number in range(100):
+            cut.add(functools.partial(b'%b%d'.__mod__, (where, number)),
+                    'unreadable')
+        self.assertEqual([b'%b%d' % (where, number) for number in
+                          range(1, 1 + warnings.MOST_BYTES // len(where))],
+                         [each.path for each in cut.kept])
+        self.assertTrue(cut.more)
+        cut = warnings.Cut(0, 1)
+        for _ in range(2):
+            cut.add(where * 100, 'unreadable')
+        self.assertEqual((1, False), (len(cut.kept), cut.more))
+
 
 class Noted(base.BaseTestCase):
+
+    def test_no_more_than_there_is_room_for(self):
+        where = b'n' * 200 * 1024
+        for path, most in ((b'name', reporting.MAX_NOTES),
+                           (where, reporting.MAX_NOTE_BYTES // len(where))):
+            problems = reporting.Problems()
+            for _ in range(most + 1):
+                self.assertFalse(problems.are_cut)
+                problems.add('It is told.', note=warnings.note(
+                    path, 'unreadable'))
+            self.assertEqual((most, True, most + 1), (
+                len(problems.notes), problems.are_cut, problems.count))
+
+    def test_what_a_process_could_not_note(self):
+        """Its own notes are cut, not those of all together."""
+        made = mock.create_autospec(tree_copy.TreeCopy, instance=True)
+        made.problems = reporting.Problems()
+        made.totals = {}
+        made._described = ()
+        made._copied = [{'problems': [], 'count': 9, 'missing': 0,
+                         'notes': [], 'are_cut': True}]
+        tree_copy.TreeCopy.add_up(made)
+        self.assertTrue(made.problems.are_cut)
 
     def test_attributes_of_any_name(self):
         problems = reporting.Problems()
