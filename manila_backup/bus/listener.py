@@ -6,17 +6,14 @@ of. So the bus is joined beside its work, as often as it takes, and a bus that
 is away, refuses the service or says nothing holds nothing up.
 """
 
-import fcntl
-import itertools
-import os
 import threading
 
 from oslo_log import log
 
 from manila_backup.bus import faults
 from manila_backup.bus import questions
+from manila_backup.bus import queue_names
 from manila_backup.bus import rpc
-from manila_backup import private
 
 LOG = log.getLogger(__name__)
 
@@ -97,7 +94,9 @@ class Listener:
         rpc.log_in(self._transport)
         if self._stopping.is_set():
             return
-        self._name_queue()
+        if self._number is None:
+            self._number = queue_names.number(
+                self._worker.conf, self._transport, rpc.TOPIC)
         # One that can't be started is asked again from the first on.
         while self._servers:
             self._servers.pop().stop()
@@ -106,18 +105,6 @@ class Listener:
                                               self._worker)):
             server.start()
             self._servers.append(server)
-
-    def _name_queue(self):
-        # oslo.messaging's queue manager tells processes of one command apart
-        # only within one process group: with one name, two workers of a host
-        # would take each other's messages away.
-        if rpc.names_queues(self._transport) and self._number is None:
-            conf = self._worker.conf
-            self._number = Number(os.path.join(conf.state_path, 'locks'),
-                                  rpc.TOPIC)
-            conf.set_default('processname',
-                             f'{rpc.TOPIC}-{self._number.value}',
-                             'oslo_messaging_rabbit')
 
     def _tell(self, problem):
         # Several hosts are tried in turn, and each may have another.
@@ -128,26 +115,3 @@ class Listener:
                       rpc.servers(self._transport),
                       self._worker.conf.backup.scan_interval, problem)
         self._told.add(problem)
-
-
-class Number:
-    """The lowest number that no other process on this host has; held for as
-    long as the process lives, so that the next one gets it again.
-
-    :param folder: str, the directory for the lock files; made if need be.
-    :param name: str, what is numbered.
-    :ivar value: int, 1 or more.
-    """
-
-    def __init__(self, folder, name):
-        private.make_directories(folder)
-        for value in itertools.count(1):
-            file = open(os.path.join(folder, f'{name}-{value}'), 'a')
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-                continue
-            self.value = value
-            self._file = file
-            return

@@ -12,6 +12,7 @@ import threading
 import typing
 
 from manila_backup.bus import faults
+from manila_backup.bus import queue_names
 from manila_backup.bus import rpc
 from manila_backup.bus import version_cap
 from manila_backup import context as context_
@@ -26,6 +27,9 @@ if typing.TYPE_CHECKING:
 FIRST_VERSION = '1.2'
 
 _TOPIC = 'manila-backup-questions'
+
+# What queues for answers are called by, where their names last.
+_ASKER = 'manila-backup-api'
 _VERSION = '1.0'
 
 
@@ -80,6 +84,9 @@ class Asker:
             transport, rpc.messaging.Target(topic=_TOPIC, version=_VERSION))
         self._transport = transport
         self._database = database
+        # In each of the processes that a WSGI server forks.
+        self._naming = threading.Lock()
+        self._number: queue_names.Number | None = None
         # Whoever waits for an answer keeps a thread from other requests.
         self._places = threading.BoundedSemaphore(
             max(conf.api.threads // 2, 1))
@@ -126,6 +133,10 @@ class Asker:
         if not self._has_workers():
             raise Unanswered('No worker that could answer is running. Ask '
                              'the operator, or try again later.')
+        with self._naming:
+            if self._number is None:
+                self._number = queue_names.number(
+                    self._conf, self._transport, _ASKER)
         client = self._client.prepare(
             topic=topic(self._transport, driver),
             **({} if host is None else {'server': host}),

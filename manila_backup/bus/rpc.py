@@ -17,6 +17,7 @@ from oslo_service import backend
 backend.init_backend(backend.BackendType.THREADING)
 
 import oslo_messaging as messaging  # noqa: E402
+from oslo_messaging._drivers import amqpdriver  # noqa: E402
 from oslo_messaging._drivers import common as driver_common  # noqa: E402
 from oslo_messaging.rpc import dispatcher  # noqa: E402
 
@@ -88,6 +89,17 @@ def servers(transport):
     """
     return ', '.join(f'{host.hostname}:{host.port or PORT}'
                      for host in transport._driver._url.hosts)
+
+
+def queue_manager(transport):
+    """Make what names queues that last, by the settings that there are by
+    now.
+
+    :param transport: an oslo.messaging transport, of :func:`names_queues`.
+    """
+    settings = transport._driver.conf.oslo_messaging_rabbit
+    return amqpdriver.QManager(hostname=settings.hostname,
+                               processname=settings.processname)
 
 
 def names_queues(transport):

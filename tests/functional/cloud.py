@@ -90,15 +90,18 @@ class Process:
     :param log: str, the file that its output goes to.
     :param release: a :class:`tests.functional.previous.Release` whose
         command it is, or None: this one's.
+    :param apart: bool, whether it gets a process group of its own, as a
+        service manager gives each service.
     """
 
-    def __init__(self, command, args, log, release=None):
+    def __init__(self, command, args, log, release=None, apart=False):
         self.command = command
         self.log = log
         with open(log, 'ab') as output:
             self._process = subprocess.Popen(
                 [*argv(command, release), *args], stdout=output,
                 stderr=output, stdin=subprocess.DEVNULL,
+                start_new_session=apart,
                 **(release.surroundings if release else watched()))
         self.pid = self._process.pid
 
@@ -160,6 +163,8 @@ class Cloud(fixtures.Fixture):
         :class:`tests.functional.previous.Release`.
     :ivar tolerate: a regular expression of errors in the logs that the
         test provokes; any other fails it.
+    :ivar apart: bool, as for :class:`Process`, of what is started from now
+        on.
     :cvar MADE: bool, whether the database has tables from the first.
     """
 
@@ -170,6 +175,7 @@ class Cloud(fixtures.Fixture):
         self._options = options
         self.processes = []
         self.release = None
+        self.apart = False
         self.tolerate = None
 
     def _setUp(self):
@@ -315,7 +321,7 @@ class Cloud(fixtures.Fixture):
 
     def _start(self, command, args):
         log = os.path.join(self.root, f'{command}-{len(self.processes)}.log')
-        process = Process(command, args, log, self.release)
+        process = Process(command, args, log, self.release, self.apart)
         self.processes.append(process)
         return process
 

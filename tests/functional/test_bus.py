@@ -220,6 +220,7 @@ class Quorum(Classic):
 
 class QueueManager(Classic):
     rabbit_options = {'use_queue_manager': True}
+    options = {**Classic.options, 'api__question_timeout': 60}
 
     def test_two_workers_of_one_host(self):
         """Each hears every message: neither takes the other's away."""
@@ -228,6 +229,25 @@ class QueueManager(Classic):
         self._eventually('a queue for each', lambda: len(
             [name for name, count in self.cloud.vhost.queues().items()
              if name.startswith(f'{rpc.TOPIC}_fanout_') and count == 1]) == 2)
+
+    def test_answers_reach_who_asked(self):
+        """Each API process gets those to its own questions, and no other."""
+        self.cloud.apart = True
+        self.cloud.start()
+        other = cloud.free_port()
+        self.cloud.start_api(other)
+        backup = self.cloud.create_backup(self.cloud.create_share()['id'])
+        self.cloud.wait_backup(backup['id'], 'available')
+
+        def ask(port):
+            return self.cloud.request(
+                'GET', f'/share-backups/{backup["id"]}/files', port=port,
+                headers={'OpenStack-API-Version':
+                         'shared-file-system-backup 1.2'}).status
+
+        cloud.eventually('an answer', lambda: ask(None) == 200, patience=120)
+        ports = 2 * [None, other, other, None]
+        self.assertEqual([200] * len(ports), [*map(ask, ports)])
 
 
 class Streams(Classic):

@@ -13,6 +13,7 @@ import testtools
 
 from manila_backup.bus import faults
 from manila_backup.bus import listener
+from manila_backup.bus import queue_names
 from manila_backup.bus import questions
 from manila_backup.bus import rpc
 
@@ -74,8 +75,8 @@ class ListenerTestCase(testtools.TestCase):
 class Numbers(testtools.TestCase):
 
     PROGRAM = ('import sys\n'
-               'from manila_backup.bus import listener\n'
-               'held = listener.Number(sys.argv[1], "x")\n'
+               'from manila_backup.bus import queue_names\n'
+               'held = queue_names.Number(sys.argv[1], "x")\n'
                'print(held.value, flush=True)\n'
                'sys.stdin.read()\n')
 
@@ -85,7 +86,7 @@ class Numbers(testtools.TestCase):
         self.assertEqual((1, 2), (self._number(first), self._number(second)))
         first.kill()
         first.wait()
-        self.assertEqual(1, listener.Number(folder, 'x').value)
+        self.assertEqual(1, queue_names.Number(folder, 'x').value)
 
     def _start(self, folder):
         process = subprocess.Popen(
