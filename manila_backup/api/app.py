@@ -141,6 +141,9 @@ class Dispatcher:
             return fault(environ, start_response)
         if isinstance(body, streams.Stream):
             start_response(faults.status_line(code), headers + body.headers)
+            if environ['REQUEST_METHOD'] == 'HEAD':
+                body.close()
+                return [b'']
             return body
         if body is None:
             content = b''
