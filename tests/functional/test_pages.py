@@ -143,6 +143,11 @@ class Pages(PagesTestCase):
         browser.picture(page, 'files')
         page.get_by_role('link', name='d3/').click()
         expect(page.get_by_text('f103', exact=True)).to_be_visible()
+        with page.expect_download() as found:
+            page.get_by_role('link', name='f103', exact=True).click()
+        self.assertEqual('f103', found.value.suggested_filename)
+        with open(found.value.path(), 'rb') as file:
+            self.assertEqual(made['d3/f103'], file.read())
         page.get_by_label('Find below').fill('f20*')
         page.get_by_role('button', name='Find').click()
         expect(page.get_by_text('/d3/f203', exact=True)).to_be_visible()
@@ -191,7 +196,7 @@ class Pages(PagesTestCase):
         expect(problem).to_contain_text('cancelled')
         expect(problem.get_by_role(
             'link', name='Back the share up again')).to_be_visible()
-        browser.picture(self.page, 'overview')
+        browser.picture(self.page, 'failures')
 
     def test_policies(self):
         """A policy from its form to its runs and the simulator."""
@@ -230,6 +235,8 @@ class Pages(PagesTestCase):
         page.goto('/ui/shares?protected=true')
         expect(page.get_by_role('link', name='silver')).to_be_visible()
         browser.picture(page, 'shares')
+        page.goto('/ui/')
+        browser.picture(page, 'overview')
 
     def _are_made(self, number):
         return number == self.backups() and self.at_rest()

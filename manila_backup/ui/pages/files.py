@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files in a backup: as a tree, and found by name."""
 
+import webob
+
 from manila_backup.ui import calls
 from manila_backup.ui import words
+
+#: Headers of a file's content that are about the content.
+_PASSED_ON = ('Content-Type', 'Content-Length', 'Content-Disposition')
 
 
 def index(page, backup_id):
@@ -23,6 +28,17 @@ def index(page, backup_id):
         marker=_marker(entries, search) if 'files_links' in found else None)
 
 
+def download(page, backup_id):
+    """Answer with one file's bytes, to be saved."""
+    answer = page.api.stream(
+        f'/share-backups/{words.quote(backup_id)}/files/content',
+        path=page.query.get('path') or '/')
+    return webob.Response(
+        status=answer.code, app_iter=answer.parts,
+        headerlist=[(name, value) for name, value in answer.headers
+                    if name in _PASSED_ON])
+
+
 def _marker(entries, search):
     return entries[-1]['path' if search else 'name']
 
@@ -34,4 +50,7 @@ def _above(path):
             for number, name in enumerate(names, 1)]
 
 
-ROUTES = {'/backups/{backup_id}/files': {'GET': index}}
+ROUTES = {
+    '/backups/{backup_id}/files': {'GET': index},
+    '/backups/{backup_id}/files/content': {'GET': download},
+}
