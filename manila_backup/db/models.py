@@ -10,8 +10,8 @@ that is deleted is gone; what was done to it stays in ``operations`` until
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from manila_backup.db import sqltime
 from manila_backup.db import counts
+from manila_backup.db import sqltime
 from manila_backup.db import texts
 from manila_backup import states
 

@@ -19,8 +19,8 @@ from manila_backup.engine.tasks import refusals
 from manila_backup.engine.tasks import share_delete
 from manila_backup import exception
 from manila_backup.requests import common
-from manila_backup.shares.local import directories
 from manila_backup.shares import local
+from manila_backup.shares.local import directories
 from manila_backup import states
 
 _Share = states.Share

@@ -13,8 +13,8 @@ import testtools
 
 from manila_backup.bus import faults
 from manila_backup.bus import listener
-from manila_backup.bus import queue_names
 from manila_backup.bus import questions
+from manila_backup.bus import queue_names
 from manila_backup.bus import rpc
 
 

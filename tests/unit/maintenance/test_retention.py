@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from manila_backup.db import models
+from manila_backup.db import plans as db_plans
+from manila_backup.db import rows
+from manila_backup import exception
+from manila_backup import states
+from tests.unit import base
+from tests.unit import plan_base
+
+DAY, HOUR = plan_base.DAY, plan_base.HOUR
+
+
+class Retention(plan_base.TestCase):
+
+    def days(self, count):
+        for _ in range(count):
+            self.pass_time(DAY, 6 * HOUR)
+            self.finish()
+            self.finish()
+
+    def ages(self):
+        """Days that the backups are old that there are."""
+        return [(self.now - each.due_at).days for each in self.backups()]
+
+    def test_after_each_good_run(self):
+        self.share()
+        self.policy(retention={'last': 2})
+        self.days(5)
+        self.assertEqual([1, 0], self.ages())
+
+    def test_failed_runs_delete_nothing(self):
+        self.share()
+        self.policy(retention={'last': 2})
+        self.days(3)
+        for _ in range(3):
+            self.pass_time(DAY, 6 * HOUR)
+            self.finish(states.Backup.ERROR)
+        good = [each for each in self.backups()
+                if each.status == 'available']
+        self.assertEqual(2, len(good))
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual(5, len(self.backups()))
+
+    def test_incomplete_ones_displace_nothing(self):
+        self.share()
+        self.policy(retention={'last': 2})
+        self.days(2)
+        for _ in range(4):
+            self.pass_time(DAY, 6 * HOUR)
+            self.finish(fail_reason='a torn file')
+            self.finish()
+        self.assertEqual([None, None, 'a torn file', 'a torn file'],
+                         [each.fail_reason for each in self.backups()])
+
+    def test_those_of_users_and_of_others_stay(self):
+        share = self.share()
+        self.admission.backups.create(base.MEMBER, share.id)
+        self.finish()
+        self.policy(retention={'last': 1})
+        self.policy(retention={'last': 1}, name='other', rules=[
+            {'name': 'n', 'cron': '0 5 * * *'}])
+        self.days(4)
+        self.assertEqual(3, len(self.backups()))
+
+    def test_orphans_stay_unless_they_are_to_go(self):
+        share = self.share()
+        policy = self.policy(retention={'last': 5})
+        self.days(4)
+        assigned, = self.database.read(
+            db_plans.assignments_of, [policy.id])[policy.id]
+        self.admission.plans.unassign(policy.id, assigned.id)
+        self.database.write(rows.update, db_plans.TABLE, policy.id,
+                            {'retention': {'last': 1}})
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual(4, len(self.backups()))
+        self.conf.set_override('expire_orphans', True, 'policies')
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual([share.id], [each.share_id
+                                      for each in self.backups()])
+
+    def test_a_restoring_one_stays(self):
+        self.share()
+        self.policy(retention={'last': 1})
+        self.days(1)
+        backup, = self.backups()
+        self.put(models.share_backups, backup.id, states.Backup.RESTORING)
+        self.days(2)
+        self.assertEqual(2, len(self.backups()))
+
+    def test_one_that_is_held_stays(self):
+        """It is out: others are kept as if it were not there."""
+        self.share()
+        policy = self.policy(retention={'last': 2})
+        self.days(1)
+        backup, = self.backups()
+        metadata = self.admission.backup_metadata
+        metadata.set(base.MEMBER, backup.id, {'hold': ''})
+        self.days(3)
+        self.assertEqual([3, 1, 0], self.ages())
+        outcome, = self.admission.retention.simulate(
+            policy, [], {'last': 1}, 'UTC')
+        self.assertEqual(
+            [(True, {'last': None}), (False, {'last': None}),
+             (True, {'held': None})],
+            [(each.kept, each.rules) for each in outcome.decisions])
+        metadata.delete(base.MEMBER, backup.id, 'hold')
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual([1, 0], self.ages())
+
+    def test_confirmation(self):
+        self.share()
+        policy = self.policy(retention={'daily': 7})
+        self.days(5)
+        plans = self.admission.plans
+        error = self.assertRaises(
+            exception.Conflict, plans.update, base.MEMBER,
+            policy.id, {'retention': {'daily': 2}})
+        self.assertIn('confirm_deletions: 3', str(error))
+        self.assertRaises(
+            exception.Conflict, plans.update, base.MEMBER,
+            policy.id, {'retention': {'daily': 2}}, 2)
+        plans.update(base.MEMBER, policy.id, {'retention': {'daily': 2}}, 3)
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual([1, 0], self.ages())
+        # Nothing to confirm.
+        plans.update(base.MEMBER, policy.id, {'retention': {'daily': 9}})
+
+    def test_a_simulation_comes_true(self):
+        self.share()
+        policy = self.policy(retention={'last': 2, 'weekly': 2,
+                                        'monthly': 2})
+        self.days(3)
+        rules = self.database.read(db_plans.rules_of, [policy.id])[policy.id]
+        at = self.now + 40 * DAY
+        outcome, = self.admission.retention.simulate(
+            policy, rules, policy.retention, policy.timezone, at)
+        foreseen = sorted(each.item.due_at for each in outcome.decisions
+                          if each.kept)
+        self.days(40)
+        self.assertEqual(at, self.now)
+        self.assertEqual(foreseen, [each.due_at for each in self.backups()])
