@@ -16,6 +16,10 @@ EXTENSION = 'shared-file-system-backup'
 _PATIENCE = 600
 _PAUSE = 5
 
+# What says where a service is and who asks, of one of keystoneauth's adapters.
+_WHERE = ('session', 'auth', 'service_type', 'service_name', 'interface',
+          'region_name', 'endpoint_override', 'version', 'user_agent')
+
 BACKUPS = '/share-backups'
 OPERATIONS = '/share-backup-operations'
 QUOTAS = '/share-backup-quotas'
@@ -139,11 +143,12 @@ class Api:
         """
         path += '?' + urllib.parse.urlencode(query)
         headers = {**self._headers, **(headers or {})}
-        if isinstance(self._http, adapter.Adapter):
-            # Not manilaclient's own method, which reads all of it.
-            return adapter.Adapter.request(
-                self._http, path, 'GET', headers=headers, stream=True,
-                raise_exc=False, log=False)
+        if isinstance(self._http, adapter.LegacyJsonAdapter):
+            # Its own method reads all of the body.
+            plain = adapter.Adapter(**{name: getattr(self._http, name)
+                                       for name in _WHERE})
+            return plain.get(path, headers=headers, stream=True,
+                             raise_exc=False, log=False)
         options = {'timeout': _PATIENCE, **self._http.request_options}
         return requests.get(
             self._http.endpoint_url + path, stream=True,

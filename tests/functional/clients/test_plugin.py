@@ -21,8 +21,8 @@ CLIENTS = os.path.join(ROOT, 'clients')
 DAY = os.path.join(ROOT, 'doc', 'source', 'user', 'policies.rst')
 
 
-class Plugin(test_clients.ClientTestCase):
-    """``openstack`` with the plug-in, which other tests are not to have."""
+class PluginTestCase(test_clients.ClientTestCase):
+    """A test with the plug-in, which other tests are not to have."""
 
     credentials = {'OS_AUTH_TYPE': 'none'}
 
@@ -40,6 +40,10 @@ class Plugin(test_clients.ClientTestCase):
 
     def endpoint(self):
         return {**super().endpoint(), 'PYTHONPATH': self.path}
+
+
+class Plugin(PluginTestCase):
+    """``openstack`` with the plug-in."""
 
     def test_life_cycle(self):
         share = self.openstack('share', 'create', 'NFS', '1', '--name',
@@ -302,7 +306,7 @@ class Plugin(test_clients.ClientTestCase):
                          (operation['Status'], operation['Status Code']))
 
 
-class PolicyDay(Plugin):
+class PolicyDay(PluginTestCase):
     """The example in the documentation, command by command, while an hour
     goes by in some seconds."""
 
