@@ -11,19 +11,19 @@ from tests.functional import test_files
 
 class Comparing(test_files.Looking):
 
-    def _told(self, path, status=200, token='demo:p1', **query):
+    def _told(self, path, /, status=200, token='demo:p1', **query):
         """What is told; asked for again while it is being made."""
-        path = f'{path}?{parse.urlencode(query)}'
+        url = f'{path}?{parse.urlencode(query)}'
 
         def ask():
-            answer = self.cloud.request('GET', path, token=token,
+            answer = self.cloud.request('GET', url, token=token,
                                         headers=test_files.EXTENSION)
             return answer if answer.status != 503 else None
-        answer = cloud.eventually(path, ask)
+        answer = cloud.eventually(url, ask)
         self.assertEqual(status, answer.status, answer.body)
         return answer.body
 
-    def _pages(self, key, path, **query):
+    def _pages(self, key, path, /, **query):
         """All that the pages of a list have, and the last page."""
         found = []
         page = self._told(path, **query)
