@@ -98,13 +98,15 @@ class ComparingMySQL(Comparing):
             for number in range(3):
                 os.makedirs(path + b'/d%d' % number)
                 for name in (b'a', b'b'):
+                    # What has no digest is told apart by its time.
                     _write(b'd%d/%b' % (number, name),
-                           b'%d %b' % (number, name), 10 ** 18)(path)
+                           b'%d %b' % (number, name),
+                           10 ** 18 + number)(path)
             os.symlink(b'a', path + b'/link')
 
         def change(path):
             os.rename(path + b'/d0/a', path + b'/d2/\xff')
-            _write(b'd1/a', b'much longer', 10 ** 18)(path)
+            _write(b'd1/a', b'much longer', 10 ** 18 + 1)(path)
             os.chmod(path + b'/d1/b', 0o600)
             os.unlink(path + b'/d2/a')
             _write(b'new', b'0123456789')(path)

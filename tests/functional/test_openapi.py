@@ -52,7 +52,7 @@ content_type_conformance.enabled = false
 response_schema_conformance.enabled = false
 
 [[operations]]
-include-operation-id = "share_backup_files.index"
+include-operation-id-regex = "share_backup_(files|file_versions|changes)[.].*"
 
 [operations.checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", "503"]

@@ -17,7 +17,7 @@ expect = sync_api.expect
 
 
 class Keystone(testtools.TestCase):
-    """Keystone knows who somebody is, and until when."""
+    """Keystone knows who somebody is."""
 
     @classmethod
     def setUpClass(cls):
@@ -67,21 +67,6 @@ class Keystone(testtools.TestCase):
         page.goto('/ui/')
         expect(page.get_by_role('heading', name='Sign in')).to_be_visible()
         self.assertEqual([], self.browser.problems)
-
-    def test_token_that_ends(self):
-        """A session ends with its token; the page says so."""
-        page = self.page
-        token = self.keystone.sign_in('alice', 'p1')
-        page.goto('/ui/sign-in')
-        page.get_by_text('With a token').click()
-        page.get_by_label('Token').fill(token)
-        page.get_by_role('button', name='Sign in').last.click()
-        expect(page.get_by_role('heading', name='Overview')).to_be_visible()
-        # The token that was made of it ends with the one it was made of.
-        self.keystone.revoke(token)
-        cloud.eventually('its end', lambda: page.goto('/ui/').url.endswith(
-            '/ui/sign-in?back=/ui/'), pause=1)
-        expect(page.get_by_role('heading', name='Sign in')).to_be_visible()
 
     def test_application_credential(self):
         page = self.page
