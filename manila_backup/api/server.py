@@ -34,7 +34,7 @@ GRACE = 5.0
 
 class Server:
     """Serves an application on ``[api] bind_host:bind_port`` with
-    ``[api] threads`` threads.
+    ``[api] threads`` threads, and one for each of ``[ui] live_connections``.
 
     The socket is bound when this is made.
 
@@ -55,7 +55,7 @@ class Server:
             self._server = waitress_server.create_server(
                 access.Log(app) if conf.api.access_log else app,
                 map=self._map, host=host, port=port,
-                threads=conf.api.threads + SPARE, ident='manila-backup',
+                threads=_threads(conf), ident='manila-backup',
                 # It would take up no more; see Limits.
                 connection_limit=2 * conf.api.max_connections + 100,
                 max_request_body_size=conf.api.max_request_body_size,
@@ -122,6 +122,13 @@ class Server:
             self._turn(0.05)
         self._server.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self._map, ignore_all=True)
+
+
+def _threads(conf):
+    """Count the threads that are needed for ``[api] threads`` requests, and
+    what goes on beside them."""
+    return conf.api.threads + SPARE + (
+        conf.ui.live_connections if conf.ui.enabled else 0)
 
 
 class _ErrorTask(waitress_task.ErrorTask):

@@ -32,6 +32,8 @@ OPTS = [
         'live_connections',
         default=3, min=0,
         help='Maximum number of pages per process that are told of progress '
-             'as it happens; each takes one of the threads of [api] threads. '
-             'Further pages ask every few seconds instead.'),
+             'as it happens. manila-backup-api and manila-backup-all have a '
+             'thread for each beside those of [api] threads; under another '
+             'WSGI server, each takes one of that. Further pages ask every '
+             'few seconds instead.'),
 ]

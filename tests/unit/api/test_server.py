@@ -98,6 +98,30 @@ class TestServer(test_base.BaseTestCase):
                               conf, self._app)
         self.assertTrue(found.port)
 
+    def test_live_pages_take_no_thread_of_others(self):
+        go_on = threading.Event()
+        all_there = threading.Barrier(3 + server.SPARE)
+
+        def app(environ, start_response):
+            if environ['PATH_INFO'] == '/busy':
+                all_there.wait(60)
+                go_on.wait(60)
+            start_response('200 OK', [('Content-Length', '2')])
+            return [b'ok']
+
+        found = self._start(app, api__threads=1, ui__enabled=True,
+                            ui__live_connections=2)
+        callers = [threading.Thread(target=self._get,
+                                    args=(f'{found.url}/busy',))
+                   for _number in range(2 + server.SPARE)]
+        for each in callers:
+            each.start()
+            self.addCleanup(each.join)
+        self.addCleanup(go_on.set)
+        # Only once all of them have a thread.
+        all_there.wait(60)
+        self.assertEqual((200, b'ok'), self._get(found.url)[::2])
+
     def test_noauth_only_on_loopback(self):
         folder = self.useFixture(fixtures.TempDir()).path
         conf = base.make_conf(folder, api__bind_port=0,
