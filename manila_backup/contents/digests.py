@@ -3,11 +3,10 @@
 
 import hashlib
 
+from manila_backup.fs import content
+
 _PLAIN = 'sha256:'
 _HOLES = 'sha256-holes:'
-
-_BLOCK = 1 << 16
-_ZEROS = bytes(_BLOCK)
 
 
 class Running:
@@ -32,15 +31,13 @@ class Running:
             self._sum.update(data)
             return
         data = self._rest + data
-        whole = len(data) - len(data) % _BLOCK
-        for start in range(0, whole, _BLOCK):
-            self._block(data[start:start + _BLOCK])
+        whole = len(data) - len(data) % content.BLOCK
+        for start in range(0, whole, content.BLOCK):
+            self._block(data[start:start + content.BLOCK])
         self._rest = data[whole:]
 
     def _block(self, block: bytes) -> None:
-        # Blocks of zeros may be holes, and may be stored.
-        if block != _ZEROS[:len(block)]:
-            self._sum.update(self._offset.to_bytes(8, 'big') + block)
+        content.add_block(self._sum, self._offset, block)
         self._offset += len(block)
 
     def text(self) -> str:
@@ -48,7 +45,7 @@ class Running:
         if self._kind == _HOLES:
             if self._rest:
                 self._block(self._rest)
-            self._sum.update(self._offset.to_bytes(8, 'big'))
+            content.add_size(self._sum, self._offset)
         return self._kind + self._sum.hexdigest()
 
 

@@ -16,8 +16,9 @@ _CHUNK = 1 << 20
 _buffer = bytearray(_CHUNK)
 _view = memoryview(_buffer)
 
-_BLOCK = 1 << 16
-_ZEROS = bytes(_BLOCK)
+#: Bytes of a block of a file with holes, for its digest.
+BLOCK = 1 << 16
+_ZEROS = bytes(BLOCK)
 
 _HOLES = b'holes:'
 _SPARSE_FROM = 1 << 20
@@ -173,13 +174,11 @@ def _copy_sparse(source, target, size, tick, st=None):
         tick(start - position)
         position = start
         while position < end:
-            base = position // _BLOCK * _BLOCK
+            base = position // BLOCK * BLOCK
             if base != current:
                 current = base
-                block = pread(source, min(_BLOCK, size - base), base)
-                if block != _ZEROS[:len(block)]:
-                    digested.update(struct.pack('>Q', base))
-                    digested.update(block)
+                block = pread(source, min(BLOCK, size - base), base)
+                add_block(digested, base, block)
                 if st is not None and not same(os.fstat(source), st):
                     raise Changed
             stop = min(end, base + len(block))
@@ -189,10 +188,27 @@ def _copy_sparse(source, target, size, tick, st=None):
             tick(stop - position)
             position = stop
     tick(size - position)
-    digested.update(struct.pack('>Q', size))
+    add_size(digested, size)
     if target is not None:
         truncate(target, size)
     return _HOLES + digested.hexdigest().encode(), written
+
+
+def add_block(digested, offset, block):
+    """Go on with the digest of a file with holes.
+
+    :param digested: the hash so far.
+    :param block: bytes, :data:`BLOCK` of them but at the end. One of zeros may
+        be a hole, and may be stored: it does not count.
+    """
+    if block != _ZEROS[:len(block)]:
+        digested.update(struct.pack('>Q', offset))
+        digested.update(block)
+
+
+def add_size(digested, size):
+    """End the digest of a file with holes."""
+    digested.update(struct.pack('>Q', size))
 
 
 def segments(fd, size, position=0):

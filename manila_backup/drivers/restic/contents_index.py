@@ -11,10 +11,10 @@ import contextlib
 import os
 import sqlite3
 import tempfile
-import threading
 import time
 
 from manila_backup.contents import item
+from manila_backup.contents import once
 from manila_backup.contents import reader
 from manila_backup.contents import writer
 from manila_backup.drivers import base
@@ -37,9 +37,7 @@ _LASTS = 60.0
 
 _NOWHERE = item.MISSING | item.UNKNOWN
 
-# Paths of the indexes that this process is making.
-_making: set[str] = set()
-_guard = threading.Lock()
+_once = once.Once()
 
 # Of each backup that was found, in which folder its index is: its snapshot,
 # and when.
@@ -159,7 +157,8 @@ class Indexes:
         path = self._path(snapshot)
         index = _opened(path, snapshot)
         if index is None:
-            with _alone(path):
+            with _once.alone(path, base.DriverError(
+                    'The backup\'s index is being made.', retryable=True)):
                 self._make(project, snapshot, path)
             index = _opened(path, snapshot)
         if index is None:
@@ -263,19 +262,3 @@ def _limited(seconds):
                 f'Listing the backup took more than {seconds} seconds.',
                 retryable=True)
     return check
-
-
-@contextlib.contextmanager
-def _alone(path):
-    """Keep a second one from being made at the same time: whoever asks
-    meanwhile asks again."""
-    with _guard:
-        if path in _making:
-            raise base.DriverError('The backup\'s index is being made.',
-                                   retryable=True)
-        _making.add(path)
-    try:
-        yield
-    finally:
-        with _guard:
-            _making.remove(path)

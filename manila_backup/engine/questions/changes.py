@@ -7,19 +7,17 @@ import hashlib
 import json
 import os
 import tempfile
-import threading
 import typing
 
 from manila_backup.bus import questions
 from manila_backup.contents import comparison
 from manila_backup.contents import database
+from manila_backup.contents import once
 from manila_backup.contents import reader
 from manila_backup.drivers import base
 from manila_backup.engine.questions import files
 
-# Comparisons that this process is making.
-_making: set[str] = set()
-_guard = threading.Lock()
+_once = once.Once()
 
 
 def list_changes(driver: base.BackupDriver, place: base.BackupReference,
@@ -75,14 +73,11 @@ def _opened(path: str) -> typing.Iterator[comparison.Result]:
 
 
 def _make(path: str, old: reader.Reader, new: reader.Reader) -> None:
-    with _guard:
-        if path in _making:
-            raise questions.Unanswered(
-                'The backups are being compared. Try again in some seconds.')
-        _making.add(path)
+    busy = questions.Unanswered(
+        'The backups are being compared. Try again in some seconds.')
     try:
-        with tempfile.TemporaryDirectory(
-                dir=os.path.dirname(path)) as made:
+        with (_once.alone(path, busy),
+              tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as made):
             new_path = os.path.join(made, 'changes')
             comparison.write(new_path, old, new)
             os.rename(new_path, path)
@@ -90,6 +85,3 @@ def _make(path: str, old: reader.Reader, new: reader.Reader) -> None:
         raise base.DriverError(
             f'The backups could not be compared: {exc}.',
             retryable=True) from exc
-    finally:
-        with _guard:
-            _making.remove(path)
