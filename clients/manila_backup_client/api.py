@@ -11,9 +11,10 @@ import requests
 
 EXTENSION = 'shared-file-system-backup'
 
-# Seconds for which what has to be made first is waited for, and between two
-# looks.
-_PATIENCE = 600
+#: Seconds for which what has to be made first is waited for.
+PATIENCE = 600
+
+# Seconds between two looks.
 _PAUSE = 5
 
 # What says where a service is and who asks, of one of keystoneauth's adapters.
@@ -78,7 +79,7 @@ class Api:
     def patient_pages(self, path, key, /, limit=None, **query):
         """Iterate over pages as :meth:`pages` does, and wait while what they
         tell is being made."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         pages = self.pages(path, key, limit, **query)
         while True:
             try:
@@ -149,7 +150,7 @@ class Api:
                                        for name in _WHERE})
             return plain.get(path, headers=headers, stream=True,
                              raise_exc=False, log=False)
-        options = {'timeout': _PATIENCE, **self._http.request_options}
+        options = {'timeout': PATIENCE, **self._http.request_options}
         return requests.get(
             self._http.endpoint_url + path, stream=True,
             headers={**self._http.default_headers, **headers},

@@ -24,10 +24,8 @@ _PLAIN, _HOLES = 'sha256:', 'sha256-holes:'
 _BLOCK = 1 << 16
 _ZEROS = bytes(_BLOCK)
 
-# How often something that does not get on is tried again, and how long a
-# service that is not ready is waited for, in seconds.
+# How often something that does not get on is tried again.
 _TRIES = 5
-_PATIENCE = 600
 
 # What a connection that breaks is told by.
 _BROKEN = (requests.RequestException, auth_exceptions.ConnectFailure, OSError)
@@ -149,7 +147,7 @@ class Download:
         headers = {}
         if offset and self._etag:
             headers = {'Range': f'bytes={offset}-', 'If-Range': self._etag}
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + api.PATIENCE
         while True:
             response = self._ask(headers)
             if response.status_code == 503 and time.monotonic() < end:

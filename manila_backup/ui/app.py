@@ -101,20 +101,20 @@ class Application:
         return response
 
     def _dispatch(self, page, name):
+        if name == '/sign-in':
+            return self._sign_in.answer(page, self._sessions)
+        method = page.environ['REQUEST_METHOD']
+        if name == '/sign-out' and method == 'POST':
+            if not page.is_forged():
+                page.set_session = None
+            return page.redirect('sign-in')
         match = self._mapper.match(name.rstrip('/') or '/')
         methods = self._table[match.pop('path_')] if match else {}
-        method = page.environ['REQUEST_METHOD']
         function = methods.get('GET' if method == 'HEAD' else method)
         if not function:
             return page.render('refused.html', 405 if methods else 404,
                                title='Not found', message=(
                                    'There is no page of this name.'))
-        if name == '/sign-in':
-            return self._sign_in.answer(page, self._sessions)
-        if name == '/sign-out' and method == 'POST':
-            if not page.is_forged():
-                page.set_session = None
-            return page.redirect('sign-in')
         if not page.session:
             page.session = self._sign_in.begin(self._sessions)
             if not page.session:

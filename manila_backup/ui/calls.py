@@ -105,16 +105,6 @@ class Api:
             raise _refusal(answer)
         return answer
 
-    def allows(self, path, /, **query):
-        """Tell whether something may be read."""
-        try:
-            self.get(path, **query)
-        except Refused as exc:
-            if exc.code in (403, 404):
-                return False
-            raise
-        return True
-
     def _ask(self, method, path, query, body=None):
         answer = self._call(method, path, query, body)
         if answer.code >= 400:

@@ -55,6 +55,11 @@ def time(text):
     return f'{found:%Y-%m-%d %H:%M}' if found else UNKNOWN
 
 
+def now():
+    """Return the time as that of the API is parsed: UTC, without a zone."""
+    return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+
+
 def span(seconds):
     """Convert seconds to a text such as ``2 hours``."""
     if seconds is None:
@@ -66,14 +71,15 @@ def span(seconds):
     return f'{int(seconds)} s'
 
 
-def ago(text, now=None):
-    """Convert a time of the API to how long ago it was, or until then."""
+def ago(text, since=None):
+    """Convert a time of the API to how long ago it was, or until then.
+
+    :param since: datetime to count from; None for now.
+    """
     found = moment(text)
     if not found:
         return UNKNOWN
-    now = now or datetime.datetime.now(datetime.timezone.utc).replace(
-        tzinfo=None)
-    seconds = (now - found).total_seconds()
+    seconds = ((since or now()) - found).total_seconds()
     return f'{span(seconds)} ago' if seconds >= 0 else f'in {span(-seconds)}'
 
 

@@ -15,12 +15,6 @@ from manila_backup.ui.pages import policies
 from manila_backup.ui.pages import shares
 from manila_backup.ui.pages import workers
 
-#: What the application answers by itself.
-_SESSION = {
-    '/sign-in': {'GET': None, 'POST': None},
-    '/sign-out': {'POST': None},
-}
-
 
 def routes(conf):
     """List the routes.
@@ -28,13 +22,8 @@ def routes(conf):
     :param conf: the configuration.
     :returns: dict of path to dict of method to function.
     """
-    table = {path: dict.fromkeys(methods, _unused)
-             for path, methods in _SESSION.items()}
+    table = {}
     for module in (overview, shares, backups, files, policies, workers):
         table.update(module.ROUTES)
     table.update(operations.routes(live.Live(conf.ui.live_connections)))
     return table
-
-
-def _unused(page):
-    raise NotImplementedError

@@ -17,10 +17,10 @@ _SHOWN = 5
 
 def show(page):
     """Show the overview."""
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    now, usage = words.now(), _usage(page)
     return page.render(
         'overview.html', coverage=_coverage(page), problems=_problems(page),
-        night=_night(page, now), usage=_usage(page), quota=_quota(page),
+        night=_night(page, now), usage=usage, quota=_quota(page, usage),
         days=_days(page, now))
 
 
@@ -71,8 +71,7 @@ def _usage(page):
     return next(iter(found['share_backup_usage']), None)
 
 
-def _quota(page):
-    usage = _usage(page)
+def _quota(page, usage):
     if not usage:
         return None
     try:

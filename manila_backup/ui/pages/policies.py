@@ -105,8 +105,7 @@ def simulate(page, policy_id):
         {'simulate': {'retention': proposed, **(
             {'at': page.query['at']} if page.query.get('at') else {})}})[
                 'simulation']
-    now = words.moment(simulation['at']) or datetime.datetime.now(
-        datetime.timezone.utc).replace(tzinfo=None)
+    now = words.moment(simulation['at']) or words.now()
     pictured = []
     for share in simulation['shares']:
         # The time line tells what stays from what goes by their class.

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shares, each with a time line of its backups."""
 
-import datetime
-
 from manila_backup.ui import calls
 from manila_backup.ui import pictures
 from manila_backup.ui import words
@@ -31,10 +29,9 @@ def show(page, share_id):
     if not share and not backups:
         raise calls.Refused(404, 'There is no share with this id, or it has '
                                  'no backups that you may see.', [])
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
     return page.render(
         'share.html', share_id=share_id, share=share, backups=backups,
-        marks=pictures.timeline(backups, now), width=pictures.WIDTH,
+        marks=pictures.timeline(backups, words.now()), width=pictures.WIDTH,
         height=pictures.HEIGHT)
 
 
