@@ -7,6 +7,9 @@ from urllib import parse
 
 from manila_backup import logtext
 
+#: Bytes of paths in one answer.
+MOST_BYTES = 4 << 20
+
 # ``%`` itself, what is no character (bytes that are not UTF-8, as Python
 # stands them in), and what can't be shown or changes how the rest is.
 _QUOTED = re.compile(f'[%{logtext.CONTROL}]')
@@ -30,3 +33,19 @@ def unquote(text: str) -> bytes:
     :raises UnicodeEncodeError: it has half a character in it.
     """
     return parse.unquote_to_bytes(text)
+
+
+class Room:
+    """Room that one answer has for paths: each may be of hundreds of
+    kilobytes. There is some for one of them at least."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._has_any = False
+
+    def takes(self, path: bytes) -> bool:
+        """Take a path, unless that or an earlier one is too much."""
+        self._size += len(path)
+        fits = self._size <= MOST_BYTES or not self._has_any
+        self._has_any = True
+        return fits

@@ -28,6 +28,9 @@ FIRST_VERSION = '1.2'
 
 _TOPIC = 'manila-backup-questions'
 
+#: The most bytes of a file in one answer.
+PIECE = 1 << 20
+
 # What queues for answers are called by, where their names last.
 _ASKER = 'manila-backup-api'
 _VERSION = '1.0'

@@ -28,9 +28,6 @@ _OF_WHY = {manifest.UNREADABLE: _Code.UNREADABLE,
            manifest.TOO_MUCH: _Code.NOT_STORABLE,
            manifest.CHANGING: _Code.CHANGING}
 
-#: Bytes of paths in one page.
-MOST_BYTES = 4 << 20
-
 # What a manifest calls lost, as owners are told it; None is told to nobody.
 _WORDS = {b'owner': 'owner', b'mode': 'mode', b'time': 'time',
           b'flags': 'flags', b'layout': 'holes', b'node': 'node',
@@ -75,15 +72,14 @@ class Cut:
     :param skip: int, how many to leave out.
     :param limit: int, how many to keep after those.
     :ivar kept: list.
-    :ivar more: bool, whether there were more than there was room for: each has
-        its whole path, which may be of hundreds of kilobytes. There is room
-        for one at least.
+    :ivar more: bool, whether there were more than there was room for: see
+        :class:`manila_backup.quoting.Room`.
     """
 
     def __init__(self, skip, limit):
         self._skip = skip
         self._limit = limit
-        self._size = 0
+        self._room = quoting.Room()
         self.kept = []
         self.more = False
 
@@ -96,8 +92,7 @@ class Cut:
             self._skip -= 1
         elif len(self.kept) < self._limit and not self.more:
             path = path() if callable(path) else path
-            self._size += len(path)
-            self.more = bool(self.kept) and self._size > MOST_BYTES
+            self.more = not self._room.takes(path)
             if not self.more:
                 self.kept.append(Warning(path, code, tuple(lost)))
 

@@ -12,9 +12,6 @@ from manila_backup.bus import questions
 from manila_backup.contents import digests
 from manila_backup import exception
 
-#: Bytes of a piece.
-PIECE = 1 << 20
-
 # Of the time that an answer may take, how often a piece is waited for, and the
 # seconds between two times it is asked for.
 _PATIENCE = 3
@@ -170,7 +167,7 @@ class Download:
             try:
                 answer, self._host = self._ask(
                     'read_file', self._host, digest=self.digest, offset=start,
-                    length=min(PIECE, end - start))
+                    length=min(questions.PIECE, end - start))
                 data = base64.b64decode(answer['data'])
                 if data:
                     return data

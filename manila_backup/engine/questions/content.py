@@ -19,9 +19,6 @@ from manila_backup import quoting
 
 LOG = log.getLogger(__name__)
 
-#: The most bytes of a piece.
-PIECE = 1 << 20
-
 # Bytes of a file that is compared with its digest before any of it is told.
 _CHECKED_FIRST = 16 << 20
 
@@ -55,7 +52,7 @@ def read_file(driver: base.BackupDriver, place: base.BackupReference,
 
     :param digest: str, as :func:`open_file` told it.
     :param offset: int, of the first byte.
-    :param length: int, at most :data:`PIECE`.
+    :param length: int, at most :data:`~manila_backup.bus.questions.PIECE`.
     :returns: dict of ``data``, str: in base64.
     """
     with files.opened_index(driver, place, folder) as index:
@@ -65,7 +62,7 @@ def read_file(driver: base.BackupDriver, place: base.BackupReference,
             if found.digest != digest:
                 raise questions.Refused(
                     'The file has another digest than it had before.')
-            data = found.read(offset, min(length, PIECE))
+            data = found.read(offset, min(length, questions.PIECE))
             return {'data': base64.b64encode(data).decode()}
 
 

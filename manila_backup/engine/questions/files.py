@@ -5,13 +5,13 @@ Paths and names cross the bus as :mod:`manila_backup.quoting` has them.
 """
 
 import contextlib
+import itertools
 import typing
 
 from manila_backup.bus import questions
 from manila_backup.contents import database
 from manila_backup.contents import item
 from manila_backup.contents import reader
-from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup import quoting
 
@@ -81,17 +81,13 @@ def opened_index(driver: base.BackupDriver, place: base.BackupReference,
 
 
 def _count(found: list[item.Item], limit: int) -> int:
-    """Count the entries that an answer has room for: each has its whole path,
-    which may be of hundreds of kilobytes. It has room for one at least.
+    """Count the entries that an answer has room for.
 
     :param limit: int, the most that are wanted.
     """
-    size = 0
-    for count, each in enumerate(found[:limit]):
-        size += len(each.path)
-        if count and size > warnings.MOST_BYTES:
-            return count
-    return min(len(found), limit)
+    room = quoting.Room()
+    return sum(1 for _ in itertools.takewhile(
+        lambda each: room.takes(each.path), found[:limit]))
 
 
 def told(index: reader.Reader, found: list[item.Item]

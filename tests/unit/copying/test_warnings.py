@@ -101,7 +101,7 @@ class Warnings(base.BaseTestCase):
             cut.add(functools.partial(b'%b%d'.__mod__, (where, number)),
                     'unreadable')
         self.assertEqual([b'%b%d' % (where, number) for number in
-                          range(1, 1 + warnings.MOST_BYTES // len(where))],
+                          range(1, 1 + quoting.MOST_BYTES // len(where))],
                          [each.path for each in cut.kept])
         self.assertTrue(cut.more)
         cut = warnings.Cut(0, 1)

@@ -43,8 +43,9 @@ class TestDownloads(unittest.TestCase):
 
     def setUp(self):
         super().setUp()
-        for name, value in (('PIECE', 4), ('_PAUSE', 0)):
-            patched = mock.patch.object(downloads, name, value)
+        for module, name, value in ((questions, 'PIECE', 4),
+                                    (downloads, '_PAUSE', 0)):
+            patched = mock.patch.object(module, name, value)
             patched.start()
             self.addCleanup(patched.stop)
 

@@ -6,8 +6,8 @@ from unittest import mock
 from oslotest import base
 
 from manila_backup.contents import item
-from manila_backup.copying import warnings
 from manila_backup.engine.questions import files
+from manila_backup import quoting
 
 _WHERE = b'n' * 200 * 1024
 
@@ -24,7 +24,7 @@ class PathsTest(base.BaseTestCase):
             self.index)
         self.items = [item.Item(_WHERE, b'%03d' % number)
                       for number in range(100)]
-        self.room = warnings.MOST_BYTES // (len(_WHERE) + 4)
+        self.room = quoting.MOST_BYTES // (len(_WHERE) + 4)
 
     def test_listed(self):
         self.index.page.return_value = self.items
