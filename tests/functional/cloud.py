@@ -23,6 +23,7 @@ from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import schema
 from tests.functional import databases
+from tests.functional import forked
 from tests import lock_order
 
 BIN = os.path.dirname(sys.executable)
@@ -69,19 +70,30 @@ def free_port():
         return found.getsockname()[1]
 
 
+# What the commands of the service and what watches them in tests import.
+_MODULES = ('manila_backup.*', 'tests.lock_order', 'tests.simulated_clock',
+            'amqp', 'kombu.transport.pyamqp', 'pymysql', 'psycopg2',
+            'oslo_messaging._drivers.impl_rabbit',
+            'sqlalchemy.dialects.mysql.pymysql',
+            'sqlalchemy.dialects.postgresql.psycopg2')
+
+
 def watched():
     """What of a process makes it say if its transactions lock rows in another
-    order than that of :mod:`manila_backup.db.locking`, as arguments of
-    Popen."""
-    return {'env': dict(os.environ, PYTHONPATH=os.pathsep.join([
+    order than that of :mod:`manila_backup.db.locking`, as its environment."""
+    return dict(os.environ, PYTHONPATH=os.pathsep.join([
         os.path.join(_HERE, 'hooks'), os.path.dirname(os.path.dirname(_HERE)),
-        *filter(None, [os.environ.get('PYTHONPATH')])]))}
+        *filter(None, [os.environ.get('PYTHONPATH')])]))
 
 
-def argv(command, release=None):
+def forks():
+    """Return the nursery of the service's commands."""
+    return forked.nursery(_MODULES, watched()['PYTHONPATH'])
+
+
+def argv(command):
     """What to run for a command of the service, as a list."""
-    return (release.argv(command) if release
-            else [os.path.join(BIN, command)])
+    return [os.path.join(BIN, command)]
 
 
 class Process:
@@ -98,11 +110,14 @@ class Process:
         self.command = command
         self.log = log
         with open(log, 'ab') as output:
-            self._process = subprocess.Popen(
-                [*argv(command, release), *args], stdout=output,
-                stderr=output, stdin=subprocess.DEVNULL,
-                start_new_session=apart,
-                **(release.surroundings if release else watched()))
+            if release:
+                self._process = subprocess.Popen(
+                    [*release.argv(command), *args], stdout=output,
+                    stderr=output, stdin=subprocess.DEVNULL,
+                    start_new_session=apart, **release.surroundings)
+            else:
+                self._process = forks().start(
+                    [*argv(command), *args], output, output, apart, watched())
         self.pid = self._process.pid
 
     def kill(self):
@@ -254,11 +269,13 @@ class Cloud(fixtures.Fixture):
 
         :returns: str, what it printed.
         """
-        done = subprocess.run(
-            [*argv('manila-backup-manage', self.release),
-             '--config-file', self.config, *args],
-            capture_output=True, text=True,
-            **(self.release.surroundings if self.release else {}))
+        args = ['--config-file', self.config, *args]
+        if self.release:
+            done = subprocess.run(
+                [*self.release.argv('manila-backup-manage'), *args],
+                capture_output=True, text=True, **self.release.surroundings)
+        else:
+            done = forks().run([*argv('manila-backup-manage'), *args])
         if done.returncode:
             raise AssertionError(f'manage {args}: {done.stderr}')
         return done.stdout

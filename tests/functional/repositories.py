@@ -3,7 +3,6 @@
 
 import json
 import os
-import subprocess
 
 from tests.functional import base
 from tests.functional import cloud
@@ -16,11 +15,11 @@ class RepositoryTestCase(base.TestCase):
 
         :returns: what it printed, from JSON.
         """
-        done = subprocess.run(
-            [os.path.join(cloud.BIN, 'manila-backup-manage'),
+        done = cloud.forks().run(
+            [*cloud.argv('manila-backup-manage'),
              '--config-file', self.cloud.config, 'repository', *args,
              *([] if args[0] == 'export' else ['--format', 'json'])],
-            capture_output=True, text=True, timeout=cloud.PATIENCE)
+            timeout=cloud.PATIENCE)
         self.assertEqual(status, done.returncode, done.stderr)
         return json.loads(done.stdout)
 

@@ -3,13 +3,13 @@
 
 import json
 import os
-import subprocess
 
 import bcrypt
 import yaml
 
 from tests.functional import base
 from tests.functional import cloud
+from tests.functional import openstack_client
 
 
 class ClientTestCase(base.TestCase):
@@ -28,15 +28,12 @@ class ClientTestCase(base.TestCase):
 
         :returns: what it printed, from JSON where it shows or lists.
         """
-        command = [os.path.join(cloud.BIN, 'openstack'), *args]
         shows = not {'delete', 'set', 'unset', 'unassign', 'restore',
                      'cancel', 'download'} & set(args)
-        if shows:
-            command += ['-f', 'json']
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith('OS_')}
-        done = subprocess.run(
-            command, capture_output=True, text=True, env={
+        done = self.run_openstack(
+            *args, *(['-f', 'json'] if shows else []), env={
                 **clean, **self.endpoint(), **self.credentials,
                 **environment})
         if bool(done.returncode) != fails:
@@ -44,6 +41,10 @@ class ClientTestCase(base.TestCase):
         if fails:
             return done.stderr
         return json.loads(done.stdout) if shows else done.stdout
+
+    def run_openstack(self, *args, env):
+        """Run the command with what this class has of it."""
+        return openstack_client.run(*args, env=env)
 
     def endpoint(self):
         """The variables that lead the client to the service."""

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import json
 import os
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -17,6 +16,7 @@ import fixtures
 from tests.functional import cloud
 from tests.functional import databases
 from tests.functional import keystone
+from tests.functional import openstack_client
 from tests.functional import rabbit
 from tests.manila import processes
 from tests.manila import proxy
@@ -341,8 +341,6 @@ class Service(fixtures.Fixture):
 
         :returns: a ``subprocess.CompletedProcess``.
         """
-        return subprocess.run(
-            [os.path.join(cloud.BIN, 'openstack'), *args],
-            capture_output=True, text=True, stdin=subprocess.DEVNULL, env={
-                'PATH': os.environ['PATH'], 'HOME': self.cloud.root,
-                **self._manila.keystone.credentials(user, project or user)})
+        return openstack_client.run(*args, env={
+            'PATH': os.environ['PATH'], 'HOME': self.cloud.root,
+            **self._manila.keystone.credentials(user, project or user)})

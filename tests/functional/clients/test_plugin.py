@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plug-in for the ``openstack`` client in ``clients/``."""
 
+import atexit
+import functools
 import os
 import shlex
 import subprocess
@@ -10,6 +12,7 @@ import tempfile
 from testtools import content
 
 from tests.functional import cloud
+from tests.functional import openstack_client
 from tests.functional import test_clients
 from tests import simulated_clock
 
@@ -21,25 +24,28 @@ CLIENTS = os.path.join(ROOT, 'clients')
 DAY = os.path.join(ROOT, 'doc', 'source', 'user', 'policies.rst')
 
 
+@functools.cache
+def plugin_path():
+    """Return where Python finds the plug-in, as for PYTHONPATH."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    # All of an installation that is needed to find the commands.
+    subprocess.run(
+        [sys.executable, '-c', 'import setuptools; setuptools.setup()',
+         '-q', 'egg_info', '--egg-base', folder.name], cwd=CLIENTS,
+        check=True, capture_output=True)
+    return os.pathsep.join((folder.name, CLIENTS))
+
+
 class PluginTestCase(test_clients.ClientTestCase):
     """A test with the plug-in, which other tests are not to have."""
 
     credentials = {'OS_AUTH_TYPE': 'none'}
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(folder.cleanup)
-        # All of an installation that is needed to find the commands.
-        subprocess.run(
-            [sys.executable, '-c', 'import setuptools; setuptools.setup()',
-             '-q', 'egg_info', '--egg-base', folder.name], cwd=CLIENTS,
-            check=True, capture_output=True)
-        cls.path = os.pathsep.join((folder.name, CLIENTS))
-
-    def endpoint(self):
-        return {**super().endpoint(), 'PYTHONPATH': self.path}
+    def run_openstack(self, *args, env):
+        return openstack_client.run(
+            *args, env=env, path=plugin_path(),
+            modules=('manila_backup_client.*',))
 
 
 class Plugin(PluginTestCase):
@@ -322,10 +328,9 @@ class PolicyDay(PluginTestCase):
         return now
 
     def run_as_written(self, line):
-        done = subprocess.run(
-            [os.path.join(cloud.BIN, line[0]), *line[1:]],
-            capture_output=True, text=True,
-            env={**os.environ, **self.endpoint(), **self.credentials})
+        self.assertEqual('openstack', line[0])
+        done = self.run_openstack(*line[1:], env={
+            **os.environ, **self.endpoint(), **self.credentials})
         self.addDetail(shlex.join(line), content.text_content(
             done.stdout + done.stderr))
         self.assertEqual(0, done.returncode, line)
