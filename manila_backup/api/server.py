@@ -50,6 +50,7 @@ class Server:
         self._map = {}
         self._limits = connections.Limits(conf.api)
         self._stopping = threading.Event()
+        self._turned = False
         self._thread = None
         try:
             self._server = waitress_server.create_server(
@@ -100,7 +101,14 @@ class Server:
         if self._thread:
             self._thread.join()
 
+    def has_turned(self):
+        """Tell whether the loop that takes up connections has come round
+        since this was last asked; it does several times a second."""
+        turned, self._turned = self._turned, False
+        return turned
+
     def _turn(self, timeout):
+        self._turned = True
         wasyncore.loop(timeout=timeout, use_poll=True, map=self._map,
                        count=1)
         self._limits.look()

@@ -8,6 +8,7 @@ overridden in its configuration.
 
 from manila_backup.cmd import common
 from manila_backup.cmd import embedded
+from manila_backup.cmd import systemd
 
 
 def _main(args):
@@ -29,6 +30,7 @@ def _main(args):
     config.setup_logging(conf)
     misspelt.warn(conf)
     signals = common.Signals.of_service(conf)
+    told = systemd.Notifier()
     try:
         private.make_directories(conf.state_path)
     except OSError as exc:
@@ -62,7 +64,9 @@ def _main(args):
         if conf.ui.enabled:
             print(f'In a browser:  http://{conf.api.bind_host}:{http.port}'
                   f'/ui/', flush=True)
+        told.ready(lambda: http.has_turned() and running.is_whole())
         signals.wait()
+        told.stopping()
         http.stop()
     finally:
         requests.close()

@@ -2,6 +2,7 @@
 """manila-backup-api: the HTTP API."""
 
 from manila_backup.cmd import common
+from manila_backup.cmd import systemd
 
 
 def _main(args):
@@ -20,6 +21,7 @@ def _main(args):
     config.setup_logging(conf)
     misspelt.warn(conf)
     signals = common.Signals.of_service(conf)
+    told = systemd.Notifier()
     database = engine.Database(conf)
     requests = admission.Admission.from_conf(conf, database)
     at_hand = gate.Gate(lambda: schema.check(database))
@@ -31,8 +33,10 @@ def _main(args):
     http.start()
     try:
         if common.patiently(conf, at_hand.check, signals):
+            told.ready(http.has_turned)
             signals.wait()
     finally:
+        told.stopping()
         http.stop()
         requests.close()
 

@@ -2,6 +2,7 @@
 """manila-backup-worker: runs backups, restores and deletions."""
 
 from manila_backup.cmd import common
+from manila_backup.cmd import systemd
 
 
 def _main(args):
@@ -14,6 +15,7 @@ def _main(args):
     config.setup_logging(conf)
     misspelt.warn(conf)
     signals = common.Signals.of_service(conf)
+    told = systemd.Notifier()
     database = common.connect(conf, signals)
     if database is None:
         return
@@ -21,7 +23,9 @@ def _main(args):
     endpoint = (metrics.Endpoint(conf, running.metrics.registry)
                 if conf.metrics.enabled else None)
     running.start()
+    told.ready(running.is_whole)
     signals.wait()
+    told.stopping()
     running.stop()
     if endpoint:
         endpoint.close()

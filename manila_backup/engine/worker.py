@@ -148,6 +148,10 @@ class Worker:
             for each in self._running.values():
                 each.hand_over()
 
+    def is_whole(self):
+        """Tell whether all threads are there that a worker at work has."""
+        return all(thread.is_alive() for thread in self._threads)
+
     # -- called by the bus -----------------------------------------------
 
     def wake(self):

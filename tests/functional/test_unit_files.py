@@ -9,10 +9,7 @@ from tests.functional import base
 from tests.functional import cloud
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__)))), 'etc', 'manila-backup')
-
-#: What the API has and a worker can't; the unit says why.
-NOT_FOR_WORKERS = {'PrivateDevices', 'ProtectClock', 'RestrictSUIDSGID'}
+    os.path.abspath(__file__)))), 'packaging', 'systemd')
 
 
 def service(name):
@@ -40,16 +37,6 @@ class Confined:
 
 
 class UnitFiles(base.TestCase):
-
-    def test_workers_are_hardened_as_the_api_is(self):
-        api, worker = (service(f'manila-backup-{each}.service')
-                       for each in ('api', 'worker@'))
-        hard = {name for name in api
-                if name.startswith(('Protect', 'Private', 'Restrict', 'Lock',
-                                    'NoNew', 'SystemCall', 'Capability',
-                                    'UMask'))
-                and name != 'Restart'} - {'RestartSec'}
-        self.assertEqual(NOT_FOR_WORKERS, hard - set(worker))
 
     def test_a_worker_keeps_and_restores_everything(self):
         self.cloud.release = Confined('manila-backup-worker@.service')
