@@ -319,12 +319,16 @@ class SimulatePolicy(_OfPolicy, command.Lister):
                                  'then all runs had gone well')
         parser.add_argument('--share', metavar='<share>',
                             help='Only for this share (name or ID)')
+        parser.add_argument('--orphaned', action='store_true', default=None,
+                            help='Only for shares that are deleted, or that '
+                                 'the policy is not about any more')
         _add_keep(parser)
         return parser
 
     def take_action(self, parsed_args):
         service, _, path = self.found(parsed_args)
-        asked = {'at': parsed_args.at, 'share_id': self.share(parsed_args)}
+        asked = {'at': parsed_args.at, 'share_id': self.share(parsed_args),
+                 'orphaned': parsed_args.orphaned}
         if parsed_args.keep:
             asked['retention'] = _numbers(parsed_args.keep)
         found = service.post(f'{path}/action', {'simulate': {
@@ -332,9 +336,10 @@ class SimulatePolicy(_OfPolicy, command.Lister):
             if value is not None}})['simulation']
         if parsed_args.formatter == 'table':
             self._draw(found)
-        return (('Share', 'Due', 'Keep', 'Rules', 'Backup'),
-                [(share['share_id'], columns.Time(each['due_at']),
-                  each['keep'], _reasons(each), columns.Plain(each['id']))
+        return (('Share', 'Orphaned', 'Due', 'Keep', 'Rules', 'Backup'),
+                [(share['share_id'], share['orphaned'],
+                  columns.Time(each['due_at']), each['keep'], _reasons(each),
+                  columns.Plain(each['id']))
                  for share in found['shares'] for each in share['backups']])
 
     def _draw(self, found):

@@ -335,8 +335,7 @@ class Scheduler:
         for policy in self._database.read(db_plans.with_retention):
             keep()
             try:
-                found = self._requests.retention.shares(
-                    policy.id, self._conf.expire_orphans)
+                found = self._requests.retention.shares(policy.id)
             except exception.Unavailable as exc:
                 LOG.warning('The retention of policy %s can\'t be applied '
                             'now: %s', policy.id, exc)

@@ -22,12 +22,15 @@ RULES = ('last', 'hourly', 'daily', 'weekly', 'monthly', 'yearly', 'within')
 
 GOOD, INCOMPLETE = 'good', 'incomplete'
 
+#: The condition of what were either, if the policy were still about its share.
+ORPHANED = 'orphaned'
+
 #: What decisions call the reason for which a backup is kept beside all rules.
 NEWEST, NO_RULES = 'newest', 'no_retention'
 
 #: Conditions in which a backup is no matter of retention: it is kept, and
 #: counts for nothing.
-OUT = ('manual', 'error', 'damaged', 'restoring', 'busy', 'held')
+OUT = ('manual', 'error', 'damaged', 'restoring', 'busy', 'held', ORPHANED)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Admission:
         self.operations = operations.Operations(database, teller)
         self.plan_shares = plan_shares.PlanShares(database, external)
         self.coverage = coverage.Coverage(database, self.plan_shares)
-        self.retention = retention.Retention(database, caller,
+        self.retention = retention.Retention(conf, database, caller,
                                              self.plan_shares)
         self.plans = plans.Plans(conf, database, self.backups,
                                  self.plan_shares, self.retention)

@@ -37,11 +37,13 @@ PLANNED = 'planned'
 class Outcome:
     """Decisions of a retention about the backups of one share.
 
+    :ivar orphaned: bool, whether the policy is not about the share any more.
     :ivar decisions: list of :class:`manila_backup.plans.retention.Decision`.
     :ivar names: dict of backup's id to its name.
     """
 
     share_id: str
+    orphaned: bool
     decisions: list
     names: dict
 
@@ -49,12 +51,14 @@ class Outcome:
 class Retention:
     """Retention of backup policies.
 
+    :param conf: the configuration.
     :param database: a :class:`manila_backup.db.engine.Database`.
     :param caller: a :class:`manila_backup.bus.rpc.Caller`.
     :param shares: a :class:`~.plan_shares.PlanShares`.
     """
 
-    def __init__(self, database, caller, shares):
+    def __init__(self, conf, database, caller, shares):
+        self._conf = conf.policies
         self._database = database
         self._caller = caller
         self._shares = shares
@@ -95,25 +99,25 @@ class Retention:
                                 states.Kind.BACKUP_DELETE, row.backup_type)
         return [row.id for _, _, row in begun]
 
-    def shares(self, policy_id, orphans):
+    def shares(self, policy_id):
         """The ids of the shares to whose backups the retention of a policy
-        is to be applied.
-
-        :param orphans: bool, whether those that it is not about any more are
-            among them.
+        is to be applied: not those that it is not about any more, unless
+        their backups are to expire as well.
         """
         found = self._database.read(db_runs.shares_with_backups, policy_id)
-        if orphans:
+        if self._conf.expire_orphans:
             return found
-        assigned = self._database.read(db_plans.assignments_of, [policy_id])
-        covered = {share.id
-                   for share in self._shares.under(assigned[policy_id])}
+        covered = {share.id for share in self._covered(policy_id)}
         return [each for each in found if each in covered]
+
+    def _covered(self, policy_id):
+        return self._shares.under(self._database.read(
+            db_plans.assignments_of, [policy_id])[policy_id])
 
     # -- for callers -----------------------------------------------------
 
     def simulate(self, policy, rules, numbers, timezone, at=None,
-                 project_id=None, share_id=None):
+                 project_id=None, share_id=None, orphaned=None):
         """Say which backups of a policy would be kept.
 
         :param policy: its row.
@@ -124,25 +128,42 @@ class Retention:
             go well; None for now.
         :param project_id: str, to tell only of shares of that project.
         :param share_id: str, to tell only of that share.
+        :param orphaned: bool, to tell only of shares that the policy is not
+            about any more, or only of others.
         :returns: iterator of :class:`Outcome`, for one share after the
             other.
         :raises manila_backup.exception.InvalidInput: that is too far away.
         """
         planned = self._planned(policy, rules, at) if at else []
-        # Also where there is no backup yet.
-        shares = {each.id for each in self._shares.under(
-            self._database.read(db_plans.assignments_of, [policy.id])[
-                policy.id])
-            if project_id in (None, each.project_id)} if planned else set()
-        shares.update(self._database.read(
+        shares = set(self._database.read(
             db_runs.shares_with_backups, policy.id, project_id))
+        covered = ({each.id: each for each in self._covered(policy.id)}
+                   if shares or planned else {})
+        if planned:
+            # Also where there is no backup yet.
+            shares.update(each.id for each in covered.values()
+                          if project_id in (None, each.project_id))
         if share_id is not None:
             shares &= {share_id}
         for each in sorted(shares):
+            is_orphaned = each not in covered
+            if orphaned not in (None, is_orphaned):
+                continue
             items, rows_ = self._database.read(_items, policy.id, each)
+            items = self._orphans(items) if is_orphaned else items + planned
             yield Outcome(
-                each, retention.decide(items + planned, numbers, timezone),
+                each, is_orphaned,
+                retention.decide(items, numbers, timezone),
                 {id_: row.name for id_, row in rows_.items()})
+
+    def _orphans(self, items):
+        """Backups of a share that their policy is not about any more, as its
+        retention sees them."""
+        if self._conf.expire_orphans:
+            return items
+        return [dataclasses.replace(each, condition=retention.ORPHANED)
+                if each.condition not in retention.OUT else each
+                for each in items]
 
     def count_deletions(self, *args, **kwargs):
         """Count the backups that a retention would delete now.

@@ -172,10 +172,12 @@ def simulate(req, policy_id, document):
     at = _moment(asked.get('at'))
     rules = req.services.database.read(db_plans.rules_of, [row.id])[row.id]
     limit = asked.get('limit', _SHARES)
+    orphaned = asked.get('orphaned')
     shares, deletions = [], 0
     for each in req.services.admission.retention.simulate(
             row, rules, numbers, timezone, at, req.scope,
-            _lower(asked.get('share_id'))):
+            _lower(asked.get('share_id')),
+            orphaned if orphaned is None else types.boolean(orphaned)):
         deletions += len(retention.deletions(each.decisions))
         if len(shares) < limit:
             shares.append(views.outcome(each))

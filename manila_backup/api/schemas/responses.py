@@ -281,6 +281,7 @@ _SIMULATION = _obj({'simulation': _obj({
     'deletions': _COUNT,
     'shares': _array(_obj({
         'share_id': _UUID,
+        'orphaned': _BOOLEAN,
         'backups': _array(_obj({
             'id': _UUID_OR_NULL,
             'name': _TEXT_OR_NULL,

@@ -74,6 +74,7 @@ SIMULATE = validation.Schema(types.action('simulate', {
     'retention': _RETENTION,
     'timezone': _ZONE,
     'share_id': types.UUID,
+    'orphaned': types.BOOLEAN,
     'limit': {'type': 'integer', 'minimum': 0, 'maximum': 100},
 }))
 

@@ -87,14 +87,18 @@ def outcome(found):
 
     :param found: a :class:`manila_backup.requests.retention.Outcome`.
     """
-    return {'share_id': found.share_id, 'backups': [{
-        'id': each.item.id if each.item.id in found.names else None,
-        'name': found.names.get(each.item.id),
-        'due_at': common.timestamp(each.item.due_at),
-        'keep': each.kept,
-        'rules': [{'rule': rule, 'period': period}
-                  for rule, period in each.rules.items()],
-    } for each in found.decisions]}
+    return {
+        'share_id': found.share_id,
+        'orphaned': found.orphaned,
+        'backups': [{
+            'id': each.item.id if each.item.id in found.names else None,
+            'name': found.names.get(each.item.id),
+            'due_at': common.timestamp(each.item.due_at),
+            'keep': each.kept,
+            'rules': [{'rule': rule, 'period': period}
+                      for rule, period in each.rules.items()],
+        } for each in found.decisions],
+    }
 
 
 def covered(found):

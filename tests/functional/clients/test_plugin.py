@@ -286,7 +286,11 @@ class Plugin(PluginTestCase):
             shown['Name'], shown['Enabled'], shown['Kept']))
         listed, = policy('assignment', 'list', 'silver')
         self.assertEqual(assigned['id'], listed['ID'])
+        self.assertEqual([], policy('simulate', 'silver', '--orphaned'))
         policy('unassign', 'silver', assigned['id'])
+        told, = policy('simulate', 'silver', '--orphaned')
+        self.assertEqual((share, True, True, 'orphaned'), (
+            told['Share'], told['Orphaned'], told['Keep'], told['Rules']))
         policy('delete', 'silver')
         self.assertEqual([], policy('list'))
 

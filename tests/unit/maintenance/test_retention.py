@@ -73,14 +73,57 @@ class Retention(plan_base.TestCase):
         self.admission.plans.unassign(policy.id, assigned.id)
         self.database.write(rows.update, db_plans.TABLE, policy.id,
                             {'retention': {'last': 1}})
+        policy = self.database.read(db_plans.get_own, policy.id)
+        self.assertEqual([(share.id, [(True, {'orphaned': None})] * 4)],
+                         self.simulated(policy, orphaned=True))
+        self.assertEqual([], self.simulated(policy, orphaned=False))
+        # And nothing to confirm.
+        self.admission.plans.update(base.MEMBER, policy.id,
+                                    {'retention': {'last': 1}})
         self.scheduler.retain_all()
         self.finish()
         self.assertEqual(4, len(self.backups()))
         self.conf.set_override('expire_orphans', True, 'policies')
+        self.assertEqual(
+            [(share.id, [(True, {'last': None})]
+              + [(False, {'last': None})] * 3)],
+            self.simulated(policy, orphaned=True))
         self.scheduler.retain_all()
         self.finish()
         self.assertEqual([share.id], [each.share_id
                                       for each in self.backups()])
+
+    def simulated(self, policy, at=None, **which):
+        """What simulate says of each share: (its id, list of (kept,
+        rules))."""
+        rules = self.database.read(db_plans.rules_of, [policy.id])[policy.id]
+        return [(each.share_id, [(decision.kept, decision.rules)
+                                 for decision in each.decisions])
+                for each in self.admission.retention.simulate(
+                    policy, rules, policy.retention, policy.timezone, at,
+                    **which)]
+
+    def test_backups_of_a_deleted_share_are_orphaned(self):
+        gone, there = self.share(), self.share()
+        policy = self.policy(retention={'last': 1})
+        self.days(1)
+        held, = [each for each in self.backups()
+                 if each.share_id == gone.id]
+        self.admission.backup_metadata.set(base.MEMBER, held.id,
+                                           {'hold': ''})
+        self.days(1)
+        # As one of Manila's, which its row here outlives.
+        self.database.write(rows.update, models.shares, gone.id,
+                            {'source': 'manila'})
+        kept = [(there.id, [(True, {'last': None})])]
+        self.assertEqual(kept, self.simulated(policy, orphaned=False))
+        self.assertEqual(
+            [(gone.id, [(True, {'orphaned': None}), (True, {'held': None})])],
+            self.simulated(policy, orphaned=True))
+        # Nothing is planned for it.
+        (_, decisions), = self.simulated(policy, self.now + 3 * DAY,
+                                         orphaned=True)
+        self.assertEqual(2, len(decisions))
 
     def test_a_restoring_one_stays(self):
         self.share()
