@@ -65,6 +65,7 @@ class ManilaShares(base.ShareSource):
         self._options = options
         self._manila = client.Manila(settings)
         self._short = client.Manila(settings, **_SHORT)
+        self._lists_some = True
 
     def __reduce__(self):
         # Connections stay where they are.
@@ -121,10 +122,20 @@ class ManilaShares(base.ShareSource):
                     yield share
         # Without the right to list those of all projects, Manila lists only
         # those of the service's own, and says nothing.
-        if not seen and not next(self._short.shares()):
+        self._tell(seen or next(self._short.shares()))
+
+    def _tell(self, found):
+        """Tell when there come to be none of all shares, and some again.
+
+        :param found: those that Manila has listed, or some of them.
+        """
+        before, self._lists_some = self._lists_some, bool(found)
+        if before and not found:
             LOG.warning('Manila lists no share of any project. If there are '
                         'some, its rule "share:list_all_projects" has to '
                         'allow that to the user in [manila_shares].')
+        elif found and not before:
+            LOG.info('Manila lists shares again.')
 
     @contextlib.contextmanager
     def use(self, share, job, progress):

@@ -18,7 +18,8 @@ from manila_backup.shares.manila import waiting
 #: What a share has unless a test says otherwise.
 SHARE = {'status': 'available', 'project_id': 'p1', 'size': 1, 'name': 'n',
          'share_proto': 'NFS', 'availability_zone': 'nova', 'metadata': {},
-         'task_state': None, 'share_type': 't'}
+         'task_state': None, 'share_type': 't',
+         'created_at': '2026-11-29T18:00:00.000000'}
 
 
 def job(attempt=1, **kwargs):
@@ -176,6 +177,9 @@ class Manila(fixtures.Fixture):
     def _copies(self, body):
         return {'shares': []}
 
+    def _list(self, body, offset):
+        return {'shares': list(self.shares.values())[int(offset or 0):]}
+
     _TABLE = (
         (r'GET /', _versions),
         (r'GET /v2/shares/(\w+)', _share),
@@ -193,7 +197,8 @@ class Manila(fixtures.Fixture):
         (r'GET /v2/snapshots/(\w+)/access-list', _snapshot_rules),
         (r'POST /v2/snapshots/(\w+)/action', _allow_snapshot),
         (r'GET /v2/snapshots/(\w+)/export-locations', _snapshot_exports),
-        (r'GET /v2/shares/detail\?.*snapshot_id=.*', _copies))
+        (r'GET /v2/shares/detail\?.*snapshot_id=.*', _copies),
+        (r'GET /v2/shares/detail\?.*?(?:&offset=(\d+).*)?', _list))
 
 
 def _handler(manila):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The source as it is configured, and asked about shares."""
 
+import logging
 import pickle
 
 import fixtures
@@ -95,6 +96,23 @@ class TestDescribe(testtools.TestCase):
                 ('backup_creating', None, True), ('inactive', None, False)):
             share.update(status=status, task_state=task)
             self.assertEqual(changing, self.source.describe('s').changing)
+
+    def test_what_is_told_of_no_shares(self):
+        """Once, and again once there were some meanwhile."""
+        log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        for share, told in ((None, 1), (None, 1), ('s', 1), ('s', 1),
+                            (None, 2), (None, 2)):
+            self.manila.shares.clear()
+            if share:
+                self.manila.add_share(share)
+            self.assertEqual([share] * bool(share),
+                             [each.id for each in self.source.find()])
+            self.assertEqual(told, log.output.count('lists no share'))
+        self.assertEqual(1, log.output.count('shares again'))
+        # Of a project without shares nothing is told.
+        self.manila.add_share()
+        self.assertEqual([], list(self.source.find(share_type='other')))
+        self.assertEqual(2, log.output.count('lists no share'))
 
     def test_a_caller_does_not_wait_for_long(self):
         self.manila.answers['GET', '/v2/shares/s'] = [(503, {})] * 9
