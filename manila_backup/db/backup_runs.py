@@ -18,6 +18,7 @@ BATCH = 1000
 #: How many projects :func:`to_begin_by_turn` looks at.
 _TURNS = 20
 
+_BY_STATUS = 'ix_backup_runs_status'
 _BY_PROJECT = 'ix_backup_runs_project_due'
 
 #: The statuses that stay.
@@ -62,9 +63,11 @@ def waiting_of_policy(conn, policy_id):
 def to_begin(conn, now, limit):
     """Runs that are to begin now, those first that have waited for
     longest."""
-    return conn.execute(sa.select(TABLE).where(
-        TABLE.c.status == str(_Run.DUE), TABLE.c.start_at <= now)
-        .order_by(TABLE.c.start_at, TABLE.c.id).limit(limit)).all()
+    return conn.execute(rows.use_index(
+        sa.select(TABLE).where(
+            TABLE.c.status == str(_Run.DUE), TABLE.c.start_at <= now)
+        .order_by(TABLE.c.start_at, TABLE.c.id).limit(limit),
+        TABLE, _BY_STATUS)).all()
 
 
 def to_begin_by_turn(conn, now, limit, last=''):
@@ -117,7 +120,7 @@ def with_ended_backup(conn, limit):
     :returns: list of rows, each with ``backup_status`` (None: it is gone) and
         ``fail_reason`` of the backup.
     """
-    return conn.execute(
+    return conn.execute(rows.use_index(
         sa.select(TABLE, _BACKUPS.c.status.label('backup_status'),
                   _BACKUPS.c.fail_reason)
         .select_from(TABLE.outerjoin(
@@ -125,7 +128,8 @@ def with_ended_backup(conn, limit):
         .where(TABLE.c.status == str(_Run.QUEUED),
                sa.or_(_BACKUPS.c.id.is_(None),
                       _BACKUPS.c.status != str(states.Backup.CREATING)))
-        .order_by(TABLE.c.start_at, TABLE.c.id).limit(limit)).all()
+        .order_by(TABLE.c.start_at, TABLE.c.id).limit(limit),
+        TABLE, _BY_STATUS)).all()
 
 
 def end(conn, run, status, now, reason=None):

@@ -176,12 +176,12 @@ def _not_served(conn, running):
     if conn.dialect.name != 'postgresql':
         # Where they have many each, MariaDB jumps from one project to the
         # next. In no case does it read what waits of the others.
-        return conn.execute(_use(
+        return conn.execute(rows.use_index(
             sa.select(TABLE.c.project_id, sa.func.min(TABLE.c.created_at)
                       .label('created_at'))
             .where(_QUEUED, TABLE.c.project_id.not_in(sorted(running)))
             .group_by(TABLE.c.status, TABLE.c.project_id),
-            'ix_operations_queue')).all()
+            TABLE, 'ix_operations_queue')).all()
 
     def oldest(*conditions):
         return sa.select(TABLE.c.project_id, TABLE.c.created_at).where(
@@ -198,9 +198,9 @@ def _not_served(conn, running):
 
 
 def _held_in(status):
-    return _use(sa.select(*_COLUMNS).where(TABLE.c.status == str(status))
-                .order_by(TABLE.c.lease_until),
-                'ix_operations_leases')
+    return rows.use_index(
+        sa.select(*_COLUMNS).where(TABLE.c.status == str(status))
+        .order_by(TABLE.c.lease_until), TABLE, 'ix_operations_leases')
 
 
 def _ready(conn, index):
@@ -208,21 +208,17 @@ def _ready(conn, index):
     # PostgreSQL uses the index only where the query sorts by what is null in
     # all of them as well, MariaDB only where it does not.
     order = [TABLE.c.not_before] * (conn.dialect.name == 'postgresql')
-    return _use(sa.select(*_COLUMNS)
-                .where(_QUEUED, TABLE.c.not_before.is_(None))
-                .order_by(*order, TABLE.c.created_at, TABLE.c.id), index)
+    return rows.use_index(
+        sa.select(*_COLUMNS).where(_QUEUED, TABLE.c.not_before.is_(None))
+        .order_by(*order, TABLE.c.created_at, TABLE.c.id), TABLE, index)
 
 
 def _delayed(index):
     """Select what waits and has a delay, that first which ends first."""
-    return _use(sa.select(*_COLUMNS)
-                .where(_QUEUED, TABLE.c.not_before.is_not(None))
-                .order_by(TABLE.c.not_before, TABLE.c.created_at,
-                          TABLE.c.id), index)
-
-
-def _use(query, index):
-    return rows.use_index(query, TABLE, index)
+    return rows.use_index(
+        sa.select(*_COLUMNS).where(_QUEUED, TABLE.c.not_before.is_not(None))
+        .order_by(TABLE.c.not_before, TABLE.c.created_at, TABLE.c.id),
+        TABLE, index)
 
 
 def _first(conn, able, wanted, query, *conditions):

@@ -144,6 +144,21 @@ class PolicyQueriesMySQL(rows_read.OnMySQL):
         self.assertEqual(ENDED, len(few(
             backup_runs.with_ended_backup, 500, few=3 * QUEUED + FEW)))
 
+    def test_scheduling_while_few_are_due(self):
+        """They come in their order from the index, and are not sorted."""
+        table = backup_runs.TABLE
+        with self.database.writer() as conn:
+            ids = conn.execute(
+                sa.select(table.c.id).where(table.c.status == 'due')
+                .order_by(table.c.start_at)).scalars().all()
+            conn.execute(sa.update(table).values(status='done').where(
+                table.c.id.in_(sorted(ids[20:]))))
+        self.count_anew()
+        self.assertEqual(20, len(self.assert_reads_few(
+            backup_runs.to_begin, self.now, 500, few=20 + 5)))
+        self.assertEqual(10, len(self.assert_reads_few(
+            backup_runs.to_begin, self.now, 10, few=10 + 5)))
+
     def test_retention_and_reports(self):
         few = self.assert_reads_few
         self.assertEqual(3, len(few(
