@@ -32,6 +32,10 @@
 # make docs, api-ref     the documentation as HTML
 # make api-samples       the API reference's samples, from a running service
 # make bench             the benchmarks; BENCH=... are their arguments
+# make dist              a release of the last commit, in dist/: see "Releases"
+#                        in the contributor's guide; EXTRAS=mysql,... that can
+#                        be installed from it without an index
+# make test-dist         the same, installed from there and looked at
 # make clean             remove what the other targets made
 #
 # PYTHON=... names the interpreter (3.10 or newer); without it the newest
@@ -63,7 +67,8 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 	api-samples bench clean openapi ui-test \
 	services keystone manila restic test-manila tempest client-functional \
 	devstack-harness soak \
-	fidelity test-servers test-galera environments constraints FORCE
+	fidelity test-servers test-galera environments constraints FORCE \
+	dist test-dist
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -218,6 +223,13 @@ api-samples: $(VENV)/.stamp
 bench: $(VENV)/.stamp restic
 	PATH="$(CURDIR)/$(TOOLS)/restic:$$PATH" \
 		$(VENV)/bin/python benchmarks/copy.py $(BENCH)
+
+dist: $(TOOLS)/.stamp
+	$(TOOLS)/bin/python tools/dist.py dist \
+		$(or $(EXTRAS),mysql,postgresql,manila,castellan)
+
+test-dist: dist
+	$(TOOLS)/bin/python tools/try_dist.py dist
 
 clean:
 	rm -rf $(VENV) $(TOOLS) $(RESULTS) .tox .mypy_cache .ruff_cache build dist \
