@@ -12,6 +12,17 @@ from tests.functional import base
 from tests.functional import cloud
 
 
+def children():
+    """List the processes that copy, and what they are forked from: their
+    pids."""
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if 'forkserver' in ' '.join(each.cmdline()):
+                found.append(each.pid)
+    return found
+
+
 class DyingWorkersTestCase(base.TestCase):
     """Shares large enough for an operation to be caught in its middle."""
 
@@ -102,13 +113,7 @@ class DyingWorkersTestCase(base.TestCase):
         self.fail('every backup was made before it could be disturbed')
 
     def _children(self):
-        """What copies, and what it is forked from."""
-        found = []
-        for each in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if 'forkserver' in ' '.join(each.cmdline()):
-                    found.append(each.pid)
-        return found
+        return children()
 
     def _tell(self, pids, number):
         for pid in pids:

@@ -39,6 +39,18 @@ EXTENSION = {'OpenStack-API-Version': 'shared-file-system 2.91, '
                                       'shared-file-system-backup 1.0'}
 
 
+def writing(*paths):
+    """Write to files all the time, as a database does.
+
+    :returns: the process that does it, which has begun.
+    """
+    writer = subprocess.Popen([sys.executable, '-c', _WRITER, *paths],
+                              stdout=subprocess.PIPE)
+    if writer.stdout.readline() != b'writing\n':
+        raise AssertionError('the files can\'t be written to')
+    return writer
+
+
 class IncompleteTestCase(base.TestCase):
 
     options = {'oslo_messaging_notifications__driver': 'messagingv2',
@@ -62,12 +74,9 @@ class IncompleteTestCase(base.TestCase):
 
         :param names: bytes, below ``d1``.
         """
-        with subprocess.Popen(
-                [sys.executable, '-c', _WRITER, *(
-                    os.path.join(os.fsencode(self.path), b'd1', name)
-                    for name in names)], stdout=subprocess.PIPE) as writer:
+        with writing(*(os.path.join(os.fsencode(self.path), b'd1', name)
+                       for name in names)) as writer:
             try:
-                self.assertEqual(b'writing\n', writer.stdout.readline())
                 yield
             finally:
                 writer.kill()

@@ -4,24 +4,17 @@
 import atexit
 import functools
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
 
-from testtools import content
-
 from tests.functional import cloud
 from tests.functional import openstack_client
 from tests.functional import test_clients
-from tests import simulated_clock
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 CLIENTS = os.path.join(ROOT, 'clients')
-
-#: Where the example of policies is.
-DAY = os.path.join(ROOT, 'doc', 'source', 'user', 'policies.rst')
 
 
 @functools.cache
@@ -314,63 +307,3 @@ class Plugin(PluginTestCase):
         operation, = self.openstack('share', 'backup', 'operation', 'list')
         self.assertEqual(('cancelled', 'cancelled'),
                          (operation['Status'], operation['Status Code']))
-
-
-class PolicyDay(PluginTestCase):
-    """The example in the documentation, command by command, while an hour
-    goes by in some seconds."""
-
-    SPEED = 360
-
-    options = {'policies__interval': 0.2, 'policies__retry_interval': 60}
-
-    def prepare(self):
-        simulated_clock.write(self.cloud.root, self.real(), self.SPEED)
-
-    def real(self):
-        (now,), = self.cloud.rows('SELECT UTC_TIMESTAMP(6)')
-        return now
-
-    def run_as_written(self, line):
-        self.assertEqual('openstack', line[0])
-        done = self.run_openstack(*line[1:], env={
-            **os.environ, **self.endpoint(), **self.credentials})
-        self.addDetail(shlex.join(line), content.text_content(
-            done.stdout + done.stderr))
-        self.assertEqual(0, done.returncode, line)
-        return done.stdout
-
-    def test_as_documented(self):
-        with open(DAY) as file:
-            _, _, section = file.read().partition('\nA day\n')
-        section = section[:section.index('\nWhat is kept\n')]
-        said = {}
-        for line in section.splitlines():
-            if line.startswith('   # '):
-                cloud.eventually('three runs and a deletion',
-                                 self.three_runs)
-                self.stop_the_clock()
-            elif line.startswith('   $ '):
-                words = shlex.split(line[5:])
-                said[' '.join(words[1:])] = self.run_as_written(words)
-        self.assertEqual(8, len(said))
-        kept = said['share backup list']
-        self.assertGreaterEqual(kept.count('available'), 2)
-        self.assertIn('gold', said['share backup coverage list'])
-        self.assertIn('1 backups would be deleted', said[
-            'share backup policy simulate gold --keep last=1'])
-
-    def three_runs(self):
-        done = self.cloud.rows("SELECT id FROM backup_runs "
-                               "WHERE status = 'done'")
-        gone = self.cloud.rows("SELECT id FROM operations WHERE kind = "
-                               "'delete' AND status = 'done'")
-        return len(done) >= 3 and gone
-
-    def stop_the_clock(self):
-        """Let the tables stay as they are."""
-        simulated_clock.write(self.cloud.root, simulated_clock.shown(
-            self.cloud.root, self.real()), 0)
-        cloud.eventually('nothing that runs', lambda: not self.cloud.rows(
-            "SELECT id FROM backup_runs WHERE status IN ('due', 'queued') "
-            'UNION SELECT id FROM operations WHERE live'))
