@@ -232,7 +232,8 @@ class Demo:
         self.row('second backup', self.found.size, seconds,
                  f'stored {report.human(grown)}')
         print(f'  {seconds:.1f} s; the repository grew by '
-              f'{report.human(grown)}')
+              f'{report.human(grown)}: by that file, the directories, and '
+              'the list of all entries')
 
     def _at(self, path):
         return os.path.join(os.fsencode(self.share), path)
