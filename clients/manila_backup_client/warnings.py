@@ -26,13 +26,33 @@ class ListWarning(command.Lister):
     def take_action(self, parsed_args):
         client = self.app.client_manager.share
         backup = utils.find_resource(client.share_backups, parsed_args.backup)
-        pages = list(api.Api(client).pages(
+        found = api.Api(client)
+        pages = list(found.pages(
             f'{api.BACKUPS}/{backup.id}/warnings', 'warnings',
             parsed_args.limit, parsed_args.marker))
         if not all(page['complete'] for page in pages):
-            self.app.stderr.write(
-                'This is not all: there is no backup, an earlier release has '
-                'made it, or there was more than could be recorded.\n')
+            count = found.get(f'{api.BACKUPS}/{backup.id}',
+                              'share_backup')['warning_count']
+            self.app.stderr.write(what_lacks(count, pages[-1]))
         return ([columns.heading(key) for key in _KEYS],
                 [columns.row(each, _KEYS) for page in pages
                  for each in page['warnings']])
+
+
+def what_lacks(count, last):
+    """Say why a list of warnings is not all that there is to tell.
+
+    :param count: int, how many warnings the backup has; None if that is not
+        known.
+    :param last: dict, the last page of the list.
+    """
+    if not count:
+        return ('What this backup lacks is not known: it has not been made, '
+                'or an earlier release has made it.\n')
+    more = count - max((each['number'] for each in last['warnings']),
+                       default=0)
+    if 'warnings_links' in last or not last['warnings'] or more <= 0:
+        return (f'Not all of the {count} warnings of this backup have been '
+                f'recorded.\n')
+    return (f'{more} of the {count} warnings of this backup are not here: '
+            f'there was no room to record them.\n')

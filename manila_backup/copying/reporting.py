@@ -40,9 +40,9 @@ def parted(path, first, where):
 
 MAX_PROBLEMS = 100
 
-#: The most notes that a backup has, and the most bytes that their paths have:
-#: one may be of hundreds of kilobytes.
-MAX_NOTES, MAX_NOTE_BYTES = 20_000, 16 << 20
+#: The most memory that the notes of a backup take, in bytes, and how much of
+#: it each takes beside its path, which may have hundreds of kilobytes.
+MAX_NOTE_BYTES, NOTE_BYTES = 64 << 20, 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,9 +152,8 @@ class Problems:
     def take_notes(self, notes, are_cut=False):
         """Add notes of others."""
         for each in notes:
-            self._noted += len(each[0])
-            if (len(self.notes) >= MAX_NOTES
-                    or self._noted > MAX_NOTE_BYTES):
+            self._noted += len(each[0]) + NOTE_BYTES
+            if self._noted > MAX_NOTE_BYTES:
                 are_cut = True
                 break
             self.notes.append(each)

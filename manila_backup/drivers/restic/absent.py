@@ -16,9 +16,11 @@ class Absent:
     """Paths of entries that are in a share and not in its backup.
 
     :param quoted: list of them, as :attr:`quoted` was.
+    :param most: int, how many there may be.
     """
 
-    def __init__(self, quoted=()):
+    def __init__(self, quoted=(), most=_MOST):
+        self._most = most
         self._names = {}
         self._count = 0
         for each in quoted:
@@ -38,10 +40,10 @@ class Absent:
             return _UNKNOWN in parent + name
         names.add(name)
         self._count += 1
-        if self._count > _MOST:
+        if self._count > self._most:
             raise base.DriverError(
-                f'More than {_MOST} entries of the share could not be read: '
-                f'its file system is probably faulty.')
+                f'More than {self._most} entries of the share could not be '
+                f'read: its file system is probably faulty.')
         return True
 
     def __contains__(self, path):

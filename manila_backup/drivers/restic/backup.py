@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import datetime
 import json
+import math
 import os
 import tempfile
 import time
@@ -205,7 +206,8 @@ class Backup:
     def _tell_attributes(self):
         """Tell whose extended attributes could not be read, by restic or by
         us; it keeps silent of single ones."""
-        told = absent.Absent()
+        # Of any number: it is only not to tell one twice.
+        told = absent.Absent(most=math.inf)
         for path in (*self._unread.incomplete, *self._survey.unread):
             if path not in self._unread.absent and path not in told:
                 told.add(path)
@@ -226,6 +228,11 @@ class Backup:
                     f'({why}): holes, links and attributes of it or in it '
                     'may not be in the backup as they are.',
                     note=warnings.note(path, _Code.PROPERTIES))
+        if looked.more_doubtful:
+            self._problems.merge([
+                f'{looked.more_doubtful} more entries could not be looked '
+                f'at.'], looked.more_doubtful)
+            self._problems.are_cut = True
 
     def _restic(self, root, left_out):
         """One run of it. False if there turned out to be what it must not

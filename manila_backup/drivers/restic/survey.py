@@ -70,6 +70,7 @@ class Survey:
         that can't be read.
     :ivar doubtful: list of (path, why) of what could not be looked at, as
         bytes and str. If restic can't either, it tells.
+    :ivar more_doubtful: int, how many more there were than that has.
     :ivar done: bool.
     """
 
@@ -90,6 +91,7 @@ class Survey:
         self.missed = []
         self.absent = []
         self.doubtful = []
+        self.more_doubtful = 0
         self.unread = []
         self.names = attribute_names.Names()
         self.problems = reporting.Problems()
@@ -206,8 +208,12 @@ class Survey:
         yield False
 
     def _doubt(self, path, exc):
-        if exc.errno not in errors.GONE and len(self.doubtful) < _MOST:
+        if exc.errno in errors.GONE:
+            return
+        if len(self.doubtful) < _MOST:
             self.doubtful.append((path, errors.reason(exc)))
+        else:
+            self.more_doubtful += 1
 
     def _miss(self, path, st, why, code=_Code.UNREADABLE):
         """Note what is not in the backup, though restic could read it."""

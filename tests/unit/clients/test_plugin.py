@@ -10,6 +10,7 @@ from manila_backup_client import calendars
 from manila_backup_client import columns
 from manila_backup_client import policies
 from manila_backup_client import progress
+from manila_backup_client import warnings
 from manilaclient import exceptions
 from osc_lib import exceptions as osc_exceptions
 import testtools
@@ -77,6 +78,18 @@ class ApiTestCase(testtools.TestCase):
             self.api.get, api.OPERATIONS, 'share_backup_operations', limit=1)
         self.assertRaises(exceptions.NotFound, self.api.get,
                           f'{api.OPERATIONS}/x', 'share_backup_operation')
+
+
+class WarningsTestCase(testtools.TestCase):
+
+    def test_what_is_not_listed(self):
+        whole = {'warnings': [{'number': 7}]}
+        for count, last, said in (
+                (None, {'warnings': []}, 'not known'),
+                (9, whole, '^2 of the 9 warnings'),
+                (9, {**whole, 'warnings_links': []}, '^Not all of the 9 '),
+                (9, {'warnings': []}, '^Not all of the 9 ')):
+            self.assertRegex(warnings.what_lacks(count, last), said)
 
 
 class PoliciesTestCase(testtools.TestCase):

@@ -114,13 +114,14 @@ class Noted(base.BaseTestCase):
 
     def test_no_more_than_there_is_room_for(self):
         where = b'n' * 200 * 1024
-        for path, most in ((b'name', reporting.MAX_NOTES),
-                           (where, reporting.MAX_NOTE_BYTES // len(where))):
+        for path in b'name', where:
             problems = reporting.Problems()
+            note = warnings.note(path, 'unreadable')
+            most = reporting.MAX_NOTE_BYTES // (
+                len(path) + reporting.NOTE_BYTES)
             for _ in range(most + 1):
                 self.assertFalse(problems.are_cut)
-                problems.add('It is told.', note=warnings.note(
-                    path, 'unreadable'))
+                problems.add('It is told.', note=note)
             self.assertEqual((most, True, most + 1), (
                 len(problems.notes), problems.are_cut, problems.count))
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.kdf import hkdf as kdf_hkdf
 
 from manila_backup import conf
 from manila_backup.drivers import base
+from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import driver
@@ -361,6 +362,16 @@ class FaultsTest(unittest.TestCase):
         self.assertEqual((True, False), (found.retryable, found.exclusive))
         self.assertIs(base.DamagedBackup, type(faults.of(
             ['restore'], 'place', 1, line.format('data', 'data'))))
+
+
+class AbsentTest(unittest.TestCase):
+
+    def test_how_many_there_may_be(self):
+        few = absent.Absent(most=1)
+        few.add(b'a')
+        with self.assertRaisesRegex(base.DriverError, 'More than 1 '):
+            few.add(b'b')
+        self.assertFalse(few.add(b'a'))
 
 
 class NodesTest(unittest.TestCase):

@@ -116,6 +116,12 @@ class SurveyTest(unittest.TestCase):
             found = self.look()
         self.assertEqual({b'a', b'z'}, set(found.unread))
 
+    def test_more_than_are_kept_by_name(self):
+        with mock.patch.object(survey, '_MOST', 1), self.failing(
+                attributes, 'read_xattrs'):
+            found = self.look()
+        self.assertEqual((1, 1), (len(found.doubtful), found.more_doubtful))
+
     def test_a_directory_that_can_not_be_listed(self):
         os.mkdir(os.path.join(self.path, 'd'))
         real = survey.handles.entries
