@@ -48,17 +48,15 @@ class Server(fixtures.Fixture):
     """A RabbitMQ of its own, for what must not happen to that of all tests.
 
     :param folder: str, an existing directory, for everything it writes.
-    :param settings: str, what its configuration file is to have.
     :ivar server: a :class:`tests.soak.servers.RabbitMQ`.
     """
 
-    def __init__(self, folder, settings=''):
+    def __init__(self, folder):
         self._folder = os.path.join(folder, 'rabbitmq')
-        self._settings = settings
 
     def _setUp(self):
         os.mkdir(self._folder)
-        self.server = servers.RabbitMQ(self._folder, self._settings)
+        self.server = servers.RabbitMQ(self._folder)
         self.addCleanup(self.server.stop)
         self.server.start()
 
