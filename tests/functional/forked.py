@@ -148,16 +148,18 @@ class Nursery:
                     errors.fileno()])
         return Child(_NUMBER.unpack(ours.recv(_NUMBER.size))[0], ours)
 
-    def run(self, argv, timeout=_LONG, env=None):
+    def run(self, argv, timeout=_LONG, env=None, merged=False):
         """Run a script to its end.
 
+        :param merged: bool, whether its errors are among its output.
         :returns: a subprocess.CompletedProcess with its output and errors, as
             str.
         :raises subprocess.TimeoutExpired: it took longer, and was killed.
         """
         with tempfile.TemporaryFile() as output, \
                 tempfile.TemporaryFile() as errors:
-            child = self.start(argv, output, errors, env=env)
+            child = self.start(argv, output, output if merged else errors,
+                               env=env)
             try:
                 child.wait(timeout)
             finally:

@@ -19,10 +19,8 @@ def run(command, *args):
 
     :returns: (exit status, what it printed in all).
     """
-    done = subprocess.run(
-        [os.path.join(cloud.BIN, f'manila-backup-{command}'), *args],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=cloud.PATIENCE)
+    done = cloud.forks().run([*cloud.argv(f'manila-backup-{command}'), *args],
+                             timeout=cloud.PATIENCE, merged=True)
     return done.returncode, done.stdout
 
 
@@ -64,6 +62,16 @@ class BadConfiguration(testtools.TestCase):
                 self.assertEqual(1, said.count('\n'), said)
                 self.assertIn(f'manila-backup-{command}: ', said)
                 self.assertIn(word, said)
+
+    def test_each_by_itself(self):
+        """Not forked from what has all modules."""
+        for command in ('api', 'worker', 'all', 'manage', 'status'):
+            done = subprocess.run(
+                [*cloud.argv(f'manila-backup-{command}'), '--help'],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                timeout=cloud.PATIENCE)
+            self.assertEqual(0, done.returncode, done.stdout)
+            self.assertIn(f'usage: manila-backup-{command} ', done.stdout)
 
     def test_no_database(self):
         for url in ('postgresql+psycopg2', 'mysql+pymysql'):
