@@ -25,6 +25,9 @@ from manila_backup.fs import numbered
 _WINDOW = 20000
 _FETCHED = 1000
 
+# Entries of each of the directories on the way to the one at hand.
+_WALKED = 100
+
 _Row = tuple[typing.Any, ...]
 _T = typing.TypeVar('_T')
 
@@ -68,6 +71,21 @@ class Wanted:
                 texts.append(f'(seconds, nanosecond) {sign} (?, ?)')
                 values += divmod(value, 10 ** 9)
         return ' AND '.join(texts) or '1', values
+
+
+@dataclasses.dataclass
+class _Level:
+    """A directory on the way of a walk.
+
+    :ivar end: int, length of its path.
+    :ivar after: bytes, the name of the entry that was taken last.
+    :ivar rows: list of the next ones, the last of them first.
+    """
+
+    number: int
+    end: int
+    after: bytes = b''
+    rows: list[_Row] = dataclasses.field(default_factory=list)
 
 
 def matching(make: abc.Callable[[], 'Reader'], name: str, value: str
@@ -147,8 +165,7 @@ class Reader:
         """
         deadline = time.monotonic() + seconds
         first = self._id(wanted.under)
-        last = _whole(next(iter(self._rows(
-            'SELECT last FROM directories WHERE id = ?', first)), (None,))[0])
+        last = self._last(first)
         at: tuple[int, bytes] = first, b''
         if after is not None:
             directory, name = handles.split(after)
@@ -188,6 +205,68 @@ class Reader:
         for row in self._stream(
                 database.SELECT + 'ORDER BY directory, name'):
             yield _checked(paths.path(_whole(row[0])), row)
+
+    def walk(self, path: bytes = item.ROOT
+             ) -> abc.Iterator[item.Item | None]:
+        """Iterate over all entries below a directory, depth first.
+
+        After each directory comes what is below it, and then None.
+
+        :raises NoSuchEntry: there is no directory of that path.
+        """
+        way = [_Level(self._id(path), 0 if path == item.ROOT else len(path))]
+        here = b'' if path == item.ROOT else path
+        while way:
+            level = way[-1]
+            row = self._next(level)
+            if row is None:
+                way.pop()
+                if way:
+                    here = here[:way[-1].end]
+                    yield None
+                continue
+            one = _checked(here or item.ROOT, row)
+            yield one
+            if row[11] is None:
+                if one.is_directory:
+                    yield None
+                continue
+            if _whole(row[11]) <= level.number or not one.is_directory:
+                raise database.DamagedIndex('A directory is out of order.')
+            here = one.path
+            way.append(_Level(row[11], len(here)))
+
+    def totals(self, path: bytes = item.ROOT) -> tuple[int, int]:
+        """Count the entries below a directory.
+
+        :returns: (how many, the sum of their sizes in bytes).
+        :raises NoSuchEntry: there is no directory of that path.
+        """
+        number = self._id(path)
+        last = self._last(number)
+        count, size = self._rows(
+            'SELECT COUNT(*), TOTAL(size) FROM entries '
+            'WHERE directory BETWEEN ? AND ?', number, last)[0]
+        return count, int(size)
+
+    def _last(self, number: int) -> int:
+        """The last of the directories below one, by their numbers."""
+        return _whole(next(iter(self._rows(
+            'SELECT last FROM directories WHERE id = ?', number)),
+            (None,))[0])
+
+    def _next(self, level: '_Level') -> _Row | None:
+        """The next entry of a directory that is walked through."""
+        if not level.rows:
+            level.rows = self._rows(
+                database.SELECT + 'WHERE directory = ? AND name > ? '
+                'ORDER BY name LIMIT ?', level.number, level.after, _WALKED)
+            level.rows.reverse()
+        if not level.rows:
+            return None
+        row = level.rows.pop()
+        level.after = row[1]
+        return row
 
     def digest(self, one: item.Item) -> str | None:
         """Digest of a file's content, as ``NAME:HEXADECIMAL``.

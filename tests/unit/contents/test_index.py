@@ -84,6 +84,42 @@ class IndexTest(Case):
                         each.path for each in index.search(
                             reader.Wanted(under=path))[0]])
 
+    @settings(max_examples=60, deadline=None)
+    @given(strategies.lists(_paths, max_size=30))
+    def test_walks(self, paths):
+        found = tree(paths)
+        self.write(found.values())
+        with reader.Reader(self.path) as index:
+            for top in (b'.', *found):
+                if top != b'.' and not found[top].is_directory:
+                    with self.assertRaises(reader.NoSuchEntry):
+                        next(index.walk(top))
+                    continue
+                below = [path for path in found
+                         if top == b'.' or path.startswith(top + b'/')]
+                way, seen = [top], []
+                for one in index.walk(top):
+                    if one is None:
+                        way.pop()
+                        continue
+                    self.assertEqual(way[-1], one.directory)
+                    self.assertEqual(found[one.path], one)
+                    seen.append(one.path)
+                    if one.is_directory:
+                        way.append(one.path)
+                self.assertEqual([top], way)
+                self.assertEqual(sorted(below, key=lambda path: path.split(
+                    b'/')), seen)
+                self.assertEqual((len(below), sum(
+                    found[path].size for path in below)), index.totals(top))
+
+    def test_a_walk_through_a_large_directory(self):
+        self.write(tree(b'd/%04d' % number
+                        for number in range(3 * reader._WALKED)).values())
+        names = [one and one.name for one in self.read().walk()]
+        self.assertEqual([b'd', *(b'%04d' % number for number in range(
+            3 * reader._WALKED)), None], names)
+
     def test_directories_come_depth_first_by_name(self):
         self.write(tree([b'b', b'a/z', b'a/a/q', b'a!/y', b'c/x']).values())
         self.assertEqual(
