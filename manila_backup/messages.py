@@ -56,6 +56,10 @@ class Detail(Numbered):
         'The backup was restored, but something in it could not be written to '
         'the share, or not in full. Contact your administrator to learn what '
         'it was.')
+    PATHS_NOT_RESTORED = '908', (
+        'Not all of the chosen files could be restored. The others were, and '
+        'the share can be used as before. Contact your administrator to '
+        'learn which ones are missing.')
     NOT_DELETED = '906', (
         'The backup could not be deleted. Delete it again. Contact your '
         'administrator if that fails as well.')

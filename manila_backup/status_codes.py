@@ -29,6 +29,12 @@ class StatusCode(str, enum.Enum):
         'Some entries are missing in the backup, or not whole.')
     NOT_ALL_RESTORED = 'not_all_restored', (
         'Some entries of the backup could not be restored; all others were.')
+    NO_SUCH_FILE = 'no_such_file', (
+        'The backup has no file or directory of that path. Nothing was '
+        'restored.')
+    FILES_EXIST = 'files_exist', (
+        'The share has something else of that name already. Nothing was '
+        'restored.')
     DAMAGED = 'damaged', (
         'The backup is damaged: its content is not what was stored.')
     NO_SPACE = 'no_space', 'There was not enough space to write to.'

@@ -275,6 +275,7 @@ class Sampler:
         self.policies(share_id)
         self.call('GET', f'{path}/files?path=/reports',
                   response='share-backup-files-list', headers=EXTENSION)
+        self.restore_files(f'{path}/action', backup_id)
         self.call('POST', f'{path}/action', {'restore': None},
                   'share-backup-restore', 'share-backup-restore')
         self.service.wait('share-backups', 'share_backup', backup_id)
@@ -290,6 +291,19 @@ class Sampler:
         self.service.wait_gone(path)
         _status, fault = self.service.request('GET', path)
         self.write('fault-response', fault)
+
+    def restore_files(self, path, backup_id):
+        """Restore some files beside what is there."""
+        name = 'share-backup-restore-files'
+        asked = {'paths': ['/reports'], 'target_share_id': None,
+                 'target_path': 'restored-monday', 'conflict': 'keep_both',
+                 'dry_run': False}
+        self.call('POST', path, {
+            'restore_files': {**asked, 'dry_run': True}},
+            response=f'{name}-dry-run', headers=EXTENSION)
+        self.call('POST', path, {'restore_files': asked}, name, name,
+                  headers=EXTENSION)
+        self.service.wait('share-backups', 'share_backup', backup_id)
 
     def compare(self, path, share_id):
         """Changes in a share since a backup, and versions of a file."""

@@ -16,7 +16,8 @@ addition raises the second number:
   backups ``policy_id``, ``rule_id`` and ``due_at``, and the quota
   ``backup_policies``
 * 1.2 ``/v2/share-backups/{id}/files`` and ``/files/content`` below it,
-  ``/v2/share-backups/{id}/changes``, ``/v2/share-backup-file-versions``
+  ``/v2/share-backups/{id}/changes``, ``/v2/share-backup-file-versions``, the
+  action ``restore_files`` of share backups
 """
 
 from manila_backup.api import faults

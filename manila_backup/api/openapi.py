@@ -172,7 +172,11 @@ def answers_of(each):
         found = responses.ANSWERS[name_of(each)]
         return found if isinstance(found, list) else [found]
     module = name_of(each).partition('.')[0]
-    return [responses.ANSWERS[f'{module}.{name}'] for name in each.actions]
+    found = []
+    for name in each.actions:
+        answer = responses.ANSWERS[f'{module}.{name}']
+        found += answer if isinstance(answer, list) else [answer]
+    return found
 
 
 def _module(each):

@@ -65,6 +65,10 @@ class Result:
         8601; None if the driver does not tell.
     :ivar record: dict, of a backup that an earlier attempt has published: the
         record that it was given; None otherwise.
+    :ivar damages: int, of a restore of paths: how many of what is missing is
+        so because the backup is damaged there.
+    :ivar restored: dict, of such a restore: how many entries were
+        ``created``, ``replaced``, ``renamed``, ``unchanged`` and ``skipped``.
     :ivar point_in_time: str, added by whoever knows what the driver read: a
         :class:`manila_backup.states.PointInTime`.
     """
@@ -77,6 +81,8 @@ class Result:
     missing: int | None = 0
     taken_at: str | None = None
     record: dict[str, typing.Any] | None = None
+    damages: int = 0
+    restored: dict[str, int] | None = None
     point_in_time: str | None = None
 
 

@@ -22,8 +22,8 @@ _COLUMNS = (
     TABLE.c.attempt, TABLE.c.failures, TABLE.c.worker, TABLE.c.lease_until,
     TABLE.c.files_total, TABLE.c.files_done, TABLE.c.bytes_total,
     TABLE.c.bytes_done, TABLE.c.error, TABLE.c.status_code,
-    TABLE.c.share_changed, TABLE.c.created_at, TABLE.c.started_at,
-    TABLE.c.attempt_started_at, TABLE.c.finished_at,
+    TABLE.c.share_changed, TABLE.c.options, TABLE.c.created_at,
+    TABLE.c.started_at, TABLE.c.attempt_started_at, TABLE.c.finished_at,
     sqltime.utcnow().label('now'))
 
 

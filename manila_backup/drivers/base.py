@@ -27,6 +27,7 @@ from manila_backup.copying import reporting
 from manila_backup.copying import warnings as copying_warnings
 from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
+from manila_backup.path_restore import selection
 from manila_backup import status_codes
 
 if typing.TYPE_CHECKING:
@@ -151,6 +152,9 @@ class BackupDriver(abc.ABC):
     #: changed it.
     TELLS_CHANGES: bool = False
 
+    #: Whether there is :meth:`restore_paths`.
+    RESTORES_PATHS: bool = False
+
     #: Whether each file in a backup is as it was at one instant, also where
     #: the share itself was read: one that changes meanwhile is read again, or
     #: is missing in the backup.
@@ -257,6 +261,31 @@ class BackupDriver(abc.ABC):
         :raises DamagedBackup: before the target is touched wherever that
             can be known.
         """
+
+    def restore_paths(self, place: BackupReference, attempt: int, target: str,
+                      chosen: selection.Selection, folder: str,
+                      progress: shared_progress.Progress) -> Result:
+        """Restore chosen entries of a published backup into a directory.
+
+        Nothing else in it is touched, nor are its own attributes. Each file
+        that is there in the end is either what it was or what the backup has,
+        whenever this is killed; running it again completes it. What is there
+        of one that was killed, or was cancelled, :func:`manila_backup.
+        path_restore.workplace.clean` removes. Drivers call
+        ``progress.changes()`` before anything is changed.
+
+        :param attempt: int, as of :meth:`restore`.
+        :param target: str, the share's root.
+        :param chosen: a
+            :class:`~manila_backup.path_restore.selection.Selection`.
+        :param folder: str, as of :meth:`open_index`.
+        :returns: a :class:`Result`, with ``restored``.
+        :raises DriverError: nothing was changed, as the backup has no such
+            entry, or there are conflicts; or it could not go on.
+        :raises NotImplementedError: this driver can only restore all; see
+            :attr:`RESTORES_PATHS`.
+        """
+        raise NotImplementedError
 
     @abc.abstractmethod
     def delete(self, place: BackupReference,

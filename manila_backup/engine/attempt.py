@@ -253,13 +253,27 @@ class Attempt:
             delay = self._conf.retry_delay * 2 ** operation.failures
             self._end(self.release, delay, True, reason, code)
             return False
+        self._clean()
         return self._end(self.finish, states.Operation.FAILED,
                          self.task.failed, reason, code)
+
+    def _clean(self):
+        """Remove from the share what killed attempts have left in it."""
+        if self.harmless or not self.task.changes_share:
+            return
+        try:
+            call = self.task.clean()
+            if call:
+                self._run_child(*call)
+        except Exception as exc:
+            LOG.warning('Operation %s: something is left in share %s: %s',
+                        self.operation.id, self.operation.share_id, exc)
 
     def _call_off(self):
         """End an operation that was cancelled."""
         LOG.info('Operation %s: cancelled', self.operation.id)
         self._cancelled = True
+        self._clean()
         # It may take longer than the lease is good for.
         self._discard(self._run_here)
         self._end(self.finish, states.Operation.CANCELLED,

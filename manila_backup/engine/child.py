@@ -26,7 +26,9 @@ import traceback
 from manila_backup.copying import warnings
 from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
+from manila_backup.fs import handles
 from manila_backup.fs import mountpoints
+from manila_backup.path_restore import workplace
 from manila_backup import states
 from manila_backup import status_codes
 from manila_backup import warning_codes
@@ -252,3 +254,40 @@ def restore(driver, source, share, job, place, progress):
             *report.problems)),
             code=status_codes.StatusCode.NOT_ALL_RESTORED)
     return report
+
+
+def restore_paths(driver, source, share, job, place, chosen, folder,
+                  progress):
+    """Restore chosen entries of a backup to a share.
+
+    :param chosen: a
+        :class:`~manila_backup.path_restore.selection.Selection`.
+    :param folder: str, a directory for indexes.
+    :returns: the driver's report.
+    :raises WorkFailed: all was done that could be, and not all was restored.
+    """
+    driver.include_mounts = share.include_mounts
+    with source.use(share, job, progress) as view:
+        report = driver.restore_paths(place, job.attempt, view.path, chosen,
+                                      folder, progress)
+    if report.missing:
+        done = ', '.join(f'{count} {what}'
+                         for what, count in (report.restored or {}).items())
+        raise exception.WorkFailed('\n'.join((
+            f'{report.missing} of {report.files} entries could not be '
+            f'restored. The others were: {done}.', *report.problems)),
+            code=(status_codes.StatusCode.DAMAGED if report.damages
+                  else status_codes.StatusCode.NOT_ALL_RESTORED))
+    return report
+
+
+def clean_share(source, share, job, chosen, progress):
+    """Remove from a share what killed processes of :func:`restore_paths` have
+    left in it.
+    """
+    with source.use(share, job, progress) as view:
+        root = os.open(view.path, handles.DIRECTORY & ~os.O_NOFOLLOW)
+        try:
+            workplace.clean(root, chosen.workplace, progress.check)
+        finally:
+            os.close(root)

@@ -50,7 +50,8 @@ class Worker:
         self.drivers = plugins.drivers(conf)
         self.capabilities = capabilities.Capabilities(self.drivers)
         self.source = plugins.share_source(conf)
-        self.questions = desk.Desk(conf, self.drivers)
+        self.questions = desk.Desk(conf, self.drivers,
+                                   source=self.source)
         self.caller = rpc.Caller(
             transport, version_cap.VersionCap(conf, database))
         self._listener = listener.Listener(transport, self)

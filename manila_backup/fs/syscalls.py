@@ -9,6 +9,7 @@ import signal
 _PR_SET_PDEATHSIG = 1
 _SYNC_FILE_RANGE_WRITE = 2
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
+_RENAME_NOREPLACE = 1
 
 # The same on every architecture that this may run on.
 _SYS_OPEN_TREE, _SYS_OPENAT2, _SYS_MOUNT_SETATTR = 428, 437, 442
@@ -99,6 +100,22 @@ def enter_mounts(namespace):
     """
     if _libc.setns(namespace, _CLONE_NEWNS):
         code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def rename_new(name, final, source, target):
+    """Rename to a name that nothing has.
+
+    :param name: bytes.
+    :param final: bytes, the new one.
+    :param source: int, descriptor of the directory that it is in.
+    :param target: int, of the one that it gets into.
+    :raises OSError: EEXIST, if something has the name; EINVAL or ENOSYS, if
+        the file system or the system can't tell.
+    """
+    call = getattr(_libc, 'renameat2', None)
+    if call is None or call(source, name, target, final, _RENAME_NOREPLACE):
+        code = ctypes.get_errno() if call else errno.ENOSYS
         raise OSError(code, os.strerror(code))
 
 

@@ -51,7 +51,8 @@ RULES = [
               'regard to backups.',
               'GET /v2/share-backups/{backup_id}',
               'GET /v2/share-backups/detail'),
-    base.rule(RESTORE, base.MEMBER, 'Restore a share backup.',
+    base.rule(RESTORE, base.MEMBER,
+              'Restore a share backup, or files in it.',
               'POST /v2/share-backups/{backup_id}/action'),
     base.rule(RESET_STATUS, base.ADMIN,
               'Set the status of a share backup, and cancel the operation on '

@@ -64,7 +64,7 @@ class Admission:
         self.backups = backups.Backups(conf, database, caller, drivers,
                                        external, teller)
         self.file_versions = file_versions.FileVersions(database, asker)
-        self.files = files.Files(conf, database, asker)
+        self.files = files.Files(conf, database, asker, external)
         self.messages = messages.Messages(database)
         self.operations = operations.Operations(database, teller)
         self.plan_shares = plan_shares.PlanShares(database, external)

@@ -20,6 +20,7 @@ from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
 from manila_backup.requests import cancellation
 from manila_backup.requests import common
+from manila_backup.requests import restores
 from manila_backup import states
 from manila_backup import status_codes
 
@@ -175,13 +176,18 @@ class Backups:
 
     # -- restore ---------------------------------------------------------
 
-    def restore(self, context, backup_id, target_share_id=None):
-        """Have a share made equal to a backup.
+    def restore(self, context, backup_id, target_share_id=None, paths=None):
+        """Have a share made equal to a backup, or chosen paths of that
+        restored to it.
 
         :param target_share_id: str, or None for the share that the backup
             was made of.
-        :returns: (the backup's row, the id of the share).
+        :param paths: a :class:`.restores.Paths`, or None for all.
+        :returns: (the backup's row, the id of the share, the id of the
+            operation).
         """
+        if paths:
+            restores.check(self._conf, paths)
         self._look_target_up(context, backup_id, target_share_id)
         operation_id = uuidutils.generate_uuid()
 
@@ -192,19 +198,22 @@ class Backups:
                              backup.project_id, lock=True)
             if share is None:
                 raise _unknown_target(share_id)
-            was = backup_restore.begin(conn, backup, share)
+            if paths:
+                restores.check_driver(self._drivers, backup)
+            was = backup_restore.begin(conn, backup, share, not paths)
             common.queue(conn, context, operation_id,
                          states.Kind.BACKUP_RESTORE, share,
                          backup_id=backup_id, driver=backup.backup_type,
                          share_was=was,
                          options={'source_share_id': backup.share_id,
+                                  **(paths.options() if paths else {}),
                                   **wishes(share)})
             return backup, share_id
 
         backup, share_id = self._database.write(admit)
         self._caller.queued(context, operation_id, states.Kind.BACKUP_RESTORE,
                             backup.backup_type)
-        return backup, share_id
+        return backup, share_id, operation_id
 
     def _look_target_up(self, context, backup_id, target_share_id):
         if not self._external:

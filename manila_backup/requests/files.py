@@ -2,8 +2,11 @@
 """Requests about the files in backups, which workers answer."""
 
 from manila_backup.db import backups as db_backups
+from manila_backup.db import places as db_places
+from manila_backup.db import shares as db_shares
 from manila_backup import exception
 from manila_backup.requests import downloads
+from manila_backup.requests import restores
 from manila_backup import states
 
 
@@ -13,9 +16,12 @@ class Files:
     :param conf: the configuration.
     :param database: a :class:`manila_backup.db.engine.Database`.
     :param asker: a :class:`manila_backup.bus.questions.Asker`.
+    :param external: a :class:`~.external_shares.ExternalShares`.
     """
 
-    def __init__(self, conf, database, asker):
+    def __init__(self, conf, database, asker, external=None):
+        self._conf = conf
+        self._external = external
         self._database = database
         self._asker = asker
         self._downloads = downloads.Downloads(conf, asker)
@@ -69,6 +75,43 @@ class Files:
             context, backup.backup_type, 'list_changes',
             place=(backup.project_id, backup.share_id, backup.id),
             since=other.id, after=after, limit=limit)
+
+    def preview(self, context, backup_id, target_share_id, paths):
+        """Look what a restore of paths would do.
+
+        :param target_share_id: str, or None for the share that the backup
+            was made of.
+        :param paths: a :class:`manila_backup.requests.restores.Paths`.
+        :returns: (the backup's row, the id of the share, dict as of
+            :func:`manila_backup.engine.questions.restores.preview_restore`).
+        """
+        restores.check(self._conf, paths)
+        backup = self._stored(context, backup_id)
+        if self._external:
+            raise exception.Conflict(
+                'What is in the shares of this cloud is only looked at while '
+                'a restore has them at hand: there is no dry run.')
+
+        def find(conn):
+            return (db_shares.get(conn, target_share_id or backup.share_id,
+                                  backup.project_id),
+                    db_places.identity(conn, db_places.ROOT))
+
+        share, root = self._database.read(find)
+        if share is None:
+            raise exception.InvalidInput(
+                f'Share {target_share_id or backup.share_id} to restore to '
+                'could not be found.')
+        options = paths.options()
+        options.pop('conflict')
+        return backup, share.id, self._asker.ask(
+            context, backup.backup_type, 'preview_restore',
+            place=(backup.project_id, backup.share_id, backup.id),
+            share={'id': share.id, 'project_id': share.project_id,
+                   'path': share.path, 'identity': share.identity,
+                   'root': None if share.path else root,
+                   'include_mounts': bool(share.include_mounts)},
+            seconds=self._conf.api.question_timeout / 2, **options)
 
     def download(self, context, backup_id, path):
         """Begin to read a file of a backup.

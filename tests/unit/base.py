@@ -41,6 +41,7 @@ class Driver:
     """A driver as far as admission knows one."""
 
     OPTIONS = {'speed': {'type': 'string', 'enum': ['slow', 'fast']}}
+    RESTORES_PATHS = True
 
 
 MEMBER = context.RequestContext(user_id='u1', project_id='p1',

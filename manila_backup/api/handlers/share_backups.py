@@ -4,9 +4,11 @@
 import functools
 
 from manila_backup.api import extension
+from manila_backup.api import faults
 from manila_backup.api.handlers import common
 from manila_backup.api import microversions
 from manila_backup.api import operation
+from manila_backup.api.schemas import share_backup_files as files
 from manila_backup.api.schemas import share_backups as schemas
 from manila_backup.api.views import common as common_views
 from manila_backup.api.views import share_backups as views
@@ -14,6 +16,7 @@ from manila_backup.db import backup_metadata
 from manila_backup.db import backups
 from manila_backup.db import shares
 from manila_backup.policies import share_backups as policies
+from manila_backup.requests import restores
 
 WHAT = 'Share backup'
 PATH = '/share-backups'
@@ -99,9 +102,44 @@ def restore(req, backup_id, document):
     """Begin to restore a backup to its share, or to another one."""
     backup_id = _target(req, policies.RESTORE, backup_id)
     target = document['restore']
-    backup, share_id = req.services.admission.backups.restore(
+    backup, share_id, _ = req.services.admission.backups.restore(
         req.context, backup_id, target_share_id=target and target.lower())
     return 202, {'restore': views.restore(backup, share_id)}
+
+
+@_operation(policies.RESTORE, extension=extension.FILES,
+            body=schemas.RESTORE_FILES)
+def restore_files(req, backup_id, document):
+    """Begin to restore chosen files and directories of a backup to its share,
+    or to another one, or look what that would do."""
+    backup_id = _target(req, policies.RESTORE, backup_id)
+    asked = document['restore_files']
+    share_id = asked.get('target_share_id')
+    share_id = share_id and share_id.lower()
+    target = asked.get('target_path')
+    paths = restores.Paths(
+        [_path('paths', each) for each in asked['paths']],
+        None if target is None else _path('target_path', target),
+        asked.get('conflict', schemas.CONFLICTS[0]))
+    admission = req.services.admission
+    if asked.get('dry_run'):
+        backup, share_id, found = admission.files.preview(
+            req.context, backup_id, share_id, paths)
+        return 200, {'restore_files': {
+            **views.restore(backup, share_id), 'dry_run': views.preview(
+                found)}}
+    backup, share_id, operation_id = admission.backups.restore(
+        req.context, backup_id, share_id, paths)
+    return 202, {'restore_files': {**views.restore(backup, share_id),
+                                   'operation_id': operation_id}}
+
+
+def _path(name, text):
+    try:
+        return files.path(text)
+    except ValueError as exc:
+        raise faults.bad_request(
+            f'The field restore_files.{name} is not valid: {exc}.') from exc
 
 
 @_operation(policies.RESET_STATUS, body=schemas.RESET_STATUS)
@@ -184,6 +222,7 @@ ROUTES = {
     f'{PATH}/{{backup_id}}': {'GET': show, 'PUT': update, 'DELETE': delete},
     f'{PATH}/{{backup_id}}/warnings': {'GET': warnings},
     f'{PATH}/{{backup_id}}/action': {'POST': operation.Actions({
-        'restore': restore, 'reset_status': reset_status,
+        'restore': restore, 'restore_files': restore_files,
+        'reset_status': reset_status,
         'cancel': cancel})},
 }

@@ -363,6 +363,12 @@ COMPONENTS = {
         'error': {**_TEXT_OR_NULL, 'description': 'For administrators.'},
         'lease_until': {**_TIME_OR_NULL,
                         'description': 'For administrators.'},
+        'restore_files': {**_obj({
+            'paths': _array(_TEXT), 'target_path': _TEXT_OR_NULL,
+            'conflict': _TEXT, **dict.fromkeys(
+                ('created', 'replaced', 'renamed', 'unchanged', 'skipped'),
+                _COUNT_OR_NULL)}), 'type': ['object', 'null'],
+            'description': 'Since 1.2 of the extension.'},
     }),
     'ShareBackupService': _obj({
         'id': _COUNT,
@@ -498,6 +504,15 @@ ANSWERS = {
     'share_backups.delete': _ACCEPTED,
     'share_backups.restore': (202, _obj({'restore': _obj(
         {'backup_id': _UUID, 'share_id': _UUID})})),
+    'share_backups.restore_files': [(202, _obj({'restore_files': _obj(
+        {'backup_id': _UUID, 'share_id': _UUID, 'operation_id': _UUID})})),
+        (200, _obj({'restore_files': _obj(
+            {'backup_id': _UUID, 'share_id': _UUID,
+             'dry_run': _obj({
+                 **dict.fromkeys(('entries', 'bytes', 'unchanged',
+                                  'conflicts', 'removed'), _COUNT),
+                 'conflicting_paths': _array(_TEXT),
+                 'complete': _BOOLEAN})})}))],
     'share_backups.reset_status': _ACCEPTED,
     'share_backups.cancel': _ACCEPTED,
     'share_backups.warnings': (200, _obj({

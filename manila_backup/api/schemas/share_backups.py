@@ -47,6 +47,20 @@ RESTORE = validation.Schema(types.obj(
 RESTORE_2_91 = validation.Schema(types.obj(
     {'restore': types.OPTIONAL_UUID}, ['restore']))
 
+_PATH = {'type': 'string', 'minLength': 1, 'maxLength': 32768}
+
+#: Names of what to do with what is in the share already.
+CONFLICTS = ('fail', 'skip', 'overwrite', 'keep_both')
+
+RESTORE_FILES = validation.Schema(types.wrapped('restore_files', {
+    'paths': {'type': 'array', 'minItems': 1, 'maxItems': 1000,
+              'description': 'a list of 1 to 1000 paths', 'items': _PATH},
+    'target_share_id': types.OPTIONAL_UUID,
+    'target_path': {**_PATH, 'type': ['string', 'null']},
+    'conflict': {'type': 'string', 'enum': list(CONFLICTS)},
+    'dry_run': {'type': 'boolean'},
+}, required=['paths']))
+
 CANCEL = validation.Schema(types.obj({'cancel': types.NOTHING}, ['cancel']))
 
 RESET_STATUS = validation.Schema(types.wrapped('reset_status', {

@@ -3,6 +3,7 @@
 
 import datetime
 
+from manila_backup.api import extension
 from manila_backup.api.views import common
 from manila_backup.policies import share_backup_operations as policies
 from manila_backup import states
@@ -11,6 +12,10 @@ from manila_backup import status_codes
 #: The latest end that is estimated, in seconds from now: beyond it the
 #: estimate says nothing.
 _LONGEST = 366 * 86400
+
+
+#: What a restore of paths counts.
+_COUNTS = 'created', 'replaced', 'renamed', 'unchanged', 'skipped'
 
 
 def details(req, rows):
@@ -50,8 +55,24 @@ def details(req, rows):
                              lease_until=timestamp(row.lease_until))
         if req.allows(policies.GET_FAIL_REASON, row.project_id):
             operation['error'] = row.error
+        if extension.includes(req.extension, extension.FILES):
+            operation['restore_files'] = _paths(row.options or {})
         operations.append(operation)
     return operations
+
+
+def _paths(options):
+    """Return what a restore of chosen paths is about, and what it has done;
+    None of other operations."""
+    if 'paths' not in options:
+        return None
+    done = options.get('restored') or {}
+    target = options.get('target_path')
+    return {'paths': [f'/{path}'.removesuffix('/.')
+                      or '/' for path in options['paths']],
+            'target_path': None if target is None else f'/{target}',
+            'conflict': options['conflict'],
+            **{name: done.get(name) for name in _COUNTS}}
 
 
 def _seconds(row):

@@ -103,3 +103,11 @@ def warnings(found, skipped):
 def restore(backup, share_id):
     """Build the response to a restore."""
     return {'backup_id': backup.id, 'share_id': share_id}
+
+
+def preview(found):
+    """Build what a restore of paths would do, as workers tell it."""
+    return {**found, 'conflicting_paths': [
+        f'/{path}' for path in found['conflicting_paths']],
+        # A restore of paths replaces files, and removes nothing.
+        'removed': 0}

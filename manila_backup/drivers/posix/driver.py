@@ -4,6 +4,7 @@
 import contextlib
 import os
 
+from manila_backup.contents import database
 from manila_backup.copying import reporting
 from manila_backup.copying import restore
 from manila_backup.copying import roots
@@ -18,6 +19,8 @@ from manila_backup import exception
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import removal
+from manila_backup.path_restore import catalogue
+from manila_backup.path_restore import restore as paths
 
 
 class PosixDriver(base.BackupDriver):
@@ -36,6 +39,7 @@ class PosixDriver(base.BackupDriver):
     LOCATION = 'posix', 'repository_path'
 
     TELLS_CHANGES = True
+    RESTORES_PATHS = True
     WHOLE_FILES = True
 
     def __init__(self, path, processes=8, ignore=(), incremental=True,
@@ -127,6 +131,44 @@ class PosixDriver(base.BackupDriver):
             return restore.Restore(
                 stored, data, self.processes, self.ignore, progress,
                 self.include_mounts).run(root)
+
+    def restore_paths(self, place, attempt, target, chosen, folder,
+                      progress):
+        with self._open() as repository:
+            with repository.share(place) as share:
+                directory = layout.open_published(share, place)
+            try:
+                return self._restore_paths(repository, place, directory,
+                                           attempt, target, chosen, folder,
+                                           progress)
+            finally:
+                os.close(directory)
+
+    def _restore_paths(self, repository, place, directory, attempt, target,
+                       chosen, folder, progress):
+        indexes = contents_index.Indexes(repository, self._reachable(),
+                                         folder)
+        with contextlib.ExitStack() as stack:
+            manifest = layout.check_manifest(directory, place)
+            stack.callback(os.close, manifest)
+            data = layout.open_data(directory)
+            stack.callback(os.close, data)
+            root = roots.open_root(target, repository.fd, repository.path)
+            stack.callback(os.close, root)
+            index = stack.enter_context(indexes.open(place))
+            try:
+                result = paths.PathRestore(
+                    catalogue.Catalogue(index, manifest), data, chosen,
+                    self.ignore, progress, attempt, self.include_mounts
+                ).run(root)
+            except database.DamagedIndex as exc:
+                indexes.drop(place)
+                raise base.DriverError(
+                    'The index of the backup was damaged, and is made anew: '
+                    f'{exc}', retryable=True) from exc
+        if result.damages:
+            _note(repository, place, damaged=True)
+        return result
 
     def delete(self, place, progress):
         with self._open() as repository:

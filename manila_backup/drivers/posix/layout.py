@@ -411,6 +411,22 @@ def open_manifest(fd, place):
         raise
 
 
+def check_manifest(fd, place):
+    """Open the manifest of an opened backup, without reading its entries.
+
+    :returns: int, a descriptor.
+    :raises DamagedBackup: it is not as it was written, or another backup's.
+    """
+    source = _open_manifest(fd)
+    try:
+        with _damage():
+            _check_place(manifest.check(source), place)
+            return source
+    except BaseException:
+        os.close(source)
+        raise
+
+
 def read_warnings(fd, place, skip, limit):
     """Read warnings of an opened backup; see :func:`.warnings.read`.
 

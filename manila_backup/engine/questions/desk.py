@@ -17,6 +17,7 @@ from manila_backup.drivers import base
 from manila_backup.engine.questions import changes
 from manila_backup.engine.questions import content
 from manila_backup.engine.questions import files
+from manila_backup.engine.questions import restores
 from manila_backup.engine.questions import room
 from manila_backup.engine.questions import versions
 from manila_backup.engine.questions import warnings
@@ -33,8 +34,12 @@ ANSWERS: dict[str, abc.Callable[..., typing.Any]] = {
     'list_versions': versions.list_versions,
     'list_warnings': warnings.list_warnings,
     'open_file': content.open_file,
+    'preview_restore': restores.preview_restore,
     'read_file': content.read_file,
 }
+
+# Those that look into a share too: they are given the source of shares.
+_OF_SHARES = frozenset(('preview_restore',))
 
 _MOST = 4
 _MOST_OF_PROJECT = 2
@@ -67,12 +72,15 @@ class Desk:
     :param conf: the configuration.
     :param drivers: dict of name to backup driver.
     :param clock: returns the time in seconds.
+    :param source: the share source.
     """
 
     def __init__(self, conf: typing.Any,
                  drivers: abc.Mapping[str, base.BackupDriver],
-                 clock: abc.Callable[[], float] = time.monotonic) -> None:
+                 clock: abc.Callable[[], float] = time.monotonic,
+                 source: typing.Any = None) -> None:
         self._drivers = drivers
+        self._source = source
         self._clock = clock
         self._patience = conf.api.question_timeout / 2
         self._folder = os.path.join(conf.state_path, 'contents')
@@ -99,6 +107,8 @@ class Desk:
                 'The workers are of an earlier release, which can\'t tell '
                 'that.')
         arguments = dict(arguments)
+        if question in _OF_SHARES:
+            arguments['source'] = self._source
         place = base.BackupReference(*arguments.pop('place'))
         private.make_directories(self._folder)
         with self._turn(driver, project_id):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Making a share equal to a backup."""
+"""Making a share equal to a backup, or restoring chosen paths of it."""
+
+import os
 
 import typing
 
 import sqlalchemy as sa
 
 from manila_backup.db import backups as db_backups
+from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.drivers import base as drivers
 from manila_backup.engine import child
@@ -13,25 +16,36 @@ from manila_backup.engine.tasks import base
 from manila_backup.engine.tasks import preconditions
 from manila_backup import exception
 from manila_backup import messages
+from manila_backup.path_restore import selection
+from manila_backup import private
+from manila_backup import quoting
 from manila_backup import states
 from manila_backup import status_codes
 
 
-def begin(conn: sa.Connection, backup: base.Row,
-          share: base.Row) -> str | None:
+#: What the options of a restore of paths that has ended well have its
+#: numbers as.
+RESTORED = 'restored'
+
+
+def begin(conn: sa.Connection, backup: base.Row, share: base.Row,
+          whole: bool = True) -> str | None:
     """Claim a backup and the share to restore it to.
 
     :param share: its row, locked: what its status is now it may have to be
         again.
+    :param whole: bool, whether all of the backup is to be restored.
     :returns: what the share's status was: None for available.
     """
-    _check_fits(backup, share)
+    if whole:
+        _check_fits(backup, share)
     preconditions.check_backup(backup, states.Backup.RESTORING)
     was = None if share.status == states.Share.AVAILABLE else share.status
     share = preconditions.claim_share_for_backup(
         conn, share, states.Share.BACKUP_RESTORING)
-    # It may have been shrunk just then.
-    _check_fits(backup, share)
+    if whole:
+        # It may have been shrunk just then.
+        _check_fits(backup, share)
     preconditions.claim_backup(conn, backup, states.Backup.RESTORING,
                                restore_progress=0, status_code=None)
     return was
@@ -51,25 +65,51 @@ class BackupRestore(base.ShareUsingTask):
 
     action = messages.Action.RESTORE_BACKUP
 
+    options = base.ShareUsingTask.options | {
+        'source_share_id', 'paths', 'target_path', 'conflict', RESTORED}
+
+    @property
+    def chosen(self) -> selection.Selection | None:
+        """The paths that are to be restored; None for all of the backup."""
+        asked = self.operation.options or {}
+        if 'paths' not in asked:
+            return None
+        target = asked.get('target_path')
+        return selection.Selection(
+            tuple(map(quoting.unquote, asked['paths'])),
+            None if target is None else quoting.unquote(target),
+            selection.Conflict(asked['conflict']), self.operation.id)
+
     def shortcoming(self,
                     outcome: drivers.Result) -> messages.Detail | None:
         return (messages.Detail.RESTORED_INCOMPLETELY
                 if outcome.problem_count else None)
 
     def failure(self) -> messages.Detail:
-        return (messages.Detail.NOTHING_RESTORED if self.harmless
-                else messages.Detail.PARTLY_RESTORED)
-
-    options = base.ShareUsingTask.options | {'source_share_id'}
+        if self.harmless:
+            return messages.Detail.NOTHING_RESTORED
+        return (messages.Detail.PARTLY_RESTORED if self.chosen is None
+                else messages.Detail.PATHS_NOT_RESTORED)
 
     @property
     def progress(self) -> int:
         return int(self.backup.restore_progress)
 
     def work(self) -> base.Call:
-        return child.restore, (
-            self._prepared(), self.tools.source,
-            self.ref, self.job, self.place)
+        driver, chosen = self._prepared(), self.chosen
+        to = driver, self.tools.source, self.ref, self.job, self.place
+        if chosen is None:
+            return child.restore, to
+        folder = os.path.join(self.tools.conf.state_path, 'contents')
+        private.make_directories(folder)
+        return child.restore_paths, (*to, chosen, folder)
+
+    def clean(self) -> base.Call | None:
+        chosen = self.chosen
+        if chosen is None or self.share is None:
+            return None
+        return child.clean_share, (self.tools.source, self.ref, self.job,
+                                   chosen)
 
     def note_progress(self, conn: sa.Connection, percent: int) -> None:
         rows.update(conn, db_backups.TABLE, self.backup.id,
@@ -77,8 +117,14 @@ class BackupRestore(base.ShareUsingTask):
                     status=states.Backup.RESTORING)
 
     def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
-        base.set_share(conn, self.operation, states.Share.AVAILABLE,
-                       states.Share.BACKUP_RESTORING)
+        if self.chosen is None:
+            base.set_share(conn, self.operation, states.Share.AVAILABLE,
+                           states.Share.BACKUP_RESTORING)
+        else:
+            self.undo(conn, self.operation)
+            rows.update(conn, db_operations.TABLE, self.operation.id, {
+                'options': {**self.operation.options,
+                            RESTORED: result.restored}})
         self._set_backup(
             conn, states.Backup.AVAILABLE, states.Backup.RESTORING,
             restore_progress=100, fail_reason=base.problems(result))
@@ -97,8 +143,8 @@ class BackupRestore(base.ShareUsingTask):
 
     def _leave_share(self, conn: sa.Connection) -> None:
         # It may hold neither what it did nor what the backup does, unless
-        # nothing was written.
-        if self.harmless:
+        # nothing was written, or each file was by itself.
+        if self.harmless or self.chosen is not None:
             self.undo(conn, self.operation)
         else:
             base.set_share(conn, self.operation,

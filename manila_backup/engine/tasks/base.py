@@ -150,6 +150,12 @@ class Task(abc.ABC):
     def publish(self) -> None:
         """Make the result visible; called while the lease is held."""
 
+    def clean(self) -> Call | None:
+        """Return what removes from the share, in a child process, what killed
+        attempts have left in it; None if there can't be anything.
+        """
+        return None
+
     def discard(self) -> None:
         """Remove unpublished content once the operation has ended for good."""
 

@@ -14,6 +14,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.conformance import browsable
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import indexed
+from manila_backup.drivers.conformance import path_restores
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.nfs import driver
 from manila_backup.drivers.nfs import mount
@@ -70,6 +71,18 @@ class NfsConformanceTest(NfsMixin, browsable.Browsable):
 
 class NfsIndexedTest(NfsMixin, indexed.Indexed):
     """Looking into backups on a mount."""
+
+
+class NfsPathsTest(NfsMixin, path_restores.PathRestores):
+    """Restores of chosen paths: those in which the index is another way to be
+    had."""
+
+    KEPT = frozenset((
+        'test_one_file',
+        'test_everything_beside',
+        'test_conflicts_that_fail',
+        'test_what_a_killed_process_left',
+    ))
 
 
 def load_tests(loader, standard, pattern):

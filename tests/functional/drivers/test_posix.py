@@ -16,12 +16,15 @@ from manila_backup.drivers import base
 from manila_backup.drivers.conformance import browsable
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import indexed
+from manila_backup.drivers.conformance import path_restores
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers import progress
 from manila_backup.fs import content
 from manila_backup.fs import syscalls
+from manila_backup.path_restore import selection
+from manila_backup import status_codes
 from tests.functional.drivers import damage
 from tests.functional.drivers import folding
 from tests.functional.drivers import hostile
@@ -39,6 +42,47 @@ class PosixMixin:
 
 class PosixConformanceTest(PosixMixin, browsable.Browsable):
     pass
+
+
+class PosixPathsTest(PosixMixin, path_restores.PathRestores):
+    """Restores of chosen paths."""
+
+    def test_damage_of_what_is_chosen_and_of_the_rest(self):
+        self.tree()
+        for name in ('d0/f1', 'd1/f1'):
+            path = os.path.join(self.data(case.place()), name)
+            with open(path, 'r+b') as file:
+                file.write(b'?')
+        self.write(self.target, 'mine', b'stays')
+        self.assertRestored(self.restore_paths(b'd0/f0'), created=1)
+        report = self.restore_paths(b'd0', conflict=selection.Conflict.SKIP)
+        self.assertEqual((1, 1), (report.missing, report.damages))
+        self.assertIn('"d0/f1" is damaged', report.problems[0])
+        self.assertFalse(os.path.exists(os.path.join(self.target, 'd0/f1')))
+        self.assertPart(b'd0/f2')
+
+    def test_a_manifest_that_is_damaged(self):
+        self.tree()
+        path = os.path.join(os.path.dirname(self.data(case.place())),
+                            'manifest')
+        with open(path, 'r+b') as file:
+            file.seek(100)
+            file.write(b'????')
+        with self.assertRaises(base.DamagedBackup):
+            self.restore_paths(b'd0', changes=False)
+
+    def test_a_share_without_room(self):
+        self.tree()
+        self.write(self.source, 'd0/large', os.urandom(3 << 20))
+        self.delete()
+        self.backup()
+        self.target = self.loop(2 << 20)
+        before = trees.snapshot(self.target, self.IGNORED)
+        with self.assertRaises(base.DriverError) as caught:
+            self.restore_paths(b'd0')
+        self.assertEqual(status_codes.StatusCode.NO_SPACE,
+                         caught.exception.code)
+        self.assertSame(before, trees.snapshot(self.target, self.IGNORED))
 
 
 class PosixIndexedTest(PosixMixin, indexed.Indexed):

@@ -39,12 +39,14 @@ class Driver:
     """A driver, as far as admission knows one."""
 
     OPTIONS = {}
+    RESTORES_PATHS = True
 
 
 class PickyDriver:
     """A driver with an option."""
 
     OPTIONS = {'level': {'type': 'string', 'enum': ['1', '2']}}
+    RESTORES_PATHS = True
 
 
 def make_conf(folder, text='', **options):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import itertools
 import threading
 import time
 import types
@@ -14,9 +15,13 @@ from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import sqltime
 from manila_backup.db import texts
+from manila_backup.drivers import base as base_driver
 from manila_backup.drivers import progress
 from manila_backup.engine import attempt
+from manila_backup.engine import child
 from manila_backup import exception
+from manila_backup.path_restore import selection
+from manila_backup.requests import restores
 from manila_backup.telemetry import metrics
 from tests import statuses
 from tests.unit import base
@@ -205,13 +210,14 @@ class Reason(TestCase):
 class Restore(TestCase):
     """What becomes of the share if a restore comes to nothing."""
 
-    def restoring(self, was='available'):
+    def restoring(self, was='available', paths=None):
         self.finish_all()
         for table, id_, status in (
                 (models.share_backups, self.backup.id, 'available'),
                 (models.shares, self.backup.share_id, was)):
             self.database.write(statuses.put, table, id_, {'status': status})
-        self.admission.backups.restore(base.MEMBER, self.backup.id)
+        self.admission.backups.restore(base.MEMBER, self.backup.id,
+                                       paths=paths)
         return self.operation().id
 
     def attempt(self, name, changes, ends):
@@ -252,6 +258,35 @@ class Restore(TestCase):
             self.restoring(was)
             self.attempt('w1', True, exception.WorkFailed('no'))
             self.assertEqual('backup_restoring_error', self.status())
+
+    def test_of_paths(self):
+        for was, changes, ends in itertools.product(
+                ('available', 'backup_restoring_error'), (False, True),
+                (exception.WorkFailed('no'), attempt.CalledOff())):
+            id_ = self.restoring(was, restores.Paths(['db']))
+            with mock.patch.object(attempt.Attempt, '_run_child') as run:
+                self.attempt('w1', changes, ends)
+            self.assertEqual(was, self.status())
+            self.assertEqual(changes, self.operation(id_).share_changed)
+            # What a killed process may have left is looked for.
+            self.assertEqual([child.clean_share] * changes, [
+                call[0][0] for call in run.call_args_list])
+
+    def test_of_paths_that_is_done(self):
+        for was in 'available', 'backup_restoring_error':
+            id_ = self.restoring(was, restores.Paths(['db', 'a%FF'], 'new',
+                                                     'skip'))
+            claimed = self.claimed('w1')
+            self.assertEqual(
+                selection.Selection((b'db', b'a\xff'), b'new',
+                                    selection.Conflict.SKIP, id_),
+                claimed.task.chosen)
+            done = base_driver.Result(restored={'created': 2})
+            with mock.patch.object(claimed, '_work', return_value=done):
+                claimed.run()
+            self.assertEqual(was, self.status())
+            self.assertEqual({'created': 2}, self.operation(
+                id_).options['restored'])
 
     def test_called_off(self):
         for changes, was, status in (

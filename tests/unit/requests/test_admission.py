@@ -13,6 +13,7 @@ from manila_backup.db import usage
 from manila_backup.engine import capabilities
 from manila_backup.engine import tasks
 from manila_backup import exception
+from manila_backup.requests import restores
 from manila_backup import states
 from tests import statuses
 from tests.unit import base
@@ -267,6 +268,35 @@ class RestoreBackup(WithBackup):
         self.assertEqual(('restoring', 'available'), self.statuses())
         self.assertEqual('backup_restoring',
                          self.get_share(other.id).status)
+
+    def test_of_paths(self):
+        # It may be smaller than all of the backup.
+        self.database.write(rows.update, models.share_backups,
+                            self.backup.id, {'size': 2})
+        _, share_id, operation_id = self.admission.backups.restore(
+            base.MEMBER, self.backup.id, paths=restores.Paths(
+                ['db'], 'new', 'skip'))
+        self.assertEqual(self.row.id, share_id)
+        self.assertEqual(('restoring', 'backup_restoring'), self.statuses())
+        operation = self.operation(operation_id)
+        self.assertEqual(
+            {'source_share_id': self.row.id, 'paths': ['db'],
+             'target_path': 'new', 'conflict': 'skip'}, operation.options)
+        known = capabilities.Capabilities({'first': base.Driver()})
+        self.assertTrue(known.can_do(operation))
+
+    def test_of_paths_to_where_they_can_not_be(self):
+        for target in ('.', 'lost+found', 'lost+found/x',
+                       '.manila-backup-1', '%2Emanila-backup-1/x'):
+            self.assertRaises(
+                exception.InvalidInput, self.admission.backups.restore,
+                base.MEMBER, self.backup.id,
+                paths=restores.Paths(['db'], target))
+        with mock.patch.object(base.Driver, 'RESTORES_PATHS', False):
+            self.assertRaises(
+                exception.InvalidInput, self.admission.backups.restore,
+                base.MEMBER, self.backup.id, paths=restores.Paths(['db']))
+        self.assertEqual(('available', 'available'), self.statuses())
 
     def test_to_a_share_that_is_too_small_or_not_ours(self):
         self.database.write(rows.update, models.share_backups,

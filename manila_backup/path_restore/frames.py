@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way to the directory at hand, and sentences about what has no place."""
+
+import dataclasses
+
+from manila_backup.fs import dirent
+from manila_backup.fs import errors
+
+NO_PLACE = 'there is no other name left for it.'
+MEANWHILE = 'there is something else of this name in the share by now.'
+DIRECTORY = ('there is a directory of this name in the share, which is never '
+             'removed for a file.')
+ANOTHER = ('the share\'s file system takes its name for that of another '
+           'entry.')
+
+
+@dataclasses.dataclass
+class Frame:
+    """A directory on the way to the one at hand.
+
+    :ivar name: bytes, that it gets.
+    :ivar at: int, length of the path that it has.
+    :ivar final: int, length of the path that it gets.
+    :ivar entry: what it is given when all below is done; None to leave it.
+    :ivar is_new: bool, whether it was not there.
+    :ivar aside: (descriptor of where it is made, its name there, its place's
+        path before, whether something is to go for it) of one that appears
+        by a rename.
+    """
+
+    name: bytes
+    at: int
+    final: int
+    entry: dirent.Entry | None = None
+    is_new: bool = False
+    aside: tuple[int, bytes, bytes, bool] | None = None
+
+
+class Refused(Exception):
+    """An entry has no place: a sentence."""
+
+
+def said(path, exc):
+    """A sentence about an entry that was not restored.
+
+    :param path: bytes.
+    :param exc: an OSError, or a :class:`Refused`.
+    """
+    shown = f'"{errors.printable(path)}" was not restored: '
+    if not isinstance(exc, OSError):
+        return f'{shown}{exc}'
+    way = getattr(exc, 'path', None)
+    because = '' if way in (None, path) else f'"{errors.printable(way)}": '
+    return f'{shown}{because}{errors.reason(exc)}.'

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Giving what was made aside its place."""
+
+import contextlib
+import errno
+import os
+
+from manila_backup.fs import handles
+from manila_backup.fs import syscalls
+
+_UNKNOWN = frozenset((errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP))
+
+
+def put(name, final, source, target):
+    """Rename to a name that nothing has; that of a directory may be that of
+    an empty one.
+
+    :param name: bytes.
+    :param final: bytes, the new name.
+    :param source: int, descriptor of the directory that it is in.
+    :param target: int, of the one that it gets into.
+    :raises FileExistsError: something has the name.
+    """
+    try:
+        syscalls.rename_new(name, final, source, target)
+        return
+    except OSError as exc:
+        if exc.errno not in _UNKNOWN:
+            raise
+    if handles.look(target, final) is not None:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    os.rename(name, final, src_dir_fd=source, dst_dir_fd=target)
+
+
+def replace(name, final, source, target):
+    """Rename over something that is no directory. The times of the directory
+    stay: it has the same names as before."""
+    st = os.fstat(target)
+    os.rename(name, final, src_dir_fd=source, dst_dir_fd=target)
+    with contextlib.suppress(OSError):
+        os.utime(target, ns=(st.st_atime_ns, st.st_mtime_ns))
