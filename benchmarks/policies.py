@@ -90,10 +90,15 @@ def _work(url, barrier):
     mine = scheduler.Scheduler(conf, database, _requests(conf, database),
                                _Events())
     barrier.wait()
-    while True:
-        if not mine.run() and not database.read(
-                backup_runs.to_begin, database.read(clock.now), 1):
-            return
+    while mine.run() or _is_due(database):
+        pass
+
+
+def _is_due(database):
+    """Tell whether there are runs to make, or to begin."""
+    now = database.read(clock.now)
+    return (database.read(db_plans.rules_due, now, 1)
+            or database.read(backup_runs.to_begin, now, 1))
 
 
 def _fill(url, shares, projects):

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from manila_backup.db import listing
 from manila_backup.db import models
+from manila_backup.db import queue
 from manila_backup.db import rows
 from manila_backup.plans import assignments as plans
 
@@ -114,6 +115,17 @@ def rules_due(conn, now, limit):
     return conn.execute(
         sa.select(RULES).where(RULES.c.next_at <= now)
         .order_by(RULES.c.next_at, RULES.c.id).limit(limit)).all()
+
+
+def lock_rule(conn, rule_id):
+    """Hold a rule until the end of the transaction, unless another one does.
+
+    :returns: bool, False if another one does, if the database can tell, or
+        if the rule is gone.
+    """
+    return not queue.can_skip_locked(conn) or conn.execute(
+        sa.select(RULES.c.id).where(RULES.c.id == rule_id)
+        .with_for_update(skip_locked=True)).first() is not None
 
 
 # -- assignments ---------------------------------------------------------

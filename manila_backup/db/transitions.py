@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from manila_backup.db import models
 from manila_backup.db import rows
+from manila_backup.db import sqltime
 from manila_backup import exception
 from manila_backup import states
 
@@ -33,8 +34,11 @@ def create_all(conn, table, status, values):
     """
     _check(table, [None], status)
     if values:
-        conn.execute(sa.insert(table), [dict(each, status=str(status))
-                                        for each in values])
+        # PyMySQL sends them at once only if there is no function among them.
+        now = conn.execute(sa.select(sqltime.utcnow())).scalar()
+        conn.execute(sa.insert(table), [
+            {'created_at': now, **each, 'status': str(status)}
+            for each in values])
 
 
 def change(conn, table, id_, status, values=None, old=None, **expected):

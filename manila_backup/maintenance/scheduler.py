@@ -66,6 +66,10 @@ class _Lost(Exception):
     """Another worker was faster."""
 
 
+class _Busy(Exception):
+    """Another worker is at it."""
+
+
 class Scheduler:
     """One worker's part in running policies.
 
@@ -115,6 +119,9 @@ class Scheduler:
             keep()
             try:
                 self._plan_rule(rule, now, keep)
+            except _Busy:
+                # What it has made by then can begin meanwhile.
+                continue
             except _Lost:
                 # The next time, and then there are fewer to make.
                 more = True
@@ -128,6 +135,8 @@ class Scheduler:
         return more
 
     def _plan_rule(self, rule, now, keep):
+        # There may be many shares to read only to find out later.
+        self._database.read(_take, rule)
         found = schedule.Schedule(rule.cron, rule.timezone)
         instants = list(found.between(rule.planned_until, now))
         assigned = self._database.read(
@@ -164,6 +173,7 @@ class Scheduler:
 
     def _write_runs(self, conn, rule, assigned, shares, instants, newest,
                     now):
+        _take(conn, rule)
         ids = [share.id for share in shares]
         there = db_runs.planned(
             conn, rule.id, ids, instants[0] - datetime.timedelta(seconds=1),
@@ -380,6 +390,15 @@ def _batches(due):
     for runs in projects.values():
         for start in range(0, len(runs), _BATCH):
             yield runs[start:start + _BATCH]
+
+
+def _take(conn, rule):
+    """Keep other workers from planning a rule until the transaction ends.
+
+    :raises _Busy: another is at it.
+    """
+    if not db_plans.lock_rule(conn, rule.id):
+        raise _Busy()
 
 
 def _new_run(rule, share, due_at, status, now):

@@ -175,6 +175,23 @@ class ScheduledMySQL(testtools.TestCase):
         self.assertEqual({'queued': 210, 'due': 30}, dict(
             collections.Counter(each.status for each in runs)))
 
+    def test_a_rule_is_planned_by_one_at_a_time(self):
+        self._fill(['p1'], 3)
+        now = self.database.read(clock.now) + 2 * plan_base.DAY
+        rule, = self.database.read(db_plans.rules_due, now, 9)
+        _, other = self._connect()
+        worker = self._worker()
+        with other.writer() as conn:
+            self.assertTrue(db_plans.lock_rule(conn, rule.id))
+            # Nor does it look again at once.
+            self.assertFalse(worker.plan(now))
+            self.assertEqual(3, self._count_runs())
+        worker.plan(now)
+        self.assertEqual(3 * (1 + 2), self._count_runs())
+
+    def _count_runs(self):
+        return self.database.read(rows.count, backup_runs.TABLE)
+
     def test_goes_on_to_another_project(self):
         self._fill(['p1', 'p2'], 3)
         _, other = self._connect()

@@ -4,6 +4,8 @@
 import ast
 import os
 
+import sqlalchemy as sa
+
 import manila_backup
 from manila_backup.db import models
 from manila_backup.db import rows
@@ -51,6 +53,22 @@ class Transitions(base.TestCase):
         self.assertRaises(
             exception.IllegalTransition, self.database.write,
             transitions.create, models.shares, _Share.DELETING, id='x')
+
+    def test_many_are_sent_at_once(self):
+        """PyMySQL would send one after the other if a function were among
+        the values."""
+        sent = []
+        sa.event.listen(self.database.engine, 'before_cursor_execute',
+                        lambda *args: sent.append(args[2:]))
+        self.database.write(
+            transitions.create_all, models.shares, _Share.AVAILABLE, [{
+                'id': str(each), 'project_id': 'p1', 'source': 'local',
+                'size': 1, 'share_proto': 'NFS'} for each in range(3)])
+        (statement, values, _, many), = [
+            each for each in sent if 'INTO shares ' in each[0]]
+        self.assertTrue(many)
+        self.assertEqual(3, len(values))
+        self.assertRegex(statement, r' VALUES \((\?, )*\?\)$')
 
     def test_remove(self):
         remove = transitions.remove
