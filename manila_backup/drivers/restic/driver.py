@@ -6,6 +6,7 @@ import fcntl
 import functools
 import os
 
+from manila_backup.contents import database
 from manila_backup.copying import reporting
 from manila_backup.copying import warnings
 from manila_backup.drivers import base
@@ -15,6 +16,7 @@ from manila_backup.drivers.restic import contents_index
 from manila_backup.drivers.restic import environment
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
+from manila_backup.drivers.restic import path_restore
 from manila_backup.drivers.restic import prune
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import restore
@@ -55,6 +57,7 @@ class ResticDriver(base.BackupDriver):
     LOCATION = 'restic', 'repository'
 
     TELLS_CHANGES = True
+    RESTORES_PATHS = True
 
     def __init__(self, url, settings, passwords, state, staging, ignore=(),
                  on_unreadable='warn', hole_limit=16 << 30, limits=(0, 0),
@@ -296,6 +299,19 @@ class ResticDriver(base.BackupDriver):
         return restore.Restore(
             self, self._at(place, progress, '-restore'), place, attempt,
             progress).run(target)
+
+    def restore_paths(self, place, attempt, target, chosen, folder,
+                      progress):
+        with self._indexes(place, folder).open() as index:
+            try:
+                return path_restore.PathRestore(
+                    self, self._at(place, progress, '-restore'), place,
+                    attempt, progress, index, chosen, folder).run(target)
+            except database.DamagedIndex as exc:
+                self.drop_index(place, folder)
+                raise base.DriverError(
+                    'The index of the backup was damaged, and is made anew: '
+                    f'{exc}', retryable=True) from exc
 
     def delete(self, place, progress):
         contents_index.forget(place)

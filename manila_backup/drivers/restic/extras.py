@@ -67,7 +67,7 @@ class Extras:
                 self._guard(dirent.checked_path(path.encode()),
                             self._attributes, xattrs, restored=True)
             for names in self._about['links']:
-                names = [_place(each) for each in names]
+                names = [place(each) for each in names]
                 self._guard(names[0][0], self._link, names[0][1], names[1:],
                             missing=True)
             entry = dirent.parse(self._about['root'].encode())
@@ -106,7 +106,7 @@ class Extras:
 
     def _unmade(self, path, entry, names):
         """Note what there is nothing of."""
-        for where, name in ((path, entry.name), *map(_place, names)):
+        for where, name in ((path, entry.name), *map(place, names)):
             try:
                 os.stat(name, dir_fd=self._descent.enter(where),
                         follow_symlinks=False)
@@ -201,7 +201,7 @@ class Extras:
                                       entry.kind == b'L')
                 return False
             self._lost(handles.join(path, entry.name), lost)
-        self._link(path, entry.name, [_place(each) for each in names])
+        self._link(path, entry.name, [place(each) for each in names])
         return True
 
     def _hole_only(self, directory, entry):
@@ -299,7 +299,7 @@ def _shown(path, args):
     return handles.join(path, first) if isinstance(first, bytes) else path
 
 
-def _place(pair):
+def place(pair):
     """A [directory, name] of a mark as bytes."""
     path, name = pair
     return (dirent.checked_path(path.encode()),

@@ -42,10 +42,10 @@ from manila_backup import status_codes
 
 # Beside what a backup holds, for what it takes to keep that.
 _SPARE = 64 << 20
-_PROCESSES = 2
+PROCESSES = 2
 
-_NONSENSE = (KeyError, ValueError, TypeError, IndexError, AttributeError,
-             dirent.Malformed)
+NONSENSE = (KeyError, ValueError, TypeError, IndexError, AttributeError,
+            dirent.Malformed)
 
 
 class Restore:
@@ -151,9 +151,7 @@ class Restore:
             return written
         args = ['restore', '--json', *repository.content_of(
             self._place, self._about['attempt']), '--sparse', '--target',
-            target]
-        for name in self._ignore:
-            args += ['--exclude', backup.pattern('', name)]
+            target, *self._patterns()]
 
         def wrote(_, count):
             done = min(count, self._bytes)
@@ -175,12 +173,17 @@ class Restore:
             raise
         return written
 
+    def _patterns(self):
+        """The arguments that say what to restore, as a list."""
+        return [argument for name in self._ignore
+                for argument in ('--exclude', backup.pattern('', name))]
+
     def _late(self):
         """The paths of what gets its time last of all, as frozenset."""
         try:
             return times.Times(self._about, self._ignore,
                                self._progress.check).paths
-        except _NONSENSE as exc:
+        except NONSENSE as exc:
             raise base.DamagedBackup(
                 f'The backup\'s mark is damaged: {exc}.') from exc
 
@@ -191,7 +194,7 @@ class Restore:
         :returns: as :meth:`~.unwritten.Unwritten.settle`.
         """
         compared = listed.Comparison(root, lambda path: (
-            path.split(b'/', 1)[0] in self._ignore or self._is_known(path)
+            self._is_left(path) or self._is_known(path)
             or written.is_told(path)))
         snapshot = None
         if not self._about['is_empty']:
@@ -204,15 +207,21 @@ class Restore:
                 self._about['attempt'])
         compared.finish()
         problems, missing = written.settle(
-            self._files, compared, mending.Mending(
-                self._project.restic, snapshot, root))
+            self._files, compared, self._mending(snapshot, root))
         try:
             attribute_names.check(self._about, root, written.is_told,
                                   problems)
-        except _NONSENSE as exc:
+        except NONSENSE as exc:
             raise base.DamagedBackup(
                 f'The backup\'s mark is damaged: {exc}.') from exc
         return problems, missing
+
+    def _mending(self, snapshot, root):
+        return mending.Mending(self._project.restic, snapshot, root)
+
+    def _is_left(self, path):
+        """Tell whether an entry is not to be restored."""
+        return path.split(b'/', 1)[0] in self._ignore
 
     def _is_known(self, path):
         """Tell whether restic's not restoring an entry is told otherwise: it
@@ -230,7 +239,7 @@ class Restore:
         self._progress.expect(self._files, 4 * self._bytes)
         partial, files = mounted.restored(self._about)
         with Staging(self._driver.staging, self._about['read']) as staging:
-            with index.Staged(staging.fd, _PROCESSES, Part(self._progress),
+            with index.Staged(staging.fd, PROCESSES, Part(self._progress),
                               absent.Absent(self._about.get('absent', ())),
                               partial) as staged:
                 problems, missing, late = self._stage(staged.data)
@@ -263,7 +272,7 @@ class Restore:
             root = roots.open_root(target, staging.fd, staging.path)
             stack.callback(os.close, root)
             return restore.Restore(
-                stored, staged.data, _PROCESSES, self._driver.ignore,
+                stored, staged.data, PROCESSES, self._driver.ignore,
                 Part(self._progress, files=True),
                 self._driver.include_mounts).run(root)
 
@@ -350,13 +359,17 @@ class Staging:
 
     :param path: str, where to make it.
     :param size: int, bytes that it needs room for.
+    :param why: str, the beginning of a sentence about what needs it.
     :ivar path: str, the directory's.
     :ivar fd: int, a descriptor of it.
     """
 
-    def __init__(self, path, size):
+    def __init__(self, path, size, why=(
+            'The share is not empty, or its file system ignores case in '
+            'names, so the backup has')):
         self._base = path
         self._size = size
+        self._why = why
 
     def __enter__(self):
         try:
@@ -375,10 +388,9 @@ class Staging:
         if free < self._size + _SPARE:
             self.__exit__()
             raise base.DriverError(
-                'The share is not empty, or its file system ignores case in '
-                'names, so the backup has to be restored to [restic] '
-                f'staging_path "{self._base}" first, where there is not '
-                f'enough room: it needs {self._size} bytes, and {free} are '
+                f'{self._why} to be restored to [restic] staging_path '
+                f'"{self._base}" first, where there is not enough room: it '
+                f'needs {self._size} bytes, and {free} are '
                 'free.', code=status_codes.StatusCode.NO_SPACE)
         return self
 
