@@ -40,14 +40,14 @@ def _show(service, backup_id):
     return service.get(f'{api.BACKUPS}/{backup_id}', 'share_backup')
 
 
-def _reason(backup):
+def reason(backup):
     """Return why a backup is as it is, in words, as far as one is told."""
     return (backup.get('status_reason') or backup.get('fail_reason')
             or '"openstack share message list --resource-id '
                f'{backup["id"]}" may say why')
 
 
-def _wait(service, backup_id, status, key, title):
+def wait(service, backup_id, status, key, title):
     """Wait until a backup is not in a status any more.
 
     :param key: str, what its progress is called.
@@ -96,7 +96,7 @@ def _wait_gone(service, backup_id):
     progress.wait(look, 'delete')
     if backup:
         raise exceptions.CommandError(
-            f'it is {backup["status"]}: {_reason(backup)}')
+            f'it is {backup["status"]}: {reason(backup)}')
 
 
 class CreateShareBackup(share_backups.CreateShareBackup):
@@ -126,12 +126,12 @@ class CreateShareBackup(share_backups.CreateShareBackup):
             backup_id = dict(zip(names, values))['id']
         if not parsed_args.wait:
             return names, values
-        backup = _wait(api.Api(client), backup_id, 'creating', 'progress',
-                       'backup')
+        backup = wait(api.Api(client), backup_id, 'creating', 'progress',
+                      'backup')
         if backup['status'] != 'available':
             raise exceptions.CommandError(
                 f'Share backup {backup_id} is {backup["status"]}: '
-                f'{_reason(backup)}')
+                f'{reason(backup)}')
         return columns.of_one(backup)
 
 
@@ -223,38 +223,6 @@ class UnsetShareBackup(share_backups.UnsetShareBackup):
             super().take_action(parsed_args)
         if failed:
             raise exceptions.CommandError('Not removed: ' + '; '.join(failed))
-
-
-class RestoreShareBackup(share_backups.RestoreShareBackup):
-    """Restore share backup to share"""
-
-    def take_action(self, parsed_args):
-        waits, parsed_args.wait = parsed_args.wait, False
-        super().take_action(parsed_args)
-        if not waits:
-            return
-        client = self.app.client_manager.share
-        backup_id = utils.find_resource(client.share_backups,
-                                        parsed_args.backup).id
-        backup = _wait(api.Api(client), backup_id, 'restoring',
-                       'restore_progress', 'restore')
-        share_id = (utils.find_resource(client.shares,
-                                        parsed_args.target_share).id
-                    if parsed_args.target_share else backup['share_id'])
-        statuses = []
-
-        def look_at_share():
-            statuses.append(client.shares.get(share_id).status)
-            return statuses[-1] != 'backup_restoring', None
-
-        progress.wait(look_at_share, 'share')
-        if backup.get('restore_progress') != '100':
-            changed = ('it may have been changed'
-                       if statuses[-1] == 'backup_restoring_error'
-                       else 'it was not changed')
-            raise exceptions.CommandError(
-                f'Share {share_id} is {statuses[-1]}, {changed}: '
-                f'{_reason(backup)}')
 
 
 class DeleteShareBackup(share_backups.DeleteShareBackup):

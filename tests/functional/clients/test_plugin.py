@@ -4,6 +4,7 @@
 import atexit
 import functools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -189,7 +190,37 @@ class Plugin(PluginTestCase):
             shown[name] for name in ('Mode', 'Uid', 'Size')))
 
         self._download(path)
+        self._restore(path)
         self._compare(share, path)
+
+    def _restore(self, path):
+        def restore(*args, **kwargs):
+            return self.openstack('share', 'backup', 'restore', 'monday',
+                                  *args, **kwargs)
+
+        def text(*names):
+            with open(os.path.join(path, *names)) as file:
+                return file.read()
+        a_sql = os.path.join(path, 'db', 'a.sql')
+        with open(a_sql, 'w') as file:
+            file.write('changed')
+        said = restore('--path', '/db', '--dry-run')
+        self.assertIn('3 entries, 8 bytes; 1 of them', said)
+        self.assertIn('1 conflicts\n/db/a.sql\n', said)
+        self.cloud.tolerate = 'Nothing was restored'
+        self.assertIn('nothing was restored', restore(
+            '--path', '/db', '--wait', fails=True))
+        restore('--path', '/db', '--path', '100%25', '--conflict',
+                'keep-both', '--wait')
+        self.assertEqual(('changed', 'text'), (
+            text('db', 'a.sql'), text('db', 'a.restored.sql')))
+        restore('--to-directory', 'new/all', '--wait')
+        self.assertEqual('text', text('new', 'all', 'db', 'a.sql'))
+        self.assertIn('--path', restore('--dry-run', fails=True))
+        restore('--path', 'db/a.sql', '--conflict', 'overwrite', '--wait')
+        self.assertEqual('text', text('db', 'a.sql'))
+        os.unlink(os.path.join(path, 'db', 'a.restored.sql'))
+        shutil.rmtree(os.path.join(path, 'new'))
 
     def _download(self, path):
         target = os.path.join(self.cloud.root, 'downloaded')
