@@ -6,6 +6,7 @@ import os
 from oslo_db import exception as db_exc
 from oslo_utils import uuidutils
 
+from manila_backup.db import backups as db_backups
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
@@ -14,6 +15,7 @@ from manila_backup.db import shares as db_shares
 from manila_backup.db import transitions
 from manila_backup.db import usage
 from manila_backup.engine import tasks
+from manila_backup.engine.tasks import backup_restore
 from manila_backup.engine.tasks import preconditions
 from manila_backup.engine.tasks import refusals
 from manila_backup.engine.tasks import share_delete
@@ -41,15 +43,18 @@ class Shares:
 
     # -- create and adopt ------------------------------------------------
 
-    def create(self, context, values):
+    def create(self, context, values, backup_id=None):
         """Have a share made.
 
         :param values: dict with ``size`` (GiB), ``share_proto`` and perhaps
             ``name``, ``description``, ``share_type_id``, ``is_public``,
             ``availability_zone`` and ``properties`` (dict of str to str).
+        :param backup_id: str, of a backup to be restored to it; None for an
+            empty share.
         :returns: the share's row.
         """
-        return self._begin(context, values, states.Kind.SHARE_CREATE)
+        return self._begin(context, values, states.Kind.SHARE_CREATE,
+                           backup_id)
 
     def manage(self, context, values):
         """Have an existing directory adopted as a share.
@@ -75,7 +80,7 @@ class Shares:
         values.setdefault('size', 1)
         return self._begin(context, values, states.Kind.SHARE_MANAGE)
 
-    def _begin(self, context, values, kind):
+    def _begin(self, context, values, kind, backup_id=None):
         share_id = uuidutils.generate_uuid()
         operation_id = uuidutils.generate_uuid()
         taken = exception.Conflict(
@@ -101,15 +106,38 @@ class Shares:
                 host=f'{self._conf.host}@local#local',
                 **dict(values, availability_zone=zone))
             share = db_shares.get(conn, share_id)
+            if backup_id:
+                return share, self._restore(conn, context, operation_id,
+                                            share, backup_id)
             common.queue(conn, context, operation_id, kind, share)
-            return share
+            return share, None
 
         try:
-            share = self._database.write(admit)
+            share, driver = self._database.write(admit)
         except db_exc.DBDuplicateEntry as exc:
             raise taken from exc
-        self._caller.queued(context, operation_id, kind)
+        self._caller.queued(
+            context, operation_id,
+            states.Kind.BACKUP_RESTORE if driver else kind, driver)
         return share
+
+    @staticmethod
+    def _restore(conn, context, operation_id, share, backup_id):
+        """Have a backup restored to a share that is made.
+
+        :returns: str, the backup's driver.
+        """
+        backup = db_backups.get(conn, backup_id, context.project_id)
+        if backup is None:
+            raise exception.InvalidInput(
+                f'source_backup_id: share backup {backup_id} could not be '
+                'found.')
+        backup_restore.begin_new(conn, backup, share.size)
+        common.queue(conn, context, operation_id, states.Kind.BACKUP_RESTORE,
+                     share, backup_id=backup.id, driver=backup.backup_type,
+                     options={'source_share_id': backup.share_id,
+                              backup_restore.MAKES_SHARE: True})
+        return backup.backup_type
 
     # -- delete and unmanage ---------------------------------------------
 

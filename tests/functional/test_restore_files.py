@@ -164,6 +164,38 @@ class RestoreFilesMySQL(test_dying_workers.DyingWorkersTestCase):
             'reset_status': {'status': 'extending'}}, token='admin:admin')
         self._ask(backup, '/db', status=409, target_share_id=other['id'])
 
+    def _new_share(self, backup, status=200, token='demo:p1', **values):
+        return self.cloud.ask(
+            status, 'POST', '/shares', {'share': {
+                'share_proto': 'NFS', 'size': 1,
+                'source_backup_id': backup['id'], **values}}, token=token,
+            headers=EXTENSION)
+
+    def test_new_shares(self):
+        _, path, backup = self._made()
+        share = self._new_share(backup)['share']
+        self.assertEqual('creating', share['status'])
+        self.cloud.wait_share(share['id'], 'available')
+        self.assertEqual(self.content(path), self.content(
+            self.cloud.share_path(share['id'])))
+        self.cloud.wait_backup(backup['id'], 'available')
+        # It is one like others.
+        other = self.cloud.create_backup(share['id'])
+        self.cloud.wait_backup(other['id'], 'available')
+        self._new_share(backup, 400, token='other:p2')
+        self._new_share(backup, 403, token='reader:p1')
+        self.cloud.ask(400, 'POST', '/shares', {'share': {
+            'share_proto': 'NFS', 'size': 1,
+            'source_backup_id': backup['id']}})
+        self.cloud.tolerate = 'damaged'
+        os.truncate(os.path.join(self.cloud.backup_path(backup),
+                                 'db', 'a.sql'), 1)
+        share = self._new_share(backup)['share']
+        self.cloud.wait_share(share['id'], 'error')
+        self.cloud.wait_backup(backup['id'], 'available')
+        self.cloud.ask(202, 'DELETE', f'/shares/{share["id"]}')
+        self.cloud.wait_share(share['id'], None)
+
     def test_links_that_lead_away(self):
         share, path, backup = self._made()
         outside = os.path.join(self.cloud.state, 'outside')

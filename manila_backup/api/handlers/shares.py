@@ -4,6 +4,7 @@
 import functools
 import re
 
+from manila_backup.api import extension
 from manila_backup.api import faults
 from manila_backup.api.handlers import common
 from manila_backup.api.handlers import share_types
@@ -13,6 +14,7 @@ from manila_backup.api.schemas import types
 from manila_backup.api.views import shares as views
 from manila_backup.db import shares as db_shares
 from manila_backup import exception
+from manila_backup.policies import share_backups as backup_policies
 from manila_backup.policies import shares as policies
 
 WHAT = 'Share'
@@ -43,15 +45,25 @@ def show(req, share_id):
     return 200, _one(req, visible(req, policies.GET, share_id))
 
 
-@_operation(policies.CREATE, body=schemas.CREATE)
+def _create_schema(_version, of_extension):
+    return (schemas.CREATE_EXTENDED
+            if extension.includes(of_extension, extension.FILES)
+            else schemas.CREATE)
+
+
+@_operation(policies.CREATE, body=_create_schema)
 def create(req, document):
-    """Begin to make a share."""
+    """Begin to make a share, which may be given the content of a backup."""
     asked = document[schemas.RESOURCE]
+    backup_id = asked.get('source_backup_id')
+    if backup_id:
+        req.authorize(backup_policies.RESTORE)
     values = _values(req, asked, asked['share_proto'])
     values.update(size=int(asked['size']),
                   availability_zone=asked.get('availability_zone'),
                   properties=asked.get('metadata') or {})
-    row = req.services.admission.shares.create(req.context, values)
+    row = req.services.admission.shares.create(
+        req.context, values, backup_id and backup_id.lower())
     return 200, _one(req, _reread(req, row.id))
 
 

@@ -25,7 +25,7 @@ _PROTOCOL = {
     'description': f'one of {", ".join(PROTOCOLS)}',
 }
 
-CREATE = validation.Schema(types.wrapped(RESOURCE, {
+_CREATE = {
     'name': types.TEXT,
     'display_name': types.TEXT,
     'description': types.TEXT,
@@ -45,7 +45,15 @@ CREATE = validation.Schema(types.wrapped(RESOURCE, {
     'mount_point_name': types.NOTHING,
     'encryption_key_ref': types.NOTHING,
     'scheduler_hints': {'type': ['object', 'null'], 'maxProperties': 0},
-}, required=['size', 'share_proto']), RESOURCE)
+}
+
+CREATE = validation.Schema(types.wrapped(
+    RESOURCE, _CREATE, required=['size', 'share_proto']), RESOURCE)
+
+#: With the extension: also from a backup.
+CREATE_EXTENDED = validation.Schema(types.wrapped(
+    RESOURCE, {**_CREATE, 'source_backup_id': types.OPTIONAL_UUID},
+    required=['size', 'share_proto']), RESOURCE)
 
 MANAGE = validation.Schema(types.wrapped(RESOURCE, {
     'name': types.TEXT,

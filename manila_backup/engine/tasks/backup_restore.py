@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Making a share equal to a backup, or restoring chosen paths of it."""
 
+from collections import abc as collections_abc
 import os
-
 import typing
 
 import sqlalchemy as sa
 
 from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
+from manila_backup.db import places as db_places
 from manila_backup.db import rows
 from manila_backup.drivers import base as drivers
 from manila_backup.engine import child
@@ -26,6 +27,9 @@ from manila_backup import status_codes
 #: What the options of a restore of paths that has ended well have its
 #: numbers as.
 RESTORED = 'restored'
+
+#: What the options have in the restore to a share that is made for it.
+MAKES_SHARE = 'makes_share'
 
 
 def begin(conn: sa.Connection, backup: base.Row, share: base.Row,
@@ -51,6 +55,19 @@ def begin(conn: sa.Connection, backup: base.Row, share: base.Row,
     return was
 
 
+def begin_new(conn: sa.Connection, backup: base.Row, size: int) -> None:
+    """Claim a backup to be restored to a share that is yet to be made.
+
+    :param size: int, GiB, of the share.
+    """
+    if size < backup.size:
+        raise exception.InvalidInput(
+            f'size: a share of {size} GiB is smaller than the backup, of '
+            f'{backup.size} GiB.')
+    preconditions.claim_backup(conn, backup, states.Backup.RESTORING,
+                               restore_progress=0, status_code=None)
+
+
 def _check_fits(backup: base.Row, share: base.Row) -> None:
     if share.size < backup.size:
         raise exception.InvalidInput(
@@ -66,7 +83,30 @@ class BackupRestore(base.ShareUsingTask):
     action = messages.Action.RESTORE_BACKUP
 
     options = base.ShareUsingTask.options | {
-        'source_share_id', 'paths', 'target_path', 'conflict', RESTORED}
+        'source_share_id', 'paths', 'target_path', 'conflict', RESTORED,
+        MAKES_SHARE}
+
+    @property
+    def makes_share(self) -> bool:
+        """Tell whether the share is made first: then it is nobody's to use
+        before all is restored."""
+        return bool((self.operation.options or {}).get(MAKES_SHARE))
+
+    def unknown(self) -> collections_abc.Iterator[tuple[
+            collections_abc.Callable[..., typing.Any],
+            tuple[typing.Any, ...],
+            collections_abc.Callable[[typing.Any], None]]]:
+        is_made = not self.makes_share or self.share.identity is not None
+        # Before it is made, there is nothing to be noted of it.
+        self.identifies = is_made
+        yield from super().unknown()
+        if not is_made:
+            yield self.tools.source.create, (self.ref,), self._note_made
+
+    def _note_made(self, identity: dict[str, typing.Any]) -> None:
+        # Two attempts may both have got to making it: the first counts.
+        self.share = self.tools.database.write(
+            db_places.note_share, self.share.id, identity) or self.share
 
     @property
     def chosen(self) -> selection.Selection | None:
@@ -119,7 +159,8 @@ class BackupRestore(base.ShareUsingTask):
     def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
         if self.chosen is None:
             base.set_share(conn, self.operation, states.Share.AVAILABLE,
-                           states.Share.BACKUP_RESTORING)
+                           states.Share.CREATING if self.makes_share
+                           else states.Share.BACKUP_RESTORING)
         else:
             self.undo(conn, self.operation)
             rows.update(conn, db_operations.TABLE, self.operation.id, {
@@ -144,7 +185,7 @@ class BackupRestore(base.ShareUsingTask):
     def _leave_share(self, conn: sa.Connection) -> None:
         # It may hold neither what it did nor what the backup does, unless
         # nothing was written, or each file was by itself.
-        if self.harmless or self.chosen is not None:
+        if self.harmless or self.makes_share or self.chosen is not None:
             self.undo(conn, self.operation)
         else:
             base.set_share(conn, self.operation,
@@ -153,6 +194,10 @@ class BackupRestore(base.ShareUsingTask):
 
     @classmethod
     def undo(cls, conn: sa.Connection, operation: base.Row) -> None:
+        if (operation.options or {}).get(MAKES_SHARE):
+            base.set_share(conn, operation, states.Share.ERROR,
+                           states.Share.CREATING)
+            return
         base.set_share(conn, operation,
                        states.before_restore(operation.share_was),
                        states.Share.BACKUP_RESTORING)

@@ -217,6 +217,12 @@ class Plugin(PluginTestCase):
         restore('--to-directory', 'new/all', '--wait')
         self.assertEqual('text', text('new', 'all', 'db', 'a.sql'))
         self.assertIn('--path', restore('--dry-run', fails=True))
+        made = self.openstack('share', 'create', 'NFS', '--from-backup',
+                              'monday', '--name', 'new', '--wait')
+        self.assertEqual(('available', 1), (made['status'], made['size']))
+        with open(os.path.join(self.cloud.share_path(made['id']), 'db',
+                               'a.sql')) as file:
+            self.assertEqual('text', file.read())
         restore('--path', 'db/a.sql', '--conflict', 'overwrite', '--wait')
         self.assertEqual('text', text('db', 'a.sql'))
         os.unlink(os.path.join(path, 'db', 'a.restored.sql'))

@@ -285,6 +285,28 @@ class RestoreBackup(WithBackup):
         known = capabilities.Capabilities({'first': base.Driver()})
         self.assertTrue(known.can_do(operation))
 
+    def test_to_a_new_share(self):
+        values = {'size': 1, 'share_proto': 'NFS'}
+        share = self.admission.shares.create(base.MEMBER, values,
+                                             self.backup.id)
+        self.assertEqual(('restoring', 'available'), self.statuses())
+        operation = self.operation()
+        self.assertEqual(('restore', share.id, True), (
+            operation.kind, operation.share_id,
+            operation.options['makes_share']))
+        # Called off before any worker has it, there is none.
+        self.admission.backups.reset_status(base.ADMIN, self.backup.id,
+                                            'available')
+        self.assertEqual('error', self.get_share(share.id).status)
+        for context_, size in ((base.STRANGER, 1), (base.MEMBER, 1)):
+            if context_ is base.MEMBER:
+                self.database.write(rows.update, models.share_backups,
+                                    self.backup.id, {'size': 2})
+            self.assertRaises(
+                exception.InvalidInput, self.admission.shares.create,
+                context_, dict(values, size=size), self.backup.id)
+        self.assertEqual(('available', 'available'), self.statuses())
+
     def test_of_paths_to_where_they_can_not_be(self):
         for target in ('.', 'lost+found', 'lost+found/x',
                        '.manila-backup-1', '%2Emanila-backup-1/x'):

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``openstack share create``: python-manilaclient's, also from a backup."""
+
+from manilaclient.osc.v2 import share
+from osc_lib import exceptions
+from osc_lib import utils
+
+from manila_backup_client import api
+from manila_backup_client import backups
+from manila_backup_client import columns
+from manila_backup_client import files
+from manila_backup_client import progress
+
+# What of python-manilaclient's has no meaning for a share from a backup.
+_OTHERS = ('snapshot_id', 'share_network', 'share_group', 'scheduler_hint',
+           'mount_point_name', 'encryption_key_ref')
+
+
+class CreateShare(share.CreateShare):
+    """Create a new share"""
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        for action in parser._actions:
+            if action.dest == 'size':
+                action.nargs = '?'
+                action.help = ('Share size in GiB; with --from-backup that '
+                               'of the backup by default')
+        parser.add_argument('--from-backup', metavar='<backup>',
+                            help='Name or ID of a share backup to restore to '
+                                 'the share')
+        return parser
+
+    def take_action(self, parsed_args):
+        if parsed_args.from_backup:
+            return self._from_backup(parsed_args)
+        if parsed_args.size is None:
+            raise exceptions.CommandError('The size of the share is missing.')
+        return super().take_action(parsed_args)
+
+    def _from_backup(self, parsed_args):
+        senseless = [name for name in _OTHERS if getattr(parsed_args, name,
+                                                         None)]
+        if senseless:
+            option = senseless[0].replace('_', '-')
+            raise exceptions.CommandError(
+                f'--from-backup and --{option} exclude one another.')
+        client = self.app.client_manager.share
+        service = api.Api(client, files.EXTENSION)
+        backup = utils.find_resource(client.share_backups,
+                                     parsed_args.from_backup)
+        asked = {'share_proto': parsed_args.share_proto,
+                 'size': parsed_args.size or backup.size,
+                 'name': parsed_args.name,
+                 'description': parsed_args.description,
+                 'is_public': parsed_args.public,
+                 'availability_zone': parsed_args.availability_zone,
+                 'metadata': parsed_args.property,
+                 'source_backup_id': backup.id}
+        if parsed_args.share_type:
+            asked['share_type'] = utils.find_resource(
+                client.share_types, parsed_args.share_type).id
+        made = service.post('/shares', {'share': asked})['share']
+        if parsed_args.wait:
+            made = _wait(service, made['id'], backup.id)
+        return columns.of_one(made)
+
+
+def _wait(service, share_id, backup_id):
+    """Wait until a share has been made.
+
+    :returns: dict, the share.
+    :raises osc_lib.exceptions.CommandError: it could not be.
+    """
+    found = {}
+
+    def look():
+        found.update(service.get(f'/shares/{share_id}', 'share'))
+        backup = service.get(f'{api.BACKUPS}/{backup_id}', 'share_backup')
+        found['backup'] = backup
+        return (found['status'] != 'creating',
+                int(backup.get('restore_progress') or 0))
+
+    progress.wait(look, 'restore')
+    backup = found.pop('backup')
+    if found['status'] != 'available':
+        raise exceptions.CommandError(
+            f'Share {share_id} is {found["status"]}: '
+            f'{backups.reason(backup)}')
+    return found
