@@ -36,6 +36,10 @@
 #                        in the contributor's guide; EXTRAS=mysql,... that can
 #                        be installed from it without an index
 # make test-dist         the same, installed from there and looked at
+# make deb               Debian packages of it, in dist/debian; what they are
+#                        built with comes from Debian
+# make test-deb          the same, installed in a Debian of its own and used as
+#                        "One host" in the administrator's guide says; as root
 # make clean             remove what the other targets made
 #
 # PYTHON=... names the interpreter (3.10 or newer); without it the newest
@@ -68,7 +72,7 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 	services keystone manila restic test-manila tempest client-functional \
 	devstack-harness soak \
 	fidelity test-servers test-galera environments constraints FORCE \
-	dist test-dist
+	dist test-dist deb test-deb
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -230,6 +234,15 @@ dist: $(TOOLS)/.stamp
 
 test-dist: dist
 	$(TOOLS)/bin/python tools/try_dist.py dist
+
+# What both need is in bindep.txt's profile "deb".
+deb: dist
+	tools/make-deb dist dist/debian
+
+# Of what is built already: make deb test-deb
+test-deb: .tox/.made-functional
+	.tox/functional/bin/python -m tests.packages dist/debian \
+		$(TOOLS)/debian
 
 clean:
 	rm -rf $(VENV) $(TOOLS) $(RESULTS) .tox .mypy_cache .ruff_cache build dist \

@@ -15,7 +15,7 @@ def _db_sync(conf):
     from manila_backup.db import schema
 
     database = engine.Database(conf)
-    found = schema.version(database)
+    found = _version(conf, database)
     if schema.is_newer(found):
         print(f'The database is at schema version {found} and stays there: '
               f'this release has {schema.HEAD}.')
@@ -25,9 +25,21 @@ def _db_sync(conf):
 
 def _db_version(conf):
     from manila_backup.db import engine
+
+    print(_version(conf, engine.Database(conf)) or 'none')
+
+
+def _version(conf, database):
+    """Look up the schema's version, waiting for a database that is away.
+
+    :returns: str, or None where there is no schema yet.
+    :raises manila_backup.exception.ConfigurationError: it stayed away.
+    """
     from manila_backup.db import schema
 
-    print(schema.version(engine.Database(conf)) or 'none')
+    found = []
+    common.patiently(conf, lambda: found.append(schema.version(database)))
+    return found[0]
 
 
 def _db_purge(conf):
