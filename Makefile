@@ -29,6 +29,7 @@
 # make constraints       the newest versions of what gets installed, into
 #                        constraints.txt
 # make lint              style and static checks
+# make lint-deploy       checks of the roles in deploy
 # make docs, api-ref     the documentation as HTML
 # make api-samples       the API reference's samples, from a running service
 # make bench             the benchmarks; BENCH=... are their arguments
@@ -72,7 +73,8 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 	services keystone manila restic test-manila tempest client-functional \
 	devstack-harness soak \
 	fidelity test-servers test-galera environments constraints FORCE \
-	dist test-dist deb test-deb
+	dist test-dist deb test-deb \
+	lint-deploy
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -212,6 +214,9 @@ fidelity: $(TOOLS)/.stamp services
 
 lint: .tox/.made-pep8
 	$(TOOLS)/bin/tox run -q -e pep8
+
+lint-deploy: $(TOOLS)/.stamp
+	$(TOOLS)/bin/tox run -q -e deploy
 
 docs: $(TOOLS)/.stamp
 	$(TOOLS)/bin/tox run -q -e docs
