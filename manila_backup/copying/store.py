@@ -42,8 +42,8 @@ class Storer(links.Linking):
     :param spool: the :class:`~.spools.Spool` that the batches are in.
     :param paths: :class:`~manila_backup.fs.numbered.Paths` of the directories
         in them.
-    :param formers: list of :class:`~.resume.InterruptedAttempt`.
-    :param earlier: a :class:`~.parent.ParentBackup`, or None.
+    :param interrupted: list of :class:`~.resume.InterruptedAttempt`.
+    :param parent: a :class:`~.parent.ParentBackup`, or None.
     :param surely: int, nanoseconds: a file whose ctime is later is read
         twice.
     :param cross: bool, whether what is mounted in the share is part of it.
@@ -51,14 +51,14 @@ class Storer(links.Linking):
         another.
     """
 
-    def __init__(self, source, aside, directory, spool, paths, formers,
-                 earlier, surely, progress, cross=False, folds=False):
+    def __init__(self, source, aside, directory, spool, paths, interrupted,
+                 parent, surely, progress, cross=False, folds=False):
         self.aside = aside
         self.folds = folds
         self.spool = spool
         self.paths = paths
-        self.formers = formers
-        self.earlier = earlier
+        self.interrupted = interrupted
+        self.parent = parent
         self.surely = surely
         self.progress = progress
         self.problems = reporting.Problems()
@@ -72,8 +72,8 @@ class Storer(links.Linking):
         self._source = handles.Descent(source, cross)
         self._project = inode_flags.project(source)
         # Where flags may not have been noted.
-        self._untold = bool(formers) or not getattr(earlier, 'has_flags',
-                                                    True)
+        self._untold = bool(interrupted) or not getattr(
+            parent, 'has_flags', True)
         data = os.open(journal.DATA, handles.DIRECTORY, dir_fd=directory)
         self._directory = data
         self._data = handles.MakingDescent(data)
@@ -223,11 +223,11 @@ class Storer(links.Linking):
         if self._untold and self._sfd is not None and inode_flags.has_any(
                 self._sfd, file[0], self._project):
             return None
-        for former in self.formers:
-            text = self._take(former, file)
+        for attempt in self.interrupted:
+            text = self._take(attempt, file)
             if text:
                 return text
-        return self.earlier and self._told(file[0], self.earlier.take(
+        return self.parent and self._told(file[0], self.parent.take(
             self._path, file, self._dfd, self._setter, self._names))
 
     def _told(self, name, taken):
@@ -239,9 +239,9 @@ class Storer(links.Linking):
             self.problems.lost(self._shown(name), lost, stored=True)
         return text
 
-    def _take(self, former, file):
+    def _take(self, attempt, file):
         try:
-            text = former.take(self._path, file, self._dfd, self._check)
+            text = attempt.take(self._path, file, self._dfd, self._check)
         except OSError as exc:
             if exc.errno in stable_read.GONE:
                 return None
@@ -395,7 +395,7 @@ class Storer(links.Linking):
             # Of the file itself: a clone has no more than its content.
             gone = [b'flags'] * fixed + [b'x:*room'] * inode_flags.has_room(
                 origin, os.fstat(origin))
-            text = (self.earlier and not gone and not cloned
+            text = (self.parent and not gone and not cloned
                     and self._same_content(source, name, st, more))
             if text:
                 return text, 0, st.st_size
@@ -460,9 +460,9 @@ class Storer(links.Linking):
                              exc)
 
     def _same_content(self, source, name, st, more):
-        """Store a file without its data if the earlier backup has the same;
+        """Store a file without its data if the parent backup has the same;
         its line, or None."""
-        had = self.earlier.like(self._path, name, st)
+        had = self.parent.like(self._path, name, st)
         if had is None:
             return None
         digest = content.digest(source, st.st_size, had.extra, self._check)
@@ -472,7 +472,7 @@ class Storer(links.Linking):
         os.lseek(source, 0, os.SEEK_SET)
         if digest != had.extra:
             return None
-        return self._told(name, self.earlier.share(
+        return self._told(name, self.parent.share(
             self._path, had, dirent.of_stat(
                 b'F', name, st, digest, xattrs, st.st_size),
             self._dfd, self._setter, self._names))

@@ -22,7 +22,7 @@ class TreeCopy:
 
     :param directory: int, descriptor of the directory to copy to, in which
         there is what :func:`.journal.prepare` makes.
-    :param processes: int, how many copy.
+    :param processes: int, how many may copy.
     :param ignore: names in the share's root to pass over, as bytes.
     :param cross: bool, whether what is mounted in the share is part of it.
     :param bytes_per_entry: int, see :class:`~.budget.Budget`.
@@ -61,15 +61,15 @@ class TreeCopy:
         for fd in (self._spool.fd, *self._opened):
             os.close(fd)
 
-    def run(self, root, aside, surely, forbidden, names=None, formers=(),
-            earlier=None):
+    def run(self, root, aside, surely, forbidden, names=None, interrupted=(),
+            parent=None):
         """Scan and copy.
 
         :param root: int, descriptor of the share.
         :param aside: int, of one on the same filesystem that can be written
             to, as ``root`` can't.
-        :param surely: int, as for :class:`~.store.Storer`; so are ``formers``
-            and ``earlier``.
+        :param surely: int, as for :class:`~.store.Storer`; so are
+            ``interrupted`` and ``parent``.
         :param forbidden: (device, inode) of a directory that is no part of
             what is copied.
         :param names: the :class:`~.names.Names` of the repository, or None.
@@ -81,7 +81,7 @@ class TreeCopy:
 
         def work(inbox, _):
             return self.storer(root, aside, self.directory, self._spool,
-                               self._journal.paths(), formers, earlier,
+                               self._journal.paths(), interrupted, parent,
                                surely, self.progress, self.cross,
                                bool(names and names.folds))(inbox)
 

@@ -44,7 +44,7 @@ class Backup:
     """One run.
 
     :param repository: an open :class:`~.layout.Repository`.
-    :param processes: int, how many copy.
+    :param processes: int, how many may copy.
     :param ignore: list of str, names in the share's root to pass over.
     :param incremental: bool, whether to take over what an earlier backup
         has.
@@ -130,28 +130,28 @@ class Backup:
         """
         with contextlib.ExitStack() as stack:
             taken = stack.enter_context(names.Names(directory))
-            formers = self._formers(taken.folds)
-            for former in formers:
-                stack.callback(former.close)
+            interrupted = self._interrupted(taken.folds)
+            for attempt in interrupted:
+                stack.callback(attempt.close)
             about['read_since'] = min([about['created_at'], *(
-                _iso(former.began) for former in formers)])
-            earlier = (parent.find(self.repository, self.place)
-                       if self.incremental else None)
-            if earlier:
-                stack.callback(earlier.close)
-                about['earlier'] = earlier.name
+                _iso(attempt.began) for attempt in interrupted)])
+            parent_backup = (parent.find(self.repository, self.place)
+                             if self.incremental else None)
+            if parent_backup:
+                stack.callback(parent_backup.close)
+                about['earlier'] = parent_backup.name
             copy = stack.enter_context(tree_copy.TreeCopy(
                 directory, self.processes, self.progress, self.ignore,
                 self.cross, self.bytes_per_entry))
             copy.run(root, aside, surely, self.repository.identity, taken,
-                     formers, earlier)
+                     interrupted, parent_backup)
             copy.check_read()
             digest = self._write(copy, directory, about)
         self._finish(directory)
         self._add_index(directory, digest)
         return report_of(about, copy.totals)
 
-    def _formers(self, folds):
+    def _interrupted(self, folds):
         """Open the earlier attempts' work that this attempt can resume.
 
         :param folds: as for :class:`~.resume.InterruptedAttempt`.
