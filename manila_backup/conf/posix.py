@@ -15,12 +15,13 @@ OPTS = [
              'the owners, modes and extended attributes of the shares.'),
     cfg.IntOpt(
         'processes',
-        default=8, min=1, max=32,
-        help='Maximum number of parallel copying processes of one operation; '
-             'no more are started than there is work for. On network storage '
-             'they mostly wait, and eight take a quarter of the time that two '
-             'take; on a local disk, more than there are processors gain '
-             'nothing, and cost little. Each uses about 20 MiB of memory.'),
+        default=32, min=1, max=32,
+        help='Maximum number of parallel copying processes of one operation. '
+             'As many are started as there are processors, and further ones '
+             'only while there is work that none of them has begun and most '
+             'of them wait for storage: on network storage soon many, on a '
+             'local disk few. Each uses about 20 MiB of memory, most of it '
+             'shared with the others.'),
     cfg.IntOpt(
         'bytes_per_entry',
         default=8192, min=0,

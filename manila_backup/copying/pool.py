@@ -18,6 +18,7 @@ import sys
 import termios
 import traceback
 
+from manila_backup.copying import growth
 from manila_backup import exception
 from manila_backup.fs import syscalls
 
@@ -27,6 +28,8 @@ FENCED_EXIT = 75
 _MESSAGE = struct.Struct('=QQQ')
 _PIPE = 1 << 20
 _TICK_MS = 200
+# Between two looks whether more processes are of use.
+_GROWING_MS = 4
 _LOOK_EVERY = 64
 
 
@@ -34,7 +37,7 @@ def run(count, work, batches, progress):
     """Have processes work through batches.
 
     A process is only started when there is a batch that none of those before
-    has taken yet.
+    has taken yet, and another one is of use: see :mod:`.growth`.
 
     :param count: int, number of processes at most.
     :param work: called in each process with an iterator over the batches
@@ -52,31 +55,15 @@ def run(count, work, batches, progress):
         fcntl.fcntl(outbox, fcntl.F_SETPIPE_SZ, _PIPE)
     except OSError:
         pass    # a smaller one only makes the producer wait sooner
-    pool = _Pool(progress)
+    pool = _Pool(progress, count, work, inbox, outbox)
     try:
-        os.set_blocking(outbox, False)
-        number = 0
         for batch in batches:
-            if number < count and (not number or waiting(inbox)):
-                number += 1
-                pool.start(number, work, inbox, outbox)
-                if number == count:
-                    os.close(inbox)
-                    inbox = None
-            pool.send(outbox, batch)
-        if inbox is not None:
-            os.close(inbox)
-            inbox = None
-        os.close(outbox)
-        outbox = None
-        while pool.running:
-            pool.wait()
+            pool.grow()
+            pool.send(batch)
+        pool.finish()
         return pool.results
     finally:
         pool.kill()
-        for fd in (inbox, outbox):
-            if fd is not None:
-                os.close(fd)
 
 
 def waiting(inbox):
@@ -87,54 +74,102 @@ def waiting(inbox):
 
 
 class _Pool:
-    def __init__(self, progress):
+    """The processes, and the pipe to them.
+
+    :ivar results: list of what those that have ended returned.
+    """
+
+    def __init__(self, progress, count, work, inbox, outbox):
         self.progress = progress
-        self.running = {}       # result pipe: process id
         self.results = []
+        self._count = count
+        self._work = work
+        self._inbox = inbox     # None: no more are started
+        self._outbox = outbox
+        self._running = {}      # result pipe: process id
         self._said = {}
+        self._started = 0
+        self._growth = growth.Growth(count)
         self._poll = select.poll()
         self._sent = 0
+        os.set_blocking(outbox, False)
 
-    def start(self, number, work, inbox, outbox):
+    def grow(self):
+        """Start as many more as are of use."""
+        if self._inbox is None:
+            return
+        more = 1
+        if self._started:
+            more = self._growth.more() if waiting(self._inbox) else 0
+        for _ in range(more):
+            self._start()
+        if self._started == self._count:
+            self._close_inbox()
+
+    def _close_inbox(self):
+        if self._inbox is not None:
+            os.close(self._inbox)
+            self._inbox = None
+
+    def _start(self):
         reader, writer = os.pipe()
         parent = os.getpid()
+        self._started += 1
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if not pid:
-            _child(parent, number, work, inbox, outbox, writer,
+            if self._outbox is not None:
+                os.close(self._outbox)
+            _child(parent, self._started, self._work, self._inbox, writer,
                    self.progress)
         os.close(writer)
-        self.running[reader] = pid
+        self._growth.add(pid)
+        self._running[reader] = pid
         self._said[reader] = b''
         self._poll.register(reader, select.POLLIN)
 
-    def send(self, outbox, batch):
+    def send(self, batch):
+        """Have one of them work through a batch."""
         message = _MESSAGE.pack(*batch)
         while True:
             try:
-                os.write(outbox, message)
+                os.write(self._outbox, message)
                 self._sent += 1
                 if not self._sent % _LOOK_EVERY:
-                    self.wait(0)
+                    self._wait(0)
                 return
             except BlockingIOError:
-                self._poll.register(outbox, select.POLLOUT)
-                self.wait()
-                self._poll.unregister(outbox)
+                self._poll.register(self._outbox, select.POLLOUT)
+                self._wait(self._tick())
+                self._poll.unregister(self._outbox)
+                self.grow()
             except BrokenPipeError:
                 # All of them ended: with an error, or they would not have.
-                while self.running:
-                    self.wait()
+                while self._running:
+                    self._wait(_TICK_MS)
                 raise exception.StorageFailed(
                     'The copying processes ended before their work was '
                     'done.') from None
 
-    def wait(self, milliseconds=_TICK_MS):
+    def finish(self):
+        """Wait until everything is done. Still, more of them may be."""
+        os.close(self._outbox)
+        self._outbox = None
+        while self._running:
+            if self._inbox is not None and not waiting(self._inbox):
+                self._close_inbox()
+            self.grow()
+            self._wait(self._tick())
+
+    def _tick(self):
+        return _TICK_MS if self._inbox is None else _GROWING_MS
+
+    def _wait(self, milliseconds):
         """Wait a moment for anything to happen."""
         self.progress.check()
         for fd, _ in self._poll.poll(milliseconds):
-            if fd not in self.running:
+            if fd not in self._running:
                 continue
             said = os.read(fd, 1 << 16)
             self._said[fd] += said
@@ -142,7 +177,7 @@ class _Pool:
                 self._ended(fd)
 
     def _ended(self, fd):
-        pid = self.running.pop(fd)
+        pid = self._running.pop(fd)
         self._poll.unregister(fd)
         os.close(fd)
         _, status = os.waitpid(pid, 0)
@@ -159,23 +194,27 @@ class _Pool:
         self.results.append(result)
 
     def kill(self):
-        for fd, pid in self.running.items():
+        """End those that are left, and all that is open."""
+        for fd, pid in self._running.items():
             try:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
             except (ProcessLookupError, ChildProcessError):
                 pass
             os.close(fd)
-        self.running.clear()
+        self._running.clear()
+        self._growth.close()
+        self._close_inbox()
+        if self._outbox is not None:
+            os.close(self._outbox)
 
 
-def _child(parent, number, work, inbox, outbox, writer, progress):
+def _child(parent, number, work, inbox, writer, progress):
     """The life of a process of the pool; does not return."""
     status = 1
     try:
         syscalls.die_with(parent)
         gc.freeze()
-        os.close(outbox)
         progress.use_slot(number)
         try:
             answer = True, work(_take(inbox), number)

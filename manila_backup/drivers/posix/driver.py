@@ -27,7 +27,7 @@ class PosixDriver(base.BackupDriver):
     """Keeps each backup as a browsable tree below one directory.
 
     :param path: str, absolute, the repository.
-    :param processes: int, how many copy within one operation.
+    :param processes: int, how many may copy within one operation.
     :param ignore: list of str, names in a share's root that are neither
         backed up nor touched by a restore.
     :param incremental: bool, whether a backup takes over what did not
@@ -42,7 +42,7 @@ class PosixDriver(base.BackupDriver):
     RESTORES_PATHS = True
     WHOLE_FILES = True
 
-    def __init__(self, path, processes=8, ignore=(), incremental=True,
+    def __init__(self, path, processes=32, ignore=(), incremental=True,
                  bytes_per_entry=0):
         self.path = path
         self.bytes_per_entry = bytes_per_entry
