@@ -22,8 +22,14 @@ from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import inode_flags
+from manila_backup.fs import look_ahead
 from manila_backup.fs import mountpoints
 from manila_backup.fs import walk
+
+# Entries of a batch while there are few batches yet: so many processes can
+# take part in a small share, where they wait for storage.
+_FEW_ENTRIES = 16
+_FEW_BATCHES = 64
 
 _BUCKETS = 64
 _BUCKET_BUFFER = 256
@@ -111,14 +117,15 @@ class Scan:
             if self.names:
                 self._fallen = self.names.fallen(
                     fd, () if here.depth else self.ignore)
-            entries = handles.entries(fd)
+            listing = handles.entries(fd)
         except OSError as exc:
             self._not_entered(here, exc)
             return
         self._groups.append((number, [], []))
         self._count += 1
         self._seen.clear()
-        with entries:
+        with listing:
+            entries = look_ahead.entries(listing)
             while True:
                 try:
                     entry = next(entries, None)
@@ -299,7 +306,9 @@ class Scan:
             self._length = 0
 
     def _is_full(self):
-        return (self._count >= manifest.BLOCK_ENTRIES
+        most = (_FEW_ENTRIES if self._number < _FEW_BATCHES
+                else manifest.BLOCK_ENTRIES)
+        return (self._count >= most
                 or self._weight >= manifest.BLOCK_BYTES)
 
     def _flush(self):
