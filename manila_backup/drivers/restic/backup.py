@@ -19,6 +19,7 @@ from manila_backup.copying import roots
 from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
+from manila_backup.drivers.restic import changed
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
@@ -65,7 +66,8 @@ class Backup:
         self._options = options
         self._progress = progress
         self._problems = reporting.Problems()
-        self._summary = {}
+        self._stored = 0
+        self._parent = ()
         self._is_empty = False
         self._counted = [0, 0]
         self._expected = (0, 0)
@@ -113,10 +115,23 @@ class Backup:
     # -- restic at work
 
     def _copy(self, root, apart):
-        ignore = self._driver.ignore
-        left_out = []
         self._twice = frozenset()
         self._doubtful = set()
+        self._read(root, apart)
+        changes = self._look_again(apart)
+        if changes.paths and not changes.are_many and not self._is_empty:
+            again = changed.Again(self._project, self._place, self._attempt)
+            self._parent = '--parent', again.parent(
+                [pattern('', each) for each in changes.paths])
+            self._read(root, apart)
+            again.end()
+            changes = self._look_again(apart, frozenset(changes.others))
+        self._tell(changes)
+
+    def _read(self, root, apart):
+        """Have restic read the share, and look at it meanwhile."""
+        ignore = self._driver.ignore
+        left_out = []
         while True:
             # restic takes longer to begin than any tick of the clock.
             self._began_ns = time.time_ns()
@@ -134,7 +149,14 @@ class Backup:
             self._project.restic.unlock()
         if self._is_empty:
             self._store_nothing()
-        self._look_again(apart)
+
+    def _tell(self, changes):
+        """Tell what is not in the backup, or not as it should be.
+
+        :param changes: a :class:`.changed.Changes` that is done.
+        """
+        self._problems.include(changes.problems)
+        self._tell_doubtful(changes)
         for each in self._survey.absent:
             self._unread.absent.add(each)
         self._about = {**self._survey.about(), **self._mounts.about(),
@@ -194,14 +216,13 @@ class Backup:
             names.seek(0)
             yield ('--files-from-raw', '-'), names
 
-    def _look_again(self, apart):
+    def _look_again(self, apart, suspects=frozenset()):
         """restic does not notice what changes while it reads it."""
-        changes = survey.Changes(
+        changes = changed.Changes(
             apart, frozenset(map(os.fsencode, self._driver.ignore)),
-            self._began_ns, *self._looking())
+            self._began_ns, suspects, *self._looking())
         changes.finish(self._progress.check)
-        self._problems.include(changes.problems)
-        self._tell_doubtful(changes)
+        return changes
 
     def _tell_attributes(self):
         """Tell whose extended attributes could not be read, by restic or by
@@ -268,7 +289,7 @@ class Backup:
                 self._project.restic.run(
                     'backup', '--json', *repository.tags(
                         self._place, self._attempt, repository.CONTENT),
-                    *shown, *targets, stdin=names, view=root,
+                    *self._parent, *shown, *targets, stdin=names, view=root,
                     on_line=self._status, on_error=self._unread.take,
                     idle=look, limits=self._driver.limited(self._options),
                     accept=self._is_told)
@@ -326,7 +347,7 @@ class Backup:
             self._reached(said.get('files_done', 0),
                           said.get('bytes_done', 0))
         elif kind == 'summary':
-            self._summary = said
+            self._stored += said.get('data_added_packed', 0)
 
     def _reached(self, *done):
         """Count what restic has done: of files only, so never all."""
@@ -349,8 +370,7 @@ class Backup:
         self._progress.advance(found.files - self._counted[0],
                                found.bytes - self._counted[1])
         report = base.Result(
-            found.files, found.bytes,
-            self._summary.get('data_added_packed', 0),
+            found.files, found.bytes, self._stored,
             tuple(self._problems.sentences), self._problems.count,
             self._problems.missing, began)
         about = {

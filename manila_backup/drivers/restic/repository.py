@@ -18,6 +18,7 @@ from urllib import parse as urllib_parse
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import faults
+from manila_backup.drivers.restic import times
 from manila_backup import private
 
 CATALOGUE = '.catalogue'
@@ -26,6 +27,9 @@ CATALOGUE = '.catalogue'
 MARK = 'manila-backup.json'
 
 CONTENT, PUBLISHED, DELETED = 'content', 'published', 'deleted'
+
+# What restic adds to what it makes of another one.
+_REWRITTEN = 'rewrite'
 
 VERSION = 1
 
@@ -310,9 +314,12 @@ def content_of(place, attempt):
 
 def content_id(snapshots, attempt):
     """Return the id of what has the content of one attempt, as str; None if
-    there is none."""
-    return next((each.id for each in snapshots
-                 if each.kind == CONTENT and each.attempt == attempt), None)
+    there is none. Of several, the last one has it: as for
+    :func:`content_of`."""
+    found = [each for each in snapshots
+             if each.kind == CONTENT and each.attempt == attempt]
+    return max(found, key=lambda each: times.parsed(each.time)).id if (
+        found) else None
 
 
 def _tag(name, value):
@@ -323,6 +330,8 @@ def parse(project_id, snapshot):
     """A snapshot as restic lists it; None if it is not of this service."""
     found, kinds = {}, []
     for tag in snapshot.get('tags') or ():
+        if tag == _REWRITTEN:
+            continue
         name, is_value, value = tag.partition('=')
         if is_value:
             found[name] = urllib_parse.unquote(value)

@@ -423,37 +423,6 @@ class Survey:
         self.nodes.append([_quoted(path), _text(entry), []])
 
 
-class Changes(Survey):
-    """Another look at a share, once it has been read: at what was changed
-    meanwhile.
-
-    :param since: int, nanoseconds: when it was begun to be read.
-    :ivar problems: has a sentence for each such file.
-    """
-
-    def __init__(self, root, ignore, since, *args):
-        super().__init__(root, ignore, 0, *args)
-        self._since = since
-
-    def _entry(self, fd, entry, path, here):
-        name = os.fsencode(entry.name)
-        if path == handles.ROOT and name in self._ignore:
-            return
-        if entry.is_dir(follow_symlinks=False):
-            here.put(name)
-            return
-        if self._mounts and handles.join(path, name) in self._mounts:
-            return
-        st = entry.stat(follow_symlinks=False)
-        if stat.S_ISREG(st.st_mode) and st.st_ctime_ns >= self._since:
-            shown = handles.join(path, name)
-            self.problems.add(
-                f'"{errors.printable(shown)}" was written to while it was '
-                'read: the backup may have a part of it from before, and a '
-                'part from after.', missing=True,
-                note=warnings.note(shown, _Code.TORN))
-
-
 def _quoted(name):
     return dirent.quote(name).decode()
 
