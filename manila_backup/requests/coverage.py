@@ -65,7 +65,10 @@ class Coverage:
         judge = _Judge(self._database, project_id)
         found = []
         while len(found) < limit:
-            shares = self._shares.page(project_id, after, _BATCH)
+            # Where all are wanted, no more are looked at than that.
+            shares = self._shares.page(
+                project_id, after, _BATCH if protected is not None
+                else min(_BATCH, limit - len(found)))
             if not shares:
                 break
             after = shares[-1].id

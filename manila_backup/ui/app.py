@@ -86,8 +86,7 @@ class Application:
             return static.answer(name[len(static.FOLDER):], environ)
         try:
             page = page_.Page(self._app, environ,
-                              self._sessions.read(environ),
-                              self._conf.auth_strategy)
+                              self._sessions.read(environ), self._conf)
             response = self._dispatch(page, '/' + name)
         except UnicodeDecodeError:
             # Of the path, the query or the form.

@@ -20,6 +20,18 @@ _DROPPED = ('HTTP_ORIGIN', 'HTTP_COOKIE', 'HTTP_X_AUTH_TOKEN', 'HTTP_RANGE',
 PAGE = 100
 
 
+def next_marker(body, key):
+    """Return the marker of a list's next page, or None.
+
+    :param body: dict, the page before.
+    :param key: str, what the list is called in it.
+    """
+    for link in body.get(f'{key}_links', ()):
+        query = parse.parse_qs(parse.urlsplit(link['href']).query)
+        return query['marker'][0]
+    return None
+
+
 class Refused(Exception):
     """An answer of the API other than success.
 

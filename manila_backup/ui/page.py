@@ -42,6 +42,8 @@ DONE = {
     'policy-deleted': 'The policy has been deleted.',
     'assigned': 'The assignment has been made.',
     'unassigned': 'The assignment has been removed.',
+    'message-deleted': 'The message has been deleted.',
+    'quota': 'The quotas have been saved.',
     'service': 'The worker\'s host has been changed.',
 }
 
@@ -52,17 +54,19 @@ class Page:
     :param app: the API's WSGI application.
     :param environ: the WSGI environment.
     :param session: a :class:`~.session.Session`.
-    :param strategy: str, the service's ``auth_strategy``.
+    :param conf: the service's configuration.
     :ivar api: :class:`~.calls.Api`, as the one who is signed in.
     :ivar query: the parameters of the URL.
     :ivar set_session: a :class:`~.session.Session` that the answer is to
         set; ``False`` where it is to leave it.
     """
 
-    def __init__(self, app, environ, session, strategy):
+    def __init__(self, app, environ, session, conf):
         self.environ = environ
         self.session = session
-        self.strategy = strategy
+        self.strategy = conf.auth_strategy
+        #: Whether messages are this service's own, not Manila's.
+        self.has_messages = conf.shares.source == 'local'
         self.set_session = False
         self.api = calls.Api(app, environ, session.token if session else '')
         self._request = webob.Request(environ)

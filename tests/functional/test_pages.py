@@ -3,8 +3,8 @@
 
 import functools
 import os
-import re
 import signal
+import uuid
 
 from axe_playwright_python import sync_playwright
 from playwright import sync_api
@@ -152,6 +152,11 @@ class Pages(PagesTestCase):
         page.get_by_role('button', name='Find').click()
         expect(page.get_by_text('/d3/f203', exact=True)).to_be_visible()
         expect(page.get_by_text('/d4/f204', exact=True)).to_have_count(0)
+        page.get_by_role('row', name='/d3/f203').get_by_role(
+            'link', name='Versions').click()
+        expect(self.rows('versions')).to_have_count(1)
+        expect(self.rows('versions')).to_contain_text('29.3 KiB')
+        browser.picture(page, 'versions')
 
         self._damage(path)
         page.goto(backup_page)
@@ -193,6 +198,9 @@ class Pages(PagesTestCase):
         self.page.goto('/ui/')
         problem = self.page.get_by_role('listitem').filter(
             has_text='tuesday')
+        self.page.get_by_role('link', name='messages').click()
+        expect(self.page.get_by_text('There are none.')).to_be_visible()
+        self.page.go_back()
         expect(problem).to_contain_text('cancelled')
         expect(problem.get_by_role(
             'link', name='Back the share up again')).to_be_visible()
@@ -209,11 +217,12 @@ class Pages(PagesTestCase):
         expect(page.get_by_role('alert')).to_contain_text('cron')
         # What was entered is still there.
         page.get_by_label('When').fill('30 2 * * *')
+        page.get_by_label('last').fill('2')
         page.get_by_label('daily').fill('1')
         page.get_by_label('weekly').fill('0')
         page.get_by_label('monthly').fill('0')
         page.get_by_role('button', name='Create').click()
-        expect(page.get_by_text('Keeps the last of one daily')
+        expect(page.get_by_text('Keeps the last 2; the last of one daily')
                ).to_be_visible()
         page.get_by_label('Which').fill(share['id'])
         page.get_by_role('button', name='Assign').click()
@@ -229,14 +238,50 @@ class Pages(PagesTestCase):
         browser.picture(page, 'policy')
         page.get_by_role('link', name='Simulate retention').click()
         expect(page.get_by_role('img')).to_be_visible()
-        page.get_by_text(re.compile('of [12] stay')).click()
+        page.get_by_text('2 of 2 stay').click()
         expect(page.get_by_text('daily (').first).to_be_visible()
         browser.picture(page, 'simulate')
+        self._change_policy(page)
         page.goto('/ui/shares?protected=true')
-        expect(page.get_by_role('link', name='silver')).to_be_visible()
+        expect(page.get_by_role('link', name='bronze')).to_be_visible()
         browser.picture(page, 'shares')
         page.goto('/ui/')
         browser.picture(page, 'overview')
+
+    def _change_policy(self, page):
+        """One edit of all that the policy has; what deletes is asked."""
+        page.get_by_role('link', name='silver').click()
+        page.get_by_role('link', name='Change…').click()
+        page.get_by_label('Name', exact=True).fill('bronze')
+        new = page.get_by_role('group', name='One more rule')
+        new.get_by_label('Name of the rule').fill('weekly')
+        new.get_by_label('When').fill('on Sundays')
+        page.get_by_label('last', exact=True).fill('1')
+        browser.picture(page, 'policy-change')
+        page.get_by_role('button', name='Save').click()
+        expect(page.get_by_role('alert')).to_contain_text('cron')
+        # What was entered is still there.
+        expect(new.first.get_by_label('Name of the rule')
+               ).to_have_value('weekly')
+        new.first.get_by_label('When').fill('0 3 * * 0')
+        page.get_by_role('button', name='Save').click()
+        expect(page.get_by_role('heading', name='Delete 1 backup?')
+               ).to_be_visible()
+        self.assertEqual(2, self.backups())
+        page.get_by_role('button', name='Save, and delete 1 backup').click()
+        expect(page.get_by_role('heading', name='bronze')).to_be_visible()
+        expect(page.get_by_text('0 3 * * 0')).to_be_visible()
+        expect(page.get_by_text('30 2 * * *')).to_be_visible()
+        expect(page.get_by_text('Keeps the last 1; the last of one daily')
+               ).to_be_visible()
+        # The rule is removed again by what is left of it.
+        page.get_by_role('link', name='Change…').click()
+        gone = page.get_by_role('group', name='Rule weekly')
+        gone.get_by_label('Name of the rule').fill('')
+        gone.get_by_label('When').fill('')
+        page.get_by_role('button', name='Save').click()
+        expect(page.get_by_text('30 2 * * *')).to_be_visible()
+        expect(page.get_by_text('0 3 * * 0')).to_have_count(0)
 
     def _are_made(self, number):
         return number == self.backups() and self.at_rest()
@@ -255,24 +300,43 @@ class Pages(PagesTestCase):
             os.symlink(name, os.path.join(path, name + b'.link'))
         backup = self.backed_up(share, name=MARKUP,
                                 description=RIGHT_TO_LEFT)
+        for name in NAMES:
+            with open(os.path.join(path, name, name), 'wb') as file:
+                file.write(b'more')
+        later = self.backed_up(share, name=MARKUP)
         policy = self.policy(share, name=MARKUP, description=MARKUP)
         for address in ('', 'shares', f'shares/{share["id"]}', 'backups',
                         f'backups/{backup["id"]}', 'policies',
                         f'policies/{policy["id"]}', 'operations',
-                        f'backups/{backup["id"]}/restore'):
+                        f'policies/{policy["id"]}/edit',
+                        f'backups/{backup["id"]}/restore',
+                        f'backups/{later["id"]}/changes'):
             answer = self.page.goto(f'/ui/{address}')
             self.assertEqual(200, answer.status, address)
             self.assertEqual(0, self.page.locator('img').count(), address)
+        # Where the last one of those leads.
+        self._changed_names()
+        self.page.goto(f'/ui/shares/{share["id"]}')
         expect(self.page.get_by_text(MARKUP).first).to_be_visible()
         # Each directory can be entered.
         self.page.goto(f'/ui/backups/{backup["id"]}/files')
-        links = self.rows('files').get_by_role('link')
+        links = self.rows('files').locator('.name').get_by_role('link')
         expect(links).to_have_count(len(NAMES))
         for address in [each.get_attribute('href') for each in links.all()]:
             self.assertEqual(200, self.page.goto(address).status)
             rows = self.rows('files')
             expect(rows).to_have_count(1)
             expect(rows).to_contain_text('0 B')
+            self.assertEqual(0, self.page.locator('img').count())
+
+    def _changed_names(self):
+        """The page of changes has each of the names, and leads to the
+        versions of each."""
+        links = self.rows('changes').get_by_role('link')
+        expect(links).to_have_count(len(NAMES))
+        for address in [each.get_attribute('href') for each in links.all()]:
+            self.assertEqual(200, self.page.goto(address).status)
+            expect(self.rows('versions')).to_have_count(2)
             self.assertEqual(0, self.page.locator('img').count())
 
     def test_who_may_not(self):
@@ -296,6 +360,25 @@ class Pages(PagesTestCase):
         admin.get_by_role('link', name='Workers').click()
         expect(admin.get_by_role('cell', name='here')).to_be_visible()
         browser.picture(admin, 'workers')
+        self._quotas(admin)
+        self.assertEqual(403, self.page.goto(
+            '/ui/quotas?project=other').status)
+
+    def _quotas(self, page):
+        page.get_by_role('link', name='Quotas of a project').click()
+        page.get_by_label('Project').fill(self.project)
+        page.get_by_role('button', name='Show').click()
+        limit = page.get_by_role('textbox', name='backups', exact=True)
+        limit.fill('many')
+        page.get_by_role('button', name='Save').click()
+        expect(page.get_by_role('alert')).to_contain_text('"many"')
+        limit.fill('7')
+        page.get_by_role('button', name='Save').click()
+        expect(page.get_by_role('status')).to_be_visible()
+        expect(limit).to_have_value('7')
+        browser.picture(page, 'quotas')
+        page.get_by_role('button', name='Use the usual').click()
+        expect(limit).to_have_value('50')
 
     def test_without_a_script(self):
         """All but what is live works without one."""
@@ -337,7 +420,15 @@ class Pages(PagesTestCase):
                 ('backups?%ff=%ff', 400), ('backups?status=%ff', 400),
                 (f'backups/{backup["id"]}/files?path=../..', 400),
                 (f'backups/{backup["id"]}/files?path=/none', 404),
-                ('policies/x/simulate', 404)):
+                (f'backups/{backup["id"]}/changes', 200),
+                (f'backups/{backup["id"]}/changes?since=x', 400),
+                (f'backups/{backup["id"]}/changes?since='
+                 f'{uuid.UUID(int=1)}', 404),
+                (f'shares/{share["id"]}/versions', 200),
+                (f'shares/{share["id"]}/versions?path=../..', 400),
+                ('shares/x/versions?path=a', 400), ('quotas', 200),
+                ('messages?offset=x', 200),
+                ('policies/x/edit', 404), ('policies/x/simulate', 404)):
             answer = ask.get(f'/ui/{address}')
             self.assertEqual(status, answer.status, address)
         self.assertEqual(405, ask.post('/ui/backups').status)
@@ -357,6 +448,10 @@ class Pages(PagesTestCase):
                      f'backups/{backup["id"]}/delete',
                      f'policies/{policy["id"]}',
                      f'policies/{policy["id"]}/simulate', 'workers',
+                     f'policies/{policy["id"]}/edit', 'messages',
+                     f'quotas?project={self.project}',
+                     f'backups/{backup["id"]}/changes',
+                     f'shares/{share["id"]}/versions?path=/none',
                      'sign-in', 'nothing']
         axe = sync_playwright.Axe()
         for scheme in ('light', 'dark'):

@@ -8,10 +8,14 @@ returns the answer.
 
 from manila_backup.ui import live
 from manila_backup.ui.pages import backups
+from manila_backup.ui.pages import comparing
 from manila_backup.ui.pages import files
+from manila_backup.ui.pages import messages
 from manila_backup.ui.pages import operations
 from manila_backup.ui.pages import overview
 from manila_backup.ui.pages import policies
+from manila_backup.ui.pages import policy_form
+from manila_backup.ui.pages import quotas
 from manila_backup.ui.pages import shares
 from manila_backup.ui.pages import workers
 
@@ -23,7 +27,11 @@ def routes(conf):
     :returns: dict of path to dict of method to function.
     """
     table = {}
-    for module in (overview, shares, backups, files, policies, workers):
+    for module in (overview, shares, backups, files, comparing, policies,
+                   policy_form, quotas, workers):
         table.update(module.ROUTES)
+    if conf.shares.source == 'local':
+        # They are Manila's otherwise.
+        table.update(messages.ROUTES)
     table.update(operations.routes(live.Live(conf.ui.live_connections)))
     return table

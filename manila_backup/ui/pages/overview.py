@@ -6,11 +6,8 @@ import datetime
 from manila_backup.ui import calls
 from manila_backup.ui import words
 
-#: The most shares of which the protection is counted.
-COUNTED = 1000
-
-#: Days of which the picture shows what was stored.
-DAYS = 30
+#: Days of which failures are listed.
+PROBLEMS = 7
 
 _SHOWN = 5
 
@@ -18,14 +15,19 @@ _SHOWN = 5
 def show(page):
     """Show the overview."""
     now, usage = words.now(), _usage(page)
+    newest = page.api.get('/share-backups/detail', limit=calls.PAGE,
+                          sort_key='created_at',
+                          sort_dir='desc')['share_backups']
     return page.render(
-        'overview.html', coverage=_coverage(page), problems=_problems(page),
+        'overview.html', coverage=_coverage(page),
+        problems=_problems(page, now, newest), problem_days=PROBLEMS,
         night=_night(page, now), usage=usage, quota=_quota(page, usage),
-        days=_days(page, now))
+        days=_days(newest, now), newest=len(newest),
+        has_all=len(newest) < calls.PAGE)
 
 
 def _coverage(page):
-    found = page.api.get('/share-backup-coverage', limit=COUNTED)
+    found = page.api.get('/share-backup-coverage', limit=calls.PAGE)
     shares = found['share_backup_coverage']
     return {
         'shares': len(shares),
@@ -43,20 +45,29 @@ def _number(page, **query):
                         **query)['count']
 
 
-def _problems(page):
-    found = []
-    for query in ({'status': 'error'}, {'result': 'incomplete'},
-                  {'result': 'damaged'}):
+def _since(now, days):
+    return (now - datetime.timedelta(days=days)).strftime(
+        '%Y-%m-%dT%H:%M:%SZ')
+
+
+def _problems(page, now, newest):
+    """The newest backups of the last days that failed or lack something, and
+    those of the newest ones of all that are damaged."""
+    found = [each for each in newest if each['result'] == 'damaged']
+    for query in ({'status': 'error'}, {'result': 'incomplete'}):
         found += page.api.get(
             '/share-backups/detail', limit=_SHOWN, sort_key='created_at',
-            sort_dir='desc', **query)['share_backups']
+            sort_dir='desc', created_since=_since(now, PROBLEMS),
+            **query)['share_backups']
+    # One in error may lack something, too.
+    found = {each['id']: each for each in found}.values()
     return sorted(found, key=lambda each: each['created_at'],
                   reverse=True)[:_SHOWN]
 
 
 def _night(page, now):
     """Numbers of the backups of the last day."""
-    since = (now - datetime.timedelta(days=1)).strftime('%Y-%m-%dT%H:%M:%SZ')
+    since = _since(now, 1)
     return {
         'complete': _number(page, created_since=since, result='complete'),
         'incomplete': _number(page, created_since=since,
@@ -84,27 +95,22 @@ def _quota(page, usage):
             found['share_backup_quota'].items() if isinstance(value, dict)}
 
 
-def _days(page, now):
-    """Bytes that the backups of each of the last days have added.
+def _days(backups, now):
+    """Sum up the bytes that backups have added, by day.
 
-    :returns: list of (date, bytes), oldest first.
+    :param backups: list of dicts, newest first.
+    :returns: list of (date, bytes), oldest first, at most of a month.
     """
-    first = (now - datetime.timedelta(days=DAYS - 1)).date()
-    added = {first + datetime.timedelta(days=number): 0
-             for number in range(DAYS)}
-    offset = 0
-    while offset < COUNTED:
-        found = page.api.get(
-            '/share-backups/detail', created_since=f'{first}T00:00:00Z',
-            limit=calls.PAGE, offset=offset)['share_backups']
-        for each in found:
-            day = words.moment(each['created_at']).date()
-            if day in added:
-                added[day] += each['stored_bytes'] or 0
-        if len(found) < calls.PAGE:
-            break
-        offset += len(found)
-    return list(added.items())
+    today = now.date()
+    added = {}
+    for each in backups:
+        day = words.moment(each['created_at']).date()
+        added[day] = added.get(day, 0) + (each['stored_bytes'] or 0)
+    first = max(min(added, default=today), today - datetime.timedelta(days=29))
+    count = max((today - first).days + 1, 7)
+    return [(day, added.get(day, 0)) for day in (
+        today - datetime.timedelta(days=number)
+        for number in reversed(range(count)))]
 
 
 ROUTES = {'/': {'GET': show}}

@@ -4,8 +4,8 @@ the simulator."""
 
 import datetime
 
-from manila_backup.plans import retention
 from manila_backup.ui import calls
+from manila_backup.ui.pages import policy_form
 from manila_backup.ui import pictures
 from manila_backup.ui import words
 
@@ -40,7 +40,7 @@ def create(page):
     rule = {'name': page.form.get('rule') or 'daily',
             'cron': page.form.get('cron') or ''}
     body = {'name': page.form.get('name') or '', 'rules': [rule],
-            'retention': _numbers(page.form)}
+            'retention': policy_form.numbers(page.form)}
     if page.form.get('timezone'):
         rule['timezone'] = page.form['timezone']
     try:
@@ -99,7 +99,7 @@ def unassign(page, policy_id, assignment_id):
 def simulate(page, policy_id):
     """Show which backups would stay with other numbers, and why."""
     policy = _policy(page, policy_id)
-    proposed = {**policy['retention'], **_numbers(page.query)}
+    proposed = {**policy['retention'], **policy_form.numbers(page.query)}
     simulation = page.api.post(
         f'{_PATH}/{words.quote(policy_id)}/action',
         {'simulate': {'retention': proposed, **(
@@ -120,20 +120,9 @@ def simulate(page, policy_id):
 
 def keep(page, policy_id):
     """Save the numbers that were simulated."""
-    page.api.put(f'{_PATH}/{words.quote(policy_id)}', {'share_backup_policy': {
-        'retention': _numbers(page.form),
-        'confirm_deletions': int(page.form.get('confirm_deletions') or 0)}})
-    return page.redirect(f'policies/{words.quote(policy_id)}', done='policy')
-
-
-def _numbers(given):
-    """The numbers of a retention among the fields of a form."""
-    found = {}
-    for name in retention.RULES:
-        text = given.get(name) or ''
-        if text.isascii() and text.isdigit():
-            found[name] = int(text)
-    return found
+    return policy_form.put(
+        page, _policy(page, policy_id),
+        {'retention': policy_form.numbers(page.form)}, page.form)
 
 
 def _in_words(numbers):
