@@ -2,6 +2,9 @@
 """Signing in to the pages, with a real Keystone and by passwords in a
 file."""
 
+import base64
+import hashlib
+import json
 import os
 
 import bcrypt
@@ -16,13 +19,22 @@ from tests.functional import keystone
 expect = sync_api.expect
 
 
+def token_of(cookie):
+    """Return the token in a session's cookie, which is signed, and not
+    encrypted."""
+    signed = base64.urlsafe_b64decode(cookie['value'].strip('"') + '==')
+    return json.loads(signed[hashlib.sha512().digest_size:])['token']
+
+
 class Keystone(testtools.TestCase):
     """Keystone knows who somebody is."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.held = keystone.KeystoneCloud(ui__enabled=True)
+        # What Keystone said of a token is not to be believed for minutes.
+        cls.held = keystone.KeystoneCloud(
+            ui__enabled=True, keystone_authtoken__token_cache_time=-1)
         cls.held.setUp()
         cls.addClassCleanup(cls.held.cleanUp)
         cls.keystone, cls.cloud = cls.held.keystone, cls.held.cloud
@@ -66,6 +78,23 @@ class Keystone(testtools.TestCase):
         expect(page.get_by_role('heading', name='Sign in')).to_be_visible()
         page.goto('/ui/')
         expect(page.get_by_role('heading', name='Sign in')).to_be_visible()
+        self.assertEqual([], self.browser.problems)
+
+    def test_token_that_is_revoked(self):
+        """The session is over, though its cookie is not."""
+        page = self.page
+        page.goto('/ui/')
+        self.sign_in(keystone.password_of('alice'))
+        expect(page.get_by_role('heading', name='Overview')).to_be_visible()
+        cookie, = page.context.cookies()
+        self.keystone.revoke(token_of(cookie))
+        page.get_by_role('link', name='Operations').click()
+        expect(page.get_by_role('heading', name='Sign in')).to_be_visible()
+        self.assertEqual([], page.context.cookies())
+        # And goes on where it was.
+        self.sign_in(keystone.password_of('alice'))
+        expect(page.get_by_role('heading', name='Operations')
+               ).to_be_visible()
         self.assertEqual([], self.browser.problems)
 
     def test_application_credential(self):
