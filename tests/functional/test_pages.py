@@ -9,9 +9,9 @@ import uuid
 from axe_playwright_python import sync_playwright
 from playwright import sync_api
 
-from tests.functional import base
 from tests.functional import browser
 from tests.functional import cloud
+from tests.functional import pages
 
 #: A name that would do something if it were taken for markup.
 MARKUP = '<img src=x onerror=alert(1)>'
@@ -27,94 +27,7 @@ NAMES = (MARKUP.replace('/', '').encode(), RIGHT_TO_LEFT.encode(),
 expect = sync_api.expect
 
 
-class PagesTestCase(base.TestCase):
-    """A test with a browser, in which a member of a project of its own is
-    signed in. The service and the browser are the class's: each takes long
-    to start."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.shared = cloud.Cloud('mysql', ui__enabled=True)
-        cls.shared.setUp()
-        cls.addClassCleanup(cls.shared.cleanUp)
-        cls.worker = cls.shared.start()
-        cls.browser = browser.Browser(f'http://127.0.0.1:{cls.shared.port}')
-        cls.browser.setUp()
-        cls.addClassCleanup(cls.browser.cleanUp)
-
-    def setUp(self):
-        # The class has the cloud.
-        super(base.TestCase, self).setUp()
-        self.cloud = self.shared
-        self.project = self.id().rpartition('.')[2]
-        self.token = f'demo:{self.project}'
-        self.browser.problems.clear()
-        self.addCleanup(self._check)
-        self.page = self.signed_in('demo')
-
-    def _check(self):
-        self.assertEqual([], self.browser.problems)
-
-    def signed_in(self, user, project=None, **options):
-        """Open a page as a user, by default of the test's project."""
-        page = self.browser.page(**options)
-        self.addCleanup(page.context.close)
-        page.goto('/ui/sign-in')
-        page.get_by_label('User').fill(user)
-        page.get_by_label('Project').fill(project or self.project)
-        page.get_by_role('button', name='Go on').click()
-        expect(page.get_by_role('heading', name='Overview')).to_be_visible()
-        return page
-
-    def rows(self, table):
-        """The rows of a table of the page."""
-        return self.page.get_by_role(
-            'region', name=f'Table of {table}').locator('tbody tr')
-
-    def create_share(self):
-        """A share that is available; its dict."""
-        return self.cloud.create_share(self.token)
-
-    def backups(self):
-        """The number of the project's backups that there are."""
-        (number,), = self.cloud.rows(
-            'SELECT COUNT(*) FROM share_backups WHERE project_id = :project',
-            project=self.project)
-        return number
-
-    def at_rest(self):
-        """Whether nothing is done to the project's backups."""
-        return not self.cloud.rows(
-            'SELECT id FROM operations WHERE live AND project_id = :project',
-            project=self.project)
-
-    def backed_up(self, share, **values):
-        """A backup that is available; its dict."""
-        backup = self.cloud.create_backup(share['id'], self.token, **values)
-        return self.cloud.wait_backup(backup['id'], 'available', self.token)
-
-    def policy(self, share=None, **values):
-        """A policy, assigned to a share; its dict."""
-        headers = {'OpenStack-API-Version': 'shared-file-system 2.91, '
-                                            'shared-file-system-backup 1.2'}
-        policy = self.cloud.ask(200, 'POST', '/share-backup-policies', {
-            'share_backup_policy': {
-                'name': 'gold', 'rules': [{
-                    'name': 'nightly', 'cron': '30 2 * * *',
-                    'timezone': 'Europe/Berlin'}],
-                'retention': {'daily': 7}, **values}},
-            token=self.token, headers=headers)['share_backup_policy']
-        if share:
-            self.cloud.ask(
-                200, 'POST',
-                f'/share-backup-policies/{policy["id"]}/assignments',
-                {'assignment': {'kind': 'share', 'target': share['id']}},
-                token=self.token, headers=headers)
-        return policy
-
-
-class Pages(PagesTestCase):
+class Pages(pages.PagesTestCase):
 
     def test_first_steps(self):
         """From the share to its backup, its files, and back."""
@@ -159,12 +72,15 @@ class Pages(PagesTestCase):
         browser.picture(page, 'versions')
 
         self._damage(path)
+        self._restore_one(backup_page)
+        expect(row.get_by_text('done')).to_have_count(2)
+        with open(os.path.join(path, 'd1', 'f1'), 'rb') as file:
+            self.assertEqual(made['d1/f1'], file.read())
         page.goto(backup_page)
         page.get_by_role('link', name='Restore…').click()
         browser.picture(page, 'restore')
         page.get_by_role('button', name='Restore').click()
-        expect(row.get_by_role('link', name='restore')).to_be_visible()
-        expect(row.get_by_text('done')).to_have_count(2)
+        expect(row.get_by_text('done')).to_have_count(3)
         self.assertEqual(made, self.content(path))
 
         page.goto(backup_page)
@@ -173,6 +89,24 @@ class Pages(PagesTestCase):
         expect(page.get_by_role('status')).to_have_text(
             'The deletion has been queued.')
         cloud.eventually('its end', lambda: not self.backups())
+
+    def _restore_one(self, backup_page):
+        """Choose a file that something else is in the place of now."""
+        page = self.page
+        page.goto(f'{backup_page}/files?path=/d1')
+        page.get_by_label('Choose f1', exact=True).check()
+        page.get_by_role('button', name='Restore what is chosen').click()
+        page.get_by_label('something else is in the place').select_option(
+            'replace what is there')
+        page.get_by_role('button', name='See what it would do').click()
+        expect(page.get_by_role('status')).to_contain_text(
+            '1 in the share would be replaced')
+        expect(page.get_by_role('status').get_by_text('/d1/f1')
+               ).to_be_visible()
+        browser.picture(page, 'restore-files')
+        page.get_by_role('button', name='Restore', exact=True).click()
+        expect(page.get_by_role('status')).to_have_text(
+            'The restore has been queued.')
 
     @staticmethod
     def _damage(path):
@@ -318,6 +252,15 @@ class Pages(PagesTestCase):
         self._changed_names()
         self.page.goto(f'/ui/shares/{share["id"]}')
         expect(self.page.get_by_text(MARKUP).first).to_be_visible()
+        # Each can be chosen.
+        self.page.goto(f'/ui/backups/{backup["id"]}/files')
+        for each in self.page.get_by_role('checkbox').all():
+            each.check()
+        self.page.get_by_role('button', name='Restore what is').click()
+        self.page.get_by_role('button', name='See what it would do').click()
+        expect(self.page.get_by_role('status')).to_contain_text(
+            f'{3 * len(NAMES)} entries')
+        self.assertEqual(0, self.page.locator('img').count())
         # Each directory can be entered.
         self.page.goto(f'/ui/backups/{backup["id"]}/files')
         links = self.rows('files').locator('.name').get_by_role('link')
@@ -420,6 +363,11 @@ class Pages(PagesTestCase):
                 ('backups?%ff=%ff', 400), ('backups?status=%ff', 400),
                 (f'backups/{backup["id"]}/files?path=../..', 400),
                 (f'backups/{backup["id"]}/files?path=/none', 404),
+                (f'backups/{backup["id"]}/restore-files', 200),
+                (f'backups/{backup["id"]}/restore-files'
+                 '?path=../..&conflict=skip', 400),
+                (f'backups/{backup["id"]}/restore-files'
+                 '?path=/&conflict=x', 400),
                 (f'backups/{backup["id"]}/changes', 200),
                 (f'backups/{backup["id"]}/changes?since=x', 400),
                 (f'backups/{backup["id"]}/changes?since='
@@ -446,6 +394,8 @@ class Pages(PagesTestCase):
                      f'backups/{backup["id"]}/files',
                      f'backups/{backup["id"]}/restore',
                      f'backups/{backup["id"]}/delete',
+                     f'backups/{backup["id"]}/restore-files'
+                     '?path=/&conflict=skip',
                      f'policies/{policy["id"]}',
                      f'policies/{policy["id"]}/simulate', 'workers',
                      f'policies/{policy["id"]}/edit', 'messages',

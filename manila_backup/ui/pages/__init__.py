@@ -16,6 +16,7 @@ from manila_backup.ui.pages import overview
 from manila_backup.ui.pages import policies
 from manila_backup.ui.pages import policy_form
 from manila_backup.ui.pages import quotas
+from manila_backup.ui.pages import restores
 from manila_backup.ui.pages import shares
 from manila_backup.ui.pages import workers
 
@@ -27,8 +28,8 @@ def routes(conf):
     :returns: dict of path to dict of method to function.
     """
     table = {}
-    for module in (overview, shares, backups, files, comparing, policies,
-                   policy_form, quotas, workers):
+    for module in (overview, shares, backups, files, comparing, restores,
+                   policies, policy_form, quotas, workers):
         table.update(module.ROUTES)
     if conf.shares.source == 'local':
         # They are Manila's otherwise.
