@@ -7,6 +7,9 @@ from manila_backup.fs import dirent
 from manila_backup.fs import errors
 
 NO_PLACE = 'there is no other name left for it.'
+# Entries of one directory that are taken note of.
+_MOST = 200_000
+
 MEANWHILE = 'there is something else of this name in the share by now.'
 DIRECTORY = ('there is a directory of this name in the share, which is never '
              'removed for a file.')
@@ -26,6 +29,7 @@ class Frame:
     :ivar aside: (descriptor of where it is made, its name there, its place's
         path before, whether something is to go for it) of one that appears
         by a rename.
+    :ivar placed: set of (device, inode number) of what was restored in it.
     """
 
     name: bytes
@@ -34,6 +38,25 @@ class Frame:
     entry: dirent.Entry | None = None
     is_new: bool = False
     aside: tuple[int, bytes, bytes, bool] | None = None
+    placed: set[tuple[int, int]] = dataclasses.field(default_factory=set)
+
+    def note(self, st):
+        """Take note of what was given its place in the directory.
+
+        :param st: os.stat_result.
+        """
+        if len(self.placed) < _MOST:
+            self.placed.add((st.st_dev, st.st_ino))
+
+    def check(self, st):
+        """Make sure that what has an entry's place is not another one that
+        was restored: its file system may take their names for the same.
+
+        :param st: os.stat_result.
+        :raises Refused: it is.
+        """
+        if (st.st_dev, st.st_ino) in self.placed:
+            raise Refused(ANOTHER)
 
 
 class Refused(Exception):

@@ -261,6 +261,8 @@ class PathRestore:
             return True
         fd = self._fd()
         st = handles.look(fd, name)
+        if st is not None and is_chosen:
+            self._frames[-1].check(st)
         over = st is not None and not stat.S_ISDIR(st.st_mode)
         if over and not is_chosen:
             raise frames.Refused(
@@ -329,6 +331,7 @@ class PathRestore:
             self._describe(frame, fd)
             if frame.aside:
                 self._appear(frame, fd)
+                self._frames[-2].note(os.fstat(fd))
         except OSError as exc:
             if not errnos.is_of_entry(exc, self._root):
                 raise
@@ -391,6 +394,8 @@ class PathRestore:
             self._make(one, entry, has_links, fd, name)
             return
         st = handles.look(fd, name)
+        if st is not None and not has_links:
+            self._frames[-1].check(st)
         if st is None:
             self._place(one, entry, has_links, fd, name, 'created')
         elif self._conflict is _Conflict.SKIP:
@@ -462,6 +467,8 @@ class PathRestore:
         self._counts[count] += 1
         if lost:
             self._problems.lost(path, lost)
-        if has_links:
-            self._links.remember(one.line, path, os.stat(
-                name, dir_fd=fd, follow_symlinks=False))
+        if has_links or self._links.aside is None:
+            st = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            self._frames[-1].note(st)
+            if has_links:
+                self._links.remember(one.line, path, st)

@@ -25,6 +25,7 @@ from manila_backup.fs import content
 from manila_backup.fs import syscalls
 from manila_backup.path_restore import selection
 from manila_backup import status_codes
+from tests.functional.drivers import casefs
 from tests.functional.drivers import damage
 from tests.functional.drivers import folding
 from tests.functional.drivers import hostile
@@ -60,6 +61,26 @@ class PosixPathsTest(PosixMixin, path_restores.PathRestores):
         self.assertIn('"d0/f1" is damaged', report.problems[0])
         self.assertFalse(os.path.exists(os.path.join(self.target, 'd0/f1')))
         self.assertPart(b'd0/f2')
+
+    def test_names_that_fall_together(self):
+        for name in ('A', 'a', 'd/F', 'd/f', 'D/x', 'd/x'):
+            os.makedirs(os.path.join(self.source, os.path.dirname(name)),
+                        exist_ok=True)
+            self.write(self.source, name, name.encode())
+        self.backup()
+        for paths, target in (((b'.',), None), ((b'.',), b'new'),
+                              ((b'A', b'D', b'a', b'd'), None)):
+            self.target = casefs.mount(self)
+            report = self.restore_paths(
+                *paths, target=target, conflict=selection.Conflict.OVERWRITE)
+            # Of the second directory, with all that is in it.
+            self.assertEqual(2, report.missing, report.problems)
+            self.assertIn('takes its name for', report.problems[0])
+            top = os.path.join(self.target, (target or b'').decode())
+            self.assertEqual(['A', 'D'], sorted(os.listdir(top)))
+            with open(os.path.join(top, 'A')) as file:
+                self.assertEqual('A', file.read())
+            self.assertEqual(['x'], os.listdir(os.path.join(top, 'D')))
 
     def test_a_manifest_that_is_damaged(self):
         self.tree()
