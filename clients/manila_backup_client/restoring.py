@@ -44,11 +44,13 @@ class RestoreShareBackup(share_backups.RestoreShareBackup):
         if parsed_args.path or parsed_args.to_directory:
             self._restore_files(parsed_args)
             return
-        if parsed_args.conflict or parsed_args.dry_run:
+        if parsed_args.conflict:
             raise exceptions.CommandError(
-                '--conflict and --dry-run are about single files: name them '
-                'by --path, or restore all beside what is there by '
-                '--to-directory.')
+                '--conflict is about single files: name them by --path, or '
+                'restore all beside what is there by --to-directory.')
+        if parsed_args.dry_run:
+            self._act(parsed_args, 'restore', {'dry_run': True})
+            return
         waits, parsed_args.wait = parsed_args.wait, False
         super().take_action(parsed_args)
         if not waits:
@@ -77,20 +79,22 @@ class RestoreShareBackup(share_backups.RestoreShareBackup):
                 f'{backups.reason(backup)}')
 
     def _restore_files(self, parsed_args):
+        self._act(parsed_args, 'restore_files', {
+            'paths': parsed_args.path or ['/'],
+            'target_path': parsed_args.to_directory,
+            'conflict': (parsed_args.conflict or 'fail').replace('-', '_'),
+            'dry_run': parsed_args.dry_run})
+
+    def _act(self, parsed_args, action, asked):
         client = self.app.client_manager.share
         service = api.Api(client, files.EXTENSION)
         backup_id = utils.find_resource(client.share_backups,
                                         parsed_args.backup).id
-        asked = {'paths': parsed_args.path or ['/'],
-                 'target_path': parsed_args.to_directory,
-                 'conflict': (parsed_args.conflict or 'fail').replace(
-                     '-', '_'),
-                 'dry_run': parsed_args.dry_run}
         if parsed_args.target_share:
             asked['target_share_id'] = utils.find_resource(
                 client.shares, parsed_args.target_share).id
         found = service.post(f'{api.BACKUPS}/{backup_id}/action',
-                             {'restore_files': asked})['restore_files']
+                             {action: asked})[action]
         if parsed_args.dry_run:
             self._tell(found['dry_run'])
         elif parsed_args.wait:
@@ -106,6 +110,10 @@ class RestoreShareBackup(share_backups.RestoreShareBackup):
         say(f'{found["conflicts"]} conflicts\n')
         for path in found['conflicting_paths']:
             say(f'{path}\n')
+        if found['removed']:
+            say(f'{found["removed"]} entries to be removed\n')
+            for path in found['removed_paths']:
+                say(f'{path}\n')
 
 
 def _wait_for(service, operation_id):

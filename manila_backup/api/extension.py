@@ -17,8 +17,8 @@ addition raises the second number:
   ``backup_policies``
 * 1.2 ``/v2/share-backups/{id}/files`` and ``/files/content`` below it,
   ``/v2/share-backups/{id}/changes``, ``/v2/share-backup-file-versions``, the
-  action ``restore_files`` of share backups; in the creation of shares
-  ``source_backup_id``
+  action ``restore_files`` of share backups, and dry runs of ``restore``; in
+  the creation of shares ``source_backup_id``
 """
 
 from manila_backup.api import faults

@@ -2,6 +2,7 @@
 """Look at what a restore of paths would do, which changes nothing."""
 
 import dataclasses
+import os
 import stat
 import time
 
@@ -11,6 +12,8 @@ from manila_backup import exception
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import spools
+from manila_backup.fs import walk
 from manila_backup.path_restore import catalogue
 from manila_backup import status_codes
 
@@ -75,6 +78,79 @@ def totals(index, chosen_):
             entries += more
             size += bytes_
     return entries, size
+
+
+class Surplus:
+    """Entries that a share has and a backup does not: a restore of all removes
+    them.
+
+    :param index: a :class:`~manila_backup.contents.reader.Reader`.
+    :param ignore: frozenset of bytes, names in the share's root to leave
+        alone.
+    :ivar count: int, entries, with what is in directories.
+    :ivar named: list of the paths, as bytes, of the first ones.
+    """
+
+    def __init__(self, index, ignore=frozenset(), cross=False):
+        self._index = index
+        self._ignore = ignore
+        self._cross = cross
+        self.count = 0
+        self.named = []
+
+    def run(self, root, seconds):
+        """Look for it.
+
+        :param root: int, descriptor of the share's root.
+        :param seconds: float, time after which to end it.
+        :returns: bool, whether that was all.
+        """
+        end = time.monotonic() + seconds
+        fd = handles.scratch()
+        here = walk.Walk(root, spools.Spool(fd), self._cross)
+        try:
+            more = True
+            while more:
+                if time.monotonic() > end:
+                    return False
+                self._directory(here)
+                more = here.next()
+            return True
+        finally:
+            here.close()
+            os.close(fd)
+
+    def _directory(self, here):
+        try:
+            directory = here.enter()
+        except OSError as exc:
+            if not errnos.is_of_entry(exc):
+                raise errors.failed('read in the share', here.path,
+                                    exc) from exc
+            return      # nor can a restore
+        known = self._names(here.path)
+        with handles.entries(directory) as found:
+            for each in found:
+                name = os.fsencode(each.name)
+                if here.depth == 0 and name in self._ignore:
+                    continue
+                if each.is_dir(follow_symlinks=False):
+                    here.put(name)
+                if name not in known:
+                    self.count += 1
+                    if len(self.named) < MOST_NAMED:
+                        self.named.append(handles.join(here.path, name))
+
+    def _names(self, path):
+        """The names that the backup has in a directory, as a set."""
+        names, after = set(), None
+        try:
+            while page := self._index.page(path, after):
+                after = page[-1].name
+                names.update(one.name for one in page)
+        except reader.NoSuchEntry:
+            pass
+        return names
 
 
 class Survey:

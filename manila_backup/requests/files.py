@@ -76,15 +76,18 @@ class Files:
             place=(backup.project_id, backup.share_id, backup.id),
             since=other.id, after=after, limit=limit)
 
-    def preview(self, context, backup_id, target_share_id, paths):
-        """Look what a restore of paths would do.
+    def preview(self, context, backup_id, target_share_id, paths=None):
+        """Look what a restore would do.
 
         :param target_share_id: str, or None for the share that the backup
             was made of.
-        :param paths: a :class:`manila_backup.requests.restores.Paths`.
+        :param paths: a :class:`manila_backup.requests.restores.Paths`; None
+            for a restore of all.
         :returns: (the backup's row, the id of the share, dict as of
             :func:`manila_backup.engine.questions.restores.preview_restore`).
         """
+        whole = paths is None
+        paths = paths or restores.Paths(['.'])
         restores.check(self._conf, paths)
         backup = self._stored(context, backup_id)
         if self._external:
@@ -111,7 +114,8 @@ class Files:
                    'path': share.path, 'identity': share.identity,
                    'root': None if share.path else root,
                    'include_mounts': bool(share.include_mounts)},
-            seconds=self._conf.api.question_timeout / 2, **options)
+            seconds=self._conf.api.question_timeout / 2, whole=whole,
+            **options)
 
     def download(self, context, backup_id, path):
         """Begin to read a file of a backup.

@@ -131,10 +131,20 @@ class RestoreFilesMySQL(test_dying_workers.DyingWorkersTestCase):
         self.assertEqual(
             {'entries': 4, 'bytes': 20, 'unchanged': 1, 'conflicts': 1,
              'conflicting_paths': ['/db/a.sql'], 'removed': 0,
-             'complete': True}, dry('/db'))
+             'removed_paths': [], 'complete': True}, dry('/db'))
         self.assertEqual((4, 0), tuple(
             dry('/', target_path='x')[name]
             for name in ('entries', 'conflicts')))
+        self._write(path, 'mine/too', 'goes')
+        for asked, codes in (({'dry_run': True}, 200), (
+                {'dry_run': True, 'target_share_id': share['id']}, 200)):
+            found = self.cloud.ask(
+                codes, 'POST', f'/share-backups/{backup["id"]}/action',
+                {'restore': asked}, headers=EXTENSION)['restore']['dry_run']
+            self.assertEqual((4, 1, 2, ['/mine', '/mine/too'], True), tuple(
+                found[name] for name in (
+                    'entries', 'conflicts', 'removed', 'removed_paths',
+                    'complete')))
         self.assertEqual('changed', self._read(path, 'db/a.sql'))
         self._ask(backup, '/none', status=404, dry_run=True)
         self._ask(backup, '/db', status=404, dry_run=True, token='other:p2')

@@ -91,7 +91,10 @@ def delete(req, backup_id):
     return 202, None
 
 
-def _restore_schema(version, _of_extension):
+def _restore_schema(version, of_extension):
+    if version >= microversions.TARGETED_RESTORE and extension.includes(
+            of_extension, extension.FILES):
+        return schemas.RESTORE_EXTENDED
     return (schemas.RESTORE_2_91
             if version >= microversions.TARGETED_RESTORE
             else schemas.RESTORE)
@@ -99,11 +102,22 @@ def _restore_schema(version, _of_extension):
 
 @_operation(policies.RESTORE, body=_restore_schema)
 def restore(req, backup_id, document):
-    """Begin to restore a backup to its share, or to another one."""
+    """Begin to restore a backup to its share, or to another one, or look what
+    that would do."""
     backup_id = _target(req, policies.RESTORE, backup_id)
     target = document['restore']
-    backup, share_id, _ = req.services.admission.backups.restore(
-        req.context, backup_id, target_share_id=target and target.lower())
+    asked = target if isinstance(target, dict) else {
+        'target_share_id': target}
+    target = asked.get('target_share_id')
+    target = target and target.lower()
+    admission = req.services.admission
+    if asked.get('dry_run'):
+        backup, share_id, found = admission.files.preview(
+            req.context, backup_id, target)
+        return 200, {'restore': {**views.restore(backup, share_id),
+                                 'dry_run': views.preview(found)}}
+    backup, share_id, _ = admission.backups.restore(
+        req.context, backup_id, target_share_id=target)
     return 202, {'restore': views.restore(backup, share_id)}
 
 

@@ -493,6 +493,12 @@ _ACCEPTED = 202, None
 
 _POLICY_ANSWER = 200, _one('share_backup_policy', 'ShareBackupPolicy')
 
+_DRY_RUN = _obj({
+    **dict.fromkeys(('entries', 'bytes', 'unchanged', 'conflicts', 'removed'),
+                    _COUNT),
+    'conflicting_paths': _array(_TEXT), 'removed_paths': _array(_TEXT),
+    'complete': _BOOLEAN})
+
 #: What each operation answers where it succeeds: the status code, and what
 #: the body is, None where there is none.
 ANSWERS = {
@@ -502,17 +508,17 @@ ANSWERS = {
     'share_backups.create': (202, _one('share_backup', 'ShareBackup')),
     'share_backups.update': (200, _one('share_backup', 'ShareBackup')),
     'share_backups.delete': _ACCEPTED,
-    'share_backups.restore': (202, _obj({'restore': _obj(
-        {'backup_id': _UUID, 'share_id': _UUID})})),
-    'share_backups.restore_files': [(202, _obj({'restore_files': _obj(
-        {'backup_id': _UUID, 'share_id': _UUID, 'operation_id': _UUID})})),
-        (200, _obj({'restore_files': _obj(
-            {'backup_id': _UUID, 'share_id': _UUID,
-             'dry_run': _obj({
-                 **dict.fromkeys(('entries', 'bytes', 'unchanged',
-                                  'conflicts', 'removed'), _COUNT),
-                 'conflicting_paths': _array(_TEXT),
-                 'complete': _BOOLEAN})})}))],
+    'share_backups.restore': [
+        (202, _obj({'restore': _obj({'backup_id': _UUID,
+                                     'share_id': _UUID})})),
+        (200, _obj({'restore': _obj({'backup_id': _UUID, 'share_id': _UUID,
+                                     'dry_run': _DRY_RUN})}))],
+    'share_backups.restore_files': [
+        (202, _obj({'restore_files': _obj({
+            'backup_id': _UUID, 'share_id': _UUID, 'operation_id': _UUID})})),
+        (200, _obj({'restore_files': _obj({
+            'backup_id': _UUID, 'share_id': _UUID,
+            'dry_run': _DRY_RUN})}))],
     'share_backups.reset_status': _ACCEPTED,
     'share_backups.cancel': _ACCEPTED,
     'share_backups.warnings': (200, _obj({

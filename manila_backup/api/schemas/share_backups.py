@@ -47,6 +47,15 @@ RESTORE = validation.Schema(types.obj(
 RESTORE_2_91 = validation.Schema(types.obj(
     {'restore': types.OPTIONAL_UUID}, ['restore']))
 
+#: With the extension: also to be told what it would do.
+RESTORE_EXTENDED = validation.Schema(types.obj({'restore': {
+    **types.obj({'target_share_id': types.OPTIONAL_UUID,
+                 'dry_run': {'type': 'boolean'}}),
+    'type': ['object', 'string', 'null'],
+    'pattern': types.UUID['pattern'],
+    'description': 'a UUID, null, or an object',
+}}, ['restore']))
+
 _PATH = {'type': 'string', 'minLength': 1, 'maxLength': 32768}
 
 #: Names of what to do with what is in the share already.

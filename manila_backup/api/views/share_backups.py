@@ -106,8 +106,7 @@ def restore(backup, share_id):
 
 
 def preview(found):
-    """Build what a restore of paths would do, as workers tell it."""
-    return {**found, 'conflicting_paths': [
-        f'/{path}' for path in found['conflicting_paths']],
-        # A restore of paths replaces files, and removes nothing.
-        'removed': 0}
+    """Build what a restore would do, as workers tell it."""
+    return {**found, **{
+        name: [f'/{path}' for path in found[name]]
+        for name in ('conflicting_paths', 'removed_paths')}}

@@ -26,8 +26,8 @@ class _Unlimited:
 def preview_restore(driver: base.BackupDriver, place: base.BackupReference,
                     folder: str, source: shares.ShareSource,
                     share: dict[str, typing.Any], paths: list[str],
-                    target_path: str | None, seconds: float
-                    ) -> dict[str, typing.Any]:
+                    target_path: str | None, seconds: float,
+                    whole: bool = False) -> dict[str, typing.Any]:
     """Compare chosen entries of a backup with a share, by their types, sizes
     and times.
 
@@ -36,9 +36,11 @@ def preview_restore(driver: base.BackupDriver, place: base.BackupReference,
     :param paths: list of str, quoted.
     :param target_path: str, quoted, or None.
     :param seconds: float, after how long to answer what was found.
+    :param whole: bool, whether a restore of all of the backup is meant, which
+        removes what it does not have.
     :returns: dict of ``entries``, ``bytes``, ``unchanged``, ``conflicts``,
-        ``conflicting_paths``, quoted, and ``complete``, whether all of the
-        share was compared.
+        ``conflicting_paths``, quoted, ``removed``, ``removed_paths``, and
+        ``complete``, whether all of the share was compared.
     """
     chosen = selection.Selection(
         tuple(map(quoting.unquote, paths)),
@@ -50,7 +52,10 @@ def preview_restore(driver: base.BackupDriver, place: base.BackupReference,
         try:
             found = survey.Survey(index, chosen, ignored,
                                   ref.include_mounts).run(
-                                      root, seconds=seconds)
+                                      root, seconds=seconds / 2)
+            surplus = survey.Surplus(index, ignored, ref.include_mounts)
+            if whole:
+                found.complete &= surplus.run(root, seconds / 2)
         except base.DriverError as exc:
             if exc.code == status_codes.StatusCode.NO_SUCH_FILE:
                 raise questions.Missing(str(exc)) from exc
@@ -58,11 +63,13 @@ def preview_restore(driver: base.BackupDriver, place: base.BackupReference,
                 'The share can\'t be read at the moment. Try again '
                 'later.') from exc
     room = quoting.Room()
+
+    def shown(paths):
+        return [quoting.quote(path) for path in paths if room.takes(path)]
     return {'entries': found.entries, 'bytes': found.size,
             'unchanged': found.equal, 'conflicts': found.conflicts,
-            'conflicting_paths': [quoting.quote(path)
-                                  for path in found.named
-                                  if room.takes(path)],
+            'conflicting_paths': shown(found.named),
+            'removed': surplus.count, 'removed_paths': shown(surplus.named),
             'complete': found.complete}
 
 

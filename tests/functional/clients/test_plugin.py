@@ -216,7 +216,12 @@ class Plugin(PluginTestCase):
             text('db', 'a.sql'), text('db', 'a.restored.sql')))
         restore('--to-directory', 'new/all', '--wait')
         self.assertEqual('text', text('new', 'all', 'db', 'a.sql'))
-        self.assertIn('--path', restore('--dry-run', fails=True))
+        self.assertIn('--path', restore('--conflict', 'skip', fails=True))
+        said = restore('--dry-run')
+        self.assertIn('1 conflicts\n/db/a.sql\n', said)
+        self.assertIn('entries to be removed\n', said)
+        for name in 'db/a.restored.sql', 'new', 'new/all/db/a.sql':
+            self.assertIn(f'\n/{name}\n', said)
         made = self.openstack('share', 'create', 'NFS', '--from-backup',
                               'monday', '--name', 'new', '--wait')
         self.assertEqual(('available', 1), (made['status'], made['size']))

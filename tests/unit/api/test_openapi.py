@@ -136,7 +136,7 @@ class TestDocument(base.ApiTest):
                 'requestBody']['content']['application/json']['schema']
         restore = schema['anyOf'][0]
         self.assertEqual('restore', restore['title'])
-        self.assertEqual(2, len(restore['anyOf']))
+        self.assertEqual(3, len(restore['anyOf']))
 
     def test_codes(self):
         create = self.operations['POST', '/v2/share-backups']['responses']
