@@ -112,6 +112,15 @@ class ShareBackup(_Cancellable, metadata.MetadataMixin):
         return self._act(session, 'restore', target_share_id
                          ).json()['restore']['share_id']
 
+    def restore_files(self, session, asked):
+        """Restore files of it.
+
+        :param asked: dict, as the API has it.
+        :returns: dict.
+        """
+        return self._act(session, 'restore_files',
+                         asked).json()['restore_files']
+
 
 class ShareBackupOperation(_Cancellable):
     """Something that was asked for: how far it is, and how it ended."""
@@ -216,7 +225,8 @@ class ShareBackupFile(_Resource):
         """List entries. Of a search, a page may have none and not be the
         last, at which openstacksdk would end."""
         uri = (base_path or cls.base_path) % params
-        backup_id = params.pop('backup_id')
+        known = {name: params.pop(name) for name in ('backup_id',)
+                 if name in params}
         query = cls._query_mapping._transpose(
             cls._query_mapping._validate(params, base_path=uri), cls)
         while uri:
@@ -226,9 +236,8 @@ class ShareBackupFile(_Resource):
             exceptions.raise_from_response(response)
             page = response.json()
             for each in page[cls.resources_key]:
-                yield cls.existing(
-                    connection=session._get_connection(),
-                    backup_id=backup_id, **each)
+                yield cls.existing(connection=session._get_connection(),
+                                   **known, **each)
             if not paginated:
                 return
             uri, query = cls._get_next_link(uri, response, page, None, None,

@@ -18,6 +18,7 @@ from openstack import resource
 from openstack import service_description
 from openstack.shared_file_system.v2 import _proxy
 
+from manila_backup_client import contents
 from manila_backup_client import resources
 
 ShareBackup = resources.ShareBackup
@@ -38,7 +39,12 @@ _NEEDED = {
     # That of backup policies, too.
     'share-backup-quotas': (1, 1),
     'files': (1, 2),
+    'changes': (1, 2),
+    'share-backup-file-versions': (1, 2),
 }
+
+# The same of what is in bodies.
+_ACTIONS = {'restore_files': '1.2'}
 
 
 def _extension(url):
@@ -51,7 +57,7 @@ def _extension(url):
     return f'{major}.{minor}'
 
 
-class Proxy(_proxy.Proxy):
+class Proxy(contents.Methods, _proxy.Proxy):
     """What openstacksdk has for shares, and share backups."""
 
     _resource_registry = {
@@ -68,6 +74,8 @@ class Proxy(_proxy.Proxy):
         extension."""
         extension = _extension(url)
         if extension:
+            for action in kwargs.get('json') or ():
+                extension = _ACTIONS.get(action, extension)
             version = (kwargs.get('microversion')
                        or ShareBackup._get_microversion(self))
             kwargs['microversion'] = version

@@ -194,6 +194,33 @@ class Sdk(SdkCase):
             exceptions.NotFoundException, 'directory',
             list, self.shares.share_backup_files(backup, 'gone'))
 
+    def test_files_through_time(self):
+        share_id, path, _made = self.share()
+        first = self.wait(self.shares.create_share_backup(share_id=share_id))
+        with open(os.path.join(path, 'd3', 'f3'), 'wb') as file:
+            file.write(b'changed')
+        self.cloud.wait_share(share_id, 'available', 'admin:admin')
+        second = self.wait(self.shares.create_share_backup(
+            share_id=share_id))
+        newest, oldest = self.shares.share_backup_file_versions(
+            share_id, '/d3/f3')
+        self.assertEqual((7, second.id, first.id, 1), (
+            newest.size, newest.first_backup_id, oldest.last_backup_id,
+            oldest.backup_count))
+        change, = self.shares.share_backup_changes(second, first)
+        self.assertEqual(('changed', '/d3/f3', 7, 500), (
+            change.change, change.path, change.size, change.previous_size))
+        self.assertEqual(b'changed', self.shares.download_share_backup_file(
+            second, '/d3/f3'))
+        found = self.shares.restore_share_backup_files(
+            first, ['/d3/f3'], conflict='overwrite', dry_run=True)
+        self.assertEqual(1, found['dry_run']['conflicts'])
+        self.cloud.wait_share(share_id, 'available', 'admin:admin')
+        self.shares.restore_share_backup_files(
+            first, ['/d3/f3'], conflict='overwrite')
+        self.cloud.wait_share(share_id, 'available', 'admin:admin')
+        self.assertEqual(500, os.path.getsize(os.path.join(path, 'd3/f3')))
+
     def test_warnings(self):
         share_id, path, _made = self.share()
         for number in range(2):
