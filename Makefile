@@ -33,6 +33,9 @@
 # make docs, api-ref     the documentation as HTML
 # make api-samples       the API reference's samples, from a running service
 # make bench             the benchmarks; BENCH=... are their arguments
+# make recovery-drill    the database lost, and made again from repositories:
+#                        posix, nfs, and restic on S3
+# make region-drill      all lost but the repositories; restored elsewhere
 # make dist              a release of the last commit, in dist/: see "Releases"
 #                        in the contributor's guide; EXTRAS=mysql,... that can
 #                        be installed from it without an index
@@ -74,7 +77,7 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 	devstack-harness soak \
 	fidelity test-servers test-galera environments constraints FORCE \
 	dist test-dist deb test-deb \
-	lint-deploy
+	recovery-drill region-drill lint-deploy
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -232,6 +235,11 @@ api-samples: $(VENV)/.stamp
 bench: $(VENV)/.stamp restic
 	PATH="$(CURDIR)/$(TOOLS)/restic:$$PATH" \
 		$(VENV)/bin/python benchmarks/copy.py $(BENCH)
+
+recovery-drill region-drill: .tox/.made-functional services
+	MANILA_BACKUP_TEST_SUITE=drills MANILA_BACKUP_TEST_CONCURRENCY=1 \
+	OS_TEST_TIMEOUT=3600 $(TOOLS)/bin/tox run -qq --skip-pkg-install \
+		-e functional -- test_$(@:-drill=)
 
 dist: $(TOOLS)/.stamp
 	$(TOOLS)/bin/python tools/dist.py dist \
