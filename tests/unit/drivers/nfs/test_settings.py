@@ -49,7 +49,7 @@ class SettingsTest(testtools.TestCase):
             ('mount', '-t', 'nfs', '-o', 'softerr', 'host:/path',
              '/base/nfs'), settings.mount)
         self.assertEqual(('umount', '/base/nfs'), settings.unmount)
-        self.assertEqual(('host:/path', 8, ('lost+found',)),
+        self.assertEqual(('host:/path', 32, ('lost+found',)),
                          (made.path, made.processes, made.ignore))
         again = pickle.loads(pickle.dumps(made))
         self.assertEqual(settings, again._mount.settings)

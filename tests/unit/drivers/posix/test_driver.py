@@ -18,7 +18,7 @@ class SettingsTest(testtools.TestCase):
 
     def test_from_configuration(self):
         made = driver.PosixDriver.from_conf(self.conf('/some/where'))
-        self.assertEqual(('/some/where', 8, ('lost+found',)),
+        self.assertEqual(('/some/where', 32, ('lost+found',)),
                          (made.path, made.processes, made.ignore))
 
     def test_a_path_that_depends_on_where_it_was_started(self):
