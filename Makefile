@@ -35,6 +35,8 @@
 # make bench             the benchmarks; BENCH=... are their arguments
 # make recovery-drill    the database lost, and made again from repositories:
 #                        posix, nfs, and restic on S3
+# make upgrade-drill     from the oldest release to this one, process by process,
+#                        with a hundred backups being made
 # make region-drill      all lost but the repositories; restored elsewhere
 # make dist              a release of the last commit, in dist/: see "Releases"
 #                        in the contributor's guide; EXTRAS=mysql,... that can
@@ -77,7 +79,7 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 	devstack-harness soak \
 	fidelity test-servers test-galera environments constraints FORCE \
 	dist test-dist deb test-deb \
-	recovery-drill region-drill lint-deploy
+	recovery-drill upgrade-drill region-drill lint-deploy
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -236,7 +238,7 @@ bench: $(VENV)/.stamp restic
 	PATH="$(CURDIR)/$(TOOLS)/restic:$$PATH" \
 		$(VENV)/bin/python benchmarks/copy.py $(BENCH)
 
-recovery-drill region-drill: .tox/.made-functional services
+recovery-drill upgrade-drill region-drill: .tox/.made-functional services
 	MANILA_BACKUP_TEST_SUITE=drills MANILA_BACKUP_TEST_CONCURRENCY=1 \
 	OS_TEST_TIMEOUT=3600 $(TOOLS)/bin/tox run -qq --skip-pkg-install \
 		-e functional -- test_$(@:-drill=)
