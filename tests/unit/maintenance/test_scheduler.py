@@ -2,6 +2,7 @@
 
 import collections
 import datetime
+from unittest import mock
 
 import fixtures
 
@@ -12,6 +13,7 @@ from manila_backup.db import rows
 from manila_backup.db import transitions
 from manila_backup import exception
 from manila_backup.plans import assignments
+from manila_backup.plans import schedule
 from manila_backup.requests import common
 from manila_backup.requests import scheduled_backups
 from manila_backup import states
@@ -294,10 +296,14 @@ class Runs(plan_base.TestCase):
         for _ in range(10):
             self.share()
         self.policy([dict(plan_base.NIGHTLY, jitter=3600)])
-        self.pass_time(14 * HOUR)
+        # Of random ids, one in three hundred would be due at once.
+        delays = [datetime.timedelta(minutes=6 * number + 3)
+                  for number in range(10)]
+        with mock.patch.object(schedule, 'jitter', side_effect=delays):
+            self.pass_time(14 * HOUR)
         self.assertEqual([(26 * HOUR, 'due')] * 10, self.runs())
         self.pass_time(HOUR / 2)
-        self.assertTrue(0 < len(self.backups()) < 10)
+        self.assertEqual(5, len(self.backups()))
         self.pass_time(HOUR / 2)
         self.assertEqual({self.midnight + 26 * HOUR},
                          {each.due_at for each in self.backups()})
