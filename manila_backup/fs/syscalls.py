@@ -10,6 +10,7 @@ _PR_SET_PDEATHSIG = 1
 _SYNC_FILE_RANGE_WRITE = 2
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
 
 # The same on every architecture that this may run on.
 _SYS_OPEN_TREE, _SYS_OPENAT2, _SYS_MOUNT_SETATTR = 428, 437, 442
@@ -113,8 +114,24 @@ def rename_new(name, final, source, target):
     :raises OSError: EEXIST, if something has the name; EINVAL or ENOSYS, if
         the file system or the system can't tell.
     """
+    _rename(name, final, source, target, _RENAME_NOREPLACE)
+
+
+def exchange(name, other, source, target):
+    """Have two entries change places, in one step.
+
+    :param name: bytes, of the one.
+    :param other: bytes, of the other.
+    :param source: int, descriptor of the directory that the one is in.
+    :param target: int, of the one that the other is in.
+    :raises OSError: EINVAL or ENOSYS, if the file system or the system can't.
+    """
+    _rename(name, other, source, target, _RENAME_EXCHANGE)
+
+
+def _rename(name, final, source, target, flags):
     call = getattr(_libc, 'renameat2', None)
-    if call is None or call(source, name, target, final, _RENAME_NOREPLACE):
+    if call is None or call(source, name, target, final, flags):
         code = ctypes.get_errno() if call else errno.ENOSYS
         raise OSError(code, os.strerror(code))
 

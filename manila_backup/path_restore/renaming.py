@@ -32,6 +32,23 @@ def put(name, final, source, target):
     os.rename(name, final, src_dir_fd=source, dst_dir_fd=target)
 
 
+def exchange(name, final, source, target):
+    """Rename a directory over something that is none. Whatever ends this, the
+    name has one of the two, where the file system can do that.
+
+    Arguments are as for :func:`put`.
+    """
+    try:
+        syscalls.exchange(name, final, source, target)
+    except OSError as exc:
+        if exc.errno not in _UNKNOWN:
+            raise
+        handles.unlink(final, target)
+        put(name, final, source, target)
+    else:
+        handles.unlink(name, source)
+
+
 def replace(name, final, source, target):
     """Rename over something that is no directory. The times of the directory
     stay: it has the same names as before."""

@@ -367,15 +367,14 @@ class PathRestore:
         """Give a directory that was made aside its place."""
         place, temporary, before, over = frame.aside
         target = self._target.enter(before)
-        if over:
-            handles.unlink(frame.name, target)
+        rename = renaming.exchange if over else renaming.put
         try:
-            renaming.put(temporary, frame.name, place, target)
+            rename(temporary, frame.name, place, target)
         except PermissionError:
             # Without privileges, one that can't be written can't be moved.
             mode = stat.S_IMODE(os.fstat(fd).st_mode)
             os.fchmod(fd, mode | 0o700)
-            renaming.put(temporary, frame.name, place, target)
+            rename(temporary, frame.name, place, target)
             os.fchmod(fd, mode)
 
     # -- what is no directory
