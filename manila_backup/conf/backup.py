@@ -97,6 +97,15 @@ OPTS = [
              'Those that were not asked for the longest are removed, and made '
              'anew when they are needed.'),
     cfg.IntOpt(
+        'bytes_per_second',
+        default=0, min=0,
+        mutable=True,
+        help='Maximum number of bytes that one worker reads or writes in a '
+             'second, whichever is more, in all its operations together. Each '
+             'has an equal part. What a file system copies by itself '
+             '(reflinks) does not count, nor does what restic moves, which '
+             'has [restic] limit_upload and limit_download. 0: no limit.'),
+    cfg.IntOpt(
         'nice',
         default=0, min=0, max=19,
         help='Niceness of the copying processes (19: lowest priority); the '

@@ -15,12 +15,19 @@ import os
 import time
 
 from manila_backup.copying import pool
+from manila_backup.drivers import pacing
 
 #: The processes that can count at once: an operation's own, and the most that
 #: it may fork.
 SLOTS = 33
 
-_DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _CHANGES, _HEADER = range(5)
+_DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _CHANGES, _RATE, _HEADER = range(6)
+
+# Of each slot: entries, bytes, and when its process last looked at its pace.
+_FILES, _BYTES, _LOOKED, _CELLS = range(4)
+
+# Nanoseconds for which a process that looked at its pace has its part of it.
+_ACTIVE = 2_000_000_000
 
 # Files with holes can say that they are as large as that, several of them
 # that they are larger. Then what is said is at least not nonsense.
@@ -44,9 +51,19 @@ class Progress:
     """
 
     def __init__(self, slots=SLOTS, context=multiprocessing):
-        self._cells = context.RawArray(ctypes.c_int64, _HEADER + 2 * slots)
+        self._cells = context.RawArray(ctypes.c_int64,
+                                       _HEADER + _CELLS * slots)
         self.slots = slots
         self._mine = _HEADER
+        self._pace = pacing.Pace()
+
+    def limit(self, bytes_per_second):
+        """Worker: have all of the operation's processes together move no more
+        bytes than that.
+
+        :param bytes_per_second: int; 0 for no limit.
+        """
+        self._cells[_RATE] = bytes_per_second
 
     def extend(self, seconds):
         """Worker: let the children go on for so many seconds from now.
@@ -66,18 +83,34 @@ class Progress:
         operation's own process; each process it forks takes another."""
         if not 0 <= number < self.slots:
             raise ValueError(f'no slot {number}')
-        self._mine = _HEADER + 2 * number
+        self._mine = _HEADER + _CELLS * number
+        self._pace = pacing.Pace()
 
     def advance(self, files, size):
         """Child: count entries and bytes as done; ends the process if the
         lease has run out."""
-        cells = self._cells
-        cells[self._mine] += files
-        cells[self._mine + 1] = min(cells[self._mine + 1] + size, _MOST)
-        deadline = cells[_DEADLINE]
+        cells, mine = self._cells, self._mine
+        cells[mine + _FILES] += files
+        cells[mine + _BYTES] = min(cells[mine + _BYTES] + size, _MOST)
+        self._end_if_over()
+        if cells[_RATE] and self._pace.is_due(now()):
+            self._keep_pace()
+
+    def _end_if_over(self):
+        deadline = self._cells[_DEADLINE]
         if deadline and now() > deadline:
             # Not an exception: no handler or destructor may write again.
             os._exit(FENCED_EXIT)
+
+    def _keep_pace(self):
+        """Pause, if this process has had its part of what may be moved."""
+        cells, moment = self._cells, now()
+        cells[self._mine + _LOOKED] = moment
+        active = sum(moment - looked < _ACTIVE
+                     for looked in cells[_HEADER + _LOOKED::_CELLS])
+        for _ in self._pace.pauses(cells[_RATE] / active, now):
+            cells[self._mine + _LOOKED] = now()
+            self._end_if_over()
 
     def check(self):
         """Child: end the process if the lease has run out."""
@@ -96,6 +129,6 @@ class Progress:
     def read(self):
         """(files done, bytes done, files total, bytes total) right now."""
         cells = self._cells
-        return (sum(cells[_HEADER::2]),
-                min(sum(cells[_HEADER + 1::2]), _MOST),
+        return (sum(cells[_HEADER + _FILES::_CELLS]),
+                min(sum(cells[_HEADER + _BYTES::_CELLS]), _MOST),
                 cells[_FILES_TOTAL], cells[_BYTES_TOTAL])

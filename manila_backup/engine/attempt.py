@@ -201,6 +201,7 @@ class Attempt:
         """Renew the lease and write the progress."""
         if progress:
             self._note(progress)
+            progress.limit(self._worker.bytes_per_second())
         percent = percentage(*self._counters)
         if not self._database.write(self._write_progress, percent):
             raise self._why_not_ours()

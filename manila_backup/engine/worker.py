@@ -171,6 +171,12 @@ class Worker:
         else:
             self.wake()
 
+    def bytes_per_second(self):
+        """Return the number of bytes that each of the operations that run may
+        move in a second, 0 for no limit."""
+        limit = self.conf.backup.bytes_per_second
+        return limit and max(1, limit // max(1, len(self._running)))
+
     # -- claims ----------------------------------------------------------
 
     def _claim_forever(self):

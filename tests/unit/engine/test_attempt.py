@@ -32,7 +32,8 @@ def worker(test, name):
     return types.SimpleNamespace(
         conf=test.conf, database=test.database, drivers={'first': mock.Mock()},
         source=mock.Mock(), host=name, identity=name,
-        metrics=metrics.Worker(1), notifier=mock.Mock(), caller=mock.Mock())
+        metrics=metrics.Worker(1), notifier=mock.Mock(), caller=mock.Mock(),
+        bytes_per_second=lambda: 0)
 
 
 class HandedOver(base.TestCase):
@@ -429,6 +430,13 @@ class Progress(TestCase):
         self.assertEqual((60, 0, 'w1'), second(10))
         self.assertEqual((60, 0, 'w2'), second(50))
         self.assertEqual((70, 0, 'w2'), second(10))
+
+    def test_its_child_is_told_how_much_it_may_move(self):
+        claimed = self.claimed('w1')
+        claimed._worker.bytes_per_second = lambda: 7000
+        child = mock.Mock(read=lambda: (0, 0, 0, 0))
+        claimed.lease.renew(child)
+        child.limit.assert_called_once_with(7000)
 
     def test_of_a_restore_begins_anew(self):
         first = self.attempt('w1')

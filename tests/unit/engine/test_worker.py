@@ -93,6 +93,13 @@ class Modes(base.TestCase):
             self.assertFalse(self.worker._is_enabled())
         self.attempt.hand_over.assert_called_once_with()
 
+    def test_operations_have_an_equal_part_of_what_may_be_moved(self):
+        self.assertEqual(0, self.worker.bytes_per_second())
+        self.conf.set_override('bytes_per_second', 1000, 'backup')
+        self.assertEqual(1000, self.worker.bytes_per_second())
+        self.worker._running = dict.fromkeys('abc')
+        self.assertEqual(333, self.worker.bytes_per_second())
+
     def test_other_hosts_are_others(self):
         self.set(states.ServiceMode.DISABLED)
         self.conf.set_override('host', 'there')
