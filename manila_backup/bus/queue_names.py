@@ -14,6 +14,7 @@ import os
 import typing
 
 from manila_backup.bus import rpc
+from manila_backup import conf as config
 from manila_backup import private
 
 _GROUP = 'oslo_messaging_rabbit'
@@ -31,7 +32,7 @@ def number(conf: typing.Any, transport: typing.Any, command: str
     """
     if not rpc.names_queues(transport):
         return None
-    found = Number(os.path.join(conf.state_path, 'locks'), command)
+    found = Number(config.lock_directory(conf), command)
     conf.set_default('processname', f'{command}-{found.value}', _GROUP)
     # What names queues for answers has read it already.
     transport._driver._q_manager = rpc.queue_manager(transport)

@@ -91,10 +91,18 @@ def _tell_libraries(conf, prog):
     oslo.concurrency's ``lock_path``, which oslo.messaging's queue manager
     needs, or ``rpc_ping_enabled``.
     """
-    lockutils.set_defaults(os.path.join(conf.state_path, 'locks'))
+    lockutils.set_defaults(lock_directory(conf))
     cfg.CONF([], project=PROJECT, prog=prog, version=version.string(),
              default_config_files=conf.config_file,
              default_config_dirs=conf.config_dir)
+
+
+def lock_directory(conf):
+    """Return the directory of locks between the processes of a host: below
+    the state_path, or what systemd has made for a unit whose user may not
+    write there."""
+    return os.path.join(os.environ.get('RUNTIME_DIRECTORY',
+                                       conf.state_path), 'locks')
 
 
 def check(conf):

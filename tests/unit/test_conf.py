@@ -79,6 +79,11 @@ class Options(base.BaseTestCase):
         self.assertTrue(cfg.CONF.rpc_ping_enabled)
         self.assertEqual('/state/locks',
                          cfg.CONF.oslo_concurrency.lock_path)
+        self.useFixture(fixtures.EnvironmentVariable('RUNTIME_DIRECTORY',
+                                                     '/run/of-a-unit'))
+        self._load('')
+        self.assertEqual('/run/of-a-unit/locks',
+                         cfg.CONF.oslo_concurrency.lock_path)
         self._load('[oslo_concurrency]\nlock_path = /locks\n')
         self.assertEqual('/locks', cfg.CONF.oslo_concurrency.lock_path)
         self.assertFalse(cfg.CONF.rpc_ping_enabled)
