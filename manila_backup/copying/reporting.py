@@ -26,16 +26,17 @@ def kind(exc):
             else exception.StorageFailed)
 
 
-def parted(path, first, where):
+def parted(path, first, where,
+           why='the file system allows no more hard links to one file'):
     """A sentence about a hard link that could not be one.
 
     :param path: bytes, its path.
     :param first: bytes, that of the file it was one of.
     :param where: str, such as ``backup``.
+    :param why: str, the reason.
     """
     return (f'"{errors.printable(path)}" is a copy in the {where}, not a hard '
-            f'link of "{errors.printable(first)}": the file system allows no '
-            'more hard links to one file.')
+            f'link of "{errors.printable(first)}": {why}.')
 
 
 MAX_PROBLEMS = 100

@@ -85,7 +85,7 @@ class PathRestore:
             stack.callback(self._maker.close)
             self._target = handles.Descent(root, self._cross)
             stack.callback(self._target.close)
-            self._links = links.Links(self._target)
+            self._links = links.Links(self._target, self._problems)
             with self._share(), workplace.Workplace(
                     root, self._selection.workplace,
                     self._progress.check) as self._work:
@@ -429,7 +429,8 @@ class PathRestore:
 
     def _make(self, one, entry, has_links, fd, name):
         """Make an entry in a directory that is made aside."""
-        if has_links and self._links.make(one.line, fd, name):
+        if has_links and self._links.make(one.line, fd, name,
+                                          handles.join(self._final, name)):
             self._counts['created'] += 1
             return
         try:
@@ -443,7 +444,8 @@ class PathRestore:
         temporary, place = self._work.temporary(), self._work.fd
         if os.fstat(fd).st_dev != self._work.device:
             temporary, place = self._beside(temporary), fd
-        if has_links and self._links.make(one.line, place, temporary):
+        if has_links and self._links.make(one.line, place, temporary,
+                                          handles.join(self._final, name)):
             lost = []
         else:
             lost = self._maker.make(
