@@ -59,8 +59,7 @@ class PathRestore:
             attempt == 1 or self._conflict is _Conflict.OVERWRITE)
         self._problems = reporting.Problems()
         self._damages = 0
-        self._counts = dict.fromkeys(
-            ('created', 'replaced', 'renamed', 'unchanged', 'skipped'), 0)
+        self._counts = dict.fromkeys(selections.COUNTS, 0)
 
     def run(self, share):
         """Restore into a directory.

@@ -9,6 +9,9 @@ import re
 from manila_backup.fs import handles
 from manila_backup.fs import name_keys
 
+#: What a restore of paths counts entries as.
+COUNTS = 'created', 'replaced', 'renamed', 'unchanged', 'skipped'
+
 _LONGEST = 255
 
 # The end of a name that says of which kind a file is.

@@ -15,6 +15,7 @@ from manila_backup.api.views import share_backups as views
 from manila_backup.db import backup_metadata
 from manila_backup.db import backups
 from manila_backup.db import shares
+from manila_backup.path_restore import selection
 from manila_backup.policies import share_backups as policies
 from manila_backup.requests import restores
 
@@ -134,7 +135,7 @@ def restore_files(req, backup_id, document):
     paths = restores.Paths(
         [_path('paths', each) for each in asked['paths']],
         None if target is None else _path('target_path', target),
-        asked.get('conflict', schemas.CONFLICTS[0]))
+        asked.get('conflict', selection.Conflict.FAIL))
     admission = req.services.admission
     if asked.get('dry_run'):
         backup, share_id, found = admission.files.preview(

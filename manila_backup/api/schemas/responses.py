@@ -13,6 +13,7 @@ from manila_backup.api.schemas import types
 from manila_backup.api.views import cloud as cloud_views
 from manila_backup.api.views import common as views
 from manila_backup.conf import quota as quota_conf
+from manila_backup.path_restore import selection
 from manila_backup.plans import assignments
 from manila_backup.plans import retention
 from manila_backup.policies import absent
@@ -365,9 +366,9 @@ COMPONENTS = {
                         'description': 'For administrators.'},
         'restore_files': {**_obj({
             'paths': _array(_TEXT), 'target_path': _TEXT_OR_NULL,
-            'conflict': _TEXT, **dict.fromkeys(
-                ('created', 'replaced', 'renamed', 'unchanged', 'skipped'),
-                _COUNT_OR_NULL)}), 'type': ['object', 'null'],
+            'conflict': _TEXT,
+            **dict.fromkeys(selection.COUNTS, _COUNT_OR_NULL),
+        }), 'type': ['object', 'null'],
             'description': 'Since 1.2 of the extension.'},
     }),
     'ShareBackupService': _obj({

@@ -5,6 +5,7 @@ from manila_backup.api import extension
 from manila_backup.api.schemas import share_backup_metadata as metadata
 from manila_backup.api.schemas import types
 from manila_backup.api import validation
+from manila_backup.path_restore import selection
 from manila_backup import states
 
 RESOURCE = 'share_backup'
@@ -58,15 +59,12 @@ RESTORE_EXTENDED = validation.Schema(types.obj({'restore': {
 
 _PATH = {'type': 'string', 'minLength': 1, 'maxLength': 32768}
 
-#: Names of what to do with what is in the share already.
-CONFLICTS = ('fail', 'skip', 'overwrite', 'keep_both')
-
 RESTORE_FILES = validation.Schema(types.wrapped('restore_files', {
     'paths': {'type': 'array', 'minItems': 1, 'maxItems': 1000,
               'description': 'a list of 1 to 1000 paths', 'items': _PATH},
     'target_share_id': types.OPTIONAL_UUID,
     'target_path': {**_PATH, 'type': ['string', 'null']},
-    'conflict': {'type': 'string', 'enum': list(CONFLICTS)},
+    'conflict': {'type': 'string', 'enum': [*map(str, selection.Conflict)]},
     'dry_run': {'type': 'boolean'},
 }, required=['paths']))
 

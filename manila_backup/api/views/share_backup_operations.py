@@ -5,6 +5,7 @@ import datetime
 
 from manila_backup.api import extension
 from manila_backup.api.views import common
+from manila_backup.path_restore import selection
 from manila_backup.policies import share_backup_operations as policies
 from manila_backup import states
 from manila_backup import status_codes
@@ -12,10 +13,6 @@ from manila_backup import status_codes
 #: The latest end that is estimated, in seconds from now: beyond it the
 #: estimate says nothing.
 _LONGEST = 366 * 86400
-
-
-#: What a restore of paths counts.
-_COUNTS = 'created', 'replaced', 'renamed', 'unchanged', 'skipped'
 
 
 def details(req, rows):
@@ -72,7 +69,7 @@ def _paths(options):
                       or '/' for path in options['paths']],
             'target_path': None if target is None else f'/{target}',
             'conflict': options['conflict'],
-            **{name: done.get(name) for name in _COUNTS}}
+            **{name: done.get(name) for name in selection.COUNTS}}
 
 
 def _seconds(row):
