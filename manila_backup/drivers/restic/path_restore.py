@@ -8,13 +8,11 @@ that the repository has of them.
 """
 
 import contextlib
-import dataclasses
 import os
 import tempfile
 
 from manila_backup.contents import reader
 from manila_backup.contents import writer
-from manila_backup.copying import reporting
 from manila_backup.copying import roots
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
@@ -74,7 +72,7 @@ class PathRestore(restore.Restore):
                   mounted.restored(self._about)[0]) as staged):
             problems = self._staged(staged)
             report = self._to(target, staging, staged)
-        return _also(report, problems)
+        return restore.also(report, problems)
 
     def _narrow(self):
         """Leave out of the backup's mark what was not chosen."""
@@ -178,13 +176,3 @@ class _Uncounted(restore.Part):
 
     def advance(self, files, size):
         self.check()
-
-
-def _also(report, problems):
-    """A report with what could not be had of the repository."""
-    all_ = reporting.Problems()
-    all_.merge(*problems.said())
-    all_.merge(report.problems, report.problem_count, report.missing)
-    return dataclasses.replace(
-        report, problems=tuple(all_.sentences), problem_count=all_.count,
-        missing=all_.missing)

@@ -76,7 +76,7 @@ class Restore:
         self._about = about = self._project.about(self._place)
         self._files, self._bytes = about['files'], about['bytes']
         told = self._complete()
-        return _also(self._into(target), told)
+        return also(self._into(target), told)
 
     def _complete(self):
         """Add to the mark of an earlier release the times that it lacks.
@@ -248,7 +248,7 @@ class Restore:
                 short = late.put(staged.data)
                 report = _with(files, self._from(staged, staging, target))
         report = self._later(target, report) if short else report
-        return _also(report, problems)
+        return also(report, problems)
 
     def _stage(self, data):
         """Have all that is possible in the staging directory.
@@ -315,8 +315,8 @@ def _with(files, report):
         problems=(*report.problems, *told)[:base.MAX_PROBLEMS])
 
 
-def _also(report, problems):
-    """A report with more problems."""
+def also(report, problems):
+    """Return a report with more problems."""
     if not problems.count:
         return report
     all_ = reporting.Problems()
