@@ -46,6 +46,27 @@ MAX_PROBLEMS = 100
 MAX_NOTE_BYTES, NOTE_BYTES = 64 << 20, 256
 
 
+class Counted:
+    """Count of the bytes of one file, as progress that may have to be taken
+    back.
+
+    :ivar count: int, so far.
+    """
+
+    def __init__(self, progress):
+        self._progress = progress
+        self.count = 0
+
+    def __call__(self, count):
+        """Count more of them."""
+        self.count += count
+        self._progress.advance(0, count)
+
+    def take_back(self):
+        """Have none of them counted."""
+        self._progress.advance(0, -self.count)
+
+
 @dataclasses.dataclass(frozen=True)
 class Result:
     """Result of an operation of a driver.

@@ -378,13 +378,7 @@ class Storer(links.Linking):
         :param cloned: a :class:`~.frozen_copy.Clone` to read instead, or None.
         :returns: (line, bytes counted as progress already, size).
         """
-        counted = 0
-
-        def tick(count):
-            nonlocal counted
-            counted += count
-            self.progress.advance(0, count)
-
+        counted = reporting.Counted(self.progress)
         try:
             fixed, more = inode_flags.read(source, self._project)
             if cloned:
@@ -403,7 +397,8 @@ class Storer(links.Linking):
             target = self._create(name, cloned.attributes.mode if cloned
                                   else st.st_mode)
             try:
-                digest, written = self._content(source, target, st, tick)
+                digest, written = self._content(source, target, st,
+                                                counted)
                 xattrs = (cloned.attributes.xattrs if cloned
                           else attributes.read_xattrs(source))
                 entry = dirent.of_stat(
@@ -423,16 +418,16 @@ class Storer(links.Linking):
             finally:
                 os.close(target)
         except content.Changed:
-            self.progress.advance(0, -counted)
+            counted.take_back()
             raise
         except content.WriteFailed as exc:
-            self.progress.advance(0, -counted)
+            counted.take_back()
             raise self._unwritable('write to', name, exc) from exc
         except OSError as exc:
-            self.progress.advance(0, -counted)
+            counted.take_back()
             raise self._unreadable(name, exc) from exc
         self.stored += written
-        return text, counted, st.st_size
+        return text, counted.count, st.st_size
 
     def _content(self, source, target, st, tick):
         """Copy the content; (digest, bytes written)."""

@@ -426,21 +426,15 @@ class Writer:
 
         :returns: int, bytes counted as progress.
         """
-        counted = 0
-
-        def tick(count):
-            nonlocal counted
-            counted += count
-            self._progress.advance(0, count)
-
+        counted = reporting.Counted(self._progress)
         try:
-            self._written += function(source, target, entry.size, tick)
+            self._written += function(source, target, entry.size, counted)
         except content.Changed:
             raise _damaged(path, entry) from None
         except OSError:
-            self._progress.advance(0, -counted)
+            counted.take_back()
             raise
-        return counted
+        return counted.count
 
     def _lay_out(self, path, entry):
         """Make and fill holes in a file whose content is as it should be;

@@ -101,15 +101,9 @@ class Maker:
                 content.write_all(target, data)
             self.written += len(data)
             return
-        counted = 0
-
-        def tick(count):
-            nonlocal counted
-            counted += count
-            self._progress.advance(0, count)
-
+        counted = reporting.Counted(self._progress)
         try:
-            found = content.digest(source, entry.size, entry.extra, tick)
+            found = content.digest(source, entry.size, entry.extra, counted)
             if found != entry.extra:
                 raise damaged(one)
             self.written += content.clone(
@@ -124,7 +118,7 @@ class Maker:
                                 reporting.kind(exc)) from exc
         finally:
             # All of it is counted by whoever goes on to the next entry.
-            self._progress.advance(0, -counted)
+            counted.take_back()
 
     def close(self):
         """Let go of the backup's directories."""
