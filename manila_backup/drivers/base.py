@@ -20,6 +20,7 @@ import os
 import typing
 import warnings
 
+from manila_backup.contents import database
 from manila_backup.contents import item
 from manila_backup.contents import reader
 from manila_backup.contents import stored_file
@@ -353,6 +354,22 @@ class BackupDriver(abc.ABC):
         :raises NotImplementedError: this driver has none.
         """
         raise NotImplementedError
+
+    @contextlib.contextmanager
+    def making_index_anew(self, place: BackupReference, folder: str
+                          ) -> collections_abc.Iterator[None]:
+        """Have an index that is found to be damaged removed, and the
+        operation tried again with a new one.
+
+        :raises DriverError: it was.
+        """
+        try:
+            yield
+        except database.DamagedIndex as exc:
+            self.drop_index(place, folder)
+            raise DriverError(
+                'The index of the backup was damaged, and is made anew: '
+                f'{exc}', retryable=True) from exc
 
     def drop_index(self, place: BackupReference, folder: str) -> None:
         """Remove what :meth:`open_index` opened: it was found to be damaged,

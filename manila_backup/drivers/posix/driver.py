@@ -4,7 +4,6 @@
 import contextlib
 import os
 
-from manila_backup.contents import database
 from manila_backup.copying import reporting
 from manila_backup.copying import restore
 from manila_backup.copying import roots
@@ -156,16 +155,10 @@ class PosixDriver(base.BackupDriver):
             root = roots.open_root(target, repository.fd, repository.path)
             stack.callback(os.close, root)
             index = stack.enter_context(indexes.open(place))
-            try:
-                result = paths.PathRestore(
-                    catalogue.Catalogue(index, manifest), data, chosen,
-                    self.ignore, progress, attempt, self.include_mounts
-                ).run(root)
-            except database.DamagedIndex as exc:
-                indexes.drop(place)
-                raise base.DriverError(
-                    'The index of the backup was damaged, and is made anew: '
-                    f'{exc}', retryable=True) from exc
+            stack.enter_context(self.making_index_anew(place, folder))
+            result = paths.PathRestore(
+                catalogue.Catalogue(index, manifest), data, chosen,
+                self.ignore, progress, attempt, self.include_mounts).run(root)
         if result.damages:
             _note(repository, place, damaged=True)
         return result

@@ -6,7 +6,6 @@ import fcntl
 import functools
 import os
 
-from manila_backup.contents import database
 from manila_backup.copying import reporting
 from manila_backup.copying import warnings
 from manila_backup.drivers import base
@@ -302,16 +301,11 @@ class ResticDriver(base.BackupDriver):
 
     def restore_paths(self, place, attempt, target, chosen, folder,
                       progress):
-        with self._indexes(place, folder).open() as index:
-            try:
-                return path_restore.PathRestore(
-                    self, self._at(place, progress, '-restore'), place,
-                    attempt, progress, index, chosen, folder).run(target)
-            except database.DamagedIndex as exc:
-                self.drop_index(place, folder)
-                raise base.DriverError(
-                    'The index of the backup was damaged, and is made anew: '
-                    f'{exc}', retryable=True) from exc
+        with (self._indexes(place, folder).open() as index,
+              self.making_index_anew(place, folder)):
+            return path_restore.PathRestore(
+                self, self._at(place, progress, '-restore'), place, attempt,
+                progress, index, chosen, folder).run(target)
 
     def delete(self, place, progress):
         contents_index.forget(place)
