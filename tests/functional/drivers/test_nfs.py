@@ -5,9 +5,6 @@ import pickle
 import signal
 import subprocess
 import time
-import unittest
-
-import testtools
 
 from manila_backup import conf as config
 from manila_backup.drivers import base
@@ -19,6 +16,7 @@ from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.nfs import driver
 from manila_backup.drivers.nfs import mount
 from tests.functional import disks
+from tests.functional.drivers import kept
 
 BIND = 'mount --bind {export} {path}'
 
@@ -85,14 +83,7 @@ class NfsPathsTest(NfsMixin, path_restores.PathRestores):
     ))
 
 
-def load_tests(loader, standard, pattern):
-    """Leaves out the rest."""
-    chosen = unittest.TestSuite()
-    for test in testtools.iterate_tests(standard):
-        kept = getattr(test, 'KEPT', None)
-        if kept is None or test.id().rpartition('.')[2] in kept:
-            chosen.addTest(test)
-    return chosen
+load_tests = kept.load_tests
 
 
 class MountTest(NfsMixin, case.Case):

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restores of chosen paths out of repositories of restic."""
 
-import unittest
-
-import testtools
-
 from manila_backup.drivers.conformance import path_restores
+from tests.functional.drivers import kept
 from tests.functional.drivers import test_restic
 
 
@@ -26,10 +23,4 @@ class ResticPathsTest(test_restic.ResticMixin, path_restores.PathRestores):
     ))
 
 
-def load_tests(loader, standard, pattern):
-    """Leaves out the rest."""
-    chosen = unittest.TestSuite()
-    for test in testtools.iterate_tests(standard):
-        if test.id().rpartition('.')[2] in test.KEPT:
-            chosen.addTest(test)
-    return chosen
+load_tests = kept.load_tests
