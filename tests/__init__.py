@@ -2,7 +2,7 @@
 
 import os
 
-from tests import ending
+from tests import leak_guard
 from tests import limits
 
 # Where "make restic" has put one that is new enough.
@@ -11,5 +11,5 @@ os.environ['PATH'] = os.pathsep.join((
                  '.tools', 'restic'),
     os.environ.get('PATH', os.defpath)))
 
-ending.watch()
+leak_guard.watch()
 limits.watch()

@@ -14,7 +14,7 @@ import sys
 import threading
 import unittest
 
-from tests import ending
+from tests import leak_guard
 
 #: How many times as long as one test may take may pass from the beginning of
 #: one to that of the next.
@@ -56,7 +56,7 @@ def begin(seconds):
         begun.wait()
         while begun.wait(TIMES * seconds):
             begun.clear()
-        ending.end(f'Nothing has happened for {TIMES * seconds} s:')
+        leak_guard.end(f'Nothing has happened for {TIMES * seconds} s:')
 
     signal.signal(signal.SIGALRM, end_test)
     unittest.TestCase.__call__ = call_in_time

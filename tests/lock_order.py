@@ -126,7 +126,7 @@ def _after(conn, statement, multiparams, params, execution_options, result):
 
 
 def _locks(conn, statement):
-    """What a statement locks, as a list of locks.
+    """List the locks that a statement takes.
 
     Only tests, with a database of their own, empty whole tables.
     """

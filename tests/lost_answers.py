@@ -19,6 +19,9 @@ _write = engine.Database.write
 _writer = engine.Database.writer
 _thread = threading.local()
 
+#: What is told of one.
+TOLD = 'The answer was lost.'
+
 #: How many answers this process has lost so far.
 count = 0
 
@@ -47,4 +50,4 @@ def _losing_writer(database):
     if getattr(_thread, 'lose', False):
         _thread.lose = False
         count += 1
-        raise db_exc.DBConnectionError('The answer was lost.')
+        raise db_exc.DBConnectionError(TOLD)

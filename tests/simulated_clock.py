@@ -24,7 +24,7 @@ def write(folder, began, speed, apart=0):
 
 
 def shown(folder, now, pid=0):
-    """What the clock shows at an instant of the database's.
+    """Tell what the clock shows at an instant of the database's.
 
     :param pid: int, the process's that looks.
     """

@@ -5,11 +5,12 @@ usage: count_tests.py REPOSITORY...
 
 Each argument is a stestr repository; the last run in each is read from its
 subunit stream, so that the counts are what happened and not what a program
-said in passing. What failed tests said last comes before the counts: of a long
-output, it is the end that is kept. The exit code is 0 if at least one test ran
-and none failed.
+said in passing. What failed tests said last and then their names, with the
+last line of each, come before the counts: of a long output, it is the end that
+is kept. The exit code is 0 if at least one test ran and none failed.
 """
 
+import itertools
 import os
 import sys
 
@@ -22,7 +23,10 @@ FAILED = ('fail', 'uxsuccess', 'inprogress', 'unknown')
 PASSED = ('success', 'xfail')
 
 #: Lines of what a failed test said: of a traceback, of anything else (logs).
-TRACEBACK, OTHER = 30, 8
+TRACEBACK, OTHER = 16, 4
+
+#: Characters of the line that stands beside a failed test's name in the end.
+LINE = 300
 
 
 def outcomes(repository):
@@ -62,7 +66,8 @@ def last_words(test):
 
 
 def main(repositories):
-    passed, failed, skipped = 0, 0, 0
+    passed, skipped = 0, 0
+    failed = []
     missing = False
     for repository in repositories:
         if not os.path.isdir(repository):
@@ -82,11 +87,12 @@ def main(repositories):
             elif status == 'skip':
                 skipped += 1
             else:
-                failed += 1
-                print(f'{status}: {name}')
-                for line in last_words(test):
-                    print(f'    {line}')
-    print(f'{passed} passed, {failed} failed, {skipped} skipped')
+                words = last_words(test)
+                print(f'{status}: {name}', *words, sep='\n    ')
+                failed.append([f'{status}: {name}', *(
+                    f'    {line[:LINE]}' for line in words[-1:])])
+    print(*itertools.chain(*failed), f'{passed} passed, {len(failed)} failed, '
+          f'{skipped} skipped', sep='\n')
     return 1 if missing or failed or not passed else 0
 
 

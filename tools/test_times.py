@@ -2,12 +2,12 @@
 """Have stestr give its processes about the same to do, at the first run too.
 
 usage: test_times.py seed REPOSITORY FILE
-       test_times.py learn REPOSITORY FILE
+       test_times.py learn FILE REPOSITORY...
 
 ``seed`` makes a stestr repository that knows how long tests take, from a file
 with a line for each that takes long: seconds, and the test's name. ``learn``
-writes that file from the last run in a repository. A test that is not in the
-file, or not there any more, does no harm.
+writes that file from the last run in each of some repositories. A test that is
+not in the file, or not there any more, does no harm.
 """
 
 from dbm import dumb
@@ -32,12 +32,13 @@ def seed(repository, path):
             times[name.strip()] = seconds
 
 
-def learn(repository, path):
+def learn(path, *repositories):
     took = {}
-    for name, test in count_tests.outcomes(repository).items():
-        began, ended = test['timestamps']
-        if began and ended:
-            took[name] = (ended - began).total_seconds()
+    for repository in repositories:
+        for name, test in count_tests.outcomes(repository).items():
+            began, ended = test['timestamps']
+            if began and ended:
+                took[name] = (ended - began).total_seconds()
     with open(path, 'w') as file:
         for name in sorted(took):
             if took[name] >= LONG:

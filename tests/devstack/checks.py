@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must be so once the plugin has run."""
+"""Checks of what the plugin has done once it has run."""
 
 import configparser
 import json
@@ -237,7 +237,7 @@ def _client(cloud, check):
 
 
 def logs(cloud, check):
-    """What the processes wrote."""
+    """Output of the processes."""
     wrong = [line for name in cloud.units.processes()
              for line in cloud.units.log(name).splitlines()
              if re.search(r'\b(ERROR|CRITICAL) |^Traceback', line)]
@@ -245,7 +245,7 @@ def logs(cloud, check):
 
 
 def processes(root):
-    """What runs from a directory, but for Apache.
+    """Find the processes that run from a directory, but for Apache.
 
     :returns: dict of process id to command line.
     """

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the plugin is run in: DevStack's directories, accounts and servers,
-all of it below one directory or with names of its own.
-"""
+"""Surroundings that the plugin is run in: DevStack's directories, accounts and
+servers, all of it below one directory or with names of its own."""
 
 import os
 import pwd
@@ -110,7 +109,7 @@ class Deployment:
             return found.all() if found.returns_rows else []
 
     def has_vhost(self):
-        """Whether RabbitMQ has the virtual host."""
+        """Tell whether RabbitMQ has the virtual host."""
         return self.name in subprocess.run(
             ['rabbitmqctl', '-q', 'list_vhosts'], check=True,
             capture_output=True, text=True).stdout.split()
@@ -141,13 +140,13 @@ class Deployment:
         os.chmod(path, 0o755)
 
     def make_venv(self):
-        """What DevStack has of Python before any plugin."""
+        """Make what DevStack has of Python before any plugin."""
         subprocess.run([self._python, '-m', 'venv', self.venv], check=True)
         subprocess.run([f'{self.venv}/bin/pip', 'install', '-qq',
                         'python-openstackclient>=6.6.0'], check=True)
 
     def copy_sources(self):
-        """What "enable_plugin" clones: this checkout."""
+        """Copy what "enable_plugin" clones: this checkout."""
         target = os.path.join(self.dest, 'manila-backup')
         shutil.copytree(
             keystone.ROOT, target, symlinks=True,
@@ -156,7 +155,7 @@ class Deployment:
         subprocess.run(['chown', '-R', self.user, target], check=True)
 
     def write_localrc(self, **more):
-        """What local.conf and DevStack's own files set.
+        """Write what local.conf and DevStack's own files set.
 
         :param more: more of it.
         """
@@ -197,7 +196,7 @@ class Deployment:
             raise
 
     def said(self):
-        """What the scripts and the processes wrote last.
+        """Return the last output of the scripts and the processes.
 
         :returns: str.
         """
@@ -223,8 +222,8 @@ class Deployment:
 
 
 def choose():
-    """Who the plugin and the API are to run as, and with which Python: as
-    somebody who may do nothing in particular, if such a one can read the
+    """Choose whom the plugin and the API are to run as, and with which Python:
+    as somebody who may do nothing in particular, if such a one can read the
     checkout and run a Python that makes environments.
 
     :returns: (str, str): a user's name and a Python's path.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the plugin finds set when it runs: DevStack's variables, and what
-local.conf says about the plugin's own.
-"""
+"""Settings that the plugin finds when it runs: DevStack's variables, and what
+local.conf says about the plugin's own."""
 
 import os
 import shlex

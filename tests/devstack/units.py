@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What systemd does with the units that DevStack makes, as far as the
-processes in them can tell: no shell, no environment but a path, a user, a
-notification that is waited for, and SIGTERM at the end.
-"""
+"""Stand-in for systemd, which does with the units that DevStack makes what it
+does, as far as the processes in them can tell: no shell, no environment but a
+path, a user, a notification that is waited for, and SIGTERM at the end."""
 
 import configparser
 import contextlib
@@ -113,7 +112,7 @@ class Units:
         return dict(self._running)
 
     def log(self, name):
-        """What a unit's processes wrote."""
+        """Output of a unit's processes."""
         with open(self._log(name), errors='replace') as file:
             return file.read()
 

@@ -15,12 +15,13 @@ COUNT = 100
 class Upgrade(test_upgrade.MixedTestCase):
 
     options = {**test_upgrade.MixedTestCase.options,
-               'backup__lease_ttl': 60, 'backup__shutdown_grace': 0,
+               'backup__lease_ttl': 60,
                'backup__concurrent_operations': 1,
                'quota__backups': -1, 'quota__shares': -1,
                'quota__gigabytes': -1, 'quota__backup_gigabytes': -1}
 
     def test_there_and_back(self):
+        self.hurry()
         self.cloud.start()
         self.cloud.start_worker()
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -57,6 +58,7 @@ class Upgrade(test_upgrade.MixedTestCase):
         if release is None:
             self.cloud.expand()
         self.cloud.release = release
+        self.hurry()
         cloud.eventually('some to be made', lambda: self.left() < COUNT)
         self.assertTrue(self.left())
         for each in workers:
@@ -82,6 +84,14 @@ class Upgrade(test_upgrade.MixedTestCase):
             "WHERE status <> 'done'"))
         self.life()
         self.assertTrue(os.path.isdir(self.cloud.repository))
+
+    def hurry(self):
+        """Have what is started from now on wait for no operation when it is
+        told to end."""
+        # The first ones have a time for leaving beyond this.
+        grace = 15 if self.cloud.release is None else 0
+        with open(self.cloud.config, 'a') as file:
+            file.write(f'[backup]\nshutdown_grace = {grace}\n')
 
     def left(self):
         """Count backups that are still to be made."""

@@ -4,6 +4,7 @@
 from tests.fidelity import test_hostile
 from tests.functional.drivers import folding
 from tests.functional.drivers import test_posix
+from tests.functional.drivers import test_restic
 
 
 class FoldingTest(test_posix.PosixMixin, folding.Folding):
@@ -19,3 +20,8 @@ class StillFoldingTest(test_posix.PosixMixin, folding.StillFolding):
 class HostileFoldingTest(test_posix.PosixMixin, folding.HostileFolding):
 
     seconds = test_hostile.HostileTest.seconds
+
+
+class ResticStillFoldingTest(test_restic.ResticMixin, folding.StillFolding):
+
+    pass

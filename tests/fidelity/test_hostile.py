@@ -24,3 +24,13 @@ class HostileSnapshotsTest(hostile_shares.HostileSnapshots):
 class HostileWaysTest(hostile_shares.HostileWays):
 
     seconds = SECONDS
+
+
+class BtrfsHostileWaysTest(hostile_shares.BtrfsHostileWays):
+
+    seconds = SECONDS
+
+
+class BtrfsDirectoryWaysTest(hostile_shares.BtrfsDirectoryWays):
+
+    seconds = SECONDS

@@ -2,6 +2,8 @@
 """File systems that do odd things with single entries, and such as are mounted
 in a share."""
 
+from tests.functional.drivers import kept
+from tests.functional.drivers import mounted
 from tests.functional.drivers import odd
 from tests.functional.drivers import test_nfs
 from tests.functional.drivers import test_odd
@@ -13,13 +15,18 @@ class OddTest(test_posix.PosixMixin, odd.Odd):
     pass
 
 
-class MountsTest(test_posix.PosixMixin, odd.Mounts):
+class MountsTest(test_posix.PosixMixin, mounted.Mounts):
+
+    pass
+
+
+class PathsAndMountsTest(test_posix.PosixMixin, mounted.PathsAndMounts):
 
     pass
 
 
 class NfsOddTest(test_nfs.NfsMixin, odd.Odd):
-    """The same on an export that the driver mounts."""
+    """Odd entries on an export that the driver mounts."""
 
 
 class ResticOddTest(test_odd.ResticOddTest):
@@ -30,3 +37,11 @@ class ResticOddTest(test_odd.ResticOddTest):
 class ResticMountsTest(test_odd.ResticMountsTest):
 
     pass
+
+
+class ResticPathsAndMountsTest(test_odd.ResticPathsAndMountsTest):
+
+    pass
+
+
+load_tests = kept.load_tests

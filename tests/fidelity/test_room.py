@@ -12,3 +12,13 @@ class XfsTest(room.XfsRoom):
 class BtrfsTest(room.BtrfsRoom):
 
     pass
+
+
+class PathsXfsTest(room.PathXfsRoom):
+
+    pass
+
+
+class PathsBtrfsTest(room.PathBtrfsRoom):
+
+    pass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 
-from tests import ending
+from tests import leak_guard
 
-ending.watch()
+leak_guard.watch()

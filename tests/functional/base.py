@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the functional tests have in common."""
+"""Common parts of the functional tests."""
 
 import os
 import random

@@ -79,8 +79,8 @@ _MODULES = ('manila_backup.*', 'tests.lock_order', 'tests.simulated_clock',
 
 
 def watched():
-    """What of a process makes it say if its transactions lock rows in another
-    order than that of :mod:`manila_backup.db.locking`, as its environment."""
+    """Environment that has a process say if its transactions lock rows in
+    another order than that of :mod:`manila_backup.db.locking`."""
     return dict(os.environ, PYTHONPATH=os.pathsep.join([
         os.path.join(_HERE, 'hooks'), os.path.dirname(os.path.dirname(_HERE)),
         *filter(None, [os.environ.get('PYTHONPATH')])]))
@@ -92,7 +92,7 @@ def forks():
 
 
 def argv(command):
-    """What to run for a command of the service, as a list."""
+    """Return the command line of a command of the service, as a list."""
     return [os.path.join(BIN, command)]
 
 
@@ -151,17 +151,17 @@ class Process:
         return self._process.wait(PATIENCE)
 
     def running(self):
-        """Whether it has not ended."""
+        """Tell whether it has not ended."""
         return self._process.poll() is None
 
     def said(self):
-        """What it wrote so far."""
+        """Return its output so far."""
         with open(self.log, errors='replace') as file:
             return file.read()
 
 
 class Answer:
-    """What the API answered: ``status``, ``headers`` and ``body``."""
+    """Answer of the API: ``status``, ``headers`` and ``body``."""
 
     def __init__(self, status, headers, text):
         self.status = status
@@ -415,11 +415,11 @@ class Cloud(fixtures.Fixture):
         return self.wait_share(share['id'], 'available', token=token)
 
     def share_path(self, share_id):
-        """Where a share's content is."""
+        """Return the path of a share's content."""
         return os.path.join(self.state, 'shares', share_id)
 
     def backup_path(self, backup):
-        """Where a backup's content is; ``backup`` is its dict."""
+        """Return the path of a backup's content; ``backup`` is its dict."""
         (project_id,), = self.rows(
             'SELECT project_id FROM share_backups WHERE id = :id',
             id=backup['id'])

@@ -21,6 +21,16 @@ POSTGRESQL = os.environ.get('MANILA_BACKUP_TEST_POSTGRESQL',
 SERVERS = {'mysql': MYSQL, 'postgresql': POSTGRESQL}
 
 
+def address(url):
+    """Address that a server listens at: (host, port).
+
+    :param url: as of SQLAlchemy.
+    """
+    url = sa.make_url(url)
+    return url.host, url.port or {
+        'mysql': 3306, 'postgresql': 5432}[url.get_backend_name()]
+
+
 class Schema(fixtures.Fixture):
     """A database of its own on a real server.
 
@@ -94,7 +104,8 @@ def _template(server):
 
 @functools.cache
 def _statements():
-    """What makes a database on MySQL like the template."""
+    """Iterate over the statements that make a database on MySQL like the
+    template."""
     template = _template('mysql')
     connections = sa.create_engine(f'{MYSQL}/{template}')
     with connections.connect() as conn:

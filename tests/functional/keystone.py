@@ -260,7 +260,8 @@ class Keystone(fixtures.Fixture):
     # -- what others need to use it --------------------------------------
 
     def sign_in_options(self, user=SERVICE_USER):
-        """How a service signs in, as keystoneauth's options: a dict.
+        """Make the options of keystoneauth by which a service signs in: a
+        dict.
 
         :param user: str, who is of the project ``service``.
         """

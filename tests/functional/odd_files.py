@@ -9,8 +9,9 @@ RULES is a JSON list. ``["longer", LENGTH, ERRNO]`` has each operation on a
 path of more bytes fail. ``[OPERATION, PATH, ERRNO]`` has an operation on a
 path fail (``*`` for any of either); ``["ignored", PATH, OPERATION]`` has it
 take a chown or chmod and do nothing; ``["twice", DIRECTORY, NAME]`` has a
-listing name an entry twice. What is removed while it is open gets another
-name, as libfuse does.
+listing name an entry twice; ``["links", COUNT, ERRNO]`` has a file have no
+more names than that. What is removed while it is open gets another name, as
+libfuse does.
 """
 
 import contextlib
@@ -54,7 +55,7 @@ def mount(test, shown, point, rules=()):
 
 
 class Odd:
-    """What a test does with it while it is mounted."""
+    """Controls of it, for a test to use while it is mounted."""
 
     def __init__(self, path):
         self._path = path
@@ -137,6 +138,10 @@ def _operations(mfusepy, shown, rules_path):
             os.rename(shown + old, checked('rename', new))
 
         def link(self, target, source):
+            for kind, count, code in rules():
+                if kind == 'links' and (
+                        os.lstat(shown + source).st_nlink >= count):
+                    raise mfusepy.FuseOSError(getattr(errno, code))
             os.link(shown + source, checked('link', target),
                     follow_symlinks=False)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of the pages have in common."""
+"""Common parts of the tests of the pages."""
 
 from playwright import sync_api
 
@@ -55,6 +55,13 @@ class PagesTestCase(base.TestCase):
         return self.page.get_by_role(
             'region', name=f'Table of {table}').locator('tbody tr')
 
+    def figures(self, **numbers):
+        """Expect numbers in a preview, by its words."""
+        for word, number in numbers.items():
+            expect(self.page.get_by_role('status').locator(
+                'div', has=self.page.get_by_text(word, exact=True))
+                .get_by_role('definition')).to_have_text(str(number))
+
     def create_share(self):
         """A share that is available; its dict."""
         return self.cloud.create_share(self.token)
@@ -67,7 +74,7 @@ class PagesTestCase(base.TestCase):
         return number
 
     def at_rest(self):
-        """Whether nothing is done to the project's backups."""
+        """Tell whether nothing is done to the project's backups."""
         return not self.cloud.rows(
             'SELECT id FROM operations WHERE live AND project_id = :project',
             project=self.project)

@@ -22,7 +22,7 @@ class NotFound(Exception):
 
 
 def git(*args):
-    """What git says, as bytes.
+    """Run git, and return its output as bytes.
 
     :raises NotFound: it fails.
     """
@@ -84,7 +84,8 @@ class Release(fixtures.Fixture):
                            f'{said}')
 
     def says(self, statement, expression):
-        """What an expression in its code is; anything that JSON can hold.
+        """Evaluate an expression in its code; returns anything that JSON can
+        hold.
 
         :param statement: str, what to do before, such as an import.
         """
@@ -95,7 +96,7 @@ class Release(fixtures.Fixture):
 
     @staticmethod
     def argv(command):
-        """What to run for a command of this release, as a list."""
+        """Return the command line of a command of this release, as a list."""
         module = command.removeprefix('manila-backup-')
         return [sys.executable, '-c',
                 f'import sys; sys.argv[0] = {command!r}; '

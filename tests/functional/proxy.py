@@ -99,8 +99,8 @@ class Proxy(fixtures.Fixture):
                     self._pairs.discard(pair)
 
     def _take(self, near, far, source):
-        """What is to be passed on of what one end says; nothing ends the
-        connection."""
+        """Iterate over what is to be passed on of what one end says; nothing
+        ends the connection."""
         return source.recv(65536)
 
     def _copy(self, near, far):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many rows a database server reads for a query: what it costs, on any
-machine and beside any load."""
+"""Count of the rows that a database server reads for a query: what it costs,
+on any machine and beside any load."""
 
 import os
 

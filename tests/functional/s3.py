@@ -95,12 +95,12 @@ class S3(fixtures.Fixture):
 
     @property
     def environment(self):
-        """What a client needs, as variables of its environment."""
+        """Environment variables that a client needs."""
         return {'AWS_ACCESS_KEY_ID': self.access_key,
                 'AWS_SECRET_ACCESS_KEY': self.secret_key}
 
     def objects(self, prefix=''):
-        """What there is: dict of name to size in bytes."""
+        """List the objects: dict of name to size in bytes."""
         pages = self.client('s3').get_paginator('list_objects_v2').paginate(
             Bucket=self.BUCKET, Prefix=prefix)
         return {each['Key']: each['Size'] for page in pages
@@ -118,6 +118,7 @@ class Way(fixtures.Fixture):
     :ivar done: list of (method, path, bytes sent, status) of what was passed
         on.
     :ivar faults: how many were not, or not in full.
+    :ivar under_way: how many are being passed on.
     """
 
     def __init__(self, port):
@@ -125,6 +126,8 @@ class Way(fixtures.Fixture):
         self.fault = None
         self.done = []
         self.faults = 0
+        self.under_way = 0
+        self._counting = threading.Lock()
 
     def _setUp(self):
         server = _Server(('127.0.0.1', 0), _Handler)
@@ -136,11 +139,22 @@ class Way(fixtures.Fixture):
         self.addCleanup(server.shutdown)
 
     def url(self, prefix):
-        """What restic calls a place in the bucket."""
+        """Return what restic calls a place in the bucket."""
         return f's3:http://127.0.0.1:{self.port}/{S3.BUCKET}/{prefix}'
 
+    @contextlib.contextmanager
+    def passing(self):
+        """While a request is passed on."""
+        with self._counting:
+            self.under_way += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self.under_way -= 1
+
     def sent(self, part=''):
-        """How many bytes of objects were stored whose name has a part."""
+        """Count the bytes of stored objects whose name has a part."""
         return sum(size for method, path, size, status in self.done
                    if method == 'PUT' and part in path and status == 200)
 
@@ -162,7 +176,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _pass(self):
-        way = self.server.way
+        with self.server.way.passing():
+            self._pass_on(self.server.way)
+
+    def _pass_on(self, way):
         fault = way.fault and way.fault(self.command, self.path)
         size = int(self.headers.get('Content-Length') or 0)
         if fault:

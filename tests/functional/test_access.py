@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what, and what an edit of the policy does."""
+"""Rights of the roles, and the effect of an edit of the policy."""
 
 import uuid
 

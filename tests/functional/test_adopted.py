@@ -68,7 +68,7 @@ class TestCase(testtools.TestCase):
                       progress.Progress())
 
     def assertRefused(self, share, said):
-        """Whatever is done to it."""
+        """Check that it is refused, whatever is done."""
         for function in (
                 lambda: self.backup(share, 'other'),
                 lambda: self.restore(share),

@@ -77,7 +77,7 @@ class BusTestCase(base.TestCase):
             'share_proto': 'NFS', 'size': 1}})['share']['id']
 
     def done(self, share_id):
-        """Whether it has been made."""
+        """Tell whether it has been made."""
         (status,), = self.cloud.rows(
             'SELECT status FROM shares WHERE id = :id', id=share_id)
         return status == 'available'
@@ -241,9 +241,17 @@ class Unwilling(BusTestCase):
         for process in self.cloud.processes:
             self.assertEqual(0, process.stop())
             self.assertNotIn('Traceback', process.said())
-        self.assertEqual(1, worker.said().count(' ERROR '), worker.said())
-        api = self.cloud.processes[1].said()
-        self.assertEqual(1, api.count('Not sent; further failures'), api)
+        self.assertToldOnce(worker, ' ERROR ')
+        self.assertToldOnce(self.cloud.processes[1],
+                            'Not sent; further failures')
+
+    def assertToldOnce(self, process, how):
+        """There was a problem, and each was told once: a bus that others are
+        changing may refuse for one reason after another."""
+        told = [line.partition(how)[2].rpartition(': ')[2]
+                for line in process.said().splitlines() if how in line]
+        self.assertTrue(told)
+        self.assertEqual(sorted(set(told)), sorted(told), process.said())
 
     def test_absent(self):
         self.cloud.bus.cut()
@@ -282,7 +290,7 @@ class Unwilling(BusTestCase):
         self.use({'oslo_messaging_rabbit__ssl': True})
         worker = self.start_without_bus('SSL')
         self.assertEqual(0, worker.stop())
-        self.assertEqual(1, worker.said().count(' ERROR '), worker.said())
+        self.assertToldOnce(worker, ' ERROR ')
 
     def test_wrong_password(self):
         user = self.useFixture(rabbit.User(self.cloud.vhost))

@@ -82,7 +82,8 @@ class Several(test_bus.BusTestCase):
     options = {'backup__scan_interval': 3600}
 
     def _used(self):
-        """Who asks gets it done, and what is on the bus is encrypted."""
+        """Check that work is done for whoever asks, and that what is on the
+        bus is encrypted."""
         cloud.eventually('a listener on the bus', lambda: sum(
             self.cloud.vhost.queues().values()) >= 6, patience=240, pause=0.5)
         backup = self.cloud.create_backup(self.cloud.create_share()['id'])
@@ -132,7 +133,7 @@ class SeveralDistrusted(Distrusted):
         self._refused()
 
     def test_one_is_away(self):
-        """What the operator has to do something about is said."""
+        """The operator is told of what has to be done something about."""
         self.cloud.bus.cut()
         self._refused(2)
 

@@ -52,7 +52,7 @@ class CancelMySQL(test_dying_workers.DyingWorkersTestCase):
         self.cloud.wait_backup(backup['id'], None)
 
     def _leftovers(self, backup_id):
-        """What there is of a backup in the repository, as a list."""
+        """List what there is of a backup in the repository."""
         return [name for _, folders, files in os.walk(self.cloud.repository)
                 for name in folders + files if backup_id in name]
 

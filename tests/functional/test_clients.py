@@ -21,7 +21,7 @@ class ClientTestCase(base.TestCase):
         self.worker = self.cloud.start()
 
     def prepare(self):
-        """What there is to do before the service starts."""
+        """Prepare what the service needs before it starts."""
 
     def openstack(self, *args, fails=False, **environment):
         """Run ``openstack ARGS`` as a user would.

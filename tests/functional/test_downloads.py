@@ -51,7 +51,7 @@ class Downloading(test_files.Looking):
         return answer, answer.read()
 
     def _refused(self, status, *args, **kwargs):
-        """What a request is refused with, as text."""
+        """Return the text that a request is refused with."""
         answer = self._ask(*args, **kwargs)
         body = answer.read()
         self.assertEqual(status, answer.status, body)

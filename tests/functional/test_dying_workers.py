@@ -70,7 +70,7 @@ class DyingWorkersTestCase(base.TestCase):
         return False
 
     def _stand_still(self, stopped, which):
-        """Whether children were stopped in the middle of an operation.
+        """Tell whether children were stopped in the middle of an operation.
 
         Its worker looks whether a child has come to its end before it
         renews the lease; once it has done so twice, it has looked since the
@@ -251,7 +251,7 @@ class EndedEarly(DyingWorkersTestCase):
     def _hasty(self):
         path = os.path.join(self.cloud.root, 'hasty.conf')
         with open(path, 'w') as file:
-            file.write('[backup]\nshutdown_grace = 0\n')
+            file.write('[backup]\nshutdown_grace = 15\n')
         return path
 
     def test_called_off_in_the_middle(self):

@@ -42,8 +42,8 @@ class FailingStorageTestCase(base.TestCase):
         return backup['id'], self.reason(backup['id'])
 
     def assert_stored(self, names, path):
-        """What a failed attempt left is removed right after its failure is
-        told."""
+        """Check what is stored: what a failed attempt left is removed right
+        after its failure is told."""
         cloud.eventually(f'{names} in {path}',
                          lambda: sorted(self.stored(path)) == sorted(names))
 
@@ -51,6 +51,13 @@ class FailingStorageTestCase(base.TestCase):
         return self.cloud.ask(
             200, 'GET', f'/share-backups/{backup_id}',
             token='admin:p1')['share_backup']['fail_reason']
+
+    def code(self, backup_id):
+        """Return what its owner is told of why a backup is as it is."""
+        return self.cloud.ask(
+            200, 'GET', f'/share-backups/{backup_id}', headers={
+                'OpenStack-API-Version': 'shared-file-system-backup 1.0'})[
+                    'share_backup']['status_code']
 
     def restore(self, backup_id):
         self.cloud.ask(202, 'POST', f'/share-backups/{backup_id}/action',
@@ -123,8 +130,9 @@ class TestRepository(RepositoryTestCase):
         small, made = self.small_share()
         self.good(small['id'], made)
         self.disk.vanish()
-        _, reason = self.failed(small['id'])
+        failed, reason = self.failed(small['id'])
         self.assertIn('mounted', reason)
+        self.assertEqual('repository_unavailable', self.code(failed))
         self.assertEqual([], os.listdir(self.disk.path))
         # Nor is the empty mount point taken for a new repository.
         self.cloud.tolerate += '|repository can be used'

@@ -12,7 +12,7 @@ from tests.functional import test_files
 class Comparing(test_files.Looking):
 
     def _told(self, path, /, status=200, token='demo:p1', **query):
-        """What is told; asked for again while it is being made."""
+        """Ask until it is told: again while it is being made."""
         url = f'{path}?{parse.urlencode(query)}'
 
         def ask():

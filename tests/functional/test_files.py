@@ -151,7 +151,8 @@ class FilesRestic(Looking):
                'backup__enabled_drivers': 'restic',
                'restic__repository': '$state_path/restic-repository'}
 
-    def _indexes(self, backup):
+    def _kept(self, backup):
+        """The paths of what the worker keeps of a backup."""
         folder = os.path.join(self.cloud.state, 'contents')
         return [os.path.join(folder, name) for name in os.listdir(folder)
                 if name.startswith(backup['id'])]
@@ -176,11 +177,13 @@ class FilesRestic(Looking):
     def test_an_index_that_is_damaged(self):
         _, backup = self._backup(self._fill)
         self._files(backup)
-        index, = self._indexes(backup)
+        # Beside the backup's mark.
+        index, = (path for path in self._kept(backup)
+                  if not path.endswith('.mark'))
         with open(index, 'rb') as source:
             whole = source.read()
         with open(index, 'wb') as target:
             target.write(whole.replace(b'/etc/\xfe', b'/etc/\xfd'))
         self._files(backup, 503)
-        self.assertEqual([], self._indexes(backup))
+        self.assertEqual([], self._kept(backup))
         self.assertEqual(4, len(self._files(backup)['files']))

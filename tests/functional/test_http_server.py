@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API's own server makes of clients that are slow, many or unclear,
-over real sockets and in a process of its own."""
+"""The API's own server, and clients that are slow, many or unclear, over real
+sockets and in a process of its own."""
 
 import contextlib
 from http import client
@@ -30,14 +30,15 @@ class ServerCase(base.TestCase):
         return found
 
     def send(self, data, source='127.0.0.1'):
-        """What is answered until the other side closes: bytes."""
+        """Send, and return what is answered until the other side closes:
+        bytes."""
         found = self.connect(source)
         found.sendall(data)
         return self.read(found)
 
     @staticmethod
     def read(found):
-        """What comes until the other side closes: bytes."""
+        """Read until the other side closes; returns bytes."""
         parts = []
         with contextlib.suppress(ConnectionResetError):
             while part := found.recv(65536):

@@ -2,21 +2,13 @@
 """Backups that lack a file, as their owners see them."""
 
 import contextlib
-import json
 import os
 import re
 import subprocess
 import sys
-import uuid
 
-import amqp
-import kombu
-
-from tests.functional import base
-from tests.functional import cloud
+from tests.functional import test_notifications
 from tests.functional import test_observability
-
-TOPIC = f'test-{uuid.uuid4()}'
 
 # Writes to all of some files, one letter after the other, without a pause.
 _WRITER = '''
@@ -51,18 +43,15 @@ def writing(*paths):
     return writer
 
 
-class IncompleteTestCase(base.TestCase):
+class IncompleteTestCase(test_notifications.ListeningTestCase):
 
-    options = {'oslo_messaging_notifications__driver': 'messagingv2',
-               'oslo_messaging_notifications__topics': TOPIC,
+    options = {**test_notifications.ListeningTestCase.options,
                'metrics__enabled': True, 'metrics__worker_bind_port': 0,
                'local_shares__point_in_time': 'live',
                'api__question_timeout': 10}
 
     def setUp(self):
         super().setUp()
-        self.addCleanup(self.remove_queues)
-        self.worker = self.cloud.start()
         self.share_id = self.cloud.create_share()['id']
         self.path = self.cloud.share_path(self.share_id)
         self.fill(self.path, 4, 5000)
@@ -81,13 +70,6 @@ class IncompleteTestCase(base.TestCase):
             finally:
                 writer.kill()
 
-    def remove_queues(self):
-        """Leave none of the queues of notifications on the bus."""
-        with kombu.Connection(cloud.RABBITMQ.replace(
-                'rabbit://', 'amqp://')) as bus:
-            for level in ('info', 'warn', 'error'):
-                bus.channel().queue_delete(f'{TOPIC}.{level}')
-
     def show(self, backup_id):
         """The backup as its owner sees it."""
         return self.cloud.ask(
@@ -104,7 +86,7 @@ class IncompleteTestCase(base.TestCase):
         return self.show(backup_id)
 
     def warnings(self, backup, query=''):
-        """What the backup's owner is told that it lacks."""
+        """List what the backup's owner is told that it lacks."""
         return self.cloud.ask(
             200, 'GET', f'/share-backups/{backup["id"]}/warnings{query}',
             headers=EXTENSION)
@@ -117,24 +99,15 @@ class IncompleteTestCase(base.TestCase):
 
     def notified(self, backup):
         """The payload of the warning on the bus about a backup."""
-        def get():
-            with contextlib.suppress(amqp.NotFound):
-                message = bus.channel().basic_get(f'{TOPIC}.warn',
-                                                  no_ack=True)
-                body = message and json.loads(
-                    json.loads(message.body)['oslo.message'])
-                # There are those of other tests.
-                if body and body['payload']['backup_id'] == backup['id']:
-                    return body
-
-        with kombu.Connection(cloud.RABBITMQ.replace(
-                'rabbit://', 'amqp://')) as bus:
-            body = cloud.eventually('the warning', get)
-        self.assertEqual('share_backup.incomplete', body['event_type'])
-        return body['payload']
+        while (told := self.next_event('warn'))[1]['backup_id'] != (
+                backup['id']):
+            pass    # of an earlier one
+        event, payload = told
+        self.assertEqual('share_backup.incomplete', event)
+        return payload
 
     def counted(self):
-        """What the worker has counted of such backups."""
+        """Return the worker's count of such backups."""
         port = int(re.search(r':(\d+)/metrics', self.worker.said())[1])
         return test_observability.read(port).get((
             'manila_backup_incomplete_backups_total',

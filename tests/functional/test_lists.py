@@ -11,6 +11,7 @@ from manila_backup import conf as config
 from manila_backup.db import backups
 from manila_backup.db import engine
 from manila_backup.db import models
+from manila_backup.db import plans
 from manila_backup.db import rows
 from manila_backup.db import schema
 from manila_backup.db import shares
@@ -26,7 +27,8 @@ NAMES = ('', ' aa', '-', 'AA', 'Aa', 'B', '_', 'a%', 'a_', 'aa', 'aa ',
 #: What MariaDB takes for the same when it sorts: the id decides there.
 TWINS = {'aa '}
 
-LISTS = shares.list_page, backups.list_page, snapshots.list_page
+LISTS = (shares.list_page, backups.list_page, snapshots.list_page,
+         plans.list_page)
 
 
 class FiltersSQLite(testtools.TestCase):
@@ -58,6 +60,9 @@ class FiltersSQLite(testtools.TestCase):
                         share_id=share_id, backup_type='posix', **common)
             rows.insert(conn, models.snapshots, id=str(uuid.uuid4()),
                         share_id=share_id, share_proto='NFS', **common)
+            rows.insert(conn, models.backup_policies, id=str(uuid.uuid4()),
+                        project_id='p', timezone='UTC', name=name,
+                        description=name)
 
     def _names(self, list_page, **kwargs):
         return [row.name for row in self.database.read(list_page, 'p',

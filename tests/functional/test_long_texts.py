@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker has to say of a backup may be more than a database holds."""
+"""Texts of a worker about a backup that are longer than a database holds."""
 
 import os
 

@@ -9,6 +9,7 @@ import testtools
 
 from tests.functional import base
 from tests.functional import cloud
+from tests.functional import databases
 from tests.functional import proxy
 
 
@@ -25,9 +26,7 @@ class CutOffCloud(cloud.Cloud):
         bus = sa.make_url(cloud.RABBITMQ)
         store = sa.make_url(self.database.url)
         self.bus = self.useFixture(proxy.Proxy(bus.host, bus.port or 5672))
-        self.store = self.useFixture(self.PROXY(
-            store.host,
-            store.port or {'mysql': 3306, 'postgresql': 5432}[self._server]))
+        self.store = self.useFixture(self.PROXY(*databases.address(store)))
         self._options = {
             **self._options,
             'transport_url': bus.set(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ceilometer, Gnocchi and CloudKitty make of notifications, by the
+"""Notifications as ceilometer, Gnocchi and CloudKitty take them, by the
 definitions in ``etc/manila-backup/telemetry``."""
 
 import datetime
@@ -23,7 +23,8 @@ def definitions(name):
 
 
 def values(path, message):
-    """What a path leads to in a message, as ceilometer looks for it."""
+    """Iterate over what a path leads to in a message, as ceilometer looks for
+    it."""
     found = parser.ExtentedJsonPathParser().parse(path).find(message)
     return [each.value for each in found]
 
@@ -58,8 +59,8 @@ class Metering(test_notifications.ListeningTestCase):
                 json.dump(messages, file, indent=2)
 
     def _measured(self, message):
-        """What ceilometer measures: dict of a meter's name to (unit,
-        volume)."""
+        """Return the measurements of ceilometer: dict of a meter's name to
+        (unit, volume)."""
         definition, = definitions('ceilometer-meters')['metric']
         if not any(re.match(each, message['event_type'])
                    for each in definition['event_type']):

@@ -57,7 +57,7 @@ class Migrations(testtools.TestCase):
                         state='active')
 
     def _check_words(self, database):
-        """What the database lets the other enumerations be."""
+        """Check what the database lets the other enumerations be."""
         table = models.share_backups
         there = {each['name']: each['sqltext'] for each in
                  sa.inspect(database.engine).get_check_constraints(
@@ -72,7 +72,7 @@ class Migrations(testtools.TestCase):
                                  sorted(re.findall(r"'(\w+)'", text)))
 
     def _check_statuses(self, database):
-        """What the database lets a status be, and what it had before."""
+        """Check what the database lets a status be, and what it had before."""
         inspector = sa.inspect(database.engine)
         for table, kind in transitions.STATUSES.items():
             there, = [each['sqltext'] for each in

@@ -5,13 +5,22 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+from unittest import mock
+import uuid
 
 import fixtures
 import testtools
 
+from manila_backup import conf as config
+from manila_backup.drivers.nfs import driver as nfs
+from manila_backup.drivers.nfs import mount
 from manila_backup.fs import mount_table
 from manila_backup.fs import mountpoints
 from manila_backup.fs import private_mounts
+from manila_backup.shares import base as shares
+from manila_backup.shares.manila import access
+from manila_backup.shares.manila import mounting
 from tests.functional import cloud
 from tests.functional import disks
 
@@ -22,7 +31,7 @@ _KILLED = """
 import os, signal, sys
 from manila_backup.fs import private_mounts
 source, path = sys.argv[1:]
-private_mounts.Kept(path, ['mount', '--bind', source, path],
+private_mounts.PrivateMount(path, ['mount', '--bind', source, path],
                     ['umount', path], 9, 9, passing=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -32,8 +41,8 @@ _ENTERED = """
 import os, subprocess, sys
 from manila_backup.fs import private_mounts
 source, path = sys.argv[1:]
-mount = private_mounts.Kept(path, ['mount', '--bind', source, path],
-                            ['umount', path], 9, 9, passing=True)
+mount = private_mounts.PrivateMount(path, ['mount', '--bind', source, path],
+                                    ['umount', path], 9, 9, passing=True)
 mount.enter()
 print(os.listdir(path), subprocess.run(['mountpoint', '-q', path]).returncode
       == 0, end=' ')
@@ -53,7 +62,7 @@ class TestKept(testtools.TestCase):
         self.path = os.path.join(self.root, 'mounts', 'point')
 
     def mount(self, flags=0, **kwargs):
-        made = private_mounts.Kept(
+        made = private_mounts.PrivateMount(
             self.path, ['mount', '--bind', self.source, self.path],
             ['umount', self.path], 9, 9, flags, **kwargs)
         self.addCleanup(self.close, made)
@@ -137,17 +146,126 @@ class TestKept(testtools.TestCase):
         for command, said in ((['false'], 'false'),
                               (['true'], 'nothing is mounted')):
             error = self.assertRaises(
-                private_mounts.Failed, private_mounts.Kept, self.path, command,
-                ['true'], 9, 9, passing=True)
+                private_mounts.Failed, private_mounts.PrivateMount,
+                self.path, command, ['true'], 9, 9, passing=True)
             self.assertIn(said, str(error))
             self.assertFalse(os.path.exists(self.path))
+
+
+# All that anybody can read of the host's processes, and of one file by way of
+# them.
+_PRYING = """
+cat /proc/[0-9]*/cmdline
+cat /proc/[0-9]*/environ
+for each in /proc/[0-9]*; do cat "$each/root$1"; done
+"""
+
+
+class TestSecret(testtools.TestCase):
+    """Secret that a command that mounts needs, and nobody else is to see:
+    while a slow one runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.root = self.useFixture(fixtures.TempDir(
+            rootdir=cloud.FOLDER)).path
+        os.chmod(self.root, 0o755)
+        self.point = os.path.join(self.root, 'mounts', 'point')
+        self.export, self.seen, self.gate = (
+            os.path.join(self.root, name)
+            for name in ('export', 'seen', 'gate'))
+        os.mkdir(self.export)
+        os.mkfifo(self.gate)
+        self.secret = f'hush-{uuid.uuid4()}\nand another line'
+        # The names of its arguments are those of a template's placeholders.
+        self.template = (
+            'sh -c \'stat -c %a "$4" >"$3"; cat "$4" >>"$3"; : a slow mount; '
+            f'read line <"{self.gate}"; exec mount --bind "$1" "$2"\' sh '
+            f'{{export}} {{path}} {self.seen} {{secret_file}}')
+        self.file = private_mounts.secret_file(self.point)
+
+    def check(self, mounting):
+        """Look around while something is mounted.
+
+        :param mounting: a thread that mounts, not started.
+        """
+        mounting.start()
+        self.addCleanup(mounting.join)
+        # Opened by its end, it lets go whoever waits at it, whatever fails.
+        self.addCleanup(lambda: os.close(os.open(
+            self.gate, os.O_RDWR | os.O_NONBLOCK)))
+        cloud.eventually('the mount command', lambda: os.path.exists(
+            self.seen) and self.content(self.seen).endswith('line'))
+        self.assertEqual(f'600\n{self.secret}', self.content(self.seen))
+        said = subprocess.run(
+            ['sh', '-c', _PRYING, 'sh', self.file], user=65534, group=65534,
+            extra_groups=[], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        self.assertIn(b'a slow mount', said)
+        self.assertNotIn(self.secret.partition('\n')[0].encode(), said)
+        # Nor is it in any file of the host.
+        self.assertEqual([], os.listdir(os.path.dirname(self.file)))
+        with open(self.gate, 'w') as gate:
+            gate.write('\n')
+        mounting.join()
+
+    @staticmethod
+    def content(path):
+        with open(path) as file:
+            return file.read()
+
+    def assertGone(self, root):
+        """Assert that it has gone once something is mounted."""
+        with open(os.path.join(self.export, 'file'), 'w'):
+            pass
+        self.assertIn('file', os.listdir(root))
+        keeper, = disks.processes('keeper.py', self.point)
+        self.assertEqual([], os.listdir(
+            f'/proc/{keeper}/root{os.path.dirname(self.file)}'))
+
+    def test_of_a_repository(self):
+        loaded = config.load([], 'test', default_config_files=[])
+        for name, value in (
+                ('export', self.export), ('mount_template', self.template),
+                ('mount_secret', self.secret),
+                ('mount_point_base', os.path.dirname(self.point)),
+                ('mount_timeout', cloud.PATIENCE)):
+            loaded.set_override(name, value, 'nfs')
+        self.point = os.path.join(os.path.dirname(self.point), 'nfs')
+        made = nfs.NfsDriver.from_conf(loaded)
+        self.check(threading.Thread(target=made.check, args=(True,)))
+        self.addCleanup(lambda: mount._mounts.pop(
+            made._mount.settings).close())
+        with made._mount.use() as fd:
+            self.assertGone(f'/proc/self/fd/{fd}')
+
+    def test_of_a_share(self):
+        settings = mounting.MountSettings(
+            os.path.dirname(self.point), self.template, 'umount {path}',
+            {True: '', False: ''}, cloud.PATIENCE, False)
+        job = shares.Job('op', 'b', 1)
+        self.point = settings.point(job)
+        made = []
+
+        def mount_it():
+            made.append(mounting._mount(
+                settings, {'id': 's', 'share_proto': 'CEPHFS'},
+                [{'path': self.export}], self.secret,
+                access.Grantee('cephx', 'me'), job))
+
+        # That is for a process that has no threads.
+        patched = mock.patch.object(private_mounts.PrivateMount, 'enter')
+        patched.start()
+        self.addCleanup(patched.stop)
+        self.check(threading.Thread(target=mount_it))
+        self.addCleanup(made[0].close)
+        self.assertGone(f'/proc/self/fd/{made[0].fd}')
 
 
 class TestTable(testtools.TestCase):
 
     def test_names_of_any_kind(self):
-        """What a listing of mounts has escapes for, and what it has none
-        for."""
+        """Names that a listing of mounts has escapes for, and others."""
         root = self.useFixture(fixtures.TempDir(rootdir=cloud.FOLDER)).path
         fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
         self.addCleanup(os.close, fd)

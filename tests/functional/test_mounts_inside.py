@@ -9,6 +9,7 @@ from manila_backup.drivers.conformance import trees
 from tests.functional import base
 
 ADMIN = 'admin:p1'
+EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.2'}
 
 
 class MountsInsideTest(base.TestCase):
@@ -53,8 +54,20 @@ class MountsInsideTest(base.TestCase):
         self.cloud.wait_share(backup['share_id'], 'available')
         return self.cloud.wait_backup(backup['id'], 'available', token=ADMIN)
 
+    def restore_paths(self, backup, *paths):
+        """Restore paths, overwriting what is there, and return the operation
+        once it has ended."""
+        asked = self.cloud.ask(
+            202, 'POST', f'/share-backups/{backup["id"]}/action',
+            {'restore_files': {'paths': paths, 'conflict': 'overwrite'}},
+            token=ADMIN, headers=EXTENSION)['restore_files']
+        self.cloud.wait_backup(backup['id'], 'available', token=ADMIN)
+        return self.cloud.ask(
+            200, 'GET', f'/share-backup-operations/{asked["operation_id"]}',
+            token=ADMIN, headers=EXTENSION)['share_backup_operation']
+
     def told(self, backup):
-        """What its record names as left out."""
+        """List what its record names as left out."""
         lines = (backup['fail_reason'] or '').splitlines()
         for line in lines:
             self.assertRegex(line, 'another file system (is |was )?mounted')
@@ -70,6 +83,15 @@ class MountsInsideTest(base.TestCase):
         trees.write(os.path.join(self.path, 'own'), b'changed')
         theirs = trees.snapshot(self.inner)
         self.assertEqual(['file', 'mnt'], self.told(self.restore(backup)))
+        self.assertEqual(theirs, trees.snapshot(self.inner))
+        self.assertEqual(b'own', self.content(self.path)['own'])
+        # Nor does a restore of chosen paths touch them.
+        self.cloud.tolerate = 'entries could not be restored'
+        trees.write(os.path.join(self.path, 'own'), b'changed')
+        ended = self.restore_paths(backup, '/')
+        self.assertEqual(('failed', 'not_all_restored'),
+                         (ended['status'], ended['status_code']))
+        self.assertIn('"mnt" was not restored: ', ended['error'])
         self.assertEqual(theirs, trees.snapshot(self.inner))
         self.assertEqual(b'own', self.content(self.path)['own'])
         # Nothing of them is in it either.

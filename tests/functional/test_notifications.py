@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told on the bus of share backups."""
+"""Notifications about share backups on the bus."""
 
 import datetime
 import json
@@ -12,30 +12,37 @@ import kombu
 from tests.functional import base
 from tests.functional import cloud
 
-TOPIC = f'test-{uuid.uuid4()}'
-
 
 class ListeningTestCase(base.TestCase):
     """A cloud whose notifications can be read."""
 
-    options = {'oslo_messaging_notifications__driver': 'messagingv2',
-               'oslo_messaging_notifications__topics': TOPIC}
+    options = {'oslo_messaging_notifications__driver': 'messagingv2'}
 
     def setUp(self):
-        super().setUp()
+        # Of this test alone: what a worker tells while it ends would be the
+        # next test's.
+        self.topic = f'test-{uuid.uuid4()}'
+        self.options = {**self.options,
+                        'oslo_messaging_notifications__topics': self.topic}
         self.bus = kombu.Connection(
             cloud.RABBITMQ.replace('rabbit://', 'amqp://'))
         self.addCleanup(self.bus.release)
         self.channel = self.bus.channel()
-        for level in ('info', 'error'):
+        # Once the workers have ended, who would make them again.
+        for level in ('info', 'warn', 'error'):
             self.addCleanup(lambda level=level: self.channel.queue_delete(
-                f'{TOPIC}.{level}'))
+                f'{self.topic}.{level}'))
+        super().setUp()
+        self.prepare()
         self.worker = self.cloud.start()
+
+    def prepare(self):
+        """Prepare what the service needs before it starts."""
 
     def next_message(self, level='info'):
         """The next notification, as a dict."""
         message = cloud.eventually('a notification',
-                                   lambda: self._get(f'{TOPIC}.{level}'))
+                                   lambda: self._get(f'{self.topic}.{level}'))
         body = json.loads(json.loads(message.body)['oslo.message'])
         self.assertEqual('share_backup.here', body['publisher_id'])
         return body

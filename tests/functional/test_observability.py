@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operators see from outside: metrics and logs."""
+"""Metrics and logs, as operators see them from outside."""
 
 import datetime
 import json
@@ -18,7 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 
 
 def read(port):
-    """What /metrics says: dict of (name, labels) to value."""
+    """Read /metrics: dict of (name, labels) to value."""
     with urllib.request.urlopen(f'http://127.0.0.1:{port}/metrics',
                                 timeout=cloud.PATIENCE) as answer:
         text = answer.read().decode()
@@ -136,6 +136,8 @@ class Metrics(base.TestCase):
         rare = {'manila_backup_lease_losses_total',
                 'manila_backup_swept_total',
                 'manila_backup_incomplete_backups_total',
+                'manila_backup_policy_runs_ended_total',
+                'manila_backup_policy_overdue_timestamp_seconds',
                 'manila_backup_last_verification_timestamp_seconds'}
         for path in ('doc/source/admin/grafana-dashboard.json',
                      'etc/manila-backup/telemetry/prometheus-alerts.yaml'):
@@ -177,6 +179,59 @@ class NoMetrics(base.TestCase):
         with self.assertRaisesRegex(urllib.error.HTTPError, '404'):
             read(self.cloud.port)
         self.assertNotIn('/metrics', worker.said())
+
+
+class Repositories(base.TestCase):
+    """Findings of workers about the repositories, over the API."""
+
+    HEADERS = {'OpenStack-API-Version': 'shared-file-system-backup 1.3'}
+
+    def _host(self, **wanted):
+        """Wait until something is known of the only host; its dict."""
+        def look():
+            found, = self.cloud.ask(
+                200, 'GET', '/share-backup-repositories', token='admin:admin',
+                headers=self.HEADERS)['share_backup_repositories']
+            self.found = found
+            host, = found['hosts'] or [None]
+            return host and {name: host[name] is not None
+                             for name in wanted} == wanted and host
+
+        return cloud.eventually('a measurement', look)
+
+    def test_one_that_goes(self):
+        self.cloud.start_api()
+        worker = self.cloud.start_worker()
+        share = self.cloud.create_share()
+        backup = self.cloud.create_backup(share['id'])['id']
+        self.cloud.wait_backup(backup, 'available')
+        before = self._host(measured_at=True)
+        self.assertEqual(
+            ('here', self.cloud.repository, None),
+            tuple(before[name] for name in ('host', 'location', 'problem')))
+        self.assertLess(0, before['free_bytes'])
+        self.assertEqual((1, 1, None), tuple(self.found[name] for name in (
+            'backups', 'never_verified_backups', 'oldest_verified_at')))
+        worker.stop()
+        away = f'{self.cloud.repository}.away'
+        os.rename(self.cloud.repository, away)
+        self.cloud.tolerate = 'will fail until its repository can be used'
+        worker = self.cloud.start_worker()
+        after = self._host(problem=True)
+        self.assertIn(self.cloud.repository, after['problem'])
+        # What was known stays.
+        for name in ('measured_at', 'used_bytes', 'free_bytes'):
+            self.assertEqual(before[name], after[name])
+        worker.stop()
+        os.rename(away, self.cloud.repository)
+        self.cloud.start_worker()
+        self.assertLess(before['measured_at'],
+                        self._host(problem=False)['measured_at'])
+
+
+class RepositoriesPostgreSQL(Repositories):
+
+    server = 'postgresql'
 
 
 class Ports(base.TestCase):

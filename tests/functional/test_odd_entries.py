@@ -48,7 +48,7 @@ class TestCase(base.TestCase):
         self.cloud.wait_share(self.share_id, 'available')
 
     def record(self, backup_id):
-        """What administrators are told of a backup."""
+        """Return what administrators are told of a backup."""
         return self.cloud.show_backup(backup_id, 'admin')['fail_reason']
 
     def details(self, backup_id):

@@ -26,7 +26,7 @@ SEED = os.environ.get('MANILA_BACKUP_TEST_SEED')
 
 #: Seconds for all of it, less than a test may take: it says more when it is
 #: ended itself.
-LIMIT = int(os.environ.get('OS_TEST_TIMEOUT') or 600) // 2 - 20
+LIMIT = int(os.environ.get('OS_TEST_TIMEOUT') or 1200) - 60
 
 #: ignored_auth: with noauth all calls are answered.
 #: The others hold only of APIs that take nothing but what they describe,
@@ -153,7 +153,8 @@ class AdministratorMySQL(base.TestCase):
         self.assertEqual(0, done.returncode, done.stdout[-8000:])
 
     def _description(self):
-        """What the service says of itself, in a file; its path."""
+        """Write the service's description of itself to a file; returns its
+        path."""
         document = self.cloud.ask(200, 'GET', '/openapi.json')
         parameters = document['components']['parameters']
         for schema in (each['schema'] for each in parameters.values()):

@@ -3,11 +3,13 @@
 
 import functools
 import os
+import re
 import signal
 import uuid
 
 from axe_playwright_python import sync_playwright
 from playwright import sync_api
+import sqlalchemy as sa
 
 from tests.functional import browser
 from tests.functional import cloud
@@ -71,18 +73,6 @@ class Pages(pages.PagesTestCase):
         expect(self.rows('versions')).to_contain_text('29.3 KiB')
         browser.picture(page, 'versions')
 
-        self._damage(path)
-        self._restore_one(backup_page)
-        expect(row.get_by_text('done')).to_have_count(2)
-        with open(os.path.join(path, 'd1', 'f1'), 'rb') as file:
-            self.assertEqual(made['d1/f1'], file.read())
-        page.goto(backup_page)
-        page.get_by_role('link', name='Restore…').click()
-        browser.picture(page, 'restore')
-        page.get_by_role('button', name='Restore').click()
-        expect(row.get_by_text('done')).to_have_count(3)
-        self.assertEqual(made, self.content(path))
-
         page.goto(backup_page)
         page.get_by_role('link', name='Delete…').click()
         page.get_by_role('button', name='Delete').click()
@@ -90,34 +80,8 @@ class Pages(pages.PagesTestCase):
             'The deletion has been queued.')
         cloud.eventually('its end', lambda: not self.backups())
 
-    def _restore_one(self, backup_page):
-        """Choose a file that something else is in the place of now."""
-        page = self.page
-        page.goto(f'{backup_page}/files?path=/d1')
-        page.get_by_label('Choose f1', exact=True).check()
-        page.get_by_role('button', name='Restore what is chosen').click()
-        page.get_by_label('something else is in the place').select_option(
-            'replace what is there')
-        page.get_by_role('button', name='See what it would do').click()
-        expect(page.get_by_role('status')).to_contain_text(
-            '1 in the share would be replaced')
-        expect(page.get_by_role('status').get_by_text('/d1/f1')
-               ).to_be_visible()
-        browser.picture(page, 'restore-files')
-        page.get_by_role('button', name='Restore', exact=True).click()
-        expect(page.get_by_role('status')).to_have_text(
-            'The restore has been queued.')
-
-    @staticmethod
-    def _damage(path):
-        os.unlink(os.path.join(path, 'd0', 'f0'))
-        with open(os.path.join(path, 'd1', 'f1'), 'w') as file:
-            file.write('other')
-        with open(os.path.join(path, 'new'), 'w') as file:
-            file.write('new')
-
     def test_cancel_and_failures(self):
-        """What a user cancels ends at once, and says so."""
+        """A backup that its user cancels ends at once, and says so."""
         share = self.create_share()
         # Nobody works on it meanwhile.
         self.worker.signal(signal.SIGSTOP)
@@ -169,6 +133,7 @@ class Pages(pages.PagesTestCase):
         page.reload()
         runs = self.rows('runs')
         expect(runs).to_have_count(2)
+        self._filter_runs(page)
         browser.picture(page, 'policy')
         page.get_by_role('link', name='Simulate retention').click()
         expect(page.get_by_role('img')).to_be_visible()
@@ -179,8 +144,25 @@ class Pages(pages.PagesTestCase):
         page.goto('/ui/shares?protected=true')
         expect(page.get_by_role('link', name='bronze')).to_be_visible()
         browser.picture(page, 'shares')
+        page.get_by_role('link', name='a share').click()
+        expect(page.get_by_text('Policies: bronze; next backup in')
+               ).to_be_visible()
+        for row, kept in enumerate(('last, daily', 'deleted next')):
+            expect(self.rows('backups').nth(row).get_by_role(
+                'cell', name=kept)).to_be_visible()
+        browser.picture(page, 'share')
         page.goto('/ui/')
         browser.picture(page, 'overview')
+
+    def _filter_runs(self, page):
+        """Runs by their status."""
+        for status in 'missed', 'done':
+            page.locator('select[name=status]').select_option(status)
+            page.get_by_role('button', name='Show').click()
+            expect(page).to_have_url(re.compile(f'status={status}'))
+            # The second run may not have ended yet.
+            expect(self.rows('runs').first).to_contain_text(
+                'There are none.' if status == 'missed' else status)
 
     def _change_policy(self, page):
         """One edit of all that the policy has; what deletes is asked."""
@@ -210,18 +192,22 @@ class Pages(pages.PagesTestCase):
                ).to_be_visible()
         # The rule is removed again by what is left of it.
         page.get_by_role('link', name='Change…').click()
+        page.get_by_label('Time zone of days').fill('Asia/Tokyo')
         gone = page.get_by_role('group', name='Rule weekly')
         gone.get_by_label('Name of the rule').fill('')
         gone.get_by_label('When').fill('')
         page.get_by_role('button', name='Save').click()
-        expect(page.get_by_text('30 2 * * *')).to_be_visible()
+        # The retention that deletes it is applied once an hour.
+        page.get_by_role('button', name='Save, and delete 1 backup').click()
+        expect(page.get_by_text('every day at 02:30 (30 2 * * *) in '
+                                'Asia/Tokyo')).to_be_visible()
         expect(page.get_by_text('0 3 * * 0')).to_have_count(0)
 
     def _are_made(self, number):
         return number == self.backups() and self.at_rest()
 
     def test_hostile_names(self):
-        """Whatever something is called, it is text."""
+        """Names are text, whatever is in them."""
         share = self.cloud.ask(200, 'POST', '/shares', {'share': {
             'share_proto': 'NFS', 'size': 1, 'name': MARKUP}},
             token=self.token)['share']
@@ -258,8 +244,8 @@ class Pages(pages.PagesTestCase):
             each.check()
         self.page.get_by_role('button', name='Restore what is').click()
         self.page.get_by_role('button', name='See what it would do').click()
-        expect(self.page.get_by_role('status')).to_contain_text(
-            f'{3 * len(NAMES)} entries')
+        self.figures(**{'unchanged': len(NAMES),
+                        'different in the share': len(NAMES)})
         self.assertEqual(0, self.page.locator('img').count())
         # Each directory can be entered.
         self.page.goto(f'/ui/backups/{backup["id"]}/files')
@@ -301,14 +287,73 @@ class Pages(pages.PagesTestCase):
         self.assertEqual(1, self.backups())
         admin = self.signed_in('admin')
         admin.get_by_role('link', name='Workers').click()
-        expect(admin.get_by_role('cell', name='here')).to_be_visible()
+        expect(admin.get_by_role('cell', name='here', exact=True)
+               ).to_be_visible()
         browser.picture(admin, 'workers')
+        admin.get_by_role('link', name='Backups of all projects').click()
+        link = f'a[href="/ui/backups/{backup["id"]}"]'
+        expect(admin.locator(link)).to_be_visible()
+        admin.go_back()
+        # What others ask for in vain.
+        other.goto('/ui/backups?all=1')
+        expect(other.get_by_role('cell', name='There are none.')
+               ).to_be_visible()
         self._quotas(admin)
         self.assertEqual(403, self.page.goto(
             '/ui/quotas?project=other').status)
 
+    def test_repositories(self):
+        """An administrator sees their room, how long ago what is in them was
+        verified, and which hosts can't use them."""
+        share = self.create_share()
+        for _number in range(3):
+            self.backed_up(share)
+        self._execute(
+            "UPDATE share_backups SET verified_result = 'sound', "
+            'verified_at = created_at WHERE project_id = :project',
+            project=self.project)
+        cloud.eventually('a measurement', lambda: self.cloud.rows(
+            'SELECT id FROM repositories WHERE measured_at IS NOT NULL'))
+        page = self.page = self.signed_in('admin', viewport={
+            'width': 375, 'height': 700})
+        page.get_by_role('link', name='Workers').click()
+        row = self.rows('repositories')
+        expect(row).to_have_count(1)
+        expect(row).to_contain_text(self.cloud.repository)
+        # The latter is how long ago it was measured and verified.
+        for text in ('posix', 'iB', 'newest', 'oldest', ' ago'):
+            expect(row).to_contain_text(text)
+        expect(page.get_by_text('can\'t be used on')).to_have_count(0)
+        browser.picture(page, 'narrow-workers')
+        self._trouble(page)
+
+    def _execute(self, statement, **values):
+        with self.cloud.engine.begin() as conn:
+            conn.execute(sa.text(statement), values)
+
+    def _trouble(self, page):
+        """Have something be wrong, whose words are none of the page's."""
+        self._execute(
+            'INSERT INTO repositories (driver, host, problem, looked_at) '
+            "VALUES ('posix', 'elsewhere', :problem, CURRENT_TIMESTAMP), "
+            "('tape', 'elsewhere', NULL, CURRENT_TIMESTAMP)",
+            problem=f'It is {MARKUP}.')
+        self.addCleanup(self._execute, "DELETE FROM repositories "
+                                       "WHERE host = 'elsewhere'")
+        self._execute(
+            "UPDATE share_backups SET verified_result = 'damaged' "
+            'WHERE project_id = :project', project=self.project)
+        page.reload()
+        rows = self.rows('repositories')
+        expect(rows).to_have_count(2)
+        expect(rows.first).to_contain_text('3 damaged')
+        expect(rows.last).to_have_text(re.compile(r'tape\s*(–\s*){3}0'))
+        expect(page.get_by_text('can\'t be used on elsewhere')
+               ).to_contain_text(MARKUP)
+        self.assertEqual(0, page.locator('img').count())
+
     def _quotas(self, page):
-        page.get_by_role('link', name='Quotas of a project').click()
+        page.get_by_role('link', name='quotas of a project').click()
         page.get_by_label('Project').fill(self.project)
         page.get_by_role('button', name='Show').click()
         limit = page.get_by_role('textbox', name='backups', exact=True)
@@ -363,6 +408,9 @@ class Pages(pages.PagesTestCase):
                 ('backups?%ff=%ff', 400), ('backups?status=%ff', 400),
                 (f'backups/{backup["id"]}/files?path=../..', 400),
                 (f'backups/{backup["id"]}/files?path=/none', 404),
+                (f'backups/{backup["id"]}/restore?to=x', 200),
+                (f'backups/{backup["id"]}/restore?to=other', 400),
+                ('backups/x/restore?to=same', 404),
                 (f'backups/{backup["id"]}/restore-files', 200),
                 (f'backups/{backup["id"]}/restore-files'
                  '?path=../..&conflict=skip', 400),
@@ -393,6 +441,8 @@ class Pages(pages.PagesTestCase):
                      f'backups/{backup["id"]}', 'operations', 'policies',
                      f'backups/{backup["id"]}/files',
                      f'backups/{backup["id"]}/restore',
+                     f'backups/{backup["id"]}/restore?to=same',
+                     f'backups/{backup["id"]}/restore?to=new',
                      f'backups/{backup["id"]}/delete',
                      f'backups/{backup["id"]}/restore-files'
                      '?path=/&conflict=skip',

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the queries about backup policies read, where there are many shares
-and many runs."""
+"""Rows that the queries about backup policies read, where there are many
+shares and many runs."""
 
 import datetime
 
@@ -84,7 +84,7 @@ FROM runs
 class PolicyQueriesMySQL(rows_read.OnMySQL):
 
     tables = ('backup_runs', 'share_backups', 'backup_policies',
-              'backup_policy_rules')
+              'backup_policy_rules', 'backup_policy_assignments')
     expressions = {'due_at': 'CAST(:now AS DATETIME(6)) - INTERVAL i DAY',
                    'in_an_hour':
                        'CAST(:now AS DATETIME(6)) + INTERVAL 1 HOUR'}
@@ -106,6 +106,10 @@ class PolicyQueriesMySQL(rows_read.OnMySQL):
             conn.execute(sa.insert(models.backup_policies), [{
                 'id': f'policy-{number}', 'project_id': f'p{number}',
                 'name': 'gold', 'timezone': 'UTC', **values}])
+            conn.execute(sa.insert(models.backup_policy_assignments), [{
+                'id': f'assignment-{number}', 'policy_id': f'policy-{number}',
+                'kind': 'share_type', 'target': 'gold', 'scope': '',
+                'mandatory': False, **values}])
             # Most of them have never run.
             conn.execute(sa.insert(models.backup_policy_rules), [{
                 'id': f'rule-{number}' if not each
@@ -140,8 +144,11 @@ class PolicyQueriesMySQL(rows_read.OnMySQL):
             backup_runs.waiting_of_policy, 'policy-0', few=200 + FEW)))
         self.assertEqual(50, few(
             backup_runs.count_queued, 'p0', few=100 + FEW))
+        self.ended()
+
+    def ended(self):
         # What is being made is looked at, and nothing that was.
-        self.assertEqual(ENDED, len(few(
+        self.assertEqual(ENDED, len(self.assert_reads_few(
             backup_runs.with_ended_backup, 500, few=3 * QUEUED + FEW)))
 
     def test_scheduling_while_few_are_due(self):
@@ -162,21 +169,83 @@ class PolicyQueriesMySQL(rows_read.OnMySQL):
     def test_retention_and_reports(self):
         few = self.assert_reads_few
         self.assertEqual(3, len(few(
-            backup_runs.backups_of, 'policy-0', 'share-000000', few=FEW)))
+            backup_runs.backups_of, 'policy-0', ['share-000000'], few=FEW)))
         self.assertEqual(3, len(few(
-            backup_runs.backups_of, 'policy-0', 'share-000000', True,
+            backup_runs.backups_of, 'policy-0', ['share-000000'], True,
             few=FEW)))
-        shares = [f'share-{number:06}' for number in range(50)]
-        self.assertEqual(50, len(few(
-            backup_runs.last_good, shares, few=16 * 50)))
+        self.good()
         self.assertEqual(POLICIES, len(few(
             backup_runs.last_done, few=4 * POLICIES + FEW)))
+        self.overdue()
         self.assertEqual(100, len(few(
             backup_runs.list_page, 'policy-0', few=100 + FEW)))
         self.assertEqual(100, len(few(
             backup_runs.list_page, 'policy-0', 'p0', few=100 * PROJECTS)))
         self.assertEqual(1000, len(few(
             backup_runs.shares_with_backups, 'policy-0', few=3 * 1000 + FEW)))
+
+    def test_lists_of_runs(self):
+        page = 100 + FEW
+        self.assertEqual(100, len(self.listed(status='done', few=page)))
+        self.assertEqual([], self.listed(status='missed', few=FEW))
+        self.assertEqual(10, len(self.listed(share_id='share-000000',
+                                             few=30 + FEW)))
+        last = self.listed(few=100 + FEW)[-1]
+        following = self.listed(marker=last, few=page)
+        self.assertEqual(100, len(following))
+        self.assertLess(following[0].id, last.id)
+        self.assertEqual(40, len(self.listed(
+            status='superseded', few=80 + FEW,
+            since=self.now - datetime.timedelta(days=2))))
+        self.assertEqual(100, len(self.listed(status='due', few=page)))
+        self.withdrawn()
+
+    def listed(self, few, **kwargs):
+        """Runs of a policy, for which few rows are read."""
+        def list_page(conn):
+            return backup_runs.list_page(conn, 'policy-0', **kwargs)
+        return self.assert_reads_few(list_page, few=few)
+
+    def withdrawn(self):
+        """Lists of those that are skipped: some wait for a worker to end
+        them, and of many more one has."""
+        table = backup_runs.TABLE
+        with self.database.writer() as conn:
+            conn.execute(sa.update(table).values(status='skipped').where(
+                table.c.due_at < self.now - datetime.timedelta(days=4)))
+        with self.database.writer() as conn:
+            conn.execute(sa.update(table).values(withdrawn=True).where(
+                table.c.policy_id == 'policy-0', table.c.status == 'due'))
+        self.count_anew()
+        # Two pages are read to make one, and MariaDB counts what it puts
+        # together from them again.
+        most = 8 * 100 + FEW
+        self.assertEqual([], self.listed(status='due', few=most))
+        first = self.listed(status='skipped', few=most)
+        self.assertEqual({'due'}, {run.status for run in first})
+        second = self.listed(status='skipped', marker=first[-1], few=most)
+        self.assertEqual([('skipped', self.now - datetime.timedelta(days=5))],
+                         sorted({(run.status, run.due_at)
+                                 for run in second}))
+        self.listed(status='skipped', marker=second[-1], few=most)
+
+    def overdue(self):
+        most = 8 * POLICIES + FEW
+        self.assertEqual([], self.assert_reads_few(
+            backup_runs.overdue, self.now, few=most))
+        table, day = backup_runs.TABLE, datetime.timedelta(days=1)
+        with self.database.writer() as conn:
+            conn.execute(sa.update(table).values(status='failed').where(
+                table.c.policy_id == 'policy-0',
+                table.c.due_at > self.now - 2.5 * day))
+        self.assertEqual([('policy-0', self.now - 2 * day)],
+                         self.assert_reads_few(backup_runs.overdue, self.now,
+                                               few=most))
+
+    def good(self):
+        shares = [f'share-{number:06}' for number in range(50)]
+        self.assertEqual(50, len(self.assert_reads_few(
+            backup_runs.last_good, shares, few=6 * 50)))
 
     def test_purge(self):
         old = self.now - datetime.timedelta(days=9)
@@ -189,3 +258,13 @@ class PolicyQueriesPostgreSQL(rows_read.OnPostgreSQL, PolicyQueriesMySQL):
     expressions = {
         'due_at': "CAST(:now AS timestamp) - i * INTERVAL '1 day'",
         'in_an_hour': "CAST(:now AS timestamp) + INTERVAL '1 hour'"}
+
+    def test_before_the_server_has_counted(self):
+        """It expects few rows then, and that reading all of them is no more
+        than looking some up."""
+        with self.database.writer() as conn:
+            conn.exec_driver_sql(
+                'DELETE FROM pg_statistic WHERE starelid IN '
+                "('backup_runs'::regclass, 'share_backups'::regclass)")
+        self.ended()
+        self.good()

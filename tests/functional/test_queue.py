@@ -4,15 +4,21 @@ once."""
 
 import collections
 from concurrent import futures
+import contextlib
+import time
 
+import fixtures
+from oslo_db import exception as db_exc
 import sqlalchemy as sa
 
+from manila_backup.db import limits
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import queue
 from manila_backup.db import rows
 from manila_backup.db import sqltime
 from manila_backup.engine import capabilities
+from tests.functional import cloud
 from tests.functional import rows_read
 from tests.unit import base
 
@@ -120,7 +126,7 @@ class QueueMySQL(rows_read.OnMySQL):
         self.assertEqual(f'{LONG:06}', found[0])
 
     def test_one_project_before_another(self):
-        """What of the second one is delayed is not read either."""
+        """Rows of the second one that are delayed are not read either."""
         self.fill(4000)
         self.fill(4000, prefix='q', delay=60)
         self.fill(2000, prefix='q')
@@ -165,6 +171,45 @@ class QueueMySQL(rows_read.OnMySQL):
                 queue.claim, '000001', 'w2', 60, wait=False).id)
         self.assertEqual('w1', self.database.read(
             db_operations.get, '000000').worker)
+
+    def test_what_one_that_stands_still_has_locked(self):
+        """A process that is stopped in a transaction, or whose host has lost
+        power, keeps nothing for itself."""
+        self.fill(1)
+        self.useFixture(fixtures.MockPatchObject(limits, 'TRANSACTION', 2))
+        stopped = self.connect()
+
+        def claim():
+            return self.database.write(queue.claim, '000000', 'w2', 60,
+                                       wait=False)
+
+        transaction = contextlib.ExitStack()
+        self.addCleanup(transaction.close)
+        conn = transaction.enter_context(stopped.writer())
+        self.assertIsNotNone(queue.claim(conn, '000000', 'w1', 60))
+        self.assertIsNone(claim())
+        self.assertEqual('w2', cloud.eventually(
+            'an end of the transaction', claim).worker)
+        # What it goes on with is not committed.
+        self.assertRaises((db_exc.DBError, sa.exc.OperationalError),
+                          transaction.close)
+        self.assertEqual('w2', self.database.read(
+            db_operations.get, '000000').worker)
+
+    def test_one_that_stood_still_begins_anew(self):
+        self.useFixture(fixtures.MockPatchObject(limits, 'TRANSACTION', 1))
+        database = self.connect()
+        self.fill(2)
+        stops = [3]
+
+        def work(conn):
+            first = queue.claim(conn, '000000', 'w1', 60)
+            if stops:
+                time.sleep(stops.pop())
+            return [first.attempt,
+                    queue.claim(conn, '000001', 'w1', 60).attempt]
+
+        self.assertEqual([1, 1], database.write(work))
 
 
 class QueuePostgreSQL(rows_read.OnPostgreSQL, QueueMySQL):

@@ -36,13 +36,13 @@ class UpgradeMySQL(repositories.RepositoryTestCase):
             return json.load(file)
 
     def version(self, backup):
-        """That of its manifest."""
+        """Return the version of its manifest."""
         with open(os.path.join(self.cloud.backup_path(backup), '..',
                                'manifest'), 'rb') as file:
             return file.readline().split()[-1]
 
     def check(self):
-        """What "upgrade check" says, of which nothing is a warning."""
+        """Return the output of "upgrade check", none of which is a warning."""
         status, said = test_commands.run(
             'status', '--config-file', self.cloud.config, 'upgrade', 'check',
             '--json')
@@ -220,7 +220,7 @@ class Workers(repositories.RepositoryTestCase):
 
 
 class WorkersThatDie(test_dying_workers.TakenOverMySQL):
-    """What is taken over, swept all the time."""
+    """Takeover of the work of workers that die, with sweeps all the time."""
 
     options = {**test_dying_workers.TakenOverMySQL.options,
                'backup__sweep_interval': 0.2}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documentation says of reading restic's backups without this
-service is done as it stands there."""
+"""Reading of restic's backups without this service, done as it stands in the
+documentation."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
 
 
 def commands():
-    """What the page has one type, as a script."""
+    """Return what the page has one type, as a script."""
     with open(PAGE) as page:
         found = [line[5:] for line in page
                  if re.match(r' {3}[$>] ', line)]

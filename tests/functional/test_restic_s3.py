@@ -226,6 +226,9 @@ class ResticS3Test(base.TestCase):
         cloud.eventually('half of it', lambda: self.way.sent(
             '/data/') > size / 2)
         doomed.kill()
+        # What arrives is to be found there by whoever carries on.
+        cloud.eventually('the end of what was under way',
+                         lambda: not self.way.under_way)
         self.way.fault = None
         self.restart(**self.s3.environment)
         self.cloud.wait_backup(backup['id'], 'available')

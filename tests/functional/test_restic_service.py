@@ -117,6 +117,48 @@ class ResticServiceTest(Bare, base.TestCase):
         self.restore(first)
         self.assertEqual('', trees.differences(before, trees.snapshot(path)))
 
+    def test_keys_are_replaced(self):
+        share = self.cloud.create_share()
+        path = self.cloud.share_path(share['id'])
+        before = self.fill(path, 3, 1000)
+        first = self.made(share)
+        old = self.key('p1')
+        self.assertEqual(0, self.bare(old, 'cat', 'config').returncode)
+        self.fill(path, 20, 200_000, seed=1)
+        second = self.backup(share, limit_upload='1000')
+        cloud.eventually('an operation to run', lambda: self.cloud.rows(
+            'SELECT id FROM operations WHERE backup_id = :id AND '
+            'bytes_done > 0', id=second['id']))
+        said, = json.loads(self.cloud.manage(
+            'repository', 'rotate-key', '--project', 'p1', '--driver',
+            'restic', '--format', 'json'))
+        self.assertEqual(('p1', 'rotated', 1, 0, None), tuple(
+            said[name] for name in ('project_id', 'result', 'removed',
+                                    'others', 'problem')))
+        self.cloud.wait_backup(second['id'], 'available')
+        self.assertIn('wrong password',
+                      self.bare(old, 'cat', 'config').stderr)
+        new = self.key('p1')
+        self.assertEqual(0, self.bare(new, 'cat', 'config').returncode)
+        # The worker that knew the old one, and one that never did.
+        self.restore(first)
+        self.assertEqual(before, self.content(path))
+        self.worker.stop()
+        self.worker = self.cloud.start_worker()
+        self.made(share)
+        said = json.loads(self.cloud.manage(
+            'repository', 'rotate-key', '--all', '--driver', 'restic',
+            '--format', 'json'))
+        self.assertEqual([(None, 0), ('p1', 1)], [
+            (each['project_id'], each['removed']) for each in said])
+        for args, problem in ((['--project', 'nobody'], 'no key of nobody'),
+                              ([], 'give --project'),
+                              (['--all', '--driver', 'posix'],
+                               'no key of any')):
+            self.assertRaisesRegex(AssertionError, problem,
+                                   self.cloud.manage, 'repository',
+                                   'rotate-key', *args)
+
     def test_workers_that_die(self):
         share = self.cloud.create_share()
         path = self.cloud.share_path(share['id'])

@@ -76,7 +76,8 @@ class RestoreFilesMySQL(test_dying_workers.DyingWorkersTestCase):
             dict.fromkeys(('created', 'replaced', 'renamed', 'unchanged',
                            'skipped'), 0) | counts,
             {name: count for name, count in done.items()
-             if name not in ('paths', 'target_path', 'conflict')})
+             if name not in ('paths', 'target_path', 'conflict', 'dry_run',
+                             'found')})
 
     def test_conflicts(self):
         share, path, backup = self._made()

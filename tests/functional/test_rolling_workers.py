@@ -14,7 +14,7 @@ class Rolling(test_dying_workers.DyingWorkersTestCase):
 
     # What doesn't end at once is handed over, and it takes some time to end.
     # Nobody dies, and no slow machine is to look as if.
-    options = {'backup__shutdown_grace': 0, 'backup__lease_ttl': 60,
+    options = {'backup__shutdown_grace': 15, 'backup__lease_ttl': 60,
                'posix__processes': 1,
                'backup__concurrent_operations': 1, 'quota__backups': -1,
                'quota__shares': -1, 'quota__gigabytes': -1,

@@ -37,6 +37,14 @@ class HostileWaysTest(hostile_shares.HostileWays):
     pass
 
 
+class BtrfsHostileWaysTest(hostile_shares.BtrfsHostileWays):
+    pass
+
+
+class BtrfsDirectoryWaysTest(hostile_shares.BtrfsDirectoryWays):
+    pass
+
+
 class ResticHostileWaysTest(test_restic.ResticMixin,
                             hostile_shares.HostileWays):
     pass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the local share source gives backups to be copied from, on a real
+"""Views of the local share source that backups are copied from, on a real
 btrfs."""
 
 import contextlib
@@ -56,7 +56,7 @@ class TestTemporarySnapshots(testtools.TestCase):
                            self.stack)
 
     def assertShown(self, path, view):
-        """That a view leads to what is at a path."""
+        """Check that a view leads to what is at a path."""
         self.assertEqual(path, os.readlink(view.path))
 
     def assertHolds(self, text, view):
@@ -236,6 +236,31 @@ class TestTemporarySnapshots(testtools.TestCase):
             view = self.hold(share, 1, source)
             self.assertEqual((base.LIVE, None), (view.kind, view.reason))
             self.assertShown(path, view)
+        self.assertNothingHeld()
+
+    def test_beside_a_share_whose_way_has_another_name_by_then(self):
+        self.source = self.make_source(
+            self.useFixture(disks.Disk(8 * disks.MIB)).path)
+        share = self.adopted('above', 'data')
+        above = os.path.dirname(share.path)
+        with self.source.opened(share) as directory:
+            # So is it called when the snapshot is made.
+            os.rename(above, above + '.away')
+            view = self.source.hold(share, directory, job(1), self.progress,
+                                    self.stack)
+        self.assertEqual((base.SNAPSHOT, None), (view.kind, view.reason))
+        self.stack.close()
+        # It is not known where the share is now.
+        unknown = base.ShareRef(share.id, None)
+        os.rename(above + '.away', above)
+        self.assertRaises(base.ShareError, self.source.release, unknown,
+                          job(1))
+        self.source.release(share, job(1))
+        self.assertNothingHeld()
+        # Nor has it to be, where it is as it was.
+        self.hold(share)
+        self.stack.close()
+        self.source.release(unknown, job(1))
         self.assertNothingHeld()
 
     def test_beside_a_share_where_others_can_write(self):

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The systemd units: what they take away is not needed."""
 
+from concurrent import futures
 import configparser
+import contextlib
 import os
+import re
+import socket
 import stat
+import subprocess
 
+from manila_backup import conf as config
 from tests.functional import base
 from tests.functional import cloud
 
@@ -34,6 +40,75 @@ class Confined:
     def argv(self, command):
         return ['setpriv', '--no-new-privs', f'--bounding-set={self._set}',
                 '--inh-caps=-all', '--', os.path.join(cloud.BIN, command)]
+
+
+class Listening(base.TestCase):
+    """Somebody else listens for the API, as systemd does."""
+
+    def start_api(self, *before, pass_fds=()):
+        """Start an API that is given a socket.
+
+        :param before: the command that gives it, as a list.
+        :param pass_fds: descriptors that the command inherits.
+        """
+        log = open(os.path.join(self.cloud.root, 'listening.log'), 'ab')
+        self.addCleanup(log.close)
+        process = subprocess.Popen(
+            [*before, os.path.join(cloud.BIN, 'manila-backup-api'),
+             '--config-file', self.cloud.config],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            pass_fds=pass_fds)
+        self.addCleanup(self.end, process)
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.terminate()
+        self.assertEqual(0, process.wait(cloud.PATIENCE))
+        with open(os.path.join(self.cloud.root, 'listening.log')) as log:
+            self.assertNotRegex(log.read(), ' (ERROR|CRITICAL) |Traceback')
+
+    def ask(self):
+        return self.cloud.ask(200, 'GET', '/share-backups')['share_backups']
+
+    def test_what_the_unit_says(self):
+        with open(os.path.join(FOLDER, 'manila-backup-api.socket')) as unit:
+            address, = re.findall('(?m)^ListenStream=(.*)$', unit.read())
+        defaults = config.load(['--config-file', os.devnull], 'test').api
+        self.assertEqual(f'{defaults.bind_host}:{defaults.bind_port}',
+                         address)
+
+    def test_with_the_first_connection(self):
+        process = self.start_api('systemd-socket-activate', '-l',
+                                 f'127.0.0.1:{self.cloud.port}')
+
+        def connected():
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(
+                    ('127.0.0.1', self.cloud.port)).close()
+                return True
+
+        cloud.eventually('somebody to listen', connected)
+        self.assertEqual([], self.ask())
+        self.end(process)
+
+    def test_nobody_is_refused_while_it_is_replaced(self):
+        there = socket.create_server(('127.0.0.1', self.cloud.port))
+        self.addCleanup(there.close)
+        # It has nothing that it could listen on by itself.
+        with open(self.cloud.config, 'a') as file:
+            file.write('[api]\nbind_host = 192.0.2.1\n')
+        as_given = (
+            'sh', '-c', f'exec 3<&{there.fileno()} && '
+            f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', 'sh')
+        with futures.ThreadPoolExecutor(1) as pool:
+            for _number in range(2):
+                # Nobody serves it yet, or any more.
+                waiting = pool.submit(self.ask)
+                process = self.start_api(*as_given,
+                                         pass_fds=[there.fileno()])
+                self.assertEqual([], waiting.result(cloud.PATIENCE))
+                self.end(process)
 
 
 class UnitFiles(base.TestCase):

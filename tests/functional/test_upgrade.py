@@ -59,7 +59,7 @@ class Cloud(cloud.Cloud):
 
 
 class Heard:
-    """What the API tells the workers, heard on the bus.
+    """Messages of the API to the workers, heard on the bus.
 
     :ivar queued: dict of an operation's id to what else was said of it.
     """
@@ -305,7 +305,8 @@ class OldWorker(MixedTestCase):
         self._go_back(old)
 
     def _go_back(self, old):
-        """What a new worker has made is no riddle to an old one."""
+        """Go back to the old release: what a new worker has made is no riddle
+        to an old one."""
         share = self.cloud.create_share()
         path = self.cloud.share_path(share['id'])
         made = self.fill(path, 100, 3000)
@@ -351,7 +352,7 @@ class Pinned(MixedTestCase):
         self.assertEqual({}, self._said(heard, pinned))
 
     def _said(self, heard, port):
-        """What is said of a new operation of an API."""
+        """Return what an API says of a new operation."""
         share = self.cloud.ask(200, 'POST', '/shares', {'share': {
             'share_proto': 'NFS', 'size': 1}}, port=port)['share']
         self.cloud.wait_share(share['id'], 'available')
@@ -408,7 +409,9 @@ class HandedOver(test_dying_workers.DyingWorkersTestCase):
     # Several directories: what is stored of one is noted when it is done.
     STORED = 2000
     options = {**test_dying_workers.DyingWorkersTestCase.options,
-               'backup__scan_interval': 1, 'backup__shutdown_grace': 0}
+               'backup__scan_interval': 1,
+               # Of the old one's, none is for leaving.
+               'backup__shutdown_grace': 0}
 
     def _stored(self, backup):
         """The inodes of the files that an attempt has stored so far."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this release's API says, and does, of what the oldest release that may
-be upgraded from has made: nothing that nobody recorded then."""
+"""Rows that the oldest release that may be upgraded from has made, as this
+release's API shows and treats them: it tells nothing that nobody recorded
+then."""
 
 import os
 
@@ -120,7 +121,7 @@ class RowsMySQL(Upgraded):
             'backups', 'backup_gigabytes', 'backup_stored_gigabytes')])
 
     def _questions(self, kept, failed):
-        """What only workers of this release can tell."""
+        """Check what only workers of this release can tell."""
         path = f'/share-backups/{kept["id"]}'
         self.assertEqual({'warnings': [], 'complete': False}, self.ask(
             f'/share-backups/{failed["id"]}/warnings'))
@@ -141,8 +142,8 @@ class RowsMySQL(Upgraded):
             'share_backup_services']
 
     def _by_a_new_worker(self, share, kept, made):
-        """What is done to them now is told of in full, and what nobody knows
-        stays unknown."""
+        """Check that what is done to them now is told of in full, and that
+        what nobody knows stays unknown."""
         self.assertEqual(0, self.worker.stop())
         self.cloud.ask(202, 'POST', f'/share-backups/{kept["id"]}/action',
                        {'restore': None})

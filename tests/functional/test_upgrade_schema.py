@@ -44,8 +44,8 @@ class NextSchemaPostgreSQL(NextSchema):
 
 
 class Columns(test_upgrade.MixedTestCase):
-    """What the earlier release's code reads and writes is still there, and
-    of the same type; it needs to write nothing else."""
+    """Columns that the earlier release's code reads and writes: they are still
+    there, of the same type, and it needs to write nothing else."""
 
     def test_of_the_earlier_release(self):
         old = self.cloud.old.says(

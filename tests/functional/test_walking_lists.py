@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients walk through lists of several pages, and see each item once."""
 
+import os
 from urllib import parse
 
 import openstack
 from openstack import resource
 from openstack.shared_file_system.v2 import share as sdk_share
 from openstack.shared_file_system.v2 import share_snapshot as sdk_snapshot
+from openstack.shared_file_system.v2 import user_message as sdk_message
 
 from manilaclient import client as manila
 from tests.functional import base
@@ -51,6 +53,24 @@ class WalkingLists(base.TestCase):
             for each in self.shares]
         cloud.eventually('the snapshots', lambda: len(self.cloud.rows(
             "SELECT id FROM snapshots WHERE status = 'available'")) == COUNT)
+        self.messages = self._fail()
+
+    def _fail(self):
+        """Have each of the backups fail to be restored; the ids of what
+        users are told of it."""
+        self.cloud.tolerate = 'attempt [0-9]+ failed'
+        for share, backup in zip(self.shares, self.backups, strict=True):
+            path = self.cloud.share_path(share)
+            os.rename(path, path + '.away')
+            self.cloud.ask(202, 'POST', f'/share-backups/{backup}/action',
+                           {'restore': None}, token=OWNER)
+        return [found for found, in cloud.eventually(
+            'the messages', lambda: self._all('messages'))]
+
+    def _all(self, table):
+        """The ids in a table, once it has all that there will be."""
+        found = self.cloud.rows(f'SELECT id FROM {table}')
+        return len(found) == COUNT and found
 
     def assert_once_each(self, expected, found):
         self.assertEqual(sorted(expected), sorted(each.id for each in found))
@@ -66,13 +86,15 @@ class WalkingLists(base.TestCase):
                  (sdk_share.Share, '/shares/detail', self.shares),
                  (sdk_snapshot.ShareSnapshot, '/snapshots', self.snapshots),
                  (sdk_snapshot.ShareSnapshot, '/snapshots/detail',
-                  self.snapshots))
+                  self.snapshots),
+                 (sdk_message.UserMessage, '/messages', self.messages))
         for kind, path, expected in lists:
             for query in ({}, {'limit': 1}, {'limit': 2}, {'limit': COUNT}):
                 self.assert_once_each(expected, kind.list(
                     proxy, base_path=path, **query))
         self.assert_once_each(self.shares, proxy.shares())
         self.assert_once_each(self.snapshots, proxy.share_snapshots())
+        self.assert_once_each(self.messages, proxy.user_messages())
 
     def test_python_manilaclient(self):
         client = manila.Client(
@@ -86,26 +108,30 @@ class WalkingLists(base.TestCase):
                 found = []
                 # It follows no links; whoever uses it, and gophercloud, asks
                 # from the next offset on until there is nothing.
-                while True:
-                    page = manager.list(
+                while page := manager.list(
                         detailed=detailed,
-                        search_opts={'offset': len(found), 'limit': PAGE})
-                    if not page:
-                        break
+                        search_opts={'offset': len(found), 'limit': PAGE}):
                     found += page
                 self.assert_once_each(expected, found)
+        found = []
+        while page := client.messages.list(
+                {'offset': len(found), 'limit': PAGE},
+                sort_key='created_at', sort_dir='asc'):
+            found += page
+        self.assert_once_each(self.messages, found)
 
     def test_as_gophercloud_does(self):
-        """Of shares and snapshots (it knows no backups) it follows no link:
-        where a limit is given, it asks from the offset that is that much
-        further on, until a page is empty, with the rest of the query as it
-        was; without one it takes the first page for all there is. Of a page
-        it takes the only list whose name does not end in "links"."""
+        """Of shares, snapshots and messages (it knows no backups) it follows
+        no link: where a limit is given, it asks from the offset that is that
+        much further on, until a page is empty, with the rest of the query as
+        it was; without one it takes the first page for all there is. Of a
+        page it takes the only list whose name does not end in "links"."""
         for path, expected in (('/shares/detail', self.shares),
                                ('/snapshots', self.snapshots),
                                ('/snapshots/detail', self.snapshots),
                                ('/share-backups/detail', self.backups),
-                               ('/share-backups', self.backups)):
+                               ('/share-backups', self.backups),
+                               ('/messages', self.messages)):
             for limit in range(1, PAGE + 1):
                 self.assertEqual(sorted(expected), sorted(
                     each['id'] for each in self._pages(path, limit)))
@@ -134,7 +160,7 @@ class WalkingListsPostgreSQL(WalkingLists):
 
 
 class NothingToWalk(base.TestCase):
-    """What clients ask for and there is none of."""
+    """Lists of things that clients ask for and there are none of."""
 
     def test_python_manilaclient(self):
         self.cloud.start_api()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests beside a Manila have in common."""
+"""Common parts of the tests beside a Manila."""
 
 import atexit
 import os

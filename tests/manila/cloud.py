@@ -94,6 +94,9 @@ class Manila(fixtures.Fixture):
                 'report_interval': 1,
                 'periodic_interval': 2,
                 'periodic_fuzzy_delay': 0},
+            # All tests together make more than a project may have.
+            'quota': {'shares': -1, 'gigabytes': -1, 'snapshots': -1,
+                      'snapshot_gigabytes': -1},
             'database': {'connection': database},
             'coordination': {'backend_url': f'file://{state}'},
             'oslo_middleware': {'enable_proxy_headers_parsing': True},
@@ -231,7 +234,7 @@ class Manila(fixtures.Fixture):
     # -- what is behind it -----------------------------------------------
 
     def share_path(self, share_id):
-        """Where a share's content is."""
+        """Return the path of a share's content."""
         return os.path.join(self.root, 'shares', share_id)
 
     def granted(self, name):
@@ -244,7 +247,7 @@ class Manila(fixtures.Fixture):
             return json.load(file)
 
     def mounts(self):
-        """What ``mount_share.py`` has noted, as dicts."""
+        """Return the notes of ``mount_share.py``, as dicts."""
         path = os.path.join(self.root, 'mounts.log')
         if not os.path.exists(path):
             return []
@@ -326,21 +329,25 @@ class Service(fixtures.Fixture):
         self.url = self.proxy.url
         self.cloud.start()
 
-    def openstack(self, *args, user='alice', project=None):
+    def openstack(self, *args, **kwargs):
         """Run the command ``openstack``.
 
+        :param kwargs: as of :meth:`try_openstack`.
         :returns: what it printed, from JSON, or None if that was nothing.
         """
-        done = self.try_openstack(*args, user=user, project=project)
+        done = self.try_openstack(*args, **kwargs)
         if done.returncode:
             raise AssertionError(f'openstack {args}: {done.stderr}')
         return json.loads(done.stdout) if done.stdout else None
 
-    def try_openstack(self, *args, user='alice', project=None):
+    def try_openstack(self, *args, user='alice', project=None, **kwargs):
         """Run the command ``openstack``, whatever comes of it.
 
+        :param kwargs: ``path`` and ``modules``, as of
+            :func:`tests.functional.openstack_client.run`.
         :returns: a ``subprocess.CompletedProcess``.
         """
         return openstack_client.run(*args, env={
             'PATH': os.environ['PATH'], 'HOME': self.cloud.root,
-            **self._manila.keystone.credentials(user, project or user)})
+            **self._manila.keystone.credentials(user, project or user)},
+            **kwargs)

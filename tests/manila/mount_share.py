@@ -29,7 +29,7 @@ CLIENT = ipaddress.ip_address('127.0.0.1')
 
 
 def applies(rule, options):
-    """Whether a rule is one of the client's."""
+    """Tell whether a rule is one of the client's."""
     if rule['type'] == 'cephx':
         return f'name={rule["to"]}' in options
     return CLIENT in ipaddress.ip_network(rule['to'], strict=False)

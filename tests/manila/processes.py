@@ -95,7 +95,7 @@ class Services(fixtures.Fixture):
         return f'{self._config}.{name}.log'
 
     def said(self, name):
-        """What one of them wrote so far."""
+        """Return the output of one of them so far."""
         with open(self._log(name), errors='replace') as file:
             return file.read()
 

@@ -95,7 +95,7 @@ class Proxy(fixtures.Fixture):
             return True
 
     def passed_on(self, marker):
-        """Where a request went.
+        """Tell where a request went.
 
         :param marker: str, what is in the URL of that request alone.
         :returns: (int: the service's port, str: the version of the API).

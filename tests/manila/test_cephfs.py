@@ -6,10 +6,10 @@ import os
 
 from tests.functional import cloud as functional
 from tests.manila import cloud
-from tests.manila import meddled
+from tests.manila import fault_case
 
 
-class TestCephFS(meddled.TestCase):
+class TestCephFS(fault_case.TestCase):
     """The mount command gets the key in a file, and writes down what it got.
     """
 
@@ -59,7 +59,7 @@ class TestCephFS(meddled.TestCase):
 
     def _check_requests(self, share_id):
         """The key was nobody else's to see."""
-        shown = [body for method, path, body in self.meddler.requests
+        shown = [body for method, path, body in self.proxy.requests
                  if method == 'POST' and path.endswith('/resource-locks')
                  and '"show"' in body]
         self.assertEqual(2, len(shown))

@@ -5,28 +5,28 @@ import os
 import threading
 
 from tests.functional import cloud as functional
-from tests.manila import meddled
-from tests.manila import meddler
+from tests.manila import fault_case
+from tests.manila import fault_proxy
 
 
 def once(answer, *asked):
-    """Meddle with the first request that is like that.
+    """Interfere with the first request that is like that.
 
     :param asked: (method, what its path ends with, what is in its body).
     """
     left = [answer]
     lock = threading.Lock()
 
-    def meddle(method, path, body):
+    def interfere(method, path, body):
         if _like(asked, method, path, body):
             with lock:
                 return left.pop() if left else None
 
-    return meddle
+    return interfere
 
 
 def always(answer, *asked):
-    """Meddle with every such request."""
+    """Interfere with every such request."""
     return lambda *request: answer if _like(asked, *request) else None
 
 
@@ -41,7 +41,7 @@ ALLOW = 'POST', '/action', 'allow_access'
 SNAPSHOT = 'POST', '/snapshots'
 
 
-class TestFaults(meddled.TestCase):
+class TestFaults(fault_case.TestCase):
 
     def _available(self, share_id, backup_id, failures=0):
         backup = self.wait_backup(backup_id, 'available')
@@ -67,32 +67,32 @@ class TestFaults(meddled.TestCase):
     def test_overloaded(self):
         share_id = self.make_share()
         for status in (413, 429, 503):
-            self.meddler.before = once(
-                meddler.refusal(status, 'busy', Retry_After='1'), *ALLOW)
+            self.proxy.before = once(
+                fault_proxy.refusal(status, 'busy', Retry_After='1'), *ALLOW)
             self._available(share_id, self.back_up(share_id))
 
     def test_overloaded_without_saying_how_long(self):
         share_id = self.make_share()
-        self.meddler.before = once(meddler.refusal(503), *LOCK)
+        self.proxy.before = once(fault_proxy.refusal(503), *LOCK)
         self._available(share_id, self.back_up(share_id))
 
     def test_answers_that_are_lost(self):
         share_id = self.make_share('mountable')
         for asked in (LOCK, ALLOW, SNAPSHOT, ('POST', '/metadata')):
-            self.meddler.after = once(meddler.DROP, *asked)
+            self.proxy.after = once(fault_proxy.DROP, *asked)
             self._available(share_id, self.back_up(share_id))
         share_id = self.make_share()
-        self.meddler.after = once(meddler.DROP, *ALLOW)
+        self.proxy.after = once(fault_proxy.DROP, *ALLOW)
         self._available(share_id, self.back_up(share_id))
 
     def test_a_token_that_is_not_valid_any_more(self):
         share_id = self.make_share()
-        self.meddler.before = once(meddler.refusal(401), *ALLOW)
+        self.proxy.before = once(fault_proxy.refusal(401), *ALLOW)
         self._available(share_id, self.back_up(share_id))
         # The request was sent again, with a new one.
         refused, taken = [
-            token for token, asked in zip(self.meddler.tokens,
-                                          self.meddler.requests)
+            token for token, asked in zip(self.proxy.tokens,
+                                          self.proxy.requests)
             if share_id in asked[1] and _like(ALLOW, *asked)]
         self.assertNotEqual(refused, taken)
 
@@ -122,28 +122,28 @@ class TestFaults(meddled.TestCase):
         share_id = self.make_share()
         log = os.path.join(self.manila.root, 'mounts.log')
 
-        def meddle(method, path, body):
+        def interfere(method, path, body):
             with open(log) as file:
                 if share_id in file.read():
-                    return meddler.DROP
+                    return fault_proxy.DROP
 
-        self.meddler.before = meddle
+        self.proxy.before = interfere
         backup_id = self.back_up(share_id)
         # It is published all the same.
         self.wait_backup(backup_id, 'available')
         self.assertNotEqual([], self.left(share_id))
-        self.meddler.reset()
+        self.proxy.reset()
         self.assertNothingLeft(share_id)
 
     def test_unreachable_when_it_is_asked_for(self):
         share_id = self.make_share()
-        self.meddler.before = always(meddler.DROP, 'GET', share_id)
+        self.proxy.before = always(fault_proxy.DROP, 'GET', share_id)
         answer = self.cloud.request(
             'POST', '/share-backups',
             {'share_backup': {'share_id': share_id}}, token=self.alice)
         self.assertEqual(503, answer.status)
         self.assertIn('Retry-After', answer.headers)
-        self.meddler.reset()
+        self.proxy.reset()
         self._available(share_id, self.back_up(share_id))
 
     # -- what does not pass ----------------------------------------------
@@ -151,14 +151,14 @@ class TestFaults(meddled.TestCase):
     def test_forbidden(self):
         share_id = self.make_share()
         for asked in (LOCK, ALLOW):
-            self.meddler.before = always(
-                meddler.refusal(403, 'Policy does not allow it'), *asked)
+            self.proxy.before = always(
+                fault_proxy.refusal(403, 'Policy does not allow it'), *asked)
             self._failed(share_id, self.back_up(share_id),
                          'Policy does not allow it (HTTP 403)', 1)
 
     def test_never_reachable(self):
         share_id = self.make_share()
-        self.meddler.before = always(meddler.DROP, *LOCK)
+        self.proxy.before = always(fault_proxy.DROP, *LOCK)
         self._failed(share_id, self.back_up(share_id),
                      'Manila could not be reached', 3)
 
@@ -167,7 +167,7 @@ class TestFaults(meddled.TestCase):
         kept = self.back_up(share_id)
         self._available(share_id, kept)
 
-        def meddle(method, path, body):
+        def interfere(method, path, body):
             if _like(ALLOW, method, path, body):
                 for lock in self.manila.locks():
                     if lock['resource_id'] == share_id:
@@ -176,11 +176,16 @@ class TestFaults(meddled.TestCase):
                 self.manila.request('DELETE', f'/shares/{share_id}')
                 self.manila.wait('shares', share_id, None)
 
-        self.meddler.before = meddle
+        self.proxy.before = interfere
         backup_id = self.back_up(share_id)
         backup = self.wait_backup(backup_id, 'error')
         self.assertIn('(HTTP 404)', backup['fail_reason'])
-        self.meddler.reset()
+        self.assertEqual('share_gone', self.cloud.ask(
+            200, 'GET', f'/share-backups/{backup_id}', token=self.alice,
+            headers={'OpenStack-API-Version':
+                     'shared-file-system-backup 1.0'})[
+                         'share_backup']['status_code'])
+        self.proxy.reset()
         self.assertNothingLeft(share_id)
         # What was backed up before can be had back, elsewhere.
         answer = self.cloud.request(
@@ -221,8 +226,8 @@ class TestFaults(meddled.TestCase):
 
     def test_no_quota_for_a_snapshot(self):
         share_id = self.make_share('mountable')
-        self.meddler.before = always(
-            meddler.refusal(413, 'Quota exceeded'), *SNAPSHOT)
+        self.proxy.before = always(
+            fault_proxy.refusal(413, 'Quota exceeded'), *SNAPSHOT)
         backup = self._available(share_id, self.back_up(share_id))
         self.assertIn('Quota exceeded', backup['fail_reason'])
 
@@ -230,14 +235,14 @@ class TestFaults(meddled.TestCase):
         share_id = self.make_share('mountable')
         path = self.manila.share_path(share_id)
 
-        def meddle(method, path_, body):
+        def interfere(method, path_, body):
             # So that the share driver can't copy it.
             if _like(SNAPSHOT, method, path_, body):
                 os.rename(path, f'{path}.away')
             elif _like(ALLOW, method, path_, body):
                 os.rename(f'{path}.away', path)
 
-        self.meddler.before = meddle
+        self.proxy.before = interfere
         backup = self._available(share_id, self.back_up(share_id))
         self.assertIn('could not be made: it is error',
                       backup['fail_reason'])
@@ -274,12 +279,12 @@ class TestFaults(meddled.TestCase):
             held, go = threading.Event(), threading.Event()
             self.addCleanup(go.set)
 
-            def meddle(*request, asked=asked, held=held, go=go):
+            def interfere(*request, asked=asked, held=held, go=go):
                 if _like(asked, *request):
                     held.set()
                     go.wait(functional.PATIENCE)
 
-            self.meddler.after = meddle
+            self.proxy.after = interfere
             backup_id = self.back_up(share_id)
             self.assertTrue(held.wait(functional.PATIENCE))
             self.cloud.ask(202, 'POST', f'/share-backups/{backup_id}/action',
@@ -288,5 +293,5 @@ class TestFaults(meddled.TestCase):
             functional.eventually('it to be called off', lambda:
                                   self.share_status(share_id) == 'available')
             go.set()
-            self.meddler.reset()
+            self.proxy.reset()
             self.assertNothingLeft(share_id)

@@ -9,10 +9,10 @@ import threading
 import psutil
 
 from tests.functional import cloud as functional
-from tests.manila import meddled
+from tests.manila import fault_case
 
 
-class TestKills(meddled.TestCase):
+class TestKills(fault_case.TestCase):
     """The worker is killed when Manila has done what it was asked, and the
     answer is still on its way: everything is undone all the same, and the
     next worker succeeds."""
@@ -35,8 +35,8 @@ class TestKills(meddled.TestCase):
         seen = []
         lock = threading.Lock()
 
-        def meddle(method, path, body):
-            if method not in meddled.CHANGES:
+        def interfere(method, path, body):
+            if method not in fault_case.CHANGES:
                 return
             with lock:
                 seen.append(path)
@@ -45,11 +45,11 @@ class TestKills(meddled.TestCase):
                 self.worker.kill()
                 self.killed.set()
 
-        self.meddler.reset()
-        setattr(self.meddler, when, meddle)
+        self.proxy.reset()
+        setattr(self.proxy, when, interfere)
 
     def _next_worker(self):
-        self.meddler.reset()
+        self.proxy.reset()
         if not self.worker.running():
             self.worker = self.cloud.start_worker()
 
@@ -122,7 +122,7 @@ class TestKills(meddled.TestCase):
         self.assertGreaterEqual(self._each(begin, end), 7)
 
 
-class TestFrozen(meddled.TestCase):
+class TestFrozen(fault_case.TestCase):
 
     # Long enough for a worker on a busy machine to renew it.
     more = {'backup__lease_ttl': 10}
@@ -135,13 +135,13 @@ class TestFrozen(meddled.TestCase):
         self.addCleanup(self._tell, worker, signal.SIGCONT)
         self.addCleanup(go.set)
 
-        def meddle(method, path, body):
+        def interfere(method, path, body):
             if 'allow_access' in body and not frozen.is_set():
                 self._tell(worker, signal.SIGSTOP)
                 frozen.set()
                 go.wait(functional.PATIENCE)
 
-        self.meddler.after = meddle
+        self.proxy.after = interfere
         backup_id = self.back_up(share_id)
         self.assertTrue(frozen.wait(functional.PATIENCE))
         self.cloud.start_worker()

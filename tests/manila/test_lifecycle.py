@@ -90,7 +90,7 @@ class TestLifecycle(base.TestCase):
 
 
 class TestMeanwhile(base.TestCase):
-    """What Manila shows while something is done."""
+    """State of things in Manila while something is done."""
 
     def test_backup(self):
         share = self.manila.create_share()

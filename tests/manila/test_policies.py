@@ -91,7 +91,7 @@ class TestPolicies(base.TestCase):
         self.assert_nothing_left(share, late, metadata={'backup': 'gold'})
 
     def coverage(self, share):
-        """What is told of a share."""
+        """Return what is told of a share."""
         found, = [each for each in self.ask(
             200, 'GET', '/share-backup-coverage')['share_backup_coverage']
             if each['share_id'] == share]
@@ -144,10 +144,14 @@ class TestPolicies(base.TestCase):
         backup, = self.ask(200, 'GET', '/share-backups/detail')[
             'share_backups']
         self.assertEqual('available', backup['status'])
+        for orphaned, found in (True, [share]), (False, []):
+            told = self.ask(200, 'POST', f'{path}/action', {
+                'simulate': {'orphaned': orphaned}})['simulation']['shares']
+            self.assertEqual(found, [each['share_id'] for each in told])
 
     def test_without_the_right_to_list(self):
-        """Who may not list the shares of all projects sees none of them, and
-        Manila does not say so."""
+        """Users who may not list the shares of all projects see none of them,
+        and Manila does not say so."""
         share = self.share()
         self.manila.keystone.add_user('blind', 'service', 'member')
         path = os.path.join(self.service.cloud.root, 'blind.conf')

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Install Debian packages in a root directory of their own, and use them as
-the guide says, under a systemd of their own.
+the guide says, under a systemd of their own; then let them take over what the
+first release has made.
 
 usage: python -m tests.packages DIRECTORY [ROOT]
 
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 
+from tests.functional import previous
 from tests.packages import guide
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -129,8 +131,9 @@ def main(directory, base='.tools/debian'):
     """
     with open(PAGE) as file:
         packages, script = guide.script(file.read())
-    with open(os.path.join(HERE, 'more.sh')) as file:
-        script += file.read()
+    for name in ('more.sh', 'upgrade.sh'):
+        with open(os.path.join(HERE, name)) as file:
+            script += file.read()
     make_base(base)
     with tempfile.TemporaryDirectory(dir=os.path.dirname(
             os.path.abspath(base))) as scratch:
@@ -143,6 +146,11 @@ def main(directory, base='.tools/debian'):
         if not glob.glob(os.path.join(root, 'packages', '*.deb')):
             raise AssertionError(f'{directory} has no packages')
         install(root, packages)
+        with previous.Release(previous.oldest()) as old:
+            shutil.copytree(
+                os.path.join(old.path, 'manila_backup'),
+                os.path.join(root, 'opt', 'manila-backup-0.1.0',
+                             'manila_backup'))
         with open(os.path.join(root, 'guide.sh'), 'w') as file:
             file.write(f'set -eu\n{script}')
         host = Host(root)
@@ -154,7 +162,8 @@ def main(directory, base='.tools/debian'):
                 host.enter('journalctl', '--no-pager', '-b', '-n', '200')
         finally:
             host.stop()
-    print(f'The guide and more: {"failed" if done.returncode else "done"}')
+    print('The guide, more and an upgrade: '
+          f'{"failed" if done.returncode else "done"}')
     return done.returncode
 
 

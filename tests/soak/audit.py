@@ -9,13 +9,12 @@ from tests.functional import cloud
 from tests.soak import clients
 from tests.soak import model
 from tests.soak import plans
-from tests.soak import trees
 
 _UNFINISHED = "status NOT IN ('done', 'failed', 'cancelled')"
 
 
 class Monitor:
-    """What must hold at any time."""
+    """Checks of what must hold at any time."""
 
     def __init__(self, service, tally):
         self._service = service
@@ -205,7 +204,8 @@ class Audit:
                 self._backup_is_right(row, asked[row.id], found)
 
     def _swept(self):
-        """What a sweep says; after one of a worker's, if that goes on."""
+        """Return what a sweep says; after one of a worker's, if that goes on.
+        """
         def sweep():
             try:
                 return [json.loads(self._service.manage(
@@ -229,7 +229,7 @@ class Audit:
             return
 
         def compare(tree):
-            wrong = trees.differences(expected.tree, tree)
+            wrong = expected.differences(tree)
             if wrong:
                 self._tally.violation(
                     f'backup {row.id} does not hold what share '
@@ -247,7 +247,7 @@ class Audit:
                           else 'published by an earlier attempt')
 
     def _service_says_the_same(self):
-        """What its own commands find."""
+        """Check what the service's own commands find."""
         listed = json.loads(self._service.manage(
             'repository', 'list', '--format', 'json'))
         for each in listed:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that ask for anything at any time, and keep account of it."""
 
+import os
 import random
+import shutil
 import threading
 import time
 import uuid
@@ -16,8 +18,14 @@ ADMIN = 'admin:admin'
 MANY = 4
 
 #: What each client does, and how often.
-WEIGHTS = {'create': 26, 'restore': 22, 'delete': 12, 'update': 6,
-           'reset': 8, 'change': 14, 'race': 8, 'list': 4}
+WEIGHTS = {'create': 26, 'restore': 22, 'beside': 8, 'delete': 12,
+           'update': 6, 'reset': 8, 'change': 14, 'race': 8, 'list': 4}
+
+EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.2'}
+
+#: What the directories of restores beside begin with, and how many a share
+#: has at most before some are removed.
+BESIDE, MOST_BESIDE = 'beside-', 2
 
 
 class Client:
@@ -82,14 +90,16 @@ class Client:
         self._asked += 1
         return f'{self.name}-{self._asked}'
 
-    def _send(self, kind, token, method, path, body=None, api=None):
+    def _send(self, kind, token, method, path, body=None, api=None,
+              headers=None):
         """One request.
 
         :returns: an Answer; or LOST if it is not known what became of the
             request, or REFUSED if it reached nobody.
         """
         api = api or self._random.choice(self._service.apis)
-        answer = self._service.request(api, token, method, path, body)
+        answer = self._service.request(api, token, method, path, body,
+                                       headers)
         if isinstance(answer, str):
             self._tally.count('requests', kind, answer)
             return answer
@@ -121,14 +131,14 @@ class Client:
                               f'{answer.status} {answer.body}')
 
     def _admitted(self, kind, user, method, path, body, allowed, api=None,
-                  project=None):
+                  project=None, headers=None):
         """One request for an operation.
 
         :param allowed: the statuses with which it may be refused.
         :returns: (whether it was let in, the Answer or None).
         """
         answer = self._send(kind, f'{user}:{project}', method, path, body,
-                            api)
+                            api, headers)
         if answer == services.REFUSED:
             return False, None
         if answer == services.LOST:
@@ -197,6 +207,23 @@ class Client:
                                             backup.content)
         return follow
 
+    def _ask_beside(self, backup, user):
+        share, name = backup.share, BESIDE + user
+        done, answer = self._admitted(
+            'restore beside', user, 'POST',
+            f'/share-backups/{backup.id}/action',
+            {'restore_files': {'paths': ['/'], 'target_path': name}},
+            (400, 404, 409), None, share.project, EXTENSION)
+        if not done:
+            self._check_gone(backup, answer)
+            return None
+
+        def follow():
+            share.content = model.Beside(user, share.content, backup.content,
+                                         name)
+            share.beside += 1
+        return follow
+
     def _ask_delete(self, backup, user, api=None):
         # Before it is known: whoever asks beside us may find it gone.
         backup.deletions.append(user)
@@ -237,6 +264,11 @@ class Client:
             self._follow(self._ask_restore(backup, other, self._user()))
         finally:
             other.lock.release()
+
+    def _beside(self, share):
+        if share.backups and share.beside < MOST_BESIDE:
+            self._follow(self._ask_beside(
+                self._random.choice(share.backups), self._user()))
 
     def _delete(self, share):
         if share.backups:
@@ -281,7 +313,7 @@ class Client:
             self._follow(self._ask_delete(backup, self._user()))
 
     def _is_sound(self, backup):
-        """Whether it can be called available without lying."""
+        """Tell whether it can be called available without lying."""
         made = self._service.operation(backup.user)
         return made.status == 'done' and not backup.deletions
 
@@ -354,6 +386,7 @@ class Client:
             self._tally.count('shares', 'change', 'busy')
             return
         check_content(share, status, self._service, self._tally)
+        self._remove_beside(share)
         self._gardener.change(share.path)
         share.content = model.Known(trees.walk(share.path))
         self._tally.count('shares', 'change', 'changed')
@@ -363,6 +396,14 @@ class Client:
                                   {'reset_status': {'status': 'available'}})
             if answer.status != 202:
                 self._unexpected(answer, 'POST', path)
+
+    @staticmethod
+    def _remove_beside(share):
+        """Or shares would be in shares without end."""
+        for name in os.listdir(share.path):
+            if name.startswith(BESIDE):
+                shutil.rmtree(os.path.join(share.path, name))
+        share.beside = 0
 
 
 def check_content(share, status, service, tally):
@@ -379,10 +420,10 @@ def check_content(share, status, service, tally):
     if expected is None:
         tally.count('shares', 'content', 'undefined')
         return
-    wrong = trees.differences(expected.tree, trees.walk(share.path))
+    wrong = expected.differences(trees.walk(share.path))
     if wrong:
         tally.violation(f'share {share.id} does not hold what it must: '
                         f'{wrong}')
-    restored = isinstance(share.content, model.Restored)
-    tally.count('shares', 'content',
-                'as the backup' if restored else 'as it was')
+    tally.count('shares', 'content', {
+        model.Restored: 'as the backup', model.Beside: 'with a backup in it',
+    }.get(type(share.content), 'as it was'))

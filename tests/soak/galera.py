@@ -91,11 +91,11 @@ class Node(servers.MariaDB):
                 and self.status('local_state_comment') == 'Synced')
 
     def runs(self):
-        """Whether it was started and not ended here."""
+        """Tell whether it was started and not ended here."""
         return self._process is not None
 
     def takes_connections(self):
-        """Whether it does, and is not frozen."""
+        """Tell whether it takes connections, and is not frozen."""
         return self.runs() and not self._frozen
 
 
@@ -118,8 +118,8 @@ class Galera:
         self.admin, self.url = self.nodes[0].admin, self.nodes[0].url
 
     def addresses(self, node):
-        """Where a node finds those that run; none, for it to be the first of
-        a new cluster, if no other does."""
+        """Return where a node finds those that run; none, for it to be the
+        first of a new cluster, if no other does."""
         return [f'127.0.0.1:{each.address}' for each in self.nodes
                 if each is not node and each.runs()]
 
@@ -134,7 +134,7 @@ class Galera:
                 each.start()
 
     def ready(self):
-        """Whether all of them are there."""
+        """Tell whether all of them are there."""
         return all(each.ready() for each in self.nodes)
 
     def kill(self):

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in a repository, as somebody sees it who knows its format and has
+"""Contents of a repository, as somebody sees them who knows its format and has
 none of the drivers' code; only what a restic repository holds of a share is
-given back by its driver.
-"""
+given back by its driver."""
 
 import abc
 import collections
@@ -36,8 +35,8 @@ class Repository(abc.ABC):
 
     @abc.abstractmethod
     def contents(self):
-        """What is in it, as set of (project, share, name): that is a
-        backup's id, or something that begins with ``.KIND.``."""
+        """List its items, as set of (project, share, name): that is a backup's
+        id, or something that begins with ``.KIND.``."""
 
     @abc.abstractmethod
     def look(self, place, check):
@@ -56,7 +55,7 @@ class Posix(Repository):
     options = '''
 [posix]
 # So that operations last.
-processes = 1
+processes = 2
 '''
 
     def contents(self):

@@ -53,7 +53,7 @@ def own_port():
 
 
 def listens(port):
-    """Whether somebody does on that port."""
+    """Tell whether somebody listens on that port."""
     with contextlib.suppress(OSError):
         socket.create_connection(('127.0.0.1', port), 5).close()
         return True
@@ -77,7 +77,7 @@ class Server:
         self._frozen = []
 
     def command(self):
-        """What to run: (list of str, environment or None)."""
+        """Return what to run: (list of str, environment or None)."""
         raise NotImplementedError
 
     def launch(self):
@@ -100,7 +100,7 @@ class Server:
             time.sleep(0.1)
 
     def has_come_up(self):
-        """Whether it answers; launched again if it has ended instead."""
+        """Tell whether it answers; launch it again if it has ended instead."""
         if self.ready():
             return True
         if self._process.poll() is not None:
@@ -111,7 +111,7 @@ class Server:
         return False
 
     def ready(self):
-        """Whether it answers."""
+        """Tell whether it answers."""
         return listens(self.port)
 
     def freeze(self):

@@ -101,7 +101,7 @@ progress_interval = 0.3
 scan_interval = {SCAN_INTERVAL}
 sweep_interval = 8
 retry_delay = 0.2
-shutdown_grace = 1
+shutdown_grace = 16
 # Many workers die here; the operations are not to pay for it.
 max_attempts = 30
 {self.backups.options}''')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in shares: making it, changing it, and looking at it.
+"""Content of shares: making it, changing it, and looking at it.
 
 The walker shares no code with the service, and goes by descriptors, so that
 several threads can walk at once.
@@ -72,8 +72,31 @@ def _digest(fd):
     return digest.hexdigest()
 
 
+def is_below(path, other):
+    """Tell whether a path is another one, or in that."""
+    return path == other or path.startswith(other + '/')
+
+
+def moved(tree, name):
+    """Return what a walk finds of a tree that is a directory in another one.
+
+    :param name: str, the directory's.
+    """
+    def path_of(path):
+        return name if path == '.' else f'{name}/{path}'
+
+    def facts_of(facts):
+        # What is linked to what comes last.
+        if isinstance(facts[-1], tuple) and facts[-1] and isinstance(
+                facts[-1][0], str):
+            return (*facts[:-1], tuple(map(path_of, facts[-1])))
+        return facts
+
+    return {path_of(path): facts_of(facts) for path, facts in tree.items()}
+
+
 def differences(expected, found):
-    """Where two trees differ, as str; empty if they do not."""
+    """Compare two trees: the difference as str; empty if there is none."""
     said = [f'{path!r}: {expected.get(path)} became {found.get(path)}'
             for path in sorted(expected.keys() | found.keys())
             if expected.get(path) != found.get(path)]

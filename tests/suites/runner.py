@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What running somebody else's test suite takes."""
+"""Common parts of running somebody else's test suite."""
 
 import os
 import re

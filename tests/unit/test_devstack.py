@@ -85,7 +85,7 @@ class PluginTestCase(base.BaseTestCase):
 
 
 class Deployments(PluginTestCase):
-    """What is deployed where."""
+    """Deployments of different services in different places."""
 
     def test_a_cloud_without_manila(self):
         calls = self.stack()
@@ -234,7 +234,7 @@ class Deployments(PluginTestCase):
 
 
 class Refusals(PluginTestCase):
-    """What DevStack would not put up with, the harness doesn't either."""
+    """Refusals of what DevStack would not put up with."""
 
     def test_wrong_calls(self):
         os.unlink(self.plugin)

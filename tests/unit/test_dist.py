@@ -5,6 +5,8 @@ import gzip
 import io
 import json
 import os
+import re
+import subprocess
 import tarfile
 import zipfile
 
@@ -12,6 +14,23 @@ import fixtures
 import testtools
 
 from tests.unit import test_tools
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+
+class ExtrasTestCase(testtools.TestCase):
+
+    def test_what_debian_packages_have_is_gathered(self):
+        with open(os.path.join(TOP, 'debian', 'rules')) as file:
+            needed = re.search('(?m)^EXTRAS = (.*)$', file.read())[1]
+        shown = subprocess.run(
+            ['make', '-C', TOP, '-n', 'dist'], check=True, text=True,
+            stdout=subprocess.PIPE,
+            # Nothing of a make that runs the tests.
+            env={name: value for name, value in os.environ.items()
+                 if name not in ('MAKEFLAGS', 'MFLAGS', 'EXTRAS')}).stdout
+        self.assertIn(f'tools/dist.py dist {needed}\n', shown)
 
 
 class RepackTestCase(testtools.TestCase):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a test may take."""
+"""Limits of the time that a test may take."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What text from outside looks like in a log."""
+"""Text from outside, as it looks in a log."""
 
 import io
 import logging

@@ -23,3 +23,11 @@ class QuotingTest(base.BaseTestCase):
     def test_what_can_be_read_stays(self):
         self.assertEqual('näme%25 a/b', quoting.quote('näme% a/b'.encode()))
         self.assertEqual('a%0A%1Bb', quoting.quote(b'a\n\x1bb'))
+
+    def test_without_userinfo(self):
+        for text, left in (
+                (None, None), ('/srv/a@b', '/srv/a@b'),
+                ('rest:https://me:pass@host/a@b', 'rest:https://host/a@b'),
+                ('rest:https://me:p@ss@host/', 'rest:https://host/'),
+                ('at "https://me:p@host/a": no', 'at "https://host/a": no')):
+            self.assertEqual(left, quoting.without_userinfo(text))

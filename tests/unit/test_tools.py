@@ -162,6 +162,36 @@ class TestDocstrings(testtools.TestCase):
         self.assertEqual([], self.tool.check(ROOT))
 
 
+class TestNames(testtools.TestCase):
+
+    def check(self, **modules):
+        root = self.useFixture(fixtures.TempDir()).path
+        os.mkdir(os.path.join(root, 'manila_backup'))
+        for name, text in modules.items():
+            with open(os.path.join(root, 'manila_backup', f'{name}.py'),
+                      'w') as file:
+                file.write(text)
+        return load('check_names').check(root)
+
+    def test_what_is_there(self):
+        self.assertEqual([], self.check(
+            a='import os\nKNOWN = 1\n\n\nclass A:\n    pass\n',
+            __init__='',
+            b='import manila_backup\nfrom manila_backup import a\n'
+              'a.A(a.KNOWN, a.os, a.__name__)\nmanila_backup.a\n',
+            c='from manila_backup import a as b\n\n\ndef d(b):\n'
+              '    b.anything\n'))
+
+    def test_what_is_not(self):
+        found = self.check(
+            a='OLD = 1\n', b='from manila_backup import a\n',
+            c='from manila_backup import a as other\n\nother.NEW\n',
+            d='from manila_backup import b\n\nb.a.OLD\nb.older\n')
+        self.assertEqual([
+            'manila_backup/c.py:3: manila_backup.a has no NEW',
+            'manila_backup/d.py:4: manila_backup.b has no older'], found)
+
+
 class TestLengths(testtools.TestCase):
 
     def setUp(self):

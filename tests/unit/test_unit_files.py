@@ -9,8 +9,15 @@ import subprocess
 import fixtures
 import testtools
 
-FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__)))), 'packaging', 'systemd')
+from manila_backup import conf as config
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+FOLDER = os.path.join(TOP, 'packaging', 'systemd')
+
+UWSGI = os.path.join(TOP, 'etc', 'manila-backup',
+                     'manila-backup-api-uwsgi.ini')
 
 #: Upper limits of what "systemd-analyze security" says of a unit, of 10. The
 #: administrator's guide has the figures.
@@ -46,14 +53,14 @@ class UnitFilesTestCase(testtools.TestCase):
                               stderr=subprocess.STDOUT)
 
     def test_units_are_there(self):
-        self.assertEqual(set(EXPOSURE), {
+        self.assertEqual({*EXPOSURE, 'manila-backup-api.socket'}, {
             each for each in os.listdir(FOLDER)
-            if each.endswith('.service')})
+            if each.endswith(('.service', '.socket'))})
 
     def test_systemd_understands_them(self):
         folder = self.useFixture(fixtures.TempDir()).path
         paths = []
-        for name in EXPOSURE:
+        for name in (*EXPOSURE, 'manila-backup-api.socket'):
             with open(os.path.join(FOLDER, name)) as file:
                 # Neither the commands nor the user have to be here.
                 text = re.sub('(?m)^ExecStart=.*', 'ExecStart=/bin/true',
@@ -85,3 +92,14 @@ class UnitFilesTestCase(testtools.TestCase):
         self.assertEqual(*(
             [each for each in settings(f'manila-backup-{name}.service')
              if HARD.match(each[0])] for name in ('api', 'api-uwsgi')))
+
+    def test_systemd_waits_for_what_ends_by_itself(self):
+        grace = config.load(['--config-file', os.devnull],
+                            'test').backup.shutdown_grace
+        with open(UWSGI) as file:
+            mercy = int(re.search('(?m)^worker-reload-mercy = (.*)',
+                                  file.read())[1])
+        self.assertLessEqual(mercy, grace)
+        for name in EXPOSURE:
+            self.assertLess(grace, float(dict(settings(name))[
+                'TimeoutStopSec']), name)

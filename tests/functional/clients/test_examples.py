@@ -93,8 +93,9 @@ class PolicyDay(ExampleTestCase):
         self.assertEqual(8, len(said))
         kept = said['share backup list']
         self.assertGreaterEqual(kept.count('available'), 2)
-        self.assertIn('gold', said['share backup coverage list'])
-        self.assertIn('1 backups would be deleted', said[
+        self.assertRegex(said['share backup coverage list'],
+                         r'home +\| True +\| gold .* kept ')
+        self.assertIn('1 backup would be deleted', said[
             'share backup policy simulate gold --keep last=1'])
 
     def three_runs(self):

@@ -164,6 +164,23 @@ class Plugin(PluginTestCase):
                                  '--status', 'draining')
         self.assertEqual('moves', listed['Disabled Reason'])
 
+    def test_repositories(self):
+        share = self.openstack('share', 'create', 'NFS', '1', '--wait')
+        self.openstack('share', 'backup', 'create', share['id'], '--wait')
+        # The worker measures it in its own time.
+        listed, = cloud.eventually('a measurement', lambda: [
+            each for each in self.openstack('share', 'backup', 'repository',
+                                            'list')
+            if each['Free Bytes'] is not None])
+        self.assertEqual(
+            ('posix', 'here', self.cloud.repository, None, 1, 1, None),
+            tuple(listed[name] for name in (
+                'Backup Type', 'Host', 'Location', 'Problem', 'Backups',
+                'Never Verified Backups', 'Oldest Verified At')))
+        self.assertLess(0, listed['Free Bytes'])
+        self.assertEqual([], self.openstack(
+            'share', 'backup', 'repository', 'list', '--backup-type', 'tape'))
+
     def test_files(self):
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')
         path = self.cloud.share_path(share['id'])
@@ -206,10 +223,11 @@ class Plugin(PluginTestCase):
             file.write('changed')
         said = restore('--path', '/db', '--dry-run')
         self.assertIn('3 entries, 8 bytes; 1 of them', said)
-        self.assertIn('1 conflicts\n/db/a.sql\n', said)
+        self.assertIn('1 conflict\n/db/a.sql\n', said)
         self.cloud.tolerate = 'Nothing was restored'
-        self.assertIn('nothing was restored', restore(
-            '--path', '/db', '--wait', fails=True))
+        said = restore('--path', '/db', '--wait', fails=True)
+        self.assertIn('nothing was restored', said)
+        self.assertIn('--conflict', said)
         restore('--path', '/db', '--path', '100%25', '--conflict',
                 'keep-both', '--wait')
         self.assertEqual(('changed', 'text'), (
@@ -218,7 +236,7 @@ class Plugin(PluginTestCase):
         self.assertEqual('text', text('new', 'all', 'db', 'a.sql'))
         self.assertIn('--path', restore('--conflict', 'skip', fails=True))
         said = restore('--dry-run')
-        self.assertIn('1 conflicts\n/db/a.sql\n', said)
+        self.assertIn('1 conflict\n/db/a.sql\n', said)
         self.assertIn('entries to be removed\n', said)
         for name in 'db/a.restored.sql', 'new', 'new/all/db/a.sql':
             self.assertIn(f'\n/{name}\n', said)
@@ -310,6 +328,7 @@ class Plugin(PluginTestCase):
             if each['Backup'] and each['Rules'] != 'busy'])
         self.assertEqual((share, True, 'last'),
                          (told['Share'], told['Keep'], told['Rules']))
+        self.list_runs(told)
         later = policy('simulate', 'gold', '--at', '2199-01-01', fails=True)
         self.assertIn('20 years', later)
         self.assertIn('must be one of', policy(
@@ -329,12 +348,103 @@ class Plugin(PluginTestCase):
         policy('delete', 'silver')
         self.assertEqual([], policy('list'))
 
+    def list_runs(self, told):
+        """There has been one, which made the backup that was told of."""
+        runs = 'run', 'list', 'gold'
+        found, = cloud.eventually('the end of the run', lambda: self.policy(
+            *runs, '--status', 'done', '--share', 'data'))
+        self.assertEqual((told['Share'], told['Backup'], None), (
+            found['Share ID'], found['Backup ID'], found['Reason']))
+        self.assertEqual(found, *self.policy(
+            *runs, '--since', '2020-01-01', '--limit', '1'))
+        for option in (('--status', 'missed'), ('--since', '2199-01-01'),
+                       ('--marker', found['ID'])):
+            self.assertEqual([], self.policy(*runs, *option))
+
+    def policy(self, *args, **kwargs):
+        return self.openstack('share', 'backup', 'policy', *args, **kwargs)
+
+    def test_policy_for_projects(self):
+        """One that an administrator publishes, and has be about all."""
+        gold = self.policy(
+            'create', 'gold', '--public', '--jitter', '600',
+            '--rule', 'nightly=0 2 * * *', '--rule', 'noon=0 12 * * 1-5')
+        shown = self.policy('show', 'gold')
+        self.assertEqual(
+            (gold['id'], 'admin', True, True, 'everything is kept',
+             'nightly: 0 2 * * * (UTC)\nnoon: 0 12 * * 1-5 (UTC)'),
+            tuple(shown[name] for name in (
+                'id', 'project_id', 'is_public', 'enabled', 'retention',
+                'rules')))
+        self.assertEqual(shown, self.policy('show', gold['id']))
+        made = {kind: self.policy('assign', 'gold', option, target, *more)
+                for kind, option, target, *more in (
+                    ('share_type', '--share-type', 'default'),
+                    ('project', '--project', 'p1', '--mandatory'),
+                    ('metadata', '--metadata', 'a=b', '--all-projects'))}
+        self.assertEqual(
+            [('admin', False), ('p1', True), (None, False)],
+            [(each['project_id'], each['mandatory'])
+             for each in made.values()])
+        self.assertEqual('p1', made['project']['target'])
+        member = {'OS_AUTH_TYPE': 'admin_token', 'OS_TOKEN': 'demo:p1'}
+        self.assertEqual(['gold'], [each['Name'] for each in self.policy(
+            'list', **member)])
+        listed = self.policy('assignment', 'list', 'gold', **member)
+        self.assertEqual(
+            [(made[kind]['id'], kind, kind == 'project')
+             for kind in ('project', 'metadata')],
+            [(each['ID'], each['Kind'], each['Mandatory'])
+             for each in listed])
+        for args in (['unassign', 'gold', made['project']['id']],
+                     ['assign', 'gold', '--metadata', 'c=d', '--mandatory'],
+                     ['assign', 'gold', '--project', 'p2']):
+            self.assertIn('Policy doesn\'t allow', self.policy(
+                *args, fails=True, **member), args)
+        self.policy('unassign', 'gold', made['project']['id'])
+        self.assertEqual(['metadata', 'share_type'], sorted(
+            each['Kind'] for each in self.policy('assignment', 'list',
+                                                 'gold')))
+        # It is not the member's.
+        self.assertIn('could not be found', self.policy(
+            'set', 'gold', '--name', 'mine', fails=True, **member))
+        self.policy('set', 'gold', '--private')
+        self.assertFalse(self.policy('show', 'gold')['is_public'])
+
+    def test_deletions_are_confirmed(self):
+        self.openstack('share', 'create', 'NFS', '1', '--name', 'data',
+                       '--wait')
+        self.policy('create', 'gold', '--rule', 'nightly=0 2 * * *')
+        self.policy('assign', 'gold', '--share', 'data')
+        for number in range(1, 4):
+            self.policy('run', 'gold', '--share', 'data', '--rule',
+                        'nightly')
+            cloud.eventually('the run', lambda number=number: number == len(
+                self.cloud.rows("SELECT id FROM backup_runs "
+                                "WHERE status = 'done'")))
+        keep = 'gold', '--keep', 'last=1'
+        self.assertEqual([True, False, False], [
+            each['Keep'] for each in self.policy('simulate', *keep)])
+        for words in (), ('--confirm-deletions', '1'):
+            self.assertIn('confirm_deletions: 2', self.policy(
+                'set', *keep, *words, fails=True))
+        self.policy('set', *keep, '--confirm-deletions', '2')
+        self.assertEqual('last=1', self.policy('show', 'gold')['retention'])
+
     def test_failures(self):
         self.cloud.tolerate = 'attempt [0-9]+ failed'
         share = self.openstack('share', 'create', 'NFS', '1', '--wait')
         os.rmdir(self.cloud.share_path(share['id']))
         self.assertIn('is error', self.openstack(
             'share', 'backup', 'create', share['id'], '--wait', fails=True))
+        backup, = self.openstack('share', 'backup', 'list')
+        message, = self.openstack('share', 'message', 'list')
+        self.assertEqual(
+            ('SHARE_BACKUP', backup['ID'], '002', '901'),
+            tuple(message[name] for name in (
+                'Resource Type', 'Resource ID', 'Action ID', 'Detail ID')))
+        self.openstack('share', 'message', 'delete', message['ID'])
+        self.assertEqual([], self.openstack('share', 'message', 'list'))
         self.assertIn('Not deleted: x: ', self.openstack(
             'share', 'backup', 'delete', 'x', '--wait', fails=True))
 

@@ -119,10 +119,10 @@ class Sdk(SdkCase):
     def test_metadata(self):
         share_id, _path, _made = self.share()
         backup = self.shares.create_share_backup(
-            share_id=share_id, metadata={'team': 'blue'})
+            share_id=share_id, metadata={'team': 'blue', 'old': 'x'})
         self.wait(backup)
         self.shares.set_share_backup_metadata(backup, ticket='17', a='b')
-        self.shares.delete_share_backup_metadata(backup, ['a'])
+        self.shares.delete_share_backup_metadata(backup, ['a', 'old'])
         wanted = {'team': 'blue', 'ticket': '17'}
         self.assertEqual(wanted, self.shares.get_share_backup_metadata(
             backup.id).metadata)
@@ -287,6 +287,19 @@ class Sdk(SdkCase):
         self.assertEqual(('enabled', None, 1), (
             shown.status, shown.disabled_reason, shown.processes))
 
+    def test_repositories(self):
+        def measured():
+            return [each for each in self.shares.share_backup_repositories()
+                    if each.hosts and each.hosts[0]['measured_at']]
+
+        found, = cloud.eventually('a measurement', measured)
+        self.assertEqual(('posix', 0, None), (
+            found.backup_type, found.backups, found.oldest_verified_at))
+        self.assertEqual(('here', self.cloud.repository), (
+            found.hosts[0]['host'], found.hosts[0]['location']))
+        self.assertEqual([], list(self.shares.share_backup_repositories(
+            backup_type='tape')))
+
     def test_policies(self):
         share_id, _path, _made = self.share()
         gold = self.shares.create_share_backup_policy(
@@ -308,6 +321,13 @@ class Sdk(SdkCase):
             self.shares.share_backups(status='available'), None))
         self.assertEqual(('policy', gold.id),
                          (backup.requested_by, backup.policy_id))
+        self.assertEqual([run.id], [
+            each.id for each in self.shares.share_backup_policy_runs(
+                gold, share_id=share_id, since='2020-01-01')])
+        for query in ({'status': 'missed'}, {'since': '2199-01-01'},
+                      {'marker': run.id}):
+            self.assertEqual([], list(self.shares.share_backup_policy_runs(
+                gold, **query)))
         simulated = self.shares.simulate_share_backup_policy(
             gold, retention={'last': 1})
         self.assertEqual(0, simulated['deletions'])

@@ -30,7 +30,7 @@ class Confined(case.Case):
                             *map(os.fsencode, names))
 
     def assertHolds(self, report, lacking, said):
-        """That a backup has all but some, which it names and a restore
+        """Check that a backup has all but some, which it names and a restore
         leaves alone.
 
         :param lacking: paths of what it lacks, with all that is below.
@@ -54,7 +54,7 @@ class Confined(case.Case):
 
 
 class Folding(Confined):
-    """Where case and Unicode normalisation don't count."""
+    """File systems on which case and Unicode normalisation don't count."""
 
     SAID = ('"{}" is not in the backup: the repository\'s file system takes '
             'its name for that of "{}", which is.')
@@ -161,7 +161,7 @@ class Folding(Confined):
 
 
 class Narrow(Confined):
-    """Where names may not be long, nor be of any bytes."""
+    """File systems on which names may not be long, nor be of any bytes."""
 
     options = 'hide', 'narrow'
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever happens to what a repository holds is found, and a restore either
-gives back what was in the share or leaves it alone.
+"""Damage to what a repository holds: it is found, whatever it is, and a
+restore either gives back what was in the share or leaves it alone.
 
 In short with every run of the functional tests, and at length by
 ``make fidelity``.
@@ -74,7 +74,8 @@ class Damage(case.Case):
             hypothesis.given(*strategies)(test))()
 
     def refused(self):
-        """Whether a restore was; or all of what was in the share came."""
+        """Tell whether a restore was refused; if not, all of what was in the
+        share came."""
         try:
             self.restore()
         except base.DamagedBackup:

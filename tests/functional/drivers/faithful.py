@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever is in a share is in its backup, and comes back.
+"""Backups and restores of anything that a share can have: it is in the backup,
+and comes back.
 
 In short with every run of the functional tests, and at length by
 ``make fidelity``.
@@ -122,8 +123,8 @@ class Faithful(OnDisk):
             self.assertSame(before, share)
 
     def _explained(self, before, now, report):
-        """Whatever differs is in the report, is below what is, or had to
-        stay because of what is in it."""
+        """Check that all that differs is in the report, is below what is, or
+        had to stay because of what is in it."""
         text = ' '.join(report.problems)
 
         def told(path):
@@ -174,8 +175,8 @@ class Elsewhere(OnDisk):
         self.assertIn('user.large', ' '.join(report.problems))
 
     def _into(self, repository):
-        """What a backup into another repository says that it lacks, having
-        restored it.
+        """Back up into another repository, restore, and return what that
+        backup says that it lacks.
 
         :returns: dict of path to the problem.
         """
@@ -276,7 +277,7 @@ class Elsewhere(OnDisk):
 
 
 class Bounded(OnDisk):
-    """What would fill the memory, if all of it were held at once."""
+    """Shares that would fill the memory, if all of them were held at once."""
 
     filesystem = 'xfs'
 
@@ -302,7 +303,7 @@ class Bounded(OnDisk):
 
 
 class Large(OnDisk):
-    """What takes longer."""
+    """Shares that take longer."""
 
     size = 8 << 30
 

@@ -40,7 +40,11 @@ class FileKeyManager(key_manager.KeyManager):
         raise NotImplementedError()
 
     def delete(self, context, managed_object_id, force=False):
-        os.unlink(os.path.join(self._path, managed_object_id))
+        try:
+            os.unlink(os.path.join(self._path, managed_object_id))
+        except FileNotFoundError:
+            raise exception.ManagedObjectNotFoundError(
+                uuid=managed_object_id) from None
 
     def add_consumer(self, context, managed_object_id, consumer_data):
         raise NotImplementedError()

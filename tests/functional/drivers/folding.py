@@ -15,7 +15,8 @@ E_COMPOSED, E_DECOMPOSED = 'caf\u00e9', 'cafe\u0301'
 
 
 class Together(case.Case):
-    """What a backup from elsewhere has more names of than the share can."""
+    """Restores of a backup from elsewhere, of more names than the share can
+    have."""
 
     #: Of the file system.
     options = ()
@@ -200,7 +201,7 @@ class Folding(Together):
 
 
 class StillFolding(Folding):
-    """Where renaming by case alone does nothing."""
+    """File systems on which renaming by case alone does nothing."""
 
     options = ('still',)
 

@@ -52,7 +52,7 @@ class Watch:
                 self.add(os.path.join(where, name))
 
     def events(self):
-        """What happened since: set of (path, event's bits in hex)."""
+        """Return what happened since: set of (path, event's bits in hex)."""
         found = set()
         while True:
             try:
@@ -93,7 +93,7 @@ class Hostile(case.Case):
         self.outside = self.facts()
 
     def facts(self):
-        """What is outside, access times and all."""
+        """Return the state of what is outside, access times and all."""
         found = {}
         for where, directories, files in os.walk(self.canary):
             for name in ('.', *directories, *files):
@@ -214,7 +214,7 @@ class Hostile(case.Case):
 
 
 def _is_of(content, original):
-    """Whether it is what a file became that was cut and appended to."""
+    """Tell whether it is what a file became that was cut and appended to."""
     same = len(os.path.commonprefix((content, original)))
     return not content[same:].strip(b'\0more')
 

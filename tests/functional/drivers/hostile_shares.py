@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What :mod:`.hostile` is for drivers, for shares: somebody changes the way to
-one, or what is in one, while it is used.
+"""Counterpart of :mod:`.hostile`, which is for drivers, for shares: somebody
+changes the way to one, or what is in one, while it is used.
 
 In short with every run of the functional tests, and at length by
 ``make fidelity``.
 """
 
 import os
+import shutil
+import subprocess
+import tempfile
 import time
 from unittest import mock
 
@@ -112,11 +115,28 @@ class HostileWays(hostile.Hostile):
     def make_driver(self):
         return posix.PosixDriver(os.path.join(self.scratch, 'repository'), 2)
 
+    def make_share(self, path):
+        os.mkdir(path)
+
+    def make_source(self):
+        return local.LocalShares(os.path.join(self.scratch, 'shares'))
+
+    def assertOwn(self, place):
+        """Assert that a backup has nothing but what was in the share."""
+        found = tempfile.mkdtemp(dir=self.scratch)
+        self.restore(place, target=found)
+        for name in os.listdir(found):
+            self.assertEqual('f0', name)
+            with open(os.path.join(found, name), 'rb') as file:
+                self.assertEqual(b'the share\'s', file.read())
+        shutil.rmtree(found)
+
     def test_ways_that_change_all_the_time(self):
         path = os.path.join(self.source, 'above', 'd0')
-        os.makedirs(path)
+        os.mkdir(os.path.dirname(path))
+        self.make_share(path)
         trees.write(os.path.join(path, 'f0'), b'the share\'s')
-        source = local.LocalShares(os.path.join(self.scratch, 'shares'))
+        source = self.make_source()
         source.identify_root([])
         share = shares.ShareRef('share', 'p', path)
         share = shares.ShareRef('share', 'p', path, source.adopt(share))
@@ -135,6 +155,7 @@ class HostileWays(hostile.Hostile):
                           shares.Job('op', place.backup_id, 1), place, {},
                           {}, progress.Progress())
             self.driver.publish(place, 1)
+            self.assertOwn(place)
 
         def restore():
             child.restore(self.driver, source, share,
@@ -158,6 +179,66 @@ class HostileWays(hostile.Hostile):
         _put_back(self.source)
         run(1_000_000)
         self.assertTrue(all(done.values()), done)
+        self.assertNothingHeld(source, share)
+
+    def assertNothingHeld(self, source, share):
+        """Assert that what was left can be removed, and has been."""
+        for _, backup_id, number in list(source.held()):
+            source.release(share, shares.Job('op', backup_id, number))
+        self.assertEqual([], list(source.held()))
+
+
+class Holding(local.LocalShares):
+    """One that notes what kinds of views it has given."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.kinds = set()
+
+    def hold(self, *args, **kwargs):
+        view = super().hold(*args, **kwargs)
+        self.kinds.add(view.kind)
+        return view
+
+
+class BtrfsHostileWays(HostileWays):
+    """Hostile ways to a share that is a subvolume of its own, whose snapshots
+    are made beside it: in a directory that is swapped, too."""
+
+    place = 'scratch'
+
+    def make(self, name):
+        if name == 'source':
+            self.disk = self.loop(300 << 20, 'btrfs')
+        path = os.path.join(
+            self.scratch if name == 'target' else self.disk, name)
+        os.mkdir(path)
+        return path
+
+    def make_share(self, path):
+        subprocess.run(['btrfs', '-q', 'subvolume', 'create', path],
+                       check=True)
+
+    def make_source(self):
+        return Holding(os.path.join(getattr(self, self.place), 'shares'))
+
+    def assertNothingHeld(self, source, share):
+        super().assertNothingHeld(source, share)
+        self.assertIn(shares.SNAPSHOT, source.kinds)
+        said = subprocess.run(
+            ['btrfs', 'subvolume', 'list', '-s', self.disk], check=True,
+            capture_output=True, text=True).stdout
+        self.assertEqual('', said)
+
+
+class BtrfsDirectoryWays(BtrfsHostileWays):
+    """A share that is a directory, of which only the whole file system can
+    have a snapshot, with what is outside in it; made where others are."""
+
+    place = 'disk'
+
+    def make_share(self, path):
+        os.mkdir(path)
 
 
 def swap_ways(root, canary, devices):

@@ -8,6 +8,7 @@ Among the functional tests, and of ``make fidelity``.
 import errno
 import os
 import re
+import stat
 import subprocess
 
 from manila_backup.drivers import base
@@ -27,10 +28,11 @@ OF_ENTRY = sorted(
         # The kernel's own business with the program behind the files.
         errno.ENOSYS, errno.ESTALE))
 
-#: What ends the whole.
+#: What ends the whole; but for what is tried again below us.
 OF_ALL = sorted(errno.errorcode[code]
                 for code, meaning in errnos.TABLE.items()
-                if meaning.share in (errnos.Of.PASSING, errnos.Of.WHOLE))
+                if meaning.share in (errnos.Of.PASSING, errnos.Of.WHOLE)
+                and code not in (errno.EINTR, errno.EAGAIN))
 
 
 def told(report):
@@ -38,8 +40,35 @@ def told(report):
     return sorted(_QUOTED.search(text)[1] for text in report.problems)
 
 
+def _unlinked(found):
+    """A snapshot of a tree without what differs by numbers of names."""
+    return {path: {name: value for name, value in facts.items()
+                   if name not in ('links', 'nlink')}
+            for path, facts in found.items()}
+
+
+def _file(path):
+    trees.write(path, b'shared')
+
+
+def _symlink(path):
+    os.symlink('somewhere', path)
+
+
+def _fifo(path):
+    os.mkfifo(path)
+
+
+def _socket(path):
+    os.mknod(path, stat.S_IFSOCK | 0o640)
+
+
+def _odd_symlink(path):
+    os.symlink(b'\xff', path)
+
+
 class Odd(case.Case):
-    """What all drivers have to do.
+    """Requirements on all drivers.
 
     :cvar KEEPS_UNLISTED: bool, whether a backup has a directory itself that
         could not be listed.
@@ -65,8 +94,8 @@ class Odd(case.Case):
     # -- backups
 
     def assertMissed(self, names, report):
-        """That a backup has all of what is shown but those, that it names
-        them, and that restoring it leaves them alone."""
+        """Check that a backup has all of what is shown but those, that it
+        names them, and that restoring it leaves them alone."""
         self.assertEqual(sorted(names), told(report), report.problems)
         self.assertEqual([], self.verify())
         before = trees.snapshot(self.shown)
@@ -154,7 +183,8 @@ class Odd(case.Case):
         return [f'{at}{each}' for each in ('fifo', 'link', name)]
 
     def test_attributes_of_any_name(self):
-        """That the share can't hold; their names may be told anywhere."""
+        """Attributes that the share can't hold; their names may be told
+        anywhere."""
         path = os.path.join(self.source, 'named')
         trees.write(path, b'content')
         os.setxattr(path, b'user.\xff\n\x1b', b'1')
@@ -321,123 +351,118 @@ class Odd(case.Case):
             subprocess.run(['rm', '-rf', os.path.join(
                 self.shown, 'a/d/extra')], check=True)
 
+    # -- a limit of names of one file
+
+    def _links(self, *make):
+        """Have seven names, in two directories, of one of each.
+
+        :param make: functions that make an entry, by a path.
+        """
+        for name in 'ab':
+            os.mkdir(os.path.join(self.shown, name))
+        for function in make:
+            first = os.path.join(self.shown, 'a', function.__name__)
+            function(first)
+            for number in range(6):
+                os.link(first, os.path.join(
+                    self.shown, 'ab'[number % 2],
+                    f'{function.__name__} {number}'), follow_symlinks=False)
+
+    def _assert_parted(self, before, count):
+        """Restore into an empty share that allows three names of a file, and
+        assert that all are there and that it is told which are names of
+        another than the first."""
+        subprocess.run(['find', self.shown, '-mindepth', '1', '-delete'],
+                       check=True)
+        self.odd.set([['links', 3, 'EMLINK']])
+        report = self.restore(target=self.share)
+        self.assertEqual(0, report.missing, report.problems)
+        self.assertEqual(_unlinked(before), _unlinked(trees.snapshot(
+            self.shown)))
+        parted = told(report)
+        for text in report.problems:
+            self.assertIn(' is a copy in the share', text)
+        found = {}
+        for where, _, names in os.walk(self.shown):
+            for name in names:
+                st = os.lstat(os.path.join(where, name))
+                self.assertLessEqual(st.st_nlink, 3)
+                found.setdefault(st.st_ino, set()).add(os.path.relpath(
+                    os.path.join(where, name), self.shown))
+        self.assertEqual([3] * count, [
+            len(names) for names in found.values()
+            if not names & set(parted)], (found, report.problems))
+        self.assertEqual(4 * count, len(parted))
+        # There is a way, once there can be as many.
+        self.odd.set([])
+        self.assertEqual((), self.restore(target=self.share).problems)
+        self.assertSame(before, self.shown)
+
+    def test_more_names_than_a_file_of_the_share_can_have(self):
+        self._links(_file)
+        self.mount()
+        self.backup(source=self.share)
+        self._assert_parted(trees.snapshot(self.shown), 1)
+
+    def test_more_names_than_anything_else_can_have(self):
+        make = [_symlink, _odd_symlink, _fifo, _socket]
+        self._links(*make)
+        self.mount()
+        self.backup(source=self.share)
+        self._assert_parted(trees.snapshot(self.shown), len(make))
+
+    # -- what ends it all
+
     def test_what_is_of_all(self):
         self.write('a/f', 'b/f')
         self.mount()
         self.backup(source=self.share)
         for code in OF_ALL:
-            if code in ('EINTR', 'EAGAIN'):
-                continue
             with self.subTest(code):
                 os.truncate(os.path.join(self.shown, 'a/f'), 0)
                 self.odd.set([['write', '*', code], ['create', '*', code]])
                 with self.assertRaises(base.DriverError) as got:
                     self.restore(target=self.share)
-                self.assertIn(os.strerror(getattr(errno, code)),
-                              str(got.exception))
-                self.assertEqual(
-                    errnos.is_passing(OSError(getattr(errno, code), '')),
-                    got.exception.retryable)
+                self.assertOfAll(code, got.exception)
 
+    def assertOfAll(self, code, exc):
+        """Assert that an error says what an errno means."""
+        number = getattr(errno, code)
+        self.assertIn(os.strerror(number), str(exc))
+        self.assertEqual(errnos.is_passing(OSError(number, '')),
+                         exc.retryable)
 
-class Mounts(case.Case):
-    """File systems mounted in a share."""
+    #: Calls by which a backup reads entries, and the errnos that each gives.
+    READING = {
+        **dict.fromkeys((
+            ('getattr', '/d/file'), ('open', '/d/file'), ('read', '/d/file'),
+            ('readlink', '/d/link'), ('opendir', '/d/e'),
+            ('readdir', '/d/e')), OF_ALL),
+        **dict.fromkeys((
+            ('listxattr', '/d/file'), ('getxattr', '/d/file'),
+            ('listxattr', '/d')), [code for code in OF_ALL if code not in (
+                # These are of one attribute, if one is set.
+                'ENOSPC', 'EDQUOT')])}
 
-    def setUp(self):
-        super().setUp()
-        self.inner = self.make('inner')
-        trees.write(os.path.join(self.inner, 'theirs'), b'theirs')
-        trees.write(os.path.join(self.source, 'own'), b'own')
-
-    def bind(self, source, *target):
-        path = os.path.join(*target)
-        subprocess.run(['mount', '--bind', source, path], check=True)
-        self.addCleanup(subprocess.run, ['umount', path],
-                        stderr=subprocess.DEVNULL)
-        return path
-
-    def test_are_not_entered_nor_emptied(self):
-        for name in ('mnt', 'd/mnt'):
-            os.makedirs(os.path.join(self.source, name))
-            self.bind(self.inner, self.source, name)
-        trees.write(os.path.join(self.source, 'd', 'file'), b'under')
-        self.bind(os.path.join(self.inner, 'theirs'), self.source, 'd',
-                  'file')
-        theirs = trees.snapshot(self.inner)
-        report = self.backup(source=self.source, still=False)
-        self.assertEqual(['d/file', 'd/mnt', 'mnt'], told(report))
-        self.assertEqual([], self.verify())
-        trees.write(os.path.join(self.source, 'own'), b'changed')
-        os.makedirs(os.path.join(self.source, 'extra', 'mnt'))
-        self.bind(self.inner, self.source, 'extra', 'mnt')
-        report = self.restore(target=self.source)
-        self.assertEqual(['d/file', 'd/mnt', 'extra/mnt', 'mnt'],
-                         told(report))
-        self.assertEqual(0, report.missing)
-        self.assertEqual(theirs, trees.snapshot(self.inner))
-        with open(os.path.join(self.source, 'own')) as source:
-            self.assertEqual('own', source.read())
-        self.restore()
-        self.assertEqual(
-            {b'.', b'own', b'mnt', b'd', b'd/mnt'},
-            set(trees.snapshot(self.target)))
-
-    def test_what_is_under_one_is_not_lost(self):
-        """It was not entered, so nothing in it is too much."""
-        path = os.path.join(self.source, 'mnt')
-        os.mkdir(path)
-        trees.write(os.path.join(path, 'under'), b'x')
-        self.bind(self.inner, path)
-        self.backup(source=self.source)
-        subprocess.run(['umount', path], check=True)
-        self.restore(target=self.source)
-        self.assertEqual(['under'], os.listdir(path))
-
-    def test_their_names_are_no_patterns(self):
-        names = ['m*', 'm[x]', 'm\\', 'm?', 'mx', 'my']
-        for name in names:
-            os.mkdir(os.path.join(self.source, name))
-        for name in names[:4]:
-            self.bind(self.inner, self.source, name)
-        for name in names[4:]:
-            trees.write(os.path.join(self.source, name, 'own'), b'own')
-        os.mkdir(os.path.join(self.source, 'd'))
-        trees.write(os.path.join(self.source, 'd', 'f*'), b'under')
-        trees.write(os.path.join(self.source, 'd', 'fx'), b'own')
-        path = self.bind(os.path.join(self.inner, 'theirs'), self.source,
-                         'd', 'f*')
-        self.backup(source=self.source)
-        self.restore()
-        self.assertEqual(
-            {b'.', b'own', b'd', b'd/fx', b'mx/own', b'my/own',
-             *map(os.fsencode, names)}, set(trees.snapshot(self.target)))
-        # What is under a file is not lost either.
-        subprocess.run(['umount', path], check=True)
-        self.assertEqual(0, self.restore(target=self.source).missing)
-        with open(path) as source:
-            self.assertEqual('under', source.read())
-
-    def test_a_backup_with_more_than_can_be_restored(self):
-        os.mkdir(os.path.join(self.source, 'mnt'))
-        trees.write(os.path.join(self.source, 'mnt', 'theirs'), b'old')
-        self.backup()
-        self.bind(self.inner, self.source, 'mnt')
-        theirs = trees.snapshot(self.inner)
-        trees.write(os.path.join(self.source, 'own'), b'changed')
-        report = self.restore(target=self.source)
-        self.assertEqual(['mnt', 'mnt/theirs'], told(report))
-        self.assertEqual(1, report.missing)
-        self.assertEqual(theirs, trees.snapshot(self.inner))
-        with open(os.path.join(self.source, 'own')) as source:
-            self.assertEqual('own', source.read())
-
-    def test_are_part_of_a_share_that_is_to_have_them(self):
-        os.mkdir(os.path.join(self.source, 'mnt'))
-        self.bind(self.inner, self.source, 'mnt')
-        self.driver.include_mounts = True
-        before = trees.snapshot(self.source)
-        self.assertEqual((), self.backup().problems)
-        trees.write(os.path.join(self.inner, 'theirs'), b'changed')
-        trees.write(os.path.join(self.inner, 'extra'), b'')
-        self.assertEqual((), self.restore(target=self.source).problems)
-        self.assertSame(before, self.source)
+    def test_what_is_of_all_when_it_is_read(self):
+        self.write('a', 'd/file', 'd/e/f', 'z')
+        os.setxattr(os.path.join(self.shown, 'd', 'file'), 'user.a', b'1')
+        os.symlink('somewhere', os.path.join(self.shown, 'd', 'link'))
+        self.mount()
+        before = trees.snapshot(self.shown)
+        number = 1
+        for (call, path), codes in self.READING.items():
+            for code in codes:
+                number += 1
+                with self.subTest(call=call, path=path, code=code):
+                    self.odd.set([[call, path, code]])
+                    with self.assertRaises(base.DriverError) as got:
+                        self.backup(case.place(number), source=self.share,
+                                    still=False)
+                    self.assertOfAll(code, got.exception)
+                    self.assertIn(f'"{path[1:]}"', str(got.exception))
+        # Nothing stays of it.
+        self.odd.set([])
+        self.assertEqual((), self.backup(
+            case.place(number), attempt=2, source=self.share).problems)
+        self.assertStored(before, case.place(number))

@@ -12,6 +12,8 @@ from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
+from manila_backup.drivers import progress
+from manila_backup.path_restore import selection
 
 _MIB = 1 << 20
 
@@ -31,11 +33,11 @@ class Room(case.Case):
     def small(self):
         return self.loop(self.size, self.filesystem)
 
-    def snapshot(self):
+    def tree_of_share(self):
         return trees.snapshot(self.share, ('lost+found',))
 
     def assertShare(self, expected):
-        self.assertSame(expected, self.snapshot())
+        self.assertSame(expected, self.tree_of_share())
 
     def at(self, name):
         return os.path.join(self.share, name)
@@ -56,7 +58,7 @@ class Room(case.Case):
             target.write(random.Random(seed).randbytes(size // 8))
 
     def stored(self):
-        before = self.snapshot()
+        before = self.tree_of_share()
         self.backup(source=self.share)
         return before
 
@@ -89,6 +91,41 @@ class Room(case.Case):
         self.change('f0')
         self.restore(target=self.share)
         self.assertShare(before)
+
+    def test_one_with_a_name_that_is_left_alone(self):
+        """It must not change under that, and removing it makes no room."""
+        self.fill([self.content])
+        self.stored()
+        os.makedirs(self.at('lost+found'), exist_ok=True)
+        os.link(self.at('f0'), self.at('lost+found/other'))
+        self.change('f0')
+        before = trees.snapshot(self.share)
+        names = [b'lost+found/other']
+        try:
+            self.restore(target=self.share)
+        except base.DriverError as exc:
+            self.assertEqual('no_space', exc.code)
+            names.append(b'f0')
+        # Else files can share blocks there.
+        for name in names:
+            self.assertEqual(before[name]['content'],
+                             trees.snapshot(self.share)[name]['content'])
+
+    def test_one_that_grows_beyond_what_there_is(self):
+        """It stays what it was."""
+        trees.write(os.path.join(self.source, 'a'), os.urandom(self.size))
+        trees.write(os.path.join(self.source, 'b'), b'backed up')
+        self.backup()
+        trees.write(self.at('a'), os.urandom(100_000))
+        os.chmod(self.at('a'), 0o644)
+        trees.write(self.at('b'), b'changed')
+        before = self.tree_of_share()
+        with self.assertRaisesRegex(base.DriverError, '"a"') as caught:
+            self.restore(target=self.share)
+        self.assertEqual('no_space', caught.exception.code)
+        found = self.tree_of_share()
+        self.assertEqual(before[b'a'], found[b'a'])
+        self.assertEqual(trees.snapshot(self.source)[b'b'], found[b'b'])
 
     def test_many_files(self):
         self.fill([self.content // 20] * 20)
@@ -136,19 +173,24 @@ class Room(case.Case):
                 # What a killed one left may take the room for that.
                 self.change('f0', number)
                 self.change('f1', -number)
-            process = case.Process(self.driver.restore, case.place(), 1,
-                                   self.share)
+            process = self.killable()
             process.wait_for_bytes(self.content + number * self.content // 20)
             process.kill()
         self.restore(target=self.share)
         self.assertShare(before)
         self.assertEqual([], self.verify())
 
+    def killable(self):
+        return case.Process(self.driver.restore, case.place(), 1, self.share)
+
     def test_what_has_no_room_at_all_is_told_and_the_rest_is_done(self):
         for name, size in (('a', self.size), ('b', 10_000), ('z', 10_000)):
             trees.write(os.path.join(self.source, name), os.urandom(size))
         self.backup()
         trees.write(self.at('b'), b'another')
+        self.assertToldAlone()
+
+    def assertToldAlone(self):
         with self.assertRaisesRegex(
                 base.DriverError,
                 '"a".*(No space left|quota exceeded).*All else') as caught:
@@ -156,15 +198,23 @@ class Room(case.Case):
         self.assertEqual((False, 'no_space'), (
             caught.exception.retryable, caught.exception.code))
         expected = trees.snapshot(self.source)
-        found = self.snapshot()
+        found = self.tree_of_share()
         for name in (b'b', b'z'):
             self.assertEqual(expected[name], found[name])
         # Nor is there a part of it, which would take all room.
         self.assertNotIn(b'a', found)
 
+    def test_an_empty_share_without_room_for_one(self):
+        for name, size in (('a', self.size + _MIB), ('b', 10_000),
+                           ('z', 10_000)):
+            trees.write(os.path.join(self.source, name), os.urandom(size))
+        self.backup()
+        for _ in range(2):
+            self.assertToldAlone()
+
 
 class Clones(Room):
-    """Where files can share blocks."""
+    """Full shares on which files can share blocks."""
 
     def test_a_snapshot_keeps_all_there_was(self):
         self.fill([self.content])
@@ -229,7 +279,9 @@ class TmpfsRoom(Room):
             except OSError:
                 return
 
-    def test_no_inode_for_anything_new(self):
+    def exhausted(self):
+        """Change a bit of everything, and use up all inodes; what there was
+        before, and is in a backup."""
         self.fill([1000] * 5)
         os.symlink('somewhere', self.at('link'))
         os.mkfifo(self.at('fifo'))
@@ -241,5 +293,142 @@ class TmpfsRoom(Room):
         os.rmdir(self.at('d'))
         os.mknod(self.at('d2'))
         self.change('f0')
+        return before
+
+    def test_no_inode_for_anything_new(self):
+        before = self.exhausted()
         self.restore(target=self.share)
         self.assertShare(before)
+
+
+class PathRoom(Room):
+    """Restores of chosen paths: of all of them. They remove nothing."""
+
+    test_what_is_removed_makes_room_first = None
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.make('indexes')
+
+    def restore(self, of=None, attempt=1, target=None):
+        return self.run_it(of or case.place(), attempt, target,
+                           progress.Progress())
+
+    def run_it(self, place, attempt, target, counted, paths=(b'.',)):
+        try:
+            return self.driver.restore_paths(
+                place, attempt, target, selection.Selection(
+                    paths, None, selection.Conflict.OVERWRITE, 'operation'),
+                self.folder, counted)
+        finally:
+            self.assertEqual([], [name for name in os.listdir(self.share)
+                                  if name.startswith('.manila-backup-')])
+
+    def assertShare(self, expected):
+        # The share's directory itself is not what is restored.
+        found = self.tree_of_share()
+        self.assertSame({**expected, b'.': found[b'.']}, found)
+
+    def killable(self):
+        return case.Process(self.run_it, case.place(), 1, self.share)
+
+    def test_one_with_several_names(self):
+        """Others may not be chosen, and all have the same content."""
+        self.fill([self.content])
+        os.mkdir(self.at('d'))
+        os.link(self.at('f0'), self.at('d/other'))
+        self.stored()
+        self.change('f0')
+        before = self.tree_of_share()
+        try:
+            self.restore(target=self.share)
+        except base.DriverError as exc:
+            self.assertEqual('no_space', exc.code)
+            for name in (b'f0', b'd/other'):
+                self.assertEqual(before[name], self.tree_of_share()[name])
+
+    def test_a_directory_without_room_does_not_appear(self):
+        self._without_room(0)
+
+    def test_a_large_directory_without_room_does_not_appear(self):
+        """One that several processes make."""
+        self._without_room(250)
+
+    def _without_room(self, more):
+        os.mkdir(os.path.join(self.source, 'd'))
+        for name, size in (('d/a', 10), ('d/b', self.size), ('d/c', 10),
+                           ('z', 10)):
+            trees.write(os.path.join(self.source, name), os.urandom(size))
+        for number in range(more):
+            trees.write(os.path.join(self.source, f'd/f{number}'), b'')
+        self.backup()
+        trees.write(self.at('z'), b'another')
+        with self.assertRaisesRegex(base.DriverError, '"d/b"') as caught:
+            self.restore(target=self.share)
+        self.assertEqual('no_space', caught.exception.code)
+        found = self.tree_of_share()
+        self.assertEqual({b'.', b'z'}, set(found))
+        self.assertEqual(trees.snapshot(self.source)[b'z'], found[b'z'])
+
+    def test_a_directory_that_has_room_in_the_end(self):
+        """Only once what comes after it has shrunk."""
+        os.makedirs(self.at('a/in/it'))
+        for number in range(4):
+            trees.write(self.at(f'a/in/f{number}'),
+                        os.urandom(self.content // 4))
+        os.symlink('somewhere', self.at('a/link'))
+        os.link(self.at('a/in/f0'), self.at('a/first'))
+        trees.write(self.at('z'), b'small')
+        before = self.stored()
+        subprocess.run(['rm', '-r', self.at('a')], check=True)
+        trees.write(self.at('z'), os.urandom(self.content))
+        os.utime(self.share, ns=(before[b'.']['mtime'],) * 2)
+        report = self.restore(target=self.share)
+        self.assertEqual((), report.problems)
+        self.assertEqual({'created': 9, 'replaced': 1}, {
+            name: count for name, count in report.restored.items() if count})
+        self.assertShare(before)
+        # One of them alone, in a directory that is not chosen itself.
+        subprocess.run(['rm', '-r', self.at('a')], check=True)
+        trees.write(self.at('z'), os.urandom(self.content))
+        os.utime(self.share, ns=(before[b'.']['mtime'],) * 2)
+        report = self.run_it(case.place(), 1, self.share, progress.Progress(),
+                             (b'a/in', b'z'))
+        self.assertEqual((), report.problems)
+        found = self.tree_of_share()
+        for path in (b'a/in', b'a/in/it', b'a/in/f3', b'z', b'.'):
+            self.assertEqual(before[path] | {'links': None},
+                             found[path] | {'links': None})
+
+
+class PathQuotaRoom(PathRoom, QuotaRoom):
+
+    pass
+
+
+class PathTmpfsRoom(PathRoom, TmpfsRoom):
+
+    def test_no_inode_for_anything_new(self):
+        before = self.exhausted()
+        with self.assertRaisesRegex(base.DriverError, '"d"') as caught:
+            self.restore(target=self.share)
+        self.assertEqual('no_space', caught.exception.code)
+        os.unlink(self.at('d2'))
+        # All but that directory was restored.
+        found = self.tree_of_share()
+        self.assertSame({path: facts for path, facts in before.items()
+                         if path not in (b'.', b'd')},
+                        {path: facts for path, facts in found.items()
+                         if path != b'.'})
+        self.restore(target=self.share)
+        self.assertShare(before)
+
+
+class PathXfsRoom(PathRoom, XfsRoom):
+
+    pass
+
+
+class PathBtrfsRoom(PathRoom, BtrfsRoom):
+
+    pass

@@ -130,14 +130,15 @@ class Still(case.Case):
         self.assertGrown(self.source, 2 * TRIES)
 
     def assertCloned(self, place, by):
-        """That a backup has all files as they were after so many writes."""
+        """Check that a backup has all files as they were after so many writes.
+        """
         self.assertGrown(self.data(place), by)
         self.assertEqual([], self.verify(place))
         self.restore(place)
         self.assertGrown(self.target, by)
 
     def read_from_clones(self):
-        """Where clones can be made at all."""
+        """Read from clones, where they can be made at all."""
         self.fill()
         if not self.CLONES:
             return

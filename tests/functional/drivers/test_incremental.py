@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a backup takes over from the one before it, by hard links and by
+"""Files that a backup takes over from the one before it, by hard links and by
 reflinks."""
 
 import mmap
@@ -258,11 +258,13 @@ class Cases:
         with layout.Repository(self.repository) as opened:
             found = parent.find(opened, TWO)
         self.addCleanup(found.close)
-        text, _ = found.take(b'.', file, target, setter, 1)
+        ticks = []
+        text, _ = found.take(b'.', file, target, setter, 1, ticks.append)
         entry = dirent.parse(text[:-1])
         os.unlink(os.path.join(self.target, 'f'))
         self.delete(ONE)
-        self.assertIsNone(found.take(b'.', file, target, setter, 1))
+        self.assertIsNone(found.take(b'.', file, target, setter, 1,
+                                     ticks.append))
         self.assertIsNone(found.share(b'.', entry, entry, target, setter, 1))
         self.assertEqual([], os.listdir(self.target))
 

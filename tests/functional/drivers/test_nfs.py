@@ -78,16 +78,22 @@ class NfsPathsTest(NfsMixin, path_restores.PathRestores):
     KEPT = frozenset((
         'test_one_file',
         'test_everything_beside',
+        'test_many_entries',
         'test_conflicts_that_fail',
+        'test_all_but_what_is_damaged_is_restored',
         'test_what_a_killed_process_left',
     ))
+
+    def damage(self, path):
+        browsable.flip(os.path.join(os.fsencode(self.data(case.place())),
+                                    path))
 
 
 load_tests = kept.load_tests
 
 
 class MountTest(NfsMixin, case.Case):
-    """How the export is mounted, lost, and mounted again."""
+    """Mounting of the export, its loss, and mounting it again."""
 
     def setUp(self):
         super().setUp()
@@ -152,7 +158,7 @@ class MountTest(NfsMixin, case.Case):
         self.backup()       # as another process would
         self.assertEqual(1, self.lines(log))
         self.assertIsInstance(mount._mounts[self.driver._mount.settings],
-                              mount._Borrowed)
+                              mount._BorrowedMount)
 
     def test_who_is_killed_leaves_nothing(self):
         self.anew(mount_template='bindfs {export} {path}')

@@ -4,6 +4,9 @@ import os
 
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
+from manila_backup.drivers.posix import parent
+from tests.functional.drivers import kept
+from tests.functional.drivers import mounted
 from tests.functional.drivers import odd
 from tests.functional.drivers import test_posix
 from tests.functional.drivers import test_restic
@@ -12,7 +15,32 @@ from tests.functional import odd_files
 
 class PosixOddTest(test_posix.PosixMixin, odd.Odd):
 
-    pass
+    def test_attributes_that_could_not_be_read_once(self):
+        """The file has not changed, and is looked at again all the same."""
+        self.addCleanup(setattr, parent, '_MARGIN', parent._MARGIN)
+        parent._MARGIN = -60 * 10 ** 9
+        self.write('d/file', 'z')
+        path = os.path.join(self.shown, 'd', 'file')
+        os.setxattr(path, 'user.a', b'1')
+        unreadable = ['getxattr', '/d/file', 'EIO']
+        self.mount([unreadable])
+        for number in (1, 2):
+            self.assertEqual(['d/file'], odd.told(self.backup(
+                case.place(number), source=self.share)))
+        self.odd.set([])
+        self.assertEqual((), self.backup(
+            case.place(3), source=self.share).problems)
+        self.assertStored(self.shown, case.place(3))
+        # Nor is it taken over from an attempt before.
+        os.chmod(path, 0o640)
+        self.odd.set([unreadable])
+        self.source, source = self.share, self.source
+        self.prepare(case.place(4), 1)
+        self.source = source
+        self.odd.set([])
+        self.assertEqual((), self.backup(
+            case.place(4), attempt=2, source=self.share).problems)
+        self.assertStored(self.shown, case.place(4))
 
 
 class OddRepositoryTest(test_posix.PosixMixin, case.Case):
@@ -54,12 +82,23 @@ class OddRepositoryTest(test_posix.PosixMixin, case.Case):
         self.delete(case.place(1))
 
 
-class PosixMountsTest(test_posix.PosixMixin, odd.Mounts):
+class PosixMountsTest(test_posix.PosixMixin, mounted.Mounts):
 
     pass
 
 
-class ResticMountsTest(test_restic.ResticMixin, odd.Mounts):
+class ResticMountsTest(test_restic.ResticMixin, mounted.Mounts):
+
+    pass
+
+
+class PosixPathsAndMountsTest(test_posix.PosixMixin, mounted.PathsAndMounts):
+
+    pass
+
+
+class ResticPathsAndMountsTest(test_restic.ResticMixin,
+                               mounted.PathsAndMounts):
 
     pass
 
@@ -67,3 +106,8 @@ class ResticMountsTest(test_restic.ResticMixin, odd.Mounts):
 class ResticOddTest(test_restic.ResticMixin, odd.Odd):
 
     KEEPS_UNLISTED = False
+    # Each takes a second.
+    READING = dict.fromkeys(odd.Odd.READING, ('ENOMEM', 'EROFS', 'ETIMEDOUT'))
+
+
+load_tests = kept.load_tests

@@ -39,9 +39,9 @@ def _made():
     os.chmod(os.path.join(folder.name, 'password'), 0o600)
     made = driver.ResticDriver(
         os.path.join(folder.name, 'repository'),
-        command.Settings('restic', {}, os.path.join(state, 'cache'),
-                         os.path.join(state, 'share'), 60.0, 20.0),
-        keys.Derived(keys.Secret(os.path.join(folder.name, 'password'))),
+        command.ResticSettings('restic', {}, os.path.join(state, 'cache'),
+                               os.path.join(state, 'share'), 60.0, 20.0),
+        keys.DerivedKeys(keys.Secret(os.path.join(folder.name, 'password'))),
         state, os.path.join(state, 'staging'))
     made.check(create=True)
     made.prepare(case.place(), contextlib.nullcontext, make=True)
@@ -69,13 +69,13 @@ class ResticMixin:
             shutil.copy2(os.path.join(made, 'password'), secret)
             shutil.copytree(os.path.join(made, name), self.repository)
         state = os.path.join(self.scratch, host)
-        settings = command.Settings(
+        settings = command.ResticSettings(
             kwargs.pop('program', 'restic'), {}, os.path.join(state, 'cache'),
             os.path.join(state, 'share'), kwargs.pop('stall', 60.0),
             kwargs.pop('lock', 20.0))
         return driver.ResticDriver(
             kwargs.pop('url', self.repository), settings,
-            keys.Derived(keys.Secret(secret)),
+            keys.DerivedKeys(keys.Secret(secret)),
             state, os.path.join(state, 'staging'), self.IGNORED, **kwargs)
 
     def snapshots(self, place):
@@ -156,12 +156,12 @@ class ResticConformanceTest(ResticMixin, suite.Conformance):
                 file.write(bytes((byte[0] ^ 1,)))
 
 
-class ResticFoldingTest(ResticMixin, folding.Together):
+class ResticFoldingTest(ResticMixin, folding.Folding):
     pass
 
 
 class ResticTest(ResticMixin, case.Case):
-    """What only this driver promises."""
+    """Promises of this driver alone."""
 
     def test_what_is_written_to_meanwhile_is_told(self):
         trees.many(self.source, 2, 3)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What restic could not read or write, one entry or many."""
+"""Entries that restic could not read or write, one or many."""
 
 import os
 

@@ -35,7 +35,7 @@ class ChangedTest(test_restic.ResticMixin, case.Case):
             before it; ``after`` after that.
         """
         numbers = itertools.count(1)
-        run = backup.Backup._restic
+        run = backup.ResticBackup._restic
 
         def restic(*args):
             number = next(numbers)
@@ -44,7 +44,7 @@ class ChangedTest(test_restic.ResticMixin, case.Case):
             after(number)
             return done
 
-        with mock.patch.object(backup.Backup, '_restic', restic):
+        with mock.patch.object(backup.ResticBackup, '_restic', restic):
             return self.backup(still=False, **kwargs)
 
     def all_change(self, number):
@@ -99,7 +99,8 @@ class ChangedTest(test_restic.ResticMixin, case.Case):
         self.assertIn('"early" was written to', '\n'.join(report.problems))
 
     def test_while_others_use_the_repository(self):
-        """What the first run stored stays until the backup is deleted."""
+        """Content that the first run stored stays until the backup is deleted.
+        """
         with mock.patch.object(repository.Repository, 'forget',
                                side_effect=base.DriverError('It is locked.')):
             self.assertEqual((), self.backed_up(self.early,

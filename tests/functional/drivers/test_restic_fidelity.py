@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What restic alone does not keep, or only just does: all of it comes back."""
+"""Properties that restic alone does not keep, or only just does: all of them
+come back."""
 
 import json
 import os
@@ -10,7 +11,7 @@ import subprocess
 from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
-from manila_backup.drivers.restic import survey
+from manila_backup.drivers.restic import sidecar_scan
 from manila_backup.fs import inode_flags
 from tests.functional.drivers import test_restic
 
@@ -137,8 +138,8 @@ class FarTimesTest(test_restic.ResticMixin, case.Case):
         # Those that restic restores are no loss.
         for name, time in ('a', LATE), ('b', LATE), ('c', 1 << 62):
             trees.write(os.path.join(self.source, name), b'x', time)
-        self.addCleanup(setattr, survey, '_MOST', survey._MOST)
-        survey._MOST = 1
+        self.addCleanup(setattr, sidecar_scan, '_MOST', sidecar_scan._MOST)
+        sidecar_scan._MOST = 1
         report = self.backup()
         self.assertEqual((1, 0), (report.problem_count, report.missing),
                          report)
@@ -204,8 +205,8 @@ class FarTimesTest(test_restic.ResticMixin, case.Case):
 
 
 class AttributesTest(test_restic.ResticMixin, case.Case):
-    """What restic keeps by itself, as far as it has been seen to: a release of
-    it that does not would lose it silently."""
+    """Attributes that restic keeps by itself, as far as it has been seen to: a
+    release of it that does not would lose them silently."""
 
     def test_at_their_limits(self):
         share = self.loop(_SIZE, 'btrfs')

@@ -15,11 +15,16 @@ from tests.functional.drivers import test_restic
 class ResticIndexedTest(test_restic.ResticMixin, indexed.Indexed):
     """Backups whose indexes are made when they are asked for."""
 
+    def _indexes(self):
+        """The names of the indexes that are kept."""
+        return [name for name in os.listdir(self.folder)
+                if not name.endswith('.mark')]
+
     def _broken(self, damage):
         trees.many(self.source, 1, 3)
         self.backup()
         self.index()
-        name, = os.listdir(self.folder)
+        name, = self._indexes()
         damage(os.path.join(self.folder, name))
         self.assertListed(self.index())
 
@@ -33,14 +38,14 @@ class ResticIndexedTest(test_restic.ResticMixin, indexed.Indexed):
         trees.many(self.source, 1, 1)
         self.backup(case.place(2))
         self.index(case.place(2))
-        other, = os.listdir(self.folder)
+        other, = self._indexes()
         self._broken_by(os.path.join(self.folder, other))
 
     def _broken_by(self, other):
         trees.many(self.source, 2, 2)
         self.backup()
         self.index()
-        mine, = (name for name in os.listdir(self.folder)
+        mine, = (name for name in self._indexes()
                  if name.startswith(case.place().backup_id))
         shutil.copy(other, os.path.join(self.folder, mine))
         self.assertListed(self.index())
@@ -51,7 +56,7 @@ class ResticIndexedTest(test_restic.ResticMixin, indexed.Indexed):
         for place in (case.place(), case.place(2)):
             self.index(place)
         self.driver.drop_index(case.place(2), self.folder)
-        name, = os.listdir(self.folder)
+        name, = self._indexes()
         self.assertTrue(name.startswith(case.place().backup_id + '.'))
 
     def test_links_that_look_like_a_listing(self):
@@ -88,7 +93,7 @@ class ResticIndexedTest(test_restic.ResticMixin, indexed.Indexed):
         self.driver = self.make_driver(program=self._listing('exit 1'))
         with self.assertRaises(base.DriverError):
             self.index()
-        self.assertEqual([], os.listdir(self.folder))
+        self.assertEqual([], self._indexes())
 
     def test_a_listing_that_has_less(self):
         os.symlink('target', os.path.join(self.source, 'link'))
@@ -97,6 +102,22 @@ class ResticIndexedTest(test_restic.ResticMixin, indexed.Indexed):
             'case "$*" in *--long*) exit 0;; esac'))
         with self.assertRaisesRegex(base.DriverError, 'could not be made'):
             self.index()
+
+    def test_a_directory_that_is_all_that_is_read(self):
+        program, log = self.logged()
+        trees.many(self.source, 2, 3)
+        self.backup()
+        self.driver = self.make_driver(program=program)
+        for _ in range(2):
+            with self.driver.open_directory(case.place(), self.folder,
+                                            b'd1') as index:
+                self.assertListed(index, b'd1')
+        with open(log) as file:
+            ran = file.read()
+        self.assertEqual(1, ran.count(' cat tree '), ran)
+        self.assertNotIn(' ls ', ran)
+        self.driver.drop_index(case.place(), self.folder)
+        self.assertEqual([], os.listdir(self.folder))
 
     def test_one_is_made_at_a_time(self):
         trees.many(self.source, 1, 3)

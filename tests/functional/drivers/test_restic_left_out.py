@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What restic must not read of a share, whatever it is called and however much
-of it there is: that, and nothing else, is left out."""
+"""Parts of a share that restic must not read, whatever they are called and
+however much of them there is: those, and nothing else, are left out."""
 
 import os
 import subprocess

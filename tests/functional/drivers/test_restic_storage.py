@@ -62,7 +62,7 @@ class ResticStorageTest(test_restic.ResticMixin, case.Case):
         self.assertEqual([], self.verify())
 
     def test_what_is_unmounted_meanwhile_is_not_held(self):
-        """Where a host's mounts are shared, as systemd has them."""
+        """A host's mounts are shared, as systemd has them."""
         above = self.make('above')
         for args in (('--bind', above, above), ('--make-shared', above)):
             subprocess.run(['mount', *args], check=True)

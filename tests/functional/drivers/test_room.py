@@ -2,6 +2,7 @@
 """Restores into shares that are nearly full; ``make fidelity`` has more."""
 
 from tests.functional.drivers import room
+from tests.functional.drivers import test_restic
 
 
 class Ext4Test(room.Room):
@@ -17,3 +18,26 @@ class QuotaTest(room.QuotaRoom):
 class TmpfsTest(room.TmpfsRoom):
 
     pass
+
+
+class PathsExt4Test(room.PathRoom):
+
+    pass
+
+
+class PathsQuotaTest(room.PathQuotaRoom):
+
+    pass
+
+
+class PathsTmpfsTest(room.PathTmpfsRoom):
+
+    pass
+
+
+class ResticTest(test_restic.ResticMixin, room.Room):
+    """The repository and the staging directory have room."""
+
+    def make_driver(self):
+        self.share = self.small()
+        return super().make_driver()

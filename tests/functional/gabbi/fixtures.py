@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the gabbits find in place when they begin.
+"""Fixtures that are in place when the gabbits begin.
 
 There are no workers. A request with the header ``x-test-workers: done`` is
 answered after whatever was waiting for a worker has been done.
@@ -19,15 +19,21 @@ import yaml
 from manila_backup.api import app
 from manila_backup.db import backup_metadata
 from manila_backup.db import backups
+from manila_backup.db import clock
 from manila_backup.db import messages as db_messages
 from manila_backup.db import models
 from manila_backup.db import operations
+from manila_backup.db import repositories
 from manila_backup.db import service_hosts
 from manila_backup.db import services
 from manila_backup.engine import worker
 from manila_backup import messages
 from tests.functional import databases
 from tests.unit.api import base
+
+SAMPLES = os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), *3 * [os.pardir], 'etc',
+    'manila-backup')
 
 _current = []
 
@@ -105,6 +111,37 @@ class Service(fixture.GabbiFixture):
         os.environ[variable] = found = answer.json['share_backup']['id']
         return found
 
+    def make_policy(self, variable, token=base.MEMBER, **values):
+        """A backup policy for each night, its id in an environment
+        variable."""
+        return self._make(variable, '', 'share_backup_policy', {
+            'name': 'gold', 'rules': [
+                {'name': 'nightly', 'cron': '0 2 * * *'}], **values}, token)
+
+    def assign(self, variable, policy_id, token=base.MEMBER, **values):
+        """Assign a policy to the shares of p1; the assignment's id in an
+        environment variable."""
+        return self._make(variable, f'/{policy_id}/assignments', 'assignment',
+                          {'kind': 'project', 'target': 'p1', **values},
+                          token)
+
+    def _make(self, variable, path, name, values, token):
+        answer = self.call(
+            'POST', f'/v2/share-backup-policies{path}', {name: values}, token,
+            headers={'OpenStack-API-Version':
+                     'shared-file-system-backup 1.1'}, code=200)
+        os.environ[variable] = found = answer.json[name]['id']
+        return found
+
+    def put_sample(self, name):
+        """Put a sample of etc/ into force as an operator would: the files of
+        policy.d beside the configuration are read."""
+        folder = os.path.join(self.api.folder, 'policy.d')
+        os.mkdir(folder)
+        shutil.copy(os.path.join(SAMPLES, name), folder)
+        self.api.app = app.build(self.api.conf, self.api.database,
+                                 self.api.admission)
+
 
 class Shares(Service):
     """Project p1 has the shares SHARE_ID and SHARE_ID_2 (of 1 GiB), p2 has
@@ -150,23 +187,56 @@ class Backups(Shares):
                                  name='secret')
         self.api.set(models.share_backups, other, warning_count=0,
                      progress=100)
-        self.make_policy()
+        self.assign('ASSIGNMENT_ID', self.make_policy('POLICY_ID'))
 
-    def make_policy(self):
-        """The policy POLICY_ID of p1, which ASSIGNMENT_ID assigns to all of
-        its shares."""
-        asked = {'OpenStack-API-Version': 'shared-file-system-backup 1.1'}
-        policy = self.call(
-            'POST', '/v2/share-backup-policies',
-            {'share_backup_policy': {'name': 'gold', 'rules': [
-                {'name': 'nightly', 'cron': '0 2 * * *'}]}},
-            base.MEMBER, code=200, headers=asked).json['share_backup_policy']
-        os.environ['POLICY_ID'] = policy['id']
-        assigned = self.call(
-            'POST', f'/v2/share-backup-policies/{policy["id"]}/assignments',
-            {'assignment': {'kind': 'project', 'target': 'p1'}},
-            base.MEMBER, code=200, headers=asked).json['assignment']
-        os.environ['ASSIGNMENT_ID'] = assigned['id']
+
+class PolicyBackups(Shares):
+    """The policy POLICY_ID is about those shares of p1 whose metadata has
+    backup=gold: docs (SHARE_ID), copy (SHARE_ID_2) and new, which there was
+    not yet the last time that something was due; free has nothing. It is due
+    each day, next at NEXT_RUN after LAST_RUN, and keeps everything.
+
+    Of docs there are BACKUP_ID_0 of the last time, BACKUP_ID_1 of the day
+    before, up to BACKUP_ID_3. Of copy there are DAMAGED_ID of the last time,
+    and OLD_ID of the day before. Until IN_THREE_DAYS there are three
+    runs."""
+
+    def fill(self):
+        super().fill()
+        gold = {'backup': 'gold'}
+        self.make_share('NEW_SHARE_ID', name='new', metadata=gold)
+        self.make_share('FREE_SHARE_ID', name='free')
+        day = datetime.timedelta(days=1)
+        now = self.api.database.read(clock.now)
+        # Half a day from now nothing changes while the tests run.
+        next_ = (now + day / 2).replace(minute=0, second=0, microsecond=0)
+        for variable, at in ('NEXT_RUN', next_), ('LAST_RUN', next_ - day):
+            os.environ[variable] = at.isoformat(timespec='microseconds')
+        os.environ['IN_THREE_DAYS'] = (next_ + 2.5 * day).isoformat() + 'Z'
+        policy_id = self.make_policy('POLICY_ID', rules=[
+            {'name': 'daily', 'cron': f'0 {next_.hour} * * *'}])
+        assigned = self.assign('ASSIGNMENT_ID', policy_id, kind='metadata',
+                               target='backup=gold')
+        self.api.set(models.backup_policy_assignments, assigned,
+                     created_at=now - 30 * day)
+        # It is as old as that itself.
+        self.api.database.write(lambda conn: conn.execute(
+            models.backup_policy_rules.update().values(
+                begun_at=now - 30 * day)))
+        for share_id in self.share_id, os.environ['SHARE_ID_2']:
+            self.api.set(models.shares, share_id, properties=gold,
+                         created_at=now - 30 * day)
+            self.api.work()
+        for variable, share_id, age, result in (
+                *((f'BACKUP_ID_{age}', self.share_id, age, 'complete')
+                  for age in range(4)),
+                ('DAMAGED_ID', os.environ['SHARE_ID_2'], 0, 'damaged'),
+                ('OLD_ID', os.environ['SHARE_ID_2'], 1, 'complete')):
+            due_at = next_ - (age + 1) * day
+            self.api.set(
+                models.share_backups, self.make_backup(variable, share_id),
+                name=f'{age} days ago', policy_id=policy_id, due_at=due_at,
+                created_at=due_at, result=result, requested_by='policy')
 
 
 class Messages(Service):
@@ -204,6 +274,29 @@ class Workers(Service):
         os.environ['SERVICE_ID'] = str(east.row.id)
 
 
+class Repositories(Backups):
+    """As Backups, of which two were verified and one of these is damaged.
+    The host east has measured their repository and can't tell the room of
+    another one, west could not measure it."""
+
+    def fill(self):
+        super().fill()
+        day = datetime.timedelta(days=1)
+        noon = datetime.datetime(2026, 5, 1, 12)
+        for variable, verified_at, result in (
+                ('BACKUP_ID', noon, 'damaged'),
+                ('OTHER_BACKUP_ID', noon + day, 'sound')):
+            self.api.set(models.share_backups, os.environ[variable],
+                         verified_at=verified_at, verified_result=result)
+        write = self.api.database.write
+        write(repositories.found, 'posix', 'east', '/srv/repository',
+              (3000, 1 << 64))
+        write(repositories.found, 'restic', 'east', 's3:store.example/b',
+              None)
+        write(repositories.failed, 'posix', 'west', '/srv/repository',
+              'It is not mounted.')
+
+
 class SmallQuota(Shares):
     """As Shares, with room for one backup."""
 
@@ -234,14 +327,24 @@ class Passwords(Service):
         self.folder.cleanup()
 
 
+class PublishedOnly(Backups):
+    """As Backups, with the sample policy in force by which members make no
+    backup policies. PUBLIC_POLICY_ID is public, and MANDATORY_ID assigns it to
+    the shares of p1, which they can't remove."""
+
+    def fill(self):
+        super().fill()
+        public = self.make_policy('PUBLIC_POLICY_ID', base.ADMIN,
+                                  name='bronze', is_public=True)
+        self.assign('MANDATORY_ID', public, base.ADMIN, project_id='p1',
+                    mandatory=True)
+        self.put_sample('policy-published-only.yaml')
+
+
 class Operator(Backups):
     """As Backups, with the sample policy for backup operators in force. A
     caller has to be olga, a backup operator, or mia, a member of p1; the
     password of both is secret."""
-
-    SAMPLE = os.path.join(
-        os.path.dirname(os.path.abspath(__file__)), *3 * [os.pardir], 'etc',
-        'manila-backup', 'policy-backup-operator.yaml')
 
     ROLES = {'olga': {'project': 'support', 'roles': ['backup-operator']},
              'mia': {'project': 'p1', 'roles': ['member']}}
@@ -258,14 +361,8 @@ class Operator(Backups):
             with open(path, 'w') as file:
                 file.write(content)
             self.api.conf.set_override(option, path, 'http_basic')
-        # As an operator would: the files of policy.d beside the configuration
-        # are read.
-        folder = os.path.join(self.api.folder, 'policy.d')
-        os.mkdir(folder)
-        shutil.copy(self.SAMPLE, folder)
         self.api.conf.set_override('auth_strategy', 'http_basic')
-        self.api.app = app.build(self.api.conf, self.api.database,
-                                 self.api.admission)
+        self.put_sample('policy-backup-operator.yaml')
 
     def stop_fixture(self):
         super().stop_fixture()
@@ -280,5 +377,6 @@ def on(server):
     """
     return types.SimpleNamespace(**{
         each.__name__: type(each.__name__, (each,), {'SERVER': server})
-        for each in (Service, Shares, Backups, Messages, Workers,
-                     SmallQuota, Passwords, Operator)})
+        for each in (Service, Shares, Backups, PolicyBackups, Messages,
+                     Workers, Repositories, SmallQuota, Passwords,
+                     PublishedOnly, Operator)})

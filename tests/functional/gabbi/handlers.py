@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What gabbits can say of an answer beside what gabbi itself knows."""
+"""Handlers of what gabbits can say of an answer beside what gabbi itself
+knows."""
 
 from gabbi.handlers import base
 

@@ -26,5 +26,5 @@ def build(loader, name, module=fixtures):
 
 
 def load_tests(loader, tests, pattern):
-    """What unittest's loader calls."""
+    """Load the gabbits: unittest's loader calls it."""
     return build(loader, __name__)

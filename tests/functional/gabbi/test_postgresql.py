@@ -6,5 +6,5 @@ from tests.functional.gabbi import test_api
 
 
 def load_tests(loader, tests, pattern):
-    """What unittest's loader calls."""
+    """Load the gabbits: unittest's loader calls it."""
     return test_api.build(loader, __name__, fixtures.on('postgresql'))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process of the service runs first in functional tests: Python looks
-for a module of this name on its path.
+"""Code that a process of the service runs first in functional tests: Python
+looks for a module of this name on its path.
 
 The processes that it starts for copying know no database, and are left alone.
 """

@@ -9,7 +9,8 @@ _OPEN = re.compile(r'\\\{[a-z_]+\\\}')
 
 
 class Answers:
-    """What a document of :mod:`manila_backup.api.openapi` says of answers.
+    """Description of answers in a document of
+    :mod:`manila_backup.api.openapi`.
 
     :param document: dict.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What clients of Manila ask for and there is none of."""
+"""Requests of Manila's clients for what there is none of."""
 
 from manila_backup.api import microversions
 from manila_backup.policies import absent

@@ -2,6 +2,7 @@
 """Snapshots, access rules, share types and quotas: what stands around
 shares."""
 
+from urllib import parse
 import uuid
 
 from manila_backup.db import models
@@ -116,8 +117,24 @@ class TestSnapshots(base.ApiTest):
                                      answer['snapshots']], query)
         answer = self.call('GET', f'{self.PATH}?limit=1&with_count=1').json
         self.assertEqual(2, answer['count'])
-        self.assertIn('share_snapshots_links', answer)
         self.call('GET', f'{self.PATH}?status=x', code=400)
+
+    def test_links_of_lists(self):
+        """By Manila's name and by the one that openstacksdk derives."""
+        ids = [self._ready() for _ in range(2)]
+        both = {'share_snapshots_links', 'snapshots_links'}
+        for path in (self.PATH, f'{self.PATH}/detail'):
+            answer = self.call('GET', f'{path}?limit=1', code=200).json
+            self.assertEqual({'snapshots', *both}, set(answer))
+            link, = answer['share_snapshots_links']
+            self.assertEqual([link], answer['snapshots_links'])
+            url = parse.urlsplit(link['href'])
+            self.assertEqual(('next', path), (link['rel'], url.path))
+            rest = self.call('GET', f'{path}?{url.query}', code=200).json
+            self.assertEqual(ids[:1], [each['id']
+                                       for each in rest['snapshots']])
+            # Nothing follows.
+            self.assertEqual({'snapshots'}, set(rest))
 
     def test_keys_by_version(self):
         path = f'{self.PATH}/{self._ready()}'

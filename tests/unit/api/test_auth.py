@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is let in, and as whom."""
+"""Identities: who is let in, and as whom."""
 
 import base64
 import logging

@@ -41,7 +41,7 @@ class Reading(test_base.BaseTestCase):
 
 
 class Taking(test_base.BaseTestCase):
-    """How long a client may take to read its answer."""
+    """Time that a client may take to read its answer."""
 
     def setUp(self):
         super().setUp()

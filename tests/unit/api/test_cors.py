@@ -16,7 +16,7 @@ OTHER = 'https://evil.example'
 
 
 class CorsCase(base.ApiTest):
-    """What holds whoever identifies the caller."""
+    """Requirements, whoever identifies the caller."""
 
     STRATEGY = {}
     CREDENTIALS = {}

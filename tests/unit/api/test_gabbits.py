@@ -28,6 +28,8 @@ MODULES = (share_backups, share_backup_changes, share_backup_file_versions,
            share_backup_operations, share_backup_usage, share_backup_policies,
            share_backup_coverage)
 
+POLICY_MODULES = share_backup_policies, share_backup_coverage
+
 METHODS = 'GET', 'POST', 'PUT', 'DELETE'
 VERSION = 'x-openstack-manila-api-version'
 
@@ -56,6 +58,7 @@ ROLES = {
         'DELETE /share-backups/{backup_id}': 403,
         'POST /share-backups/{backup_id}/action restore': 403,
         'POST /share-backups/{backup_id}/action restore_files': 403,
+        'POST /share-backups/{backup_id}/action restore_to_new_share': 403,
         'POST /share-backups/{backup_id}/action reset_status': 403,
         'POST /share-backups/{backup_id}/action cancel': 403,
         'GET /share-backups/{backup_id}/metadata': 200,
@@ -96,6 +99,7 @@ ROLES = {
         'DELETE /share-backups/{backup_id}': 202,
         'POST /share-backups/{backup_id}/action restore': 202,
         'POST /share-backups/{backup_id}/action restore_files': 202,
+        'POST /share-backups/{backup_id}/action restore_to_new_share': 202,
         'POST /share-backups/{backup_id}/action reset_status': 403,
         'POST /share-backups/{backup_id}/action cancel': 202,
         'GET /share-backups/{backup_id}/metadata': 200,
@@ -136,6 +140,7 @@ ROLES = {
         'DELETE /share-backups/{backup_id}': 202,
         'POST /share-backups/{backup_id}/action restore': 202,
         'POST /share-backups/{backup_id}/action restore_files': 202,
+        'POST /share-backups/{backup_id}/action restore_to_new_share': 404,
         'POST /share-backups/{backup_id}/action reset_status': 202,
         'POST /share-backups/{backup_id}/action cancel': 202,
         'GET /share-backups/{backup_id}/metadata': 200,
@@ -177,6 +182,7 @@ ROLES = {
         'DELETE /share-backups/{backup_id}': 403,
         'POST /share-backups/{backup_id}/action restore': 403,
         'POST /share-backups/{backup_id}/action restore_files': 403,
+        'POST /share-backups/{backup_id}/action restore_to_new_share': 403,
         'POST /share-backups/{backup_id}/action reset_status': 202,
         'POST /share-backups/{backup_id}/action cancel': 202,
         'GET /share-backups/{backup_id}/metadata': 200,
@@ -217,6 +223,7 @@ ROLES = {
         'DELETE /share-backups/{backup_id}': 404,
         'POST /share-backups/{backup_id}/action restore': 404,
         'POST /share-backups/{backup_id}/action restore_files': 404,
+        'POST /share-backups/{backup_id}/action restore_to_new_share': 404,
         'POST /share-backups/{backup_id}/action reset_status': 403,
         'POST /share-backups/{backup_id}/action cancel': 404,
         'GET /share-backups/{backup_id}/metadata': 404,
@@ -243,6 +250,25 @@ ROLES = {
         'POST /share-backup-policies/{policy_id}/action run_now': 404,
         UNASSIGN: 404,
         'DELETE /share-backup-policies/{policy_id}': 404},
+}
+
+#: The same of roles that differ in what they may do with backup policies only.
+POLICY_ROLES = {
+    'role-assigner': {
+        'GET /share-backup-policies': 200,
+        'GET /share-backup-policies/{policy_id}': 200,
+        'GET /share-backup-policies/{policy_id}/assignments': 200,
+        'GET /share-backup-policies/{policy_id}/runs': 200,
+        'GET /share-backup-coverage': 200,
+        'POST /share-backup-policies/{policy_id}/action simulate': 200,
+        'POST /share-backup-policies': 403,
+        'PUT /share-backup-policies/{policy_id}': 403,
+        'POST /share-backup-policies/{policy_id}/assignments': 200,
+        'POST /share-backup-policies/{policy_id}/action disable': 403,
+        'POST /share-backup-policies/{policy_id}/action enable': 403,
+        'POST /share-backup-policies/{policy_id}/action run_now': 202,
+        UNASSIGN: 204,
+        'DELETE /share-backup-policies/{policy_id}': 403},
 }
 
 
@@ -298,8 +324,10 @@ def _caller(headers):
 class TestGabbits(base.BaseTestCase):
 
     def test_each_role_is_asked_for_each_operation(self):
-        for role, codes in ROLES.items():
-            self.assertEqual(operations(), sorted(codes), role)
+        asked = {**dict.fromkeys(ROLES, MODULES),
+                 **dict.fromkeys(POLICY_ROLES, POLICY_MODULES)}
+        for role, codes in {**ROLES, **POLICY_ROLES}.items():
+            self.assertEqual(operations(*asked[role]), sorted(codes), role)
             found = requests(role)
             caller = _caller(found[0][1])
             self.assertEqual(

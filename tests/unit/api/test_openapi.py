@@ -206,7 +206,7 @@ class TestWithoutShares(base.ApiTest):
 
 
 class TestPatterns(base.ApiTest):
-    """What ends with a line feed ends with a line feed."""
+    """Patterns, which refuse a line feed at the end."""
 
     def _refused(self, schema, good, *bad):
         validator = jsonschema.Draft202012Validator(schema)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much hashing goes on at once, and for whom."""
+"""Limits of the hashing that goes on at once, and for whom."""
 
 import threading
 from unittest import mock

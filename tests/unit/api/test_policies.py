@@ -175,7 +175,8 @@ class TestOtherProjects(base.ApiTest):
             self.show(path, 404, base.ADMIN)
 
     def test_parts_by_the_project_they_belong_to(self):
-        """What not everybody sees is asked about of each backup's project."""
+        """Parts that not everybody sees are asked about of each backup's
+        project."""
         self.make_backup(token=base.OTHER)
         self.write({
             'share_backup:get_all_project': 'user_id:eve',

@@ -31,7 +31,7 @@ _ITEM = re.compile(r'^   - (\S+?)(?:: \S+)?$', re.MULTILINE)
 
 
 class Section:
-    """What the reference says about one operation.
+    """Section of the reference, about one operation.
 
     :param method: str.
     :param path: str.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever comes in, an answer in good form goes out."""
+"""Answers in good form, whatever comes in."""
 
 import io
 import itertools

@@ -37,7 +37,7 @@ class TestServer(test_base.BaseTestCase):
 
     def _get(self, url, data=None):
         try:
-            with urllib.request.urlopen(url, data, timeout=10) as answer:
+            with urllib.request.urlopen(url, data, timeout=60) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as answer:
             with answer:
@@ -48,6 +48,32 @@ class TestServer(test_base.BaseTestCase):
         self.assertEqual(f'http://127.0.0.1:{found.port}', found.url)
         self.assertEqual((200, b'hello'),
                          self._get(found.url, b'hello')[::2])
+
+    def test_sockets_of_somebody_else(self):
+        folder = self.useFixture(fixtures.TempDir()).path
+        conf = base.make_conf(folder, api__bind_host='192.0.2.1')
+        sockets = [socket.create_server(('127.0.0.1', 0)),
+                   socket.create_server(('::1', 0), family=socket.AF_INET6)]
+        ports = [each.getsockname()[1] for each in sockets]
+        found = server.Server(conf, self._app, sockets)
+        self.addCleanup(found.stop)
+        found.start()
+        self.assertEqual(f'http://127.0.0.1:{ports[0]}', found.url)
+        for url in found.url, f'http://[::1]:{ports[1]}':
+            self.assertEqual((200, b'hello'),
+                             self._get(url, b'hello')[::2])
+
+    def test_sockets_that_can_not_be_served(self):
+        folder = self.useFixture(fixtures.TempDir()).path
+        conf = base.make_conf(folder)
+        with socket.socket(socket.AF_UNIX) as unix:
+            self.assertRaisesRegex(
+                exception.ConfigurationError, 'not a TCP socket',
+                server.Server, conf, self._app, [unix])
+        with socket.create_server(('0.0.0.0', 0)) as open_to_all:
+            self.assertRaisesRegex(
+                exception.ConfigurationError, 'not a loopback',
+                server.Server, conf, self._app, [open_to_all])
 
     def test_what_it_refuses_itself(self):
         found = self._start(api__max_request_body_size=100)

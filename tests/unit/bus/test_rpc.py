@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes over the bus between processes of different releases."""
+"""Messages on the bus between processes of different releases."""
 
 import threading
 import types

@@ -86,9 +86,9 @@ class WarningsTestCase(testtools.TestCase):
         whole = {'warnings': [{'number': 7}]}
         for count, last, said in (
                 (None, {'warnings': []}, 'not known'),
-                (9, whole, '^2 of the 9 warnings'),
-                (9, {**whole, 'warnings_links': []}, '^Not all of the 9 '),
-                (9, {'warnings': []}, '^Not all of the 9 ')):
+                (9, whole, 'no room to record 2 of 9'),
+                (9, {**whole, 'warnings_links': []}, 'their number is 9'),
+                (9, {'warnings': []}, 'their number is 9')):
             self.assertRegex(warnings.what_lacks(count, last), said)
 
 

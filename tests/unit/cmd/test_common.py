@@ -80,6 +80,38 @@ while True:
         self.assertEqual(0, process.returncode)
         self.assertIn('stuck', said)
 
+    STILL = '''
+import logging, os, signal, threading, time
+from manila_backup.cmd import common
+slept, end = [], os._exit
+time.sleep = slept.append
+os._exit = lambda status: print(*slept, flush=True) or end(status)
+class Blocked(logging.Handler):
+    def emit(self, record):
+        threading.Event().wait()
+common.LOG.addHandler(Blocked())
+signals = common.Signals(print, lambda: 30.0)
+print(signals.left_for_work(), flush=True)
+signals.wait()
+print(signals.left_for_work() <= 15, flush=True)
+while True:
+    signal.pause()
+'''
+
+    def test_ends_in_time_whatever_the_log_does(self):
+        process = subprocess.Popen(
+            [sys.executable, '-c', self.STILL], stdout=subprocess.PIPE,
+            text=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertEqual('15.0\n', process.stdout.readline())
+        process.terminate()
+        said, _ = process.communicate(timeout=60)
+        self.assertEqual(0, process.returncode)
+        self.assertEqual('True', said.split()[0])
+        # A second is for the log.
+        self.assertLessEqual(float(said.split()[1]), 29)
+
 
 class PatienceTestCase(testtools.TestCase):
 

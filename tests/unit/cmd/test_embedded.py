@@ -41,7 +41,7 @@ class FindTestCase(testtools.TestCase):
         self.assertIsNone(self._load().database.connection)
 
     def test_with_a_configuration(self):
-        """What is configured, if badly, is not replaced silently."""
+        """A configuration, if a bad one, is not replaced silently."""
         self._make_database()
         path = os.path.join(self.path, 'some.conf')
         with open(path, 'w') as file:

@@ -76,6 +76,40 @@ class NotifierTestCase(testtools.TestCase):
                          [self._told(), self._told()])
 
 
+class SocketsTestCase(testtools.TestCase):
+
+    def test_none(self):
+        own = str(os.getpid())
+        for environ in ({}, {'LISTEN_FDS': '1'}, {'LISTEN_PID': own},
+                        {'LISTEN_FDS': '1', 'LISTEN_PID': '1'},
+                        {'LISTEN_FDS': 'x', 'LISTEN_PID': own},
+                        {'LISTEN_FDS': '0', 'LISTEN_PID': own,
+                         'LISTEN_FDNAMES': ''}):
+            self.assertEqual([], systemd.sockets(environ))
+            self.assertEqual({}, environ)
+
+    def test_those_that_are_given(self):
+        made = [socket.create_server(('127.0.0.1', 0)) for _ in range(2)]
+        self.useFixture(fixtures.MonkeyPatch(
+            'manila_backup.cmd.systemd._FIRST', self._adjacent(made)))
+        ports = [each.getsockname()[1] for each in made]
+        environ = {'LISTEN_FDS': '2', 'LISTEN_PID': str(os.getpid()),
+                   'LISTEN_FDNAMES': 'a:b', 'PATH': '/bin'}
+        found = systemd.sockets(environ)
+        self.assertEqual(ports, [each.getsockname()[1] for each in found])
+        self.assertFalse(any(os.get_inheritable(each.fileno())
+                             for each in found))
+        self.assertEqual({'PATH': '/bin'}, environ)
+        for each in (*found, *made):
+            each.close()
+
+    def _adjacent(self, made):
+        first = 500
+        for number, each in enumerate(made):
+            os.dup2(each.fileno(), first + number)
+        return first
+
+
 class WatchdogTestCase(testtools.TestCase):
 
     def test_interval(self):

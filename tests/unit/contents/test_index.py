@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import fnmatch
 import os
 import random
 import stat
 import tempfile
 import unittest
+from unittest import mock
 
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies
@@ -112,6 +115,50 @@ class IndexTest(Case):
                     b'/')), seen)
                 self.assertEqual((len(below), sum(
                     found[path].size for path in below)), index.totals(top))
+
+    @settings(max_examples=60, deadline=None)
+    @given(strategies.lists(_paths, max_size=60), strategies.randoms())
+    def test_directories_that_are_sorted_on_the_disk(self, paths, chance):
+        found = tree(paths)
+        items = list(found.values())
+        chance.shuffle(items)
+        with (mock.patch.object(writer, '_RUN', 2),
+              mock.patch.object(writer, '_SORTED', 3)):
+            self.write(items)
+        with reader.Reader(self.path) as index:
+            every = list(index.every())
+            index.check()
+        self.assertEqual(
+            sorted(items, key=lambda one: (one.directory.split(b'/') * (
+                one.directory != b'.'), one.name)), every)
+
+    def test_what_a_row_may_have(self):
+        items = [
+            item.Item(b'.', b'a', FILE, line=0),
+            item.Item(b'.', b'b', FILE, line=2 ** 40),
+            item.Item(b'.', b'c', FILE),
+            item.Item(b'.', b'd', stat.S_IFLNK | 0o777, 1, target=b'\xff'),
+            item.Item(b'.', b'e', DIRECTORY, line=7),
+            item.Item(b'.', b'f', flags=item.MISSING | item.UNKNOWN)]
+        self.write(items)
+        self.assertEqual(items, self.read().page(b'.'))
+
+    @settings(max_examples=300, deadline=None)
+    @given(strategies.sets(_names, max_size=20), strategies.text(
+        '*?[]!-ab\u00e9\udcc3\udca9\udc80', max_size=6))
+    @example({b'\xc3\xa9'}, '\u00e9')
+    @example({b'\xc3\xa9'}, '\udcc3\udca9')
+    @example({b'\xc3a'}, '\udcc3*')
+    @example({b'a]b', b'a[b'}, 'a[]]b')
+    def test_names_that_are_searched(self, names, pattern):
+        names = names | {b'ab', b'aab', b'\xc3\xa9a', b'\x80'}
+        self.write([item.Item(b'.', name, FILE) for name in names])
+        with reader.Reader(self.path) as index:
+            found, _ = index.search(reader.Wanted(name=pattern))
+        self.assertEqual(
+            sorted(name for name in names
+                   if fnmatch.fnmatchcase(os.fsdecode(name), pattern)),
+            [one.name for one in found])
 
     def test_a_walk_through_a_large_directory(self):
         self.write(tree(b'd/%04d' % number

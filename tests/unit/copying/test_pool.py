@@ -88,7 +88,7 @@ class Growth(base.BaseTestCase):
         return made
 
     def _looked(self, made):
-        """What it says first that is not nothing, within some looks."""
+        """Return what it says first that is not nothing, within some looks."""
         with mock.patch.object(growth.time, 'monotonic_ns',
                                itertools.count(1 << 62,
                                                10 ** 9).__next__):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scan finds, and what it does not keep in memory."""
+"""Entries that a scan finds, and its bounds in memory."""
 
 import os
 import tempfile

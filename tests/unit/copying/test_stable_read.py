@@ -12,7 +12,8 @@ from manila_backup.fs import content
 
 
 class OpenFileTestCase(testtools.TestCase):
-    """What is denied may be a device, or have been one a moment ago."""
+    """Something that is denied may be a device, or have been one a moment ago.
+    """
 
     def setUp(self):
         super().setUp()

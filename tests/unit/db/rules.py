@@ -24,7 +24,7 @@ class _Batch(operations.BatchOperations):
 
 
 def _asked_for(upgrade):
-    """What a migration asks alembic for, instead of having it done.
+    """Record what a migration asks alembic for, instead of having it done.
 
     :returns: list of alembic's operations; get_bind's name stands for
         statements of its own.
@@ -51,7 +51,7 @@ def _asked_for(upgrade):
 
 
 def violations(module):
-    """What in a migration is against the rules.
+    """List what in a migration is against the rules.
 
     :param module: the migration: has ``upgrade`` and perhaps ``phase``.
     :returns: list of str, sentences.

@@ -31,6 +31,20 @@ class Translate(base.BaseTestCase):
             self._translated('FATAL: the database system is shutting down'),
             db_exc.DBConnectionError)
 
+    def test_one_that_is_lost_while_it_is_set_up(self):
+        self.assertIsInstance(
+            errors.translate(sa.exc.ResourceClosedError(
+                'This Connection is closed')), db_exc.DBConnectionError)
+        mistake = sa.exc.ResourceClosedError('This result object does not '
+                                             'return rows.')
+        self.assertIs(mistake, errors.translate(mistake))
+
+    def test_other_errors_than_of_connections(self):
+        mistake = NotImplementedError()
+        self.assertIs(mistake, errors.translate(mistake))
+        mistake.__cause__ = ValueError()
+        self.assertIs(mistake, errors.translate(mistake))
+
     def test_what_oslo_db_tells_stays(self):
         for exc in (db_exc.DBDuplicateEntry(['name']), db_exc.DBDeadlock(),
                     db_exc.DBError(Exception('something'))):

@@ -36,7 +36,7 @@ class Migrations(base.BaseTestCase):
 
 
 class Rules(base.BaseTestCase):
-    """What the test above finds."""
+    """Findings of the test above."""
 
     def _violations(self, upgrade, **values):
         return rules.violations(types.SimpleNamespace(upgrade=upgrade,

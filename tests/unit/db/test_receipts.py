@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was committed is not done again when the answer was lost."""
+"""Replays of writes: what was committed is not done again when the answer was
+lost."""
 
 import ast
 import contextlib

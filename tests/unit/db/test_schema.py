@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which versions of the schema the service starts on."""
+"""Versions of the schema that the service starts on."""
 
 from manila_backup.db import schema
 from manila_backup import exception

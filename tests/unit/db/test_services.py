@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which processes there are, and what a host is said to have."""
+"""Processes of the service, and what a host is said to have."""
 
 import sqlalchemy as sa
 import testtools

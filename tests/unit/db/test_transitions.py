@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who writes a status, and what they may write."""
+"""Writers of a status, and what they may write."""
 
 import ast
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What drivers of others may rely on."""
+"""Interface that drivers of others may rely on."""
 
 import warnings
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the conformance suite has of its own."""
+"""Code of the conformance suite's own."""
 
 import signal
 import time

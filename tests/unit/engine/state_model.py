@@ -19,6 +19,7 @@ from manila_backup.drivers import base as drivers
 from manila_backup.engine import attempt
 from manila_backup import exception
 from manila_backup.requests import admission
+from manila_backup.requests import restores
 from manila_backup import states
 from manila_backup.telemetry import metrics
 from tests.unit import base
@@ -34,12 +35,30 @@ REFUSALS = (exception.InvalidState, exception.Conflict, exception.NotFound,
 
 _UNFINISHED = ('queued', 'running', 'cancelling')
 
+# How many shares there may be with those that are made of backups.
+_MOST_SHARES = SHARES + 2
+
 #: What a live operation makes of its backup and of its share.
 _MEANS = {'create': ('creating', 'backup_creating'),
           'restore': ('restoring', 'backup_restoring'),
           'delete': ('deleting', None)}
 
-REQUESTS = ('create', 'restore', 'delete', 'reset', 'cancel')
+
+def meaning(row):
+    """Return what a live operation makes of its backup and of its share."""
+    if (row.options or {}).get('makes_share'):
+        return 'restoring', 'creating'
+    return _MEANS[row.kind]
+
+
+def is_of_all(operation):
+    """Tell whether an operation makes all of a share equal to a backup."""
+    return (operation.kind == 'restore'
+            and 'paths' not in (operation.options or ()))
+
+
+REQUESTS = ('create', 'restore', 'restore_files', 'dry_run', 'new_share',
+            'delete', 'reset', 'cancel')
 WORK = ('claim', 'claim', 'renew', 'write', 'write', 'publish', 'expire',
         'finish', 'finish', 'fail', 'release')
 
@@ -64,7 +83,7 @@ class Side:
 
 
 class Machine(stateful.RuleBasedStateMachine):
-    """What may happen, and what must hold.
+    """Machine of what may happen, and what must hold.
 
     :cvar sides: list of :class:`Side`, for subclasses to say; all on one
         database.
@@ -170,6 +189,34 @@ class Machine(stateful.RuleBasedStateMachine):
             and self.was[states.Share, f's{other % SHARES}'] in (
                 'available', 'backup_restoring_error'))
 
+    def _restore_files(self, side, one, other):
+        backup = self._backup(one)
+        if backup:
+            side.admission.backups.restore(
+                base.MEMBER, backup.id, f's{other % SHARES}',
+                restores.Paths(['a']))
+
+    _may_restore_files = _may_restore
+
+    def _dry_run(self, side, one, other):
+        backup = self._backup(one)
+        if backup:
+            side.admission.backups.begin_dry_run(
+                base.MEMBER, backup.id, f's{other % SHARES}',
+                restores.Paths(['a']) if other % 2 else None)
+
+    _may_dry_run = _may_restore
+
+    def _new_share(self, side, one, other):
+        backup = self._backup(one)
+        if backup and len(self.shares) < _MOST_SHARES:
+            side.admission.shares.create_of_backup(base.MEMBER, {}, backup.id)
+
+    def _may_new_share(self, one, other):
+        backup = self._backup(one)
+        return (backup is None or backup.status == 'available'
+                or len(self.shares) >= _MOST_SHARES)
+
     def _delete(self, side, one, other):
         backup = self._backup(one)
         if backup:
@@ -220,11 +267,13 @@ class Machine(stateful.RuleBasedStateMachine):
         self._attempt(side, one, lambda claimed: claimed.lease.renew())
 
     def _write(self, side, one, other):
-        """What is restored to is changed."""
+        """Change what is restored to."""
         def write(claimed):
             claimed.lease.renew()
-            if claimed.operation.kind == 'restore':
+            if claimed.task.changes_share:
                 claimed.harmless = False
+            # A restore of paths leaves each file as it was or is to be.
+            if is_of_all(claimed.operation):
                 self.torn.add(claimed.operation.share_id)
 
         self._attempt(side, one, write)
@@ -238,17 +287,19 @@ class Machine(stateful.RuleBasedStateMachine):
 
     def _finish(self, side, one, other):
         def finish(claimed):
-            claimed.finish(states.Operation.DONE, claimed.task.succeeded,
-                           drivers.Result())
-            if claimed.operation.kind == 'restore' and self._done(claimed):
+            claimed.finish(
+                states.Operation.DONE, claimed.task.succeeded,
+                {} if getattr(claimed.task, 'dry_run', None)
+                else drivers.Result())
+            if is_of_all(claimed.operation) and self._done(claimed):
                 self.torn.discard(claimed.operation.share_id)
                 self.doubtful.discard(claimed.operation.share_id)
 
         self._attempt(side, one, finish)
 
     def _done(self, claimed):
-        """Whether this is the end of its operation, and not once more what
-        has ended it: something else may have come after that."""
+        """Tell whether this is the end of its operation, and not once more
+        what has ended it: something else may have come after that."""
         first = not getattr(claimed, 'is_done', False)
         claimed.is_done = True
         return first
@@ -268,7 +319,7 @@ class Machine(stateful.RuleBasedStateMachine):
     def _expire(self, side, one, other):
         claimed = self._run(one)
         if claimed:
-            if claimed.operation.kind == 'restore':
+            if is_of_all(claimed.operation):
                 self.doubtful.add(claimed.operation.share_id)
             side.database.write(rows.update, models.operations,
                                 claimed.operation.id,
@@ -339,16 +390,16 @@ class Machine(stateful.RuleBasedStateMachine):
     def everything_is_consistent(self):
         self._check_operations()
         for share in self.shares:
-            expected = [_MEANS[row.kind][1] for row in self.operations
+            expected = [meaning(row)[1] for row in self.operations
                         if row.share_id == share.id
                         and row.status in _UNFINISHED
-                        and _MEANS[row.kind][1]]
+                        and meaning(row)[1]]
             # Busy as long as, and only as long as, one operation says so.
             assert expected in ([], [share.status]), (
                 share, self.operations)
             assert expected or share.status in (
-                'available', 'backup_restoring_error'), (
-                share, self.operations)
+                'available', 'backup_restoring_error' if len(share.id) < 3
+                else 'error'), (share, self.operations)
             self._check_content(share)
         self._check_quota()
 
@@ -370,7 +421,7 @@ class Machine(stateful.RuleBasedStateMachine):
                 live[row.backup_id] = row
         for backup in self.backups:
             row = live.pop(backup.id, None)
-            assert row is None or backup.status == _MEANS[row.kind][0], (
+            assert row is None or backup.status == meaning(row)[0], (
                 row, backup)
         assert not live, live
 

@@ -28,7 +28,7 @@ from tests.unit import base
 
 
 def worker(test, name):
-    """What a :class:`~attempt.Attempt` has of a worker."""
+    """Stand-in for what a :class:`~attempt.Attempt` has of a worker."""
     return types.SimpleNamespace(
         conf=test.conf, database=test.database, drivers={'first': mock.Mock()},
         source=mock.Mock(), host=name, identity=name,
@@ -97,6 +97,7 @@ class ShareThatIsGone(TestCase):
         backup = self.get_backup(self.backup.id)
         self.assertEqual('available', backup.status)
         self.assertIn('does not exist any more', backup.fail_reason)
+        self.assertEqual('share_gone', backup.status_code)
 
     def test_called_off(self):
         self.claimed('w1')
@@ -180,7 +181,7 @@ class Failed(TestCase):
 
 
 class Reason(TestCase):
-    """What the record says of a failure."""
+    """Record of the reason of a failure."""
 
     def failed(self, exc):
         self.conf.set_override('max_attempts', 1, 'backup')
@@ -209,7 +210,7 @@ class Reason(TestCase):
 
 
 class Restore(TestCase):
-    """What becomes of the share if a restore comes to nothing."""
+    """State of the share if a restore comes to nothing."""
 
     def restoring(self, was='available', paths=None):
         self.finish_all()
@@ -403,7 +404,7 @@ class Amount(testtools.TestCase):
 
 
 class Progress(TestCase):
-    """What callers see of it, over the attempts of one operation."""
+    """Progress that callers see, over the attempts of one operation."""
 
     def attempt(self, worker):
         """Claim the operation; a function that says how far it is."""

@@ -53,8 +53,8 @@ class Claims(base.TestCase):
         self.assertIn(late, [each.id for each in claimed[:2]])
 
     def test_order_of_any_queue(self):
-        """Where a search looks at three that have waited longest, as where
-        it looks at all."""
+        """Order where a search looks at three that have waited longest, as
+        where it looks at all."""
         self.useFixture(fixtures.MonkeyPatch(
             'manila_backup.db.queue.WINDOW', 3))
         for seed in range(5):

@@ -134,14 +134,13 @@ class Stop(base.TestCase):
             models.operations.update().values(driver='posix')))
         rpc.get_transport(self.conf)
         self.conf.set_override('transport_url', 'fake://')
-        self.conf.set_override('shutdown_grace', 0, 'backup')
         stopped = worker.Worker(self.conf, self.database,
                                 rpc.get_transport(self.conf))
         claim = attempt.Attempt.claim
 
         def stop_meanwhile(*args):
             found = claim(*args)
-            stopped._begin_to_stop()
+            stopped._begin_to_stop(0)
             return found
 
         with mock.patch.object(attempt.Attempt, 'claim', stop_meanwhile):

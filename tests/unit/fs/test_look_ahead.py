@@ -5,6 +5,7 @@ from unittest import mock
 
 from oslotest import base
 
+from manila_backup.fs import at_once
 from manila_backup.fs import look_ahead
 
 
@@ -28,7 +29,7 @@ class Entry:
 class LookAhead(base.BaseTestCase):
 
     def _entries(self, listing, slow=True):
-        with mock.patch.object(look_ahead, '_SLOW_NS',
+        with mock.patch.object(at_once, 'SLOW_NS',
                                0 if slow else 1 << 62):
             return list(look_ahead.entries(iter(listing)))
 

@@ -38,14 +38,11 @@ class WalkTest(testtools.TestCase):
     def walk(self):
         """Paths in the order in which they are come to."""
         here = walk.Walk(self.root, self.spool)
-        found, more = [], True
-        while more:
-            found.append(here.path)
-            with os.scandir(here.enter()) as entries:
-                for entry in entries:
-                    here.put(os.fsencode(entry.name))
-            more = here.next()
-        here.close()
+        found = []
+        for path in here:
+            found.append(path)
+            for entry in here.entries():
+                self.assertTrue(entry.is_dir())
         return found
 
     def test_all_is_come_to_and_what_is_below_at_once(self):

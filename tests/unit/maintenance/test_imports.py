@@ -28,7 +28,7 @@ class Imports(repository.TestCase):
         return {each.backup_id: (each.result, each.share) for each in found}
 
     def everything(self):
-        """What the tables say of backups and shares."""
+        """Return what the tables say of backups and shares."""
         def read(conn, table):
             return [{name: value for name, value in row._mapping.items()
                      if name != 'updated_at'}

@@ -226,7 +226,8 @@ class Audits(repository.TestCase):
         target, = self.audit.all()
         for status in states.Backup:
             self.set_backup(row.id, status=status, fail_reason=None)
-            self.database.write(self.audit._mark, target, ['bad'], True)
+            self.database.write(self.audit._conclude, target, 'damaged',
+                                ['bad'], True)
             self.assertEqual(
                 'error' if status == states.Backup.AVAILABLE else status,
                 self.get_backup(row.id).status)

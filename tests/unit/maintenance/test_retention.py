@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import sqlalchemy as sa
+
 from manila_backup.db import models
 from manila_backup.db import plans as db_plans
 from manila_backup.db import rows
 from manila_backup import exception
+from manila_backup.plans import assignments
 from manila_backup import states
 from tests.unit import base
 from tests.unit import plan_base
@@ -68,9 +71,7 @@ class Retention(plan_base.TestCase):
         share = self.share()
         policy = self.policy(retention={'last': 5})
         self.days(4)
-        assigned, = self.database.read(
-            db_plans.assignments_of, [policy.id])[policy.id]
-        self.admission.plans.unassign(policy.id, assigned.id)
+        self.unassign(policy)
         self.database.write(rows.update, db_plans.TABLE, policy.id,
                             {'retention': {'last': 1}})
         policy = self.database.read(db_plans.get_own, policy.id)
@@ -93,8 +94,60 @@ class Retention(plan_base.TestCase):
         self.assertEqual([share.id], [each.share_id
                                       for each in self.backups()])
 
+    def unassign(self, policy):
+        assigned, = self.database.read(
+            db_plans.assignments_of, [policy.id])[policy.id]
+        self.admission.plans.unassign(policy.id, assigned.id)
+
+    def test_a_run_of_before_it_was_unassigned(self):
+        """Its end is no reason to delete what is orphaned meanwhile."""
+        share = self.share(properties={'backup': 'gold'})
+        policy = self.policy(retention={'last': 2}, assigned=(
+            assignments.METADATA, 'backup=gold'))
+        self.days(2)
+        self.pass_time(DAY, 6 * HOUR)
+        self.admission.shares.update(base.MEMBER, share.id,
+                                     {'properties': {}})
+        self.finish()
+        self.finish()
+        self.assertEqual([2, 1, 0], self.ages())
+        self.database.write(rows.update, models.shares, share.id,
+                            {'properties': {'backup': 'gold'}})
+        self.pass_time(DAY, 6 * HOUR)
+        self.unassign(policy)
+        self.finish()
+        self.finish()
+        self.assertEqual([3, 2, 1, 0], self.ages())
+        self.assertEqual(['done'] * 4, [each for _, each in self.runs()])
+        self.conf.set_override('expire_orphans', True, 'policies')
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual([1, 0], self.ages())
+
+    def test_unassigned_while_it_is_applied(self):
+        """Shares that are found first, of many, may not be so any more."""
+        for _ in range(2):
+            self.share()
+        policy = self.policy(retention={'last': 1})
+        self.days(1)
+        self.database.write(rows.update, db_plans.TABLE, policy.id,
+                            {'retention': {}})
+        self.days(2)
+        self.database.write(rows.update, db_plans.TABLE, policy.id,
+                            {'retention': {'last': 1}})
+        calls = []
+
+        def keep():
+            calls.append(None)
+            if len(calls) == 3:     # one share of two is dealt with
+                self.unassign(policy)
+
+        self.scheduler.retain_all(keep)
+        self.finish()
+        self.assertEqual([2, 1, 0, 0], self.ages())
+
     def simulated(self, policy, at=None, **which):
-        """What simulate says of each share: (its id, list of (kept,
+        """Return what simulate says of each share: (its id, list of (kept,
         rules))."""
         rules = self.database.read(db_plans.rules_of, [policy.id])[policy.id]
         return [(each.share_id, [(decision.kept, decision.rules)
@@ -124,6 +177,42 @@ class Retention(plan_base.TestCase):
         (_, decisions), = self.simulated(policy, self.now + 3 * DAY,
                                          orphaned=True)
         self.assertEqual(2, len(decisions))
+
+    def test_many_shares_take_few_statements(self):
+        shares = [self.share() for _ in range(40)]
+        policy = self.policy(retention={'last': 1})
+        self.days(1)
+        rules = self.database.read(db_plans.rules_of, [policy.id])[policy.id]
+
+        def simulate():
+            return list(self.admission.retention.simulate(
+                policy, rules, policy.retention, policy.timezone))
+
+        self.assertEqual(40, len(simulate()))
+        self.assertGreater(20, self.statements(simulate))
+        # What has nothing to delete is not even held.
+        self.assertGreater(20, self.statements(self.scheduler.retain_all))
+        self.database.write(rows.update, db_plans.TABLE, policy.id,
+                            {'retention': {}})
+        self.days(1)
+        self.database.write(rows.update, db_plans.TABLE, policy.id,
+                            {'retention': {'last': 1}})
+        self.scheduler.retain_all()
+        self.finish()
+        self.assertEqual(sorted(each.id for each in shares),
+                         sorted(each.share_id for each in self.backups()))
+
+    def statements(self, function):
+        """Count the statements that a function has the database execute."""
+        found = []
+
+        def note(*args):
+            found.append(args)
+
+        sa.event.listen(self.database.engine, 'before_cursor_execute', note)
+        function()
+        sa.event.remove(self.database.engine, 'before_cursor_execute', note)
+        return len(found)
 
     def test_a_restoring_one_stays(self):
         self.share()

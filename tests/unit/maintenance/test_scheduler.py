@@ -6,6 +6,7 @@ from unittest import mock
 
 import fixtures
 
+from manila_backup.api.views import share_backup_policies as views
 from manila_backup.db import backup_runs
 from manila_backup.db import models
 from manila_backup.db import plans as db_plans
@@ -150,14 +151,27 @@ class Runs(plan_base.TestCase):
 
     def test_limit_of_running_ones(self):
         self.conf.set_override('max_running', 2, 'policies')
-        for _ in range(5):
-            self.share()
-        self.policy()
+        for caller in base.MEMBER, base.STRANGER:
+            for _ in range(5):
+                self.share(context_=caller)
+            project = caller.project_id
+            self.policy(context_=caller, project=project,
+                        assigned=(assignments.PROJECT, project))
+
+        def counts():
+            return collections.Counter(each.project_id
+                                       for each in self.backups())
+
         self.pass_time(14 * HOUR)
-        self.assertEqual(2, len(self.backups()))
+        self.assertEqual({'p1': 2, 'p2': 2}, counts())
+        self.pass_time(HOUR)
+        self.assertEqual({'p1': 2, 'p2': 2}, counts())
+        self.assertEqual(
+            {'Policies are already making 2 backups of the project.'},
+            {run.reason for run in self.all_runs() if run.status == 'due'})
         self.finish()
         self.pass_time(HOUR)
-        self.assertEqual(4, len(self.backups()))
+        self.assertEqual({'p1': 4, 'p2': 4}, counts())
 
     def test_quota_in_the_middle(self):
         self.conf.set_override('backup_gigabytes', 5, 'quota')
@@ -349,6 +363,51 @@ class Runs(plan_base.TestCase):
         assigned, = self.database.read(
             db_plans.assignments_of, [policy.id])[policy.id]
         self.admission.plans.unassign(policy.id, assigned.id)
+        # It was found before, and is not begun.
+        self.put(models.shares, share.id, states.Share.AVAILABLE)
+        run, = self.database.read(backup_runs.to_begin, self.now, 9)
+        self.assertEqual(set(), self.database.write(
+            backup_runs.lock_due, [run.id]))
+        # So callers are told right away.
+        self.assertEqual('skipped', views.run(run)['status'])
+        self.look()
+        self.assertEqual([(26 * HOUR, 'skipped')], self.runs())
+        self.assertEqual(
+            [('skipped', 'The policy does not apply to the share any more.')],
+            self.events.told)
+
+    def test_no_longer_matched_while_it_waits(self):
+        """As if it were unassigned; and one without need is not asked
+        about."""
+        share, other = (self.share(properties={'keep': 'yes'})
+                        for _ in range(2))
+        self.policy(assigned=(assignments.METADATA, 'keep=yes'))
+        self.put(models.shares, share.id, states.Share.BACKUP_RESTORING)
+        with mock.patch.object(self.admission.plan_shares, 'get') as get:
+            self.pass_time(14 * HOUR)
+            get.assert_not_called()
+        self.assertEqual([other.id], [each.share_id
+                                      for each in self.backups()])
+        self.put(models.shares, share.id, states.Share.AVAILABLE)
+        self.admission.shares.update(base.MEMBER, share.id,
+                                     {'properties': {'keep': 'no'}})
+        self.pass_time(60 * SECOND)
+        self.assertEqual({(share.id, 'skipped'), (other.id, 'queued')},
+                         {(run.share_id, run.status)
+                          for run in self.all_runs()})
+        self.assertEqual(
+            [('skipped', 'The policy does not apply to the share any more.')],
+            self.events.told)
+
+    def test_no_longer_matched_while_it_is_delayed(self):
+        share = self.share(properties={'keep': 'yes'})
+        self.policy([dict(plan_base.NIGHTLY, jitter=3600)],
+                    assigned=(assignments.METADATA, 'keep=yes'))
+        with mock.patch.object(schedule, 'jitter', return_value=HOUR / 2):
+            self.pass_time(14 * HOUR)
+        self.admission.shares.update(base.MEMBER, share.id,
+                                     {'properties': {}})
+        self.pass_time(HOUR)
         self.assertEqual([(26 * HOUR, 'skipped')], self.runs())
 
     def test_run_now(self):

@@ -44,7 +44,7 @@ class Racing(posix.PosixDriver):
 class Sweeps(repository.TestCase):
 
     def sweep(self, turn=HERE, **kwargs):
-        """What was done, as a list of (what, done)."""
+        """Sweep; returns what was done, as a list of (what, done)."""
         return [(each.what, each.done) for each in
                 sweep.Sweep(self.tools, turn, **kwargs).run()]
 

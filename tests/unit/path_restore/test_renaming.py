@@ -73,6 +73,28 @@ class Renaming(base.BaseTestCase):
         with open(os.path.join(self.path, 'share/x')) as file:
             self.assertEqual('share/x', file.read())
 
+    def test_nothing_is_replaced_that_comes_meanwhile(self):
+        self._make('aside/1', 'share/x')
+        # As it is looked at, it is not there yet.
+        with self._without('rename_new'), mock.patch.object(
+                renaming.handles, 'look', return_value=None):
+            self.assertRaises(FileExistsError, renaming.put, b'1', b'x',
+                              *self.fds)
+        with open(os.path.join(self.path, 'share/x')) as file:
+            self.assertEqual('share/x', file.read())
+
+    def test_new_names_where_none_can_be_asked_for(self):
+        self._make('aside/1', 'aside/2/')
+        os.symlink('nowhere', os.path.join(self.path, 'aside/3'))
+        with self._without('rename_new'):
+            for name in (b'1', b'2', b'3'):
+                renaming.put(name, name, *self.fds)
+        self.assertEqual([], os.listdir(self.fds[0]))
+        self.assertTrue(self._is_directory('share/2'))
+        self.assertEqual('nowhere',
+                         os.readlink(os.path.join(self.path, 'share/3')))
+        self.assertEqual(1, os.stat('1', dir_fd=self.fds[1]).st_nlink)
+
     def test_a_file_over_another(self):
         self._make('aside/1', 'share/x')
         before = os.fstat(self.fds[1]).st_mtime_ns

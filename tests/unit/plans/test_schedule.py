@@ -30,7 +30,8 @@ def due(cron, zone, after, until):
 
 
 def field(text, least, most):
-    """What a field of a cron expression allows: plain ones only."""
+    """Strategy of what a field of a cron expression allows: plain ones only.
+    """
     allowed = set()
     for part in text.split(','):
         part, _, step = part.partition('/')

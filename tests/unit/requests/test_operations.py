@@ -114,7 +114,7 @@ class Creation(TestCase):
 
         def publish(*_args):
             error = self.assertRaises(exception.Conflict, self.cancel)
-            self.assertIn('just being completed', str(error))
+            self.assertIn('being completed', str(error))
 
         claimed._worker.drivers['first'].publish = publish
         self.run_(claimed, lambda: None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of the rows in the database."""
+"""Metrics of the rows in the database."""
 
 import datetime
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an audit tells of."""
+"""Notifications of an audit."""
 
 import datetime
 from unittest import mock

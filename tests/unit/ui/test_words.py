@@ -6,6 +6,7 @@ import datetime
 import testtools
 
 from manila_backup import states
+from manila_backup.ui import due
 from manila_backup.ui import pictures
 from manila_backup.ui import words
 
@@ -20,6 +21,31 @@ class WordsTest(testtools.TestCase):
              '2048 PiB'],
             [words.size(each) for each in (
                 None, 0, 1023, 1024, 3 << 19, 100 << 30, 1 << 61)])
+
+    def test_numbers_of_things(self):
+        self.assertEqual(
+            ['0 backups', '1 backup', '1\u202f000 backups', '– backups'],
+            [words.counted(each, 'backup') for each in (0, 1, 1000, None)])
+        self.assertEqual(['1 entry', '2 entries'],
+                         [words.entries(each) for each in (1, 2)])
+
+    def test_schedules(self):
+        for cron, said in (
+                ('30 2 * * *', 'every day at 02:30'),
+                ('0 * * * *', 'every hour at minute 0'),
+                ('15 */6 * * *', 'every 6 hours at minute 15'),
+                ('0 2,14 * * mon-fri',
+                 'on Mondays to Fridays at 02:00 and 14:00'),
+                ('0 3 * * 0', 'on Sundays at 03:00'),
+                ('0 3 * * 7,sat', 'on Sundays and Saturdays at 03:00'),
+                ('0 3 1,15 * *', 'on day 1 and 15 of each month at 03:00'),
+                ('0 3 L * *', 'on the last day of each month at 03:00')):
+            self.assertEqual(said, due.due(cron))
+        # No words are better than wrong ones.
+        for cron in ('* * * * *', '0 */5 * * *', '0 1-3 * * *', '0 3 1 * 0',
+                     '0 3 * * mon#1', '0 3 * jan *', '*/30 3 * * *',
+                     '0 3 * * L5', '0 3 */2 * *', '0 3 ? * *'):
+            self.assertIsNone(due.due(cron), cron)
 
     def test_times(self):
         self.assertEqual('2026-02-01 03:04',

@@ -31,7 +31,7 @@ def node(path, mode=_FILE, size=0):
 
 
 def text(path, size=0, target=None):
-    """What restic says of an entry as text."""
+    """Return what restic says of an entry as text."""
     said = b'-rw-r--r--     1     2 %6d 2026-11-29 09:44:46 /%b' % (size, path)
     return said + (b'' if target is None else b' -> ' + target) + b'\n'
 

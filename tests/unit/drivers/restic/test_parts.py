@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be told of the restic driver without restic."""
+"""Parts of the restic driver that need no restic."""
 
 import errno
 import json
@@ -23,8 +23,8 @@ from manila_backup.drivers.restic import error_lines
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
 from manila_backup.drivers.restic import listed
-from manila_backup.drivers.restic import mending
 from manila_backup.drivers.restic import repository
+from manila_backup.drivers.restic import trees
 from manila_backup import exception
 
 
@@ -117,7 +117,8 @@ class ConfigurationTest(unittest.TestCase):
             environment.read('/nowhere')
 
     def test_what_is_shown_has_nothing_secret(self):
-        settings = command.Settings('restic', {'KEY': 'geheim'}, '', '', 1, 1)
+        settings = command.ResticSettings('restic', {'KEY': 'geheim'}, '',
+                                          '', 1, 1)
         restic = command.Restic(settings, 'rest:https://me:pass@host/p/',
                                 'word')
         self.assertEqual('rest:https://host/p/', restic.shown)
@@ -140,11 +141,11 @@ class VersionTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = program(folder, version)
             state = os.path.join(folder, 'state')
-            settings = command.Settings(path, {}, state + '/cache',
-                                        state + '/share', 1.0, 1.0)
+            settings = command.ResticSettings(
+                path, {}, state + '/cache', state + '/share', 1.0, 1.0)
             made = driver.ResticDriver(
                 folder + '/repository', settings,
-                keys.Derived(keys.Secret(folder + '/password')), state,
+                keys.DerivedKeys(keys.Secret(folder + '/password')), state,
                 state + '/staging')
             with self.assertRaises(base.DriverError) as got:
                 made.check()
@@ -269,7 +270,7 @@ class FaultsTest(unittest.TestCase):
                 (11, faults.Locked, True, 'forget', locked.format('')),
                 (11, faults.Locked, True, 'backup',
                  locked.format('exclusively ')),
-                (12, base.RepositoryUnavailable, False, 'snapshots',
+                (12, faults.WrongPassword, False, 'snapshots',
                  'Fatal: whatever it is'),
                 (10, faults.Absent, True, 'cat', 'Fatal: nothing there'),
                 (1, faults.Absent, True, 'cat', config.format(
@@ -330,6 +331,28 @@ class FaultsTest(unittest.TestCase):
                             '1s: write /r: disk quota exceeded')
         self.assertEqual(('no_space', False), (found.code, found.retryable))
 
+    def test_numbers_that_are_no_status(self):
+        said = ('Save(<lock/0a>) returned error, retrying after {}: open '
+                '/r/{}/locks/0a-tmp-{}: read-only file system')
+        for code in (401, 403, 404, 500, 503, 508):
+            for text in (said.format(f'{code}.829616ms', 'p', 1),
+                         said.format(f'{code}ms', 'p', 1),
+                         said.format('1s', code, 1),
+                         said.format('1s', 'p', code)):
+                with self.subTest(text=text):
+                    self.assertIs(faults.ReadOnly, type(faults.of(
+                        ['restore'], 'place', 1, text)))
+
+    def test_statuses(self):
+        for code, expected in ((503, True), (403, False)):
+            for said in (f'server response unexpected: {code} Whatever',
+                         f'unexpected HTTP response ({code}): {code} What',
+                         f'unexpected status {code}.', f'code={code}, '):
+                with self.subTest(said=said):
+                    found = faults.of(['backup'], 'place', 1, said)
+                    self.assertIs(base.RepositoryUnavailable, type(found))
+                    self.assertEqual(expected, found.retryable)
+
     def test_stopped_for_doing_nothing(self):
         retried = ('Load(<snapshot/0a1b>, 0, 0) returned error, retrying '
                    'after 41s: {}')
@@ -383,7 +406,7 @@ class NodesTest(unittest.TestCase):
                            ('\u200b'.encode(), '\\u200b'),
                            ('\U000e0001'.encode(), '\\U000e0001'),
                            (b'\\xff', '\\\\xff'), (b'x1', 'x1')):
-            self.assertEqual(name, mending.unquoted(text))
+            self.assertEqual(name, trees.unquoted(text))
 
     def test_modes(self):
         for mode, go in ((0o644, 420), (0, None), (0o4755, 8389101),

@@ -56,13 +56,13 @@ class TestPlaces(unittest.TestCase):
 
     def test_a_project_has_but_some_places(self):
         self.hang_some('p1', 'p1')
-        with self.assertRaisesRegex(questions.Unanswered, 'too much'):
+        with self.assertRaisesRegex(questions.Unanswered, 'is busy'):
             self.ask(project='p1')
         self.assertEqual('answer', self.ask(project='p2'))
 
     def test_a_repository_that_hangs_keeps_no_place(self):
         self.hang_some('p1', 'p1', 'p2', 'p2')
-        with self.assertRaisesRegex(questions.Unanswered, 'too much'):
+        with self.assertRaisesRegex(questions.Unanswered, 'is busy'):
             self.ask()
         self.now += 31
         for project in ('p1', 'p2', 'p3'):

@@ -20,8 +20,8 @@ class PathsTest(base.BaseTestCase):
         self.index = mock.Mock()
         self.index.digest.return_value = None
         self.driver = mock.Mock()
-        self.driver.open_index.return_value = contextlib.nullcontext(
-            self.index)
+        for opened in self.driver.open_index, self.driver.open_directory:
+            opened.return_value = contextlib.nullcontext(self.index)
         self.items = [item.Item(_WHERE, b'%03d' % number)
                       for number in range(100)]
         self.room = quoting.MOST_BYTES // (len(_WHERE) + 4)

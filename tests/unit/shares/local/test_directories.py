@@ -101,7 +101,7 @@ class Identity(TestCase):
 
 
 class Above(TestCase):
-    """What directories may be above one that is adopted."""
+    """Directories that may be above one that is adopted."""
 
     def check(self, *names):
         directories.check_above(os.path.join(self.root, *names))
@@ -180,7 +180,7 @@ class Swapped(TestCase):
             return os.listdir(view.path)
 
     def all(self):
-        """What is done to a share."""
+        """Functions for all that is done to a share, by name."""
         return {
             'backup': lambda: self.use(True),
             'restore': lambda: self.use(False),
@@ -270,7 +270,7 @@ class Swapped(TestCase):
 
 
 class OwnShares(TestCase):
-    """Those that the service makes, and the directory that holds them."""
+    """Shares that the service makes, and the directory that holds them."""
 
     def setUp(self):
         super().setUp()

@@ -63,7 +63,7 @@ class Manila(fixtures.Fixture):
 
     def make_settings(self, url=None, attempts=3):
         """Settings for a client of it."""
-        return session.Settings(
+        return session.SessionSettings(
             'none', {'endpoint': url or self.url}, {'timeout': 5},
             {'service_catalog_url': url or self.url}, attempts)
 
@@ -82,7 +82,7 @@ class Manila(fixtures.Fixture):
         return rule
 
     def changes(self):
-        """What was changed: list of (method, path)."""
+        """List what was changed: (method, path)."""
         return [(method, path) for method, path, _ in self.asked
                 if method != 'GET']
 

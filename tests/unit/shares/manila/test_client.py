@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of Manila's answers."""
+"""Answers of Manila, and what becomes of them."""
 
 import pickle
 import socket
@@ -32,7 +32,7 @@ class TestAnswers(testtools.TestCase):
                 (400, client.Refused, False),
                 (401, base.ShareError, True),
                 (403, client.Refused, False),
-                (404, client.Gone, False),
+                (404, client.ShareGone, False),
                 (409, client.Refused, True),
                 (413, client.Refused, True),
                 (429, base.ShareError, True),
@@ -45,8 +45,8 @@ class TestAnswers(testtools.TestCase):
                 f'Manila could not show share s: Not today (HTTP {status}).',
                 str(error))
             again = pickle.loads(pickle.dumps(error))
-            self.assertEqual((str(error), retryable),
-                             (str(again), again.retryable))
+            self.assertEqual((str(error), retryable, error.code),
+                             (str(again), again.retryable, again.code))
 
     def test_overloaded_for_a_while(self):
         for statuses in ((503, 429), (502, 504)):

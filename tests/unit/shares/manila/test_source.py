@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The source as it is configured, and asked about shares."""
 
+import dataclasses
 import logging
 import pickle
 
@@ -58,6 +59,10 @@ class TestConfiguration(testtools.TestCase):
                 ({'mount_template': 'mount {what} {path}'}, '{what}'),
                 ({'unmount_template': 'umount'}, '{path}'),
                 ({'mount_point_base': 'relative'}, 'absolute'),
+                ({'nfs_mount_options': 'ro,password=hidden'},
+                 '[manila_shares] nfs_mount_options has "password=..."'),
+                ({'nfs_mount_options': '{path}'},
+                 '[manila_shares] nfs_mount_options has the placeholder'),
                 ({'auth_type': 'nonsense'}, 'nonsense'),
                 ({'point_in_time': 'sometimes'}, 'sometimes')):
             error = self.assertRaises(exception.ConfigurationError,
@@ -139,7 +144,7 @@ class TestMounting(testtools.TestCase):
         self.assertEqual(['x'], mounting.order([{'path': 'x'}], False))
         self.assertEqual([], mounting.order([], False))
 
-    SETTINGS = mounting.Settings(
+    SETTINGS = mounting.MountSettings(
         '/base', 'mount -t {type} -o {options} {export} {path}',
         'umount {path}', {True: 'ms_mode=crc', False: 'vers=4.2'}, 5, False)
 
@@ -161,11 +166,14 @@ class TestMounting(testtools.TestCase):
             self.options('CEPHFS', access.Grantee('cephx', 'backup'),
                          read_only=False))
 
-    def test_a_secret_is_only_there_while_it_is_needed(self):
-        with mounting._secret('key') as path:
-            with open(path) as file:
-                self.assertEqual('key', file.read())
-        self.assertRaises(OSError, open, path)
+    def test_options_that_name_the_secret_file(self):
+        settings = dataclasses.replace(
+            self.SETTINGS, options={False: 'credentials={secret_file}'})
+        self.assertIn('credentials=/secret', settings.commands(
+            mounting._values(
+                settings, {'id': 's', 'share_proto': 'CIFS'}, '//host/x',
+                '/secret', access.Grantee('ip', '192.0.2.1'), fake.job())
+            )[0][4].split(','))
 
     def test_nothing_to_mount(self):
         for exports in ([], [{'path': ''}], [{'path': '-oloop'}]):

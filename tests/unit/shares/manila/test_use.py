@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is made in Manila for an attempt, and that it is undone."""
+"""Resources that are made in Manila for an attempt, and undone."""
 
 import testtools
 

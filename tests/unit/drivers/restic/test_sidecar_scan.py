@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entries that restic can read and the survey can't, or not any more: each is
+"""Entries that restic can read and the scan can't, or not any more: each is
 told by name."""
 
 import contextlib
@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from manila_backup.drivers.restic import survey
+from manila_backup.drivers.restic import sidecar_scan
 from manila_backup.fs import attributes
 from manila_backup.fs import special_files
 
@@ -36,7 +36,7 @@ class SurveyTest(unittest.TestCase):
         """Run one."""
         root = os.open(self.path, os.O_RDONLY)
         self.addCleanup(os.close, root)
-        found = survey.Survey(root, frozenset(), LIMIT)
+        found = sidecar_scan.SidecarScan(root, frozenset(), LIMIT)
         found.finish(lambda: None)
         return found
 
@@ -53,7 +53,8 @@ class SurveyTest(unittest.TestCase):
             yield
 
     def assertAbsent(self, name, found):
-        """That one entry is left out and told, and all the rest counted."""
+        """Check that one entry is left out and told, and all the rest counted.
+        """
         self.assertEqual([name], found.absent)
         (path, code, said), = found.missed
         self.assertEqual((name, 'unreadable'), (path, code))
@@ -100,7 +101,7 @@ class SurveyTest(unittest.TestCase):
                 file.seek(number * 2 * LIMIT)
                 file.write(b'x')
             file.truncate(8 * LIMIT)
-        with mock.patch.object(survey, '_SEGMENTS', 2):
+        with mock.patch.object(sidecar_scan, '_SEGMENTS', 2):
             found = self.look()
         # It is not nothing but a hole.
         self.assertEqual([], found.nodes)
@@ -117,14 +118,14 @@ class SurveyTest(unittest.TestCase):
         self.assertEqual({b'a', b'z'}, set(found.unread))
 
     def test_more_than_are_kept_by_name(self):
-        with mock.patch.object(survey, '_MOST', 1), self.failing(
+        with mock.patch.object(sidecar_scan, '_MOST', 1), self.failing(
                 attributes, 'read_xattrs'):
             found = self.look()
         self.assertEqual((1, 1), (len(found.doubtful), found.more_doubtful))
 
     def test_a_directory_that_can_not_be_listed(self):
         os.mkdir(os.path.join(self.path, 'd'))
-        real = survey.handles.entries
+        real = sidecar_scan.handles.entries
         calls = []
 
         def entries(fd):
@@ -133,6 +134,6 @@ class SurveyTest(unittest.TestCase):
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             return real(fd)
 
-        with mock.patch.object(survey.handles, 'entries', entries):
+        with mock.patch.object(sidecar_scan.handles, 'entries', entries):
             found = self.look()
         self.assertEqual([(b'd', 'Input/output error')], found.doubtful)

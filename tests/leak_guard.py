@@ -32,7 +32,7 @@ def watch():
 def begin():
     """Have this process end in time."""
     atexit.register(_end_holders)
-    threading.Thread(target=_watch, name='ending', daemon=True).start()
+    threading.Thread(target=_watch, name='leak-guard', daemon=True).start()
 
 
 def _watch():
@@ -66,7 +66,7 @@ def _end_holders():
 
 
 def _ends_by_itself(process):
-    """Whether it is one of multiprocessing's own."""
+    """Tell whether it is one of multiprocessing's own."""
     command = ' '.join(process.cmdline())
     return (process.ppid() == os.getpid()
             and process.status() != psutil.STATUS_STOPPED

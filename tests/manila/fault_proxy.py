@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands between the service and Manila, and can get in the way."""
+"""Proxy between the service and Manila, which can get in the way."""
 
 import http.client
 from http import server
@@ -15,7 +15,7 @@ _HOPS = ('connection', 'transfer-encoding', 'content-length', 'date',
          'server', 'keep-alive')
 
 
-class Meddler(fixtures.Fixture):
+class FaultProxy(fixtures.Fixture):
     """An HTTP proxy.
 
     :param port: int, Manila's.
@@ -78,10 +78,10 @@ def refusal(status, message='no', **headers):
     return status, [('Content-Type', 'application/json'),
                     *((name.replace('_', '-'), value)
                       for name, value in headers.items())], json.dumps(
-        {'meddled': {'code': status, 'message': message}}).encode()
+        {'fault': {'code': status, 'message': message}}).encode()
 
 
-def _handler(meddler):
+def _handler(proxy):
     class Handler(server.BaseHTTPRequestHandler):
 
         protocol_version = 'HTTP/1.1'
@@ -90,12 +90,12 @@ def _handler(meddler):
             body = self.rfile.read(int(self.headers.get('Content-Length')
                                        or 0))
             asked = self.command, self.path, body.decode()
-            meddler.requests.append(asked)
-            meddler.tokens.append(self.headers.get('X-Auth-Token'))
-            answer = meddler.before(*asked)
+            proxy.requests.append(asked)
+            proxy.tokens.append(self.headers.get('X-Auth-Token'))
+            answer = proxy.before(*asked)
             if answer is None:
-                answer = meddler.forward(self, body)
-                answer = meddler.after(*asked) or answer
+                answer = proxy.forward(self, body)
+                answer = proxy.after(*asked) or answer
             self.close_connection = answer is DROP
             if answer is not DROP:
                 self._answer(*answer)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests have in common that get between the service and Manila."""
+"""Common parts of the tests that get between the service and Manila."""
 
 import os
 import re
@@ -10,27 +10,27 @@ from tests.functional import cloud as functional
 from tests.functional import rabbit
 from tests.manila import base
 from tests.manila import cloud
-from tests.manila import meddler
+from tests.manila import fault_proxy
 
 CHANGES = ('POST', 'PUT', 'DELETE')
 
 
 class TestCase(base.TestCase):
-    """A test with a :class:`~tests.manila.meddler.Meddler`.
+    """A test with a :class:`~tests.manila.fault_proxy.FaultProxy`.
 
-    :cvar meddler: it.
+    :cvar proxy: it.
     """
 
     more = {}
 
     @classmethod
     def setUpClass(cls):
-        cls.meddler = meddler.Meddler(cloud.shared().port)
-        cls.meddler.setUp()
-        cls.addClassCleanup(cls.meddler.cleanUp)
+        cls.proxy = fault_proxy.FaultProxy(cloud.shared().port)
+        cls.proxy.setUp()
+        cls.addClassCleanup(cls.proxy.cleanUp)
         cls.options = {
             'transport_url': cls._bus(),
-            'manila_shares__endpoint_override': cls.meddler.url,
+            'manila_shares__endpoint_override': cls.proxy.url,
             'manila_shares__wait_interval': 0.1,
             'backup__sweep_interval': 1,
             'backup__max_attempts': 3,
@@ -51,8 +51,8 @@ class TestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.meddler.reset()
-        self.addCleanup(self.meddler.reset)
+        self.proxy.reset()
+        self.addCleanup(self.proxy.reset)
         self.cloud = self.service.cloud
         self.alice = self.manila.token('alice')
         self.admin = self.manila.token('admin')
@@ -68,7 +68,7 @@ class TestCase(base.TestCase):
         return share['id']
 
     def assertContent(self, share_id):
-        """That it is what :meth:`make_share` put there."""
+        """Check that it is what :meth:`make_share` put there."""
         path = self.manila.share_path(share_id)
         self.assertEqual(['file', 'sub'], sorted(os.listdir(path)))
         for name in ('file', 'sub/file'):
@@ -89,7 +89,7 @@ class TestCase(base.TestCase):
         return self.cloud.wait_backup(backup_id, status, token=self.admin)
 
     def left(self, share_id):
-        """What there is of the service's with a share, as a list."""
+        """List what there is of the service's with a share."""
         share = self.manila.show('shares', share_id)
         return [
             *(self.manila.rules(share_id) if share else ()),
@@ -112,8 +112,12 @@ class TestCase(base.TestCase):
                 'SELECT id FROM operations WHERE share_id = :id '
                 'AND holds IS NOT NULL', id=share_id), pause=0.2)
         mounts = os.path.join(self.cloud.state, 'mounts')
+        # But for where secrets are, which all mounts share, and never here.
         functional.eventually('mount points to go', lambda: not (
-            os.path.exists(mounts) and os.listdir(mounts)), pause=0.2)
+            os.path.exists(mounts)
+            and {*os.listdir(mounts)} - {'.secret'}), pause=0.2)
+        secrets = os.path.join(mounts, '.secret')
+        self.assertFalse(os.path.exists(secrets) and os.listdir(secrets))
 
     def share_status(self, share_id):
         """A share's status as this service has it."""

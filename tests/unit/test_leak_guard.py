@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a process of tests ends."""
+"""Ends of a process of tests."""
 
 import os
 import subprocess
@@ -7,23 +7,23 @@ import sys
 
 import testtools
 
-from tests import ending
+from tests import leak_guard
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                     *[os.pardir] * 2)
 
 
-class EndingTestCase(testtools.TestCase):
+class LeakGuardTestCase(testtools.TestCase):
 
-    def end(self, *statements, patience=ending.PATIENCE):
+    def end(self, *statements, patience=leak_guard.PATIENCE):
         """Run a process until nobody holds its output; what it complained
         of."""
         done = subprocess.run(
             [sys.executable, '-c', '\n'.join((
                 'import multiprocessing, subprocess, threading, time',
-                'from tests import ending',
-                f'ending.PATIENCE = {patience}',
-                'ending.begin()', *statements))],
+                'from tests import leak_guard',
+                f'leak_guard.PATIENCE = {patience}',
+                'leak_guard.begin()', *statements))],
             cwd=ROOT, capture_output=True, text=True)
         self.assertEqual(0, done.returncode, done.stderr)
         return done.stderr
