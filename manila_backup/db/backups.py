@@ -62,7 +62,8 @@ def count_by_state(conn):
     :returns: list of rows: ``status``, ``backup_type``, ``result``,
         ``verified_result``, ``count``, ``gigabytes`` (of their shares),
         ``stored_bytes`` (as far as known; null if of none), ``verified_at``
-        (of the last one).
+        (of the last one), ``looked_at`` (the first time at which one was
+        verified last, or made if it never was).
     """
     by = (TABLE.c.status, TABLE.c.backup_type, TABLE.c.result,
           TABLE.c.verified_result)
@@ -70,7 +71,10 @@ def count_by_state(conn):
         *by, sa.func.count().label('count'),
         sa.func.sum(TABLE.c.size).label('gigabytes'),
         counts.total(TABLE.c.stored_bytes).label('stored_bytes'),
-        sa.func.max(TABLE.c.verified_at).label('verified_at'))
+        sa.func.max(TABLE.c.verified_at).label('verified_at'),
+        sa.func.min(sa.func.coalesce(
+            TABLE.c.verified_at, TABLE.c.completed_at, TABLE.c.created_at)
+        ).label('looked_at'))
         .group_by(*by)).all()
 
 

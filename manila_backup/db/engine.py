@@ -88,22 +88,30 @@ class Database:
             self._reading.dispose()
 
     @contextlib.contextmanager
+    def connection(self) -> abc.Iterator[sa.Connection]:
+        """A connection with all in its user's hands, for migrations."""
+        with _translated(), self.engine.connect() as conn:
+            yield conn
+
+    @contextlib.contextmanager
     def reader(self) -> abc.Iterator[sa.Connection]:
         """A connection that only reads. Each statement sees what is
         committed when it begins."""
-        if self._reading:
-            with self._reading.connect() as conn:
-                yield conn
-        else:
-            with self._facade.reader.connection.using(_Scope()) as conn:
-                yield conn
+        with _translated():
+            if self._reading:
+                with self._reading.connect() as conn:
+                    yield conn
+            else:
+                with self._facade.reader.connection.using(_Scope()) as conn:
+                    yield conn
 
     @contextlib.contextmanager
     def writer(self) -> abc.Iterator[sa.Connection]:
         """A connection in a transaction that is committed at the end."""
         token = _WRITING.set(True)
         try:
-            with self._facade.writer.connection.using(_Scope()) as conn:
+            with (_translated(),
+                  self._facade.writer.connection.using(_Scope()) as conn):
                 yield conn
         finally:
             _WRITING.reset(token)
@@ -177,10 +185,17 @@ def _run(scope: abc.Callable[
             [], contextlib.AbstractContextManager[sa.Connection]],
          function: abc.Callable[..., _Result], args: tuple[typing.Any, ...],
          kwargs: dict[str, typing.Any]) -> _Result:
+    with scope() as conn:
+        return function(conn, *args, **kwargs)
+
+
+@contextlib.contextmanager
+def _translated() -> abc.Iterator[None]:
+    """While what is raised about the database is told as oslo.db tells it."""
     try:
-        with scope() as conn:
-            return function(conn, *args, **kwargs)
-    except (sa.exc.OperationalError, db_exc.DBError) as exc:
+        yield
+    except (sa.exc.OperationalError, sa.exc.ResourceClosedError,
+            NotImplementedError, db_exc.DBError) as exc:
         told = errors.translate(exc)
         if told is exc:
             raise
@@ -279,6 +294,8 @@ def _listen(engine: sa.Engine, settings: _Settings) -> None:
     """
     sa.event.listen(engine, 'connect', lambda connection, record:
                     limits.made(engine, connection))
+    sa.event.listen(engine, 'connect', lambda connection, record:
+                    limits.limit_transactions(engine, connection))
     if engine.dialect.name in ('mysql', 'mariadb'):
         # As PostgreSQL's default: a count made after waiting for a lock
         # must see what the lock's last holder committed.

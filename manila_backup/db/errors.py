@@ -15,16 +15,28 @@ _CHECKS = (
     re.compile(r'CHECK constraint failed: (?P<name>\S+)'),
 )
 
+_CLOSED = 'Connection is closed'
 
-def translate(exc: sa.exc.DBAPIError | db_exc.DBError) -> db_exc.DBError:
+
+def translate(exc: sa.exc.SQLAlchemyError | db_exc.DBError
+              | NotImplementedError) -> Exception:
     """Return what an error is that oslo.db has not told exactly.
 
-    :param exc: an error that oslo.db let through as SQLAlchemy raised it, or
-        one of its own.
+    :param exc: an error that oslo.db let through as SQLAlchemy raised it, one
+        of its own, or the one that it runs into where it looks at a connection
+        that broke while SQLAlchemy set up the first one of an engine.
     :returns: DBConstraintError for a violated CHECK constraint; otherwise
         oslo.db's own error, and DBConnectionError for what it let through:
-        that is PostgreSQL's refusal of new connections.
+        that is PostgreSQL's refusal of new connections, and SQLAlchemy's word
+        for a connection that was lost while it was being set up.
     """
+    if isinstance(exc, sa.exc.ResourceClosedError) and (
+            _CLOSED not in str(exc)):
+        return exc      # of a result: a mistake
+    if isinstance(exc, NotImplementedError):
+        cause = exc.__cause__
+        return (db_exc.DBConnectionError(cause) if _is_of_driver(cause)
+                else exc)
     for pattern in _CHECKS:
         match = pattern.search(str(exc))
         if match:
@@ -33,6 +45,13 @@ def translate(exc: sa.exc.DBAPIError | db_exc.DBError) -> db_exc.DBError:
     if isinstance(exc, db_exc.DBError):
         return exc
     return db_exc.DBConnectionError(exc)
+
+
+def _is_of_driver(exc: BaseException | None) -> bool:
+    """Tell whether a driver has raised an error about a connection: each has
+    classes of its own, which the Python database API names."""
+    return any(each.__name__ in ('OperationalError', 'InterfaceError')
+               for each in type(exc).__mro__)
 
 
 def is_transient(exc: BaseException) -> bool:

@@ -6,8 +6,14 @@ is busy with a statement is not: how long that takes is nobody's business
 here, be it a migration or the wait for a lock. But a connection whose other
 end is gone without a word, as a host without power is, is found out by the
 kernel.
+
+The server, for its part, does not wait for ever for the next statement of a
+transaction: a process that is stopped in the middle of one, or whose host has
+lost power, would keep the rows locked that it has changed, and what is locked
+no other worker can take over.
 """
 
+import contextlib
 import socket
 
 import sqlalchemy as sa
@@ -25,6 +31,10 @@ IDLE, INTERVAL, COUNT = 30, 10, 3
 
 #: Milliseconds in which the other end must have confirmed what was sent.
 UNCONFIRMED = 60000
+
+#: Seconds without a statement after which the server rolls back a transaction
+#: and closes its connection. As long as a lease is by default.
+TRANSACTION = 30
 
 _POSTGRESQL = {'connect_timeout': CONNECT, 'keepalives': 1,
                'keepalives_idle': IDLE, 'keepalives_interval': INTERVAL,
@@ -83,3 +93,28 @@ def made(engine, connection):
     if connection._sock.family in (socket.AF_INET, socket.AF_INET6):
         for level, name, value in _SOCKET_OPTIONS:
             connection._sock.setsockopt(level, getattr(socket, name), value)
+
+
+def limit_transactions(engine, connection):
+    """Have the server end a transaction whose client says nothing more.
+
+    MySQL knows no such limit, nor does a MariaDB before 10.3.
+
+    :param engine: the SQLAlchemy engine of the connection.
+    :param connection: the driver's connection.
+    """
+    if engine.dialect.name == 'postgresql':
+        # In a transaction it would be taken back with that.
+        automatic, connection.autocommit = connection.autocommit, True
+        _execute(connection, 'SET SESSION idle_in_transaction_session_timeout '
+                             f'= {TRANSACTION * 1000}')
+        connection.autocommit = automatic
+    elif (getattr(engine.dialect, 'is_mariadb', False)
+            and engine.dialect.server_version_info >= (10, 3)):
+        _execute(connection, 'SET SESSION idle_transaction_timeout = '
+                             f'{TRANSACTION}')
+
+
+def _execute(connection, statement):
+    with contextlib.closing(connection.cursor()) as cursor:
+        cursor.execute(statement)

@@ -33,8 +33,10 @@ ORDER = (
     models.quotas,
     models.default_quotas,
     models.named_locks,
+    models.daily_budgets,
     models.places,
     models.service_hosts,
     models.services,
+    models.repositories,
     models.messages,
 )

@@ -19,7 +19,8 @@ BATCH = 1000
 def add(conn, operation, action, detail, seconds):
     """Leave a message about the backup of an operation.
 
-    :param operation: its row.
+    :param operation: its row, or what has its ``project_id``, ``request_id``
+        and ``backup_id``.
     :param action: a :class:`manila_backup.messages.Action`.
     :param detail: a :class:`manila_backup.messages.Detail`.
     :param seconds: float, how long to keep it.

@@ -195,6 +195,8 @@ class ShareBackup(Base):
                  'project_id', 'size', 'stored_bytes'),
         sa.Index('ix_share_backups_policy',
                  'policy_id', 'share_id', 'due_at'),
+        sa.Index('ix_share_backups_verified',
+                 'status', 'verified_at', 'created_at'),
         MYSQL)
 
     id = _id()
@@ -383,6 +385,9 @@ class BackupPolicyRule(Base):
     backup_type = _text(64)
     backup_options = sa.Column(sa.JSON, nullable=False, default=dict)
     name_template = _text()
+    #: Since when it has been due at these times; None: an earlier release
+    #: made it so.
+    begun_at = sa.Column(sqltime.Timestamp)
     #: What was due up to then has its runs.
     planned_until = sa.Column(sqltime.Timestamp, nullable=False)
     #: When something is due next; None while its policy is disabled.
@@ -423,7 +428,10 @@ class BackupRun(Base):
         # What makes twice impossible.
         sa.UniqueConstraint('rule_id', 'share_id', 'due_at'),
         sa.Index('ix_backup_runs_status', 'status', 'start_at', 'id'),
+        # The release before forces MariaDB to use it; the next may drop it.
         sa.Index('ix_backup_runs_policy', 'policy_id', 'status', 'due_at'),
+        sa.Index('ix_backup_runs_paged',
+                 'policy_id', 'status', 'due_at', 'id'),
         sa.Index('ix_backup_runs_share', 'share_id', 'status', 'due_at'),
         sa.Index('ix_backup_runs_listed', 'policy_id', 'due_at', 'id'),
         sa.Index('ix_backup_runs_project', 'project_id', 'status'),
@@ -445,6 +453,8 @@ class BackupRun(Base):
     #: missed.
     start_at = sa.Column(sqltime.Timestamp, nullable=False)
     start_until = sa.Column(sqltime.Timestamp, nullable=False)
+    #: True: it is not to begin any more, and whoever comes to it ends it.
+    withdrawn = sa.Column(sa.Boolean)
     backup_id = _text(36)
     #: Why it has not begun yet, or how it has ended.
     reason = _said(None)
@@ -488,6 +498,29 @@ class ServiceHost(Base):
     reason = _text()
     mode_changed_at = sa.Column(sqltime.Timestamp)
     created_at = _created_at()
+
+
+class Repository(Base):
+    """A driver's repository, as the workers of a host have found it."""
+
+    __tablename__ = 'repositories'
+    __table_args__ = (sa.UniqueConstraint('driver', 'host'), MYSQL)
+
+    id = sa.Column(sa.Integer, primary_key=True)
+    driver = _text(64, nullable=False)
+    host = _said(nullable=False)
+    #: Where it is, without anything secret; null where the driver has no
+    #: single place.
+    location = _said(None)
+    #: What was measured last, by :meth:`manila_backup.drivers.base.
+    #: BackupDriver.space`, and when; null where the driver can't tell.
+    used_bytes = sa.Column(counts.Count)
+    free_bytes = sa.Column(counts.Count)
+    measured_at = sa.Column(sqltime.Timestamp)
+    #: Why it could not be measured the last time; null if it could.
+    problem = _said(None)
+    looked_at = sa.Column(sqltime.Timestamp, nullable=False,
+                          default=sqltime.utcnow())
 
 
 class Quota(Base):
@@ -536,6 +569,20 @@ class NamedLock(Base):
     holder = _text()
     held_until = sa.Column(sqltime.Timestamp)
     ended_at = sa.Column(sqltime.Timestamp, nullable=False)
+
+
+class DailyBudget(Base):
+    """Something of which all processes together may spend so much a day:
+    see :mod:`manila_backup.db.budgets`."""
+
+    __tablename__ = 'daily_budgets'
+    __table_args__ = (MYSQL,)
+
+    name = sa.Column(sa.String(64), primary_key=True)
+    #: The last day, in UTC, on which something was spent.
+    day = sa.Column(sa.Date, nullable=False)
+    #: What was spent on it, and what earlier days have left to it.
+    spent = sa.Column(counts.Count, nullable=False)
 
 
 class Place(Base):
@@ -597,10 +644,12 @@ backup_policy_assignments = BackupPolicyAssignment.__table__
 backup_runs = BackupRun.__table__
 services = Service.__table__
 service_hosts = ServiceHost.__table__
+repositories = Repository.__table__
 quotas = Quota.__table__
 default_quotas = DefaultQuota.__table__
 project_locks = ProjectLock.__table__
 named_locks = NamedLock.__table__
+daily_budgets = DailyBudget.__table__
 places = Place.__table__
 messages = Message.__table__
 write_receipts = WriteReceipt.__table__

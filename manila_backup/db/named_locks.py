@@ -12,6 +12,9 @@ from manila_backup.db import sqltime
 
 TABLE = models.named_locks
 
+# The most that one transaction removes.
+_BATCH = 100
+
 
 def take(conn, name, holder, ttl, every=0.0):
     """Take a lock if nobody has it.
@@ -46,6 +49,26 @@ def end(conn, name, holder):
     """Release a lock; harmless if it is another's."""
     _update(conn, name, TABLE.c.holder == holder, holder=None,
             held_until=None, ended_at=sqltime.utcnow())
+
+
+def remove(conn, name, holder):
+    """Release a lock and remove its row; harmless if it is another's."""
+    conn.execute(sa.delete(TABLE).where(TABLE.c.name == name,
+                                        TABLE.c.holder == holder))
+
+
+def purge(conn, prefix):
+    """Remove the rows of locks that nobody holds any more.
+
+    :param prefix: str, what their names begin with.
+    """
+    dead = conn.execute(sa.select(TABLE.c.name).where(
+        TABLE.c.name.startswith(prefix, autoescape=True),
+        TABLE.c.held_until < sqltime.utcnow())
+        .order_by(TABLE.c.name).limit(_BATCH)).scalars().all()
+    if dead:
+        conn.execute(sa.delete(TABLE).where(
+            TABLE.c.name.in_(dead), TABLE.c.held_until < sqltime.utcnow()))
 
 
 def holder(conn, name):

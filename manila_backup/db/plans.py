@@ -156,11 +156,30 @@ def get_assignment(conn, policy_id, assignment_id):
         ASSIGNMENTS.c.policy_id == policy_id)).first()
 
 
+def is_mandatory(conn, policy_id, project_id=None):
+    """Tell whether an assignment of a policy is mandatory.
+
+    :param project_id: str to ask only about a policy of that project's own.
+    """
+    own = get_own(conn, policy_id, project_id)
+    return own is not None and conn.execute(
+        sa.select(ASSIGNMENTS.c.id).where(
+            ASSIGNMENTS.c.policy_id == policy_id,
+            ASSIGNMENTS.c.mandatory == sa.true())
+        .limit(1)).first() is not None
+
+
 # -- shares --------------------------------------------------------------
 
 _SHARE = (_SHARES.c.id, _SHARES.c.project_id, _SHARES.c.name,
           _SHARES.c.share_type_id, _SHARES.c.properties,
           _SHARES.c.created_at, _TYPES.c.name.label('type_name'))
+
+
+def share(conn, share_id):
+    """A local share as :class:`manila_backup.plans.assignments.Share`, or
+    None."""
+    return next(iter(_shares(conn, _SHARES.c.id == share_id)), None)
 
 
 def shares_under(conn, assignments):

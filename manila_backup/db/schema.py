@@ -21,7 +21,7 @@ LOG = log.getLogger(__name__)
 
 #: The version that this release of the service needs at least: the newest of
 #: those in ``migrations/versions``. Versions are numbers of four digits.
-HEAD = '0020'
+HEAD = '0025'
 
 _HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                      'migrations')
@@ -43,7 +43,7 @@ def config(connection=None):
 def version(database):
     """The version that the database is at, or None if it has none."""
     table = sa.table('alembic_version', sa.column('version_num'))
-    with database.engine.connect() as connection:
+    with database.connection() as connection:
         if not sa.inspect(connection).has_table(table.name):
             return None
         return connection.execute(sa.select(table)).scalar()
@@ -59,7 +59,7 @@ def sync(database, conf, to='head'):
 
     if is_newer(version(database)):
         return
-    with database.engine.connect() as connection:
+    with database.connection() as connection:
         _leave_rows_alone(connection)
         command.upgrade(config(connection), to)
         connection.commit()
@@ -133,7 +133,7 @@ def differences(database):
     from alembic import autogenerate
     from alembic.runtime import migration
 
-    with database.engine.connect() as connection:
+    with database.connection() as connection:
         context = migration.MigrationContext.configure(
             connection, opts={'compare_type': _compare_type})
         return autogenerate.compare_metadata(context, models.Base.metadata)
