@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One entry of a backup, as an index has it."""
 
-import os
 import stat
 import struct
 import typing
@@ -72,28 +71,13 @@ class Item(typing.NamedTuple):
         """Word for what it is; ``unknown`` if that is not known."""
         return _TYPES.get(stat.S_IFMT(self.mode), 'unknown')
 
-    def checksum(self) -> int:
-        """Compute what a reader compares with the row's own: CRC-32 of all
-        that the row says, its path too."""
-        return self.times_and_checksum()[2]
 
-    def times_and_checksum(self) -> tuple[int, int, int]:
-        """Compute what a row has beside the fields.
-
-        :returns: (seconds, nanosecond, checksum).
-        """
-        # Of millions of entries, so each field is looked up once.
-        (directory, name, mode, size, mtime, uid, gid, flags, target,
-         line) = self
-        seconds, nanosecond = divmod(mtime, 1_000_000_000)
-        return seconds, nanosecond, zlib.crc32(b'\0'.join((
-            _ROW.pack(mode, size, flags, seconds, nanosecond, uid, gid,
-                      0 if line is None else line + 1),
-            directory, name, target or b'')))
-
-
-def of_stat(directory: bytes, name: bytes, st: os.stat_result,
-            **others: typing.Any) -> Item:
-    """Make an item with the attributes of an ``os.stat_result``."""
-    return Item(directory, name, st.st_mode, st.st_size, st.st_mtime_ns,
-                st.st_uid, st.st_gid, **others)
+def checksum(directory: bytes, name: bytes, mode: int, size: int,
+             seconds: int, nanosecond: int, uid: int, gid: int, flags: int,
+             target: bytes | None, line: int | None) -> int:
+    """Compute what a reader compares with the row's own: CRC-32 of all that
+    the row says, its directory's path too."""
+    return zlib.crc32(b'\0'.join((
+        _ROW.pack(mode, size, flags, seconds, nanosecond, uid, gid,
+                  0 if line is None else line + 1),
+        directory, name, target or b'')))

@@ -1,47 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writing an index: entries in any order in, sorted rows out.
 
-Sorting is SQLite's, in temporary files; in memory are its caches and some
-hundred paths.
+Rows wait in a scratch file, those of a directory that came one after another
+together, until all directories are known. In memory are SQLite's caches, some
+hundred paths, and the rows of one directory, as long as they are few.
 """
 
 import collections
 from collections import abc
 import itertools
+import marshal
+import operator
+import os
 import sqlite3
 import stat
+import tempfile
+import typing
 
 from manila_backup.contents import database
 from manila_backup.contents import item
 from manila_backup.fs import handles
 
-_BATCH = 1000
+# Rows that are together in the scratch file, and those of a directory that
+# are sorted in memory.
+_RUN = 1000
+_SORTED = 20000
+
 _PATHS = 512
 
 _SCRATCH = '''
 CREATE TEMP TABLE places (
     id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB NOT NULL,
     UNIQUE (parent, name));
-CREATE TEMP TABLE found (
-    directory INTEGER NOT NULL, name BLOB NOT NULL, mode INTEGER NOT NULL,
-    size INTEGER NOT NULL, seconds INTEGER NOT NULL,
-    nanosecond INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
-    flags INTEGER NOT NULL, target BLOB, line INTEGER, own INTEGER,
-    checksum INTEGER NOT NULL);
 CREATE TEMP TABLE described (place INTEGER PRIMARY KEY);
 CREATE TEMP TABLE numbers (
-    place INTEGER PRIMARY KEY, id INTEGER NOT NULL);
+    id INTEGER PRIMARY KEY, place INTEGER NOT NULL UNIQUE);
+CREATE TEMP TABLE runs (
+    place INTEGER NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (place, start)) WITHOUT ROWID;
+CREATE TEMP TABLE large AS SELECT * FROM entries;
 INSERT INTO places VALUES (0, -1, X'');
 '''
 
-_SORT = '''
-INSERT INTO entries
-SELECT n.id, f.name, f.mode, f.size, f.seconds, f.nanosecond, f.uid, f.gid,
-       f.flags, f.target, f.line, o.id, f.checksum
-FROM found f JOIN numbers n ON n.place = f.directory
-LEFT JOIN numbers o ON o.place = f.own
-ORDER BY n.id, f.name
-'''
+# Python takes several times as long to hand over None, and bytes that are no
+# bytearray. So 0 stands for NULL, which none of the three can be.
+_INSERT = (
+    'INSERT INTO %s VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), '
+    'nullif(?, 0) - 1, nullif(?, 0), ?)')
+
+# Without its directory.
+_Row = tuple[typing.Any, ...]
+_NAME = operator.itemgetter(0)
 
 
 class Inconsistent(Exception):
@@ -59,39 +68,59 @@ class Writer:
         self._database = database.create(path)
         self._database.executescript(_SCRATCH)
         self._database.execute('BEGIN')
+        self._spool = tempfile.TemporaryFile(dir=os.path.dirname(path))
+        self._end = 0
         self._known: collections.OrderedDict[bytes, int] = (
             collections.OrderedDict())
-        self._last = item.ROOT, database.ROOT
         self._count = 0
 
     def __enter__(self) -> 'Writer':
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self._spool.close()
         self._database.close()
 
     def add(self, items: abc.Iterable[item.Item]) -> None:
-        """Take entries, the root not among them, and in any order."""
-        items = iter(items)
-        while batch := list(itertools.islice(items, _BATCH)):
-            self._database.executemany(
-                'INSERT INTO found VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)',
-                map(self._row, batch))
-            self._count += len(batch)
+        """Take entries, the root not among them, and in any order.
 
-    def _row(self, one: item.Item) -> tuple[object, ...]:
-        (directory, name, mode, size, _, uid, gid, flags, target, line) = one
-        seconds, nanosecond, checksum = one.times_and_checksum()
-        own = None
+        :raises OSError: they can't be written.
+        """
+        # Mostly one is in the same directory as the one before.
+        here, run = item.ROOT, list[_Row]()
+        for one in items:
+            if one[0] != here or len(run) == _RUN:
+                self._keep(here, run)
+                here, run = one[0], []
+            run.append(self._row(one))
+        self._keep(here, run)
+
+    def _row(self, one: item.Item) -> _Row:
+        # Of millions of entries, so each field is looked up once.
+        (directory, name, mode, size, mtime, uid, gid, flags, target,
+         line) = one
+        seconds, nanosecond = divmod(mtime, 1_000_000_000)
+        own = 0
         if stat.S_ISDIR(mode):
             own = self._place(one.path)
             self._database.execute(
                 'INSERT OR IGNORE INTO described VALUES (?)', (own,))
-        # Mostly it is in the same directory as the one before.
-        if directory != self._last[0]:
-            self._last = directory, self._place(directory)
-        return (self._last[1], name, mode, size, seconds, nanosecond, uid,
-                gid, flags, target, line, own, checksum)
+        return (name, mode, size, seconds, nanosecond, uid, gid, flags,
+                target, 0 if line is None else line + 1, own, item.checksum(
+                    directory, name, mode, size, seconds, nanosecond, uid,
+                    gid, flags, target, line))
+
+    def _keep(self, directory: bytes, run: list[_Row]) -> None:
+        """Write rows of a directory to the scratch file."""
+        if not run:
+            return
+        data = marshal.dumps(run)
+        self._spool.write(data)
+        self._database.execute(
+            'INSERT INTO runs VALUES (?, ?, ?)',
+            (self._place(directory), self._end, len(data)))
+        self._end += len(data)
+        self._count += len(run)
 
     def _place(self, path: bytes) -> int:
         """Number of a directory, in the order in which they were found."""
@@ -141,13 +170,63 @@ class Writer:
             raise Inconsistent(f'No directory is {orphan[0]!r}.')
         self._number()
         try:
-            self._database.execute(_SORT)
+            for number, runs in self._directories():
+                self._sort(number, runs)
         except sqlite3.IntegrityError as exc:
             raise Inconsistent(str(exc)) from exc
         self._database.executemany('INSERT INTO about VALUES (?, ?)', {
             **about, 'entries': self._count}.items())
         self._database.execute('COMMIT')
         return self._count
+
+    def _directories(self) -> abc.Iterator[
+            tuple[int, abc.Iterator[list[_Row]]]]:
+        """Directories that have any entries, in the order of their numbers.
+
+        :returns: iterator of (number, iterator of lists of rows).
+        """
+        found = self._database.execute(
+            'SELECT id, start, size FROM numbers '
+            'CROSS JOIN runs ON runs.place = numbers.place ORDER BY id')
+        for number, spans in itertools.groupby(found,
+                                               operator.itemgetter(0)):
+            yield number, (self._run(start, size)
+                           for _, start, size in spans)
+
+    def _run(self, start: int, size: int) -> list[_Row]:
+        self._spool.seek(start)
+        run: list[_Row] = marshal.loads(self._spool.read(size))
+        return run
+
+    def _sort(self, number: int, runs: abc.Iterator[list[_Row]]) -> None:
+        """Write the rows of a directory, by name."""
+        rows: list[_Row] = []
+        table = 'entries'
+        for run in runs:
+            rows += run
+            if len(rows) > _SORTED:
+                table = 'large'
+                self._write(table, number, rows)
+                rows = []
+        rows.sort(key=_NAME)
+        self._write(table, number, rows)
+        if table == 'large':
+            self._database.execute(
+                'INSERT INTO entries SELECT * FROM large ORDER BY name')
+            self._database.execute('DELETE FROM large')
+
+    def _write(self, table: str, number: int, rows: list[_Row]) -> None:
+        self._database.executemany(_INSERT % table, (
+            (number, bytearray(name), mode, size, seconds, nanosecond, uid,
+             gid, flags, 0 if target is None else bytearray(target), line,
+             own and self._id(own), checksum)
+            for (name, mode, size, seconds, nanosecond, uid, gid, flags,
+                 target, line, own, checksum) in rows))
+
+    def _id(self, place: int) -> int:
+        found: tuple[int] = self._database.execute(
+            'SELECT id FROM numbers WHERE place = ?', (place,)).fetchone()
+        return found[0]
 
     def _number(self) -> None:
         """Number the directories depth first, by name, so that those below
@@ -172,7 +251,7 @@ class Writer:
             way.append((place, number, row[1]))
             last = next(numbers)
             self._database.execute('INSERT INTO numbers VALUES (?, ?)',
-                                   (row[0], last))
+                                   (last, row[0]))
             way.append((row[0], last, b''))
             parents.append(number)
             names.append(row[1])

@@ -3,6 +3,7 @@
 its manifest, and for scratch files while it is made."""
 
 from manila_backup import exception
+from manila_backup import wording
 
 #: Bytes that any backup may take.
 FREE = 64 << 20
@@ -28,6 +29,7 @@ class Budget:
         if self.per_entry and size > FREE + entries * self.per_entry:
             raise exception.StorageFailed(
                 f'The backup was stopped: the names and attributes of '
-                f'{entries} entries take more than {self.per_entry} bytes '
-                f'each, the limit set by [posix] bytes_per_entry. Paths or '
-                f'extended attributes in the share are unusually long.{hint}')
+                f'{wording.entries(entries)} take more than '
+                f'{self.per_entry} bytes each, the limit set by [posix] '
+                f'bytes_per_entry. Paths or extended attributes in the share '
+                f'are unusually long.{hint}')

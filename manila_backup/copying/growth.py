@@ -14,8 +14,8 @@ import time
 
 # Looks at the processes after which there may be more of them, and the
 # nanoseconds from one to the next.
-_LOOKS = 5
-_PAUSE_NS = 4_000_000
+_LOOKS = 4
+_PAUSE_NS = 2_000_000
 
 # What the kernel calls a process that runs, or would if it could.
 _RUNS = b'R'

@@ -17,9 +17,11 @@ from manila_backup.fs import handles
 
 NAME = 'manifest'
 
-# Entries, and bytes of content, that make a block worth its handling.
-BLOCK_ENTRIES = 128
+# Entries, and bytes of content, that make a block worth its handling; and
+# entries of the first ones.
+_BLOCK_ENTRIES = 64
 BLOCK_BYTES = 8 << 20
+_FEW_ENTRIES, _FEW_BLOCKS = 16, 256
 
 #: Why nothing of an entry is stored, as a word in its line and in words.
 CHANGING, UNREADABLE, MOUNTED, TOO_MUCH = (
@@ -42,6 +44,7 @@ _MAGIC = b'manila-backup-manifest %d\n'
 _MAGICS = frozenset(_MAGIC % version for version in (FIRST, SECOND))
 
 _READ = 1 << 20
+_UNREAD = b' x:*='
 _DIRECTORIES = (b'D /', b'd /', b'c /')
 
 
@@ -52,6 +55,12 @@ def is_unstored(text):
     return (len(fields) > dirent.FIELDS.get(fields[0], 2)
             and fields[-1].startswith(b'lost=')
             and b'node' in fields[-1][5:].split(b','))
+
+
+def has_unread(text):
+    """Tell whether a line, as bytes, is of an entry whose extended attributes
+    could not all be read."""
+    return _UNREAD in text
 
 
 def unstored_line(name, why=CHANGING):
@@ -89,6 +98,15 @@ def open_in(directory):
     """
     return os.open(NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
                    | os.O_CLOEXEC, dir_fd=directory)
+
+
+def block_entries(number):
+    """Return how many entries a block has: few in the first ones, so that
+    many processes can take part in a small share where they wait for storage.
+
+    :param number: int, how many blocks there are before it.
+    """
+    return _FEW_ENTRIES if number < _FEW_BLOCKS else _BLOCK_ENTRIES
 
 
 class Writer:
@@ -258,7 +276,7 @@ class Manifest:
 
     def _is_full(self):
         """Tell whether a block is large enough, in entries or in memory."""
-        return (self._count >= BLOCK_ENTRIES
+        return (self._count >= block_entries(len(self._section))
                 or self._weight >= BLOCK_BYTES)
 
     def _cut(self, offset):

@@ -22,6 +22,8 @@ _HARDEST = (
 # none that answers for a file system in user space, or on a server, has to
 # take it.
 _LONGEST_PATH = 4096
+# What any of them takes, with all that is above the share's directory.
+_SHORT_PATH = 200
 # What such a path is tried with: any file system has a name like that.
 _STEP = b'x' * 80
 
@@ -42,11 +44,8 @@ class Names:
         except OSError as exc:
             raise errors.failed('write to', 'the repository', exc) from exc
         self._takes_any = not any(map(self._try, _HARDEST))
+        self._has_limit = None      # not known yet
         self._making = None
-        if self._limits_paths():
-            data = os.open(journal.DATA, handles.DIRECTORY,
-                           dir_fd=directory)
-            self._making = handles.MakingDescent(data), data
 
     def __enter__(self):
         return self
@@ -58,8 +57,17 @@ class Names:
         os.close(self._fd)
         removal.remove(_PROBES, self._directory)
 
+    def _find_limit(self):
+        """Find out whether directories can be nested only so deeply; there
+        are too many calls in it to be made for a share that needs none of it.
+        """
+        self._has_limit = self._limits_paths()
+        if self._has_limit:
+            data = os.open(journal.DATA, handles.DIRECTORY,
+                           dir_fd=self._directory)
+            self._making = handles.MakingDescent(data), data
+
     def _limits_paths(self):
-        """Tell whether directories can be nested only so deeply."""
         here = os.dup(self._fd)
         try:
             for _ in range(_LONGEST_PATH // len(_STEP) + 1):
@@ -94,6 +102,10 @@ class Names:
 
         :param path: bytes, in the share.
         """
+        if len(path) <= _SHORT_PATH:
+            return None
+        if self._has_limit is None:
+            self._find_limit()
         if not self._making:
             return None
         try:

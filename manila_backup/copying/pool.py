@@ -29,7 +29,7 @@ _MESSAGE = struct.Struct('=QQQ')
 _PIPE = 1 << 20
 _TICK_MS = 200
 # Between two looks whether more processes are of use.
-_GROWING_MS = 4
+_GROWING_MS = 2
 _LOOK_EVERY = 64
 
 

@@ -4,7 +4,9 @@
 In four steps, each done by several processes and finished before the next:
 compare (and check whatever of the backup will be needed), shape (remove what
 the backup lacks, make directories), write (what differs) and finish (the
-attributes of directories). Nothing is changed before the first is over.
+attributes of directories). Nothing is changed before the first is over. What
+is needed of the backup is checked in it where something of the share could be
+lost, and otherwise while it is written: see :class:`Verify`.
 
 What can't be changed in the share stays as it is, and is told: what is
 immutable, has another file system mounted on it, is held open, or what the
@@ -14,6 +16,7 @@ passed over.
 """
 
 import contextlib
+import enum
 import errno
 import itertools
 import os
@@ -27,6 +30,7 @@ from manila_backup.copying import spelling
 from manila_backup.copying import write
 from manila_backup import exception
 from manila_backup.fs import attributes
+from manila_backup.fs import difference
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
@@ -37,9 +41,34 @@ from manila_backup.fs import removal
 from manila_backup.fs import spools
 from manila_backup.fs import syscalls
 from manila_backup import status_codes
+from manila_backup import wording
 
 # Names that fit into memory whatever else is there.
 _MANY = 20_000
+
+
+class Verify(enum.Enum):
+    """Time at which the stored content that a restore needs is verified."""
+
+    #: Before anything is changed.
+    ALWAYS = 'always'
+    #: Before anything is changed if there is anything in the share; while it
+    #: is written if not.
+    WHEN_OVERWRITING = 'when_overwriting'
+    #: While it is written.
+    NEVER = 'never'
+
+    def comes_first(self, root, ignore):
+        """Tell whether it is read before anything is changed.
+
+        :param root: int, descriptor of the share.
+        :param ignore: names in it to leave alone.
+        """
+        if self is not Verify.WHEN_OVERWRITING:
+            return self is Verify.ALWAYS
+        with handles.entries(root) as entries:
+            return any(os.fsencode(entry.name) not in ignore
+                       for entry in entries)
 
 
 class Restore:
@@ -49,10 +78,11 @@ class Restore:
     :param data: int, descriptor of its tree.
     :param ignore: names in the share's root to leave alone.
     :param cross: bool, whether what is mounted in the share is part of it.
+    :param verify: a :class:`Verify`.
     """
 
     def __init__(self, stored, data, processes, ignore, progress,
-                 cross=False):
+                 cross=False, verify=Verify.WHEN_OVERWRITING):
         self.stored = stored
         self.data = data
         self.cross = cross
@@ -60,6 +90,7 @@ class Restore:
         self.ignore = frozenset(os.fsencode(name) for name in ignore)
         self.progress = progress
         self.problems = reporting.Problems()
+        self.verify = verify
 
     def run(self, share):
         """Restore into a directory.
@@ -72,16 +103,16 @@ class Restore:
             self.mounts = mountpoints.inside(share)
             root = roots.apart(share, writable=True)
             stack.callback(os.close, root)
-            scratch = []
-            for _ in range(self.processes + 2):
-                fd = handles.scratch()
-                stack.callback(os.close, fd)
-                scratch.append(spools.Spool(fd))
-            *self._spools, spare = scratch
-            self._finder = name_keys.Finder(spools.PathQueue(spare))
+            # One of this process, and of each that works.
+            self._spools = []
+            for _ in range(self.processes + 1):
+                self._spools.append(spools.Spool(handles.scratch()))
+                stack.callback(self._spools[-1].close)
+            self._finder = name_keys.Finder(spools.PathQueue(self._spools[0]))
             self._fallen = name_keys.Fallen()
             self._respelt = []
             self._short = []        # (how many, a sentence about one)
+            self._damaged = []      # the same
             try:
                 return self._run(self.stored, self.data, root)
             except dirent.Malformed as exc:
@@ -89,7 +120,7 @@ class Restore:
                     f'The manifest has an invalid line: {exc}.') from exc
 
     def _run(self, found, data, root):
-        # Everything is read once to compare, and once more to be written.
+        # What is read, and what is written, count as much.
         self.progress.expect(found.entries, 2 * found.bytes)
         todo = self._compare(found, data, root)
         self.progress.changes()
@@ -103,11 +134,16 @@ class Restore:
         except OSError as exc:
             raise errors.failed('write to the disk of the share',
                                 handles.ROOT, exc) from exc
+        if self._damaged:
+            count = sum(number for number, _ in self._damaged)
+            raise exception.DamagedBackup(
+                f'{self._damaged[0][1]} What is damaged, {count} of '
+                f'{wording.entries(found.entries)}, was not restored.')
         if self._short:
             count = sum(number for number, _ in self._short)
             raise exception.StorageFailed(
                 f'{self._short[0][1]} All else is restored; there is no '
-                f'room for {count} of {found.entries} entries.',
+                f'room for {count} of {wording.entries(found.entries)}.',
                 code=status_codes.StatusCode.NO_SPACE)
         return reporting.Result(found.entries, found.bytes, written,
                                 tuple(self.problems.sentences),
@@ -115,20 +151,22 @@ class Restore:
 
     def _compare(self, found, data, root):
         """Compare, and yield the spans in the spools of entries to write."""
+        verifies = self.verify.comes_first(root, self.ignore)
+
         def work(inbox, number):
             return restore_plan.Comparer(
                 found, data, root, self._spools[number], self.ignore,
-                self.progress, self.cross, self.mounts)(inbox, number)
+                self.progress, self.cross, self.mounts, verifies)(
+                    inbox, number)
 
         def batches():
             yield from examine.spans(found)
             # While the others work: nothing may be there that the manifest
             # does not have, since what the share has of it would stay.
-            number = examine.count(data, self._spools[0].fd,
-                                   self.progress.check, self._finder)
+            number = examine.count(data, self.progress.check, self._finder)
             if number != found.stored_entries:
                 raise exception.DamagedBackup(
-                    f'The backup has {number} entries instead of '
+                    f'The backup has {wording.entries(number)} instead of '
                     f'{found.stored_entries}.')
 
         todo = []
@@ -214,6 +252,8 @@ class Restore:
                 self.problems.merge(*result['problems'])
                 todo.extend(result['later'])
                 shorts.append(result['short'])
+                if result['damaged'][0]:
+                    self._damaged.append(result['damaged'])
             # There was no room for some. What was written since may have
             # made some, and so may what is tried alone.
             count = sum(short[0] for short in shorts)
@@ -230,7 +270,7 @@ class Restore:
 
     def _finish(self, found, root):
         # Where something could not be made, it was told already.
-        whole = not (self.problems.count or self._short)
+        whole = not (self.problems.count or self._short or self._damaged)
 
         def work(inbox, _):
             return _finish(found, root, inbox, self.ignore, self._fallen,
@@ -432,7 +472,7 @@ def _finish(found, root, inbox, ignore, fallen, progress, whole, cross):
                 fd = target.enter(path)
                 st = os.fstat(fd)
                 had = attributes.read_like(fd, entry)
-                if attributes.differ(entry, st, had):
+                if difference.in_attributes(entry, st, had):
                     attributes.check_free(fd)
                     lost = setter.apply(fd, entry, st, had=had)
             except OSError as exc:

@@ -12,10 +12,12 @@ from manila_backup.copying import reporting
 from manila_backup import exception
 from manila_backup.fs import attributes
 from manila_backup.fs import content
+from manila_backup.fs import difference
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import look_ahead
 from manila_backup.fs import rewrite
 
 #: What differs; LAYOUT is which part of equal content is in holes.
@@ -23,6 +25,9 @@ CONTENT, ATTRIBUTES, LINKS, LAYOUT = 1, 2, 4, 8
 
 #: Of what was tried before.
 AGAIN = 16
+
+#: That the backup has the right content is not known yet.
+UNVERIFIED = 32
 
 _NO_NAMES = frozenset((b'', b'.', b'..'))
 
@@ -63,10 +68,11 @@ class Comparer:
     :param root: int, of the share.
     :param cross: bool, whether what is mounted in the share is part of it.
     :param mounts: paths where something is mounted in it, as bytes.
+    :param verifies: bool, whether to read what will be needed of the backup.
     """
 
     def __init__(self, found, data, root, spool, ignore, progress,
-                 cross=False, mounts=()):
+                 cross=False, mounts=(), verifies=True):
         self._found = found
         self._spool = spool
         self._ignore = ignore
@@ -77,6 +83,9 @@ class Comparer:
         self._missing = self._mounted = None
         self._mounts = frozenset(() if cross else mounts)
         self._left = 0
+        self._looker, self._stored_looker = (look_ahead.Looker()
+                                             for _ in range(2))
+        self._verifies = verifies
         self._problems = reporting.Problems()
 
     def __call__(self, inbox, number):
@@ -150,7 +159,7 @@ class Comparer:
             return None
         fd = None
         try:
-            st = os.stat(name, dir_fd=here, follow_symlinks=False)
+            st = self._looker.stat(path, here, name)
             # The line's beginning, as it would be for what is there.
             start = b'F %b %o %d %d %d ' % (
                 name, stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid,
@@ -161,7 +170,7 @@ class Comparer:
                     or st.st_size > content.SMALL or st.st_nlink != 1
                     or not stat.S_ISREG(st.st_mode)):
                 return None
-            kept = os.stat(name, dir_fd=stored, follow_symlinks=False)
+            kept = self._stored_looker.stat(path, stored, name)
             if (kept.st_size != st.st_size
                     or not stat.S_ISREG(kept.st_mode)
                     or _may_differ(kept, st)):
@@ -193,21 +202,27 @@ class Comparer:
                 f'"{errors.printable(shown)}" was not restored: another file '
                 'system is mounted there.', missing=True)
             flags = 0
+        if (not self._verifies and entry.kind == b'F'
+                and flags & (CONTENT | LINKS)):
+            flags |= UNVERIFIED
         try:
             self._check(path, entry, links, shown, flags)
         except OSError as exc:
             raise errors.failed('read in the repository', shown,
                                 exc) from exc
-        self._tick(self._left)
+        if not flags & UNVERIFIED:
+            self._tick(self._left)
         return flags
 
     def _check(self, path, entry, links, shown, flags):
         """Make sure that what will be needed of the backup is good."""
-        if b'node' in entry.lost:
+        if b'node' in entry.lost or (flags & UNVERIFIED and not links):
             return
         fd = self._examiner.enter(path)
         if fd is None:
             damage = 'missing'
+        elif flags & UNVERIFIED:
+            damage = None
         elif flags & (CONTENT | LINKS | LAYOUT) and entry.kind == b'F':
             # Nothing but the right file has the right digest.
             damage = self._examiner.content(fd, entry)
@@ -237,11 +252,10 @@ class Comparer:
     def _differs(self, path, entry, links):
         fd = self._enter(path)
         st = None if fd is None else handles.look(fd, entry.name)
-        if st is None or (stat.S_IFMT(st.st_mode)
-                          != dirent.TYPES[entry.kind]):
+        if difference.in_shape(entry, fd, entry.name, st):
             return CONTENT
         if entry.kind == b'F':
-            flags = self._file(fd, path, entry, st)
+            flags = self._file(fd, path, entry)
         else:
             flags = self._other(fd, entry, st)
         if st.st_nlink != 1 + len(links) or not all(
@@ -249,25 +263,20 @@ class Comparer:
             flags |= LINKS
         return flags
 
-    def _file(self, directory, path, entry, st):
-        if st.st_size != entry.size:
-            return CONTENT
+    def _file(self, directory, path, entry):
         try:
             fd = os.open(entry.name, handles.READ, dir_fd=directory)
         except PermissionError:
             return CONTENT
         try:
-            if content.digest(fd, entry.size, entry.extra,
-                              self._tick) != entry.extra:
+            if difference.in_content(entry, fd, self._tick):
                 return CONTENT
             st = os.fstat(fd)
             xattrs = attributes.read_like(fd, entry)
             layout = self._layout(fd, path, entry, st)
-        except content.Changed:
-            return CONTENT
         finally:
             os.close(fd)
-        if not attributes.differ(entry, st, xattrs):
+        if not difference.in_attributes(entry, st, xattrs):
             return layout if not attributes.gives_privileges(entry) else (
                 layout and CONTENT)
         # What gives privileges is given them by the one who wrote it, and
@@ -294,16 +303,11 @@ class Comparer:
             os.close(kept)
 
     def _other(self, directory, entry, st):
-        if entry.kind == b'L':
-            if os.readlink(entry.name, dir_fd=directory) != entry.extra:
-                return CONTENT
-        elif stat.S_IMODE(st.st_mode) != entry.mode:
+        found = difference.in_attributes(entry, st, attributes.read_xattrs(
+            attributes.special(directory, entry.name), follow=False))
+        if difference.MODE in found:
             return CONTENT      # there is no safe way to change it
-        if entry.kind in b'CB' and st.st_rdev != entry.extra:
-            return CONTENT
-        xattrs = attributes.read_xattrs(
-            attributes.special(directory, entry.name), follow=False)
-        return ATTRIBUTES if attributes.differ(entry, st, xattrs) else 0
+        return ATTRIBUTES if found else 0
 
     def _is_same(self, st, path, line):
         fd = self._enter(path)

@@ -26,11 +26,6 @@ from manila_backup.fs import look_ahead
 from manila_backup.fs import mountpoints
 from manila_backup.fs import walk
 
-# Entries of a batch while there are few batches yet: so many processes can
-# take part in a small share, where they wait for storage.
-_FEW_ENTRIES = 16
-_FEW_BATCHES = 64
-
 _BUCKETS = 64
 _BUCKET_BUFFER = 256
 
@@ -98,11 +93,8 @@ class Scan:
     def batches(self):
         """Yields (number, offset, size)."""
         here = walk.Walk(self.root, self.spool, self.cross)
-        more = True
-        while more:
+        for _ in here:
             yield from self._directory(here)
-            more = here.next()
-        here.close()
         yield from self._flush()
         self._flush_directories()
         yield from self._links()
@@ -293,7 +285,9 @@ class Scan:
         """Keep a directory's attributes."""
         self._lines.append(dirent.line(entry))
         self._length += len(self._lines[-1])
-        if (len(self._lines) >= manifest.BLOCK_ENTRIES
+        # Each takes more calls than a file does.
+        if (4 * len(self._lines)
+                >= manifest.block_entries(len(self.directories))
                 or self._length >= manifest.BLOCK_BYTES):
             self._flush_directories()
 
@@ -306,9 +300,7 @@ class Scan:
             self._length = 0
 
     def _is_full(self):
-        most = (_FEW_ENTRIES if self._number < _FEW_BATCHES
-                else manifest.BLOCK_ENTRIES)
-        return (self._count >= most
+        return (self._count >= manifest.block_entries(self._number)
                 or self._weight >= manifest.BLOCK_BYTES)
 
     def _flush(self):

@@ -25,12 +25,16 @@ from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import inode_flags
+from manila_backup.fs import rewrite
 from manila_backup.fs import special_files
 
 # Seconds before each further try of a file that changed while it was read.
 _BACKOFF = (0.02, 0.06, 0.2)
 
 _LONG_LINE = 1 << 16
+
+# Bytes of a file from which on its earlier version is looked for.
+_PATCHED_FROM = 4 << 20
 
 
 class Storer(links.Linking):
@@ -39,6 +43,7 @@ class Storer(links.Linking):
     :param source: int, descriptor of the share.
     :param aside: int, of one on the same filesystem that can be written to.
     :param directory: int, of the attempt's directory.
+    :param born: (owner, group) that a file gets which is made in there.
     :param spool: the :class:`~.spools.Spool` that the batches are in.
     :param paths: :class:`~manila_backup.fs.numbered.Paths` of the directories
         in them.
@@ -51,14 +56,15 @@ class Storer(links.Linking):
         another.
     """
 
-    def __init__(self, source, aside, directory, spool, paths, interrupted,
-                 parent, surely, progress, cross=False, folds=False):
+    def __init__(self, source, aside, directory, born, spool, paths,
+                 interrupted, parent, surely, progress, cross=False,
+                 folds=False):
         self.aside = aside
         self.folds = folds
         self.spool = spool
         self.paths = paths
-        self.interrupted = interrupted
         self.parent = parent
+        self.reusable = (*interrupted, parent) if parent else interrupted
         self.surely = surely
         self.progress = progress
         self.problems = reporting.Problems()
@@ -72,12 +78,11 @@ class Storer(links.Linking):
         self._source = handles.Descent(source, cross)
         self._project = inode_flags.project(source)
         # Where flags may not have been noted.
-        self._untold = bool(interrupted) or not getattr(
-            parent, 'has_flags', True)
+        self._untold = not all(files.has_flags for files in self.reusable)
         data = os.open(journal.DATA, handles.DIRECTORY, dir_fd=directory)
         self._directory = data
         self._data = handles.MakingDescent(data)
-        self._born = _born(data)
+        self._born = born
         self._setter = attributes.Setter(readable=True, noted=True)
         self._name, self._part, self._end = journal.begin(directory)
         self._path = self._sfd = self._dfd = None
@@ -223,34 +228,20 @@ class Storer(links.Linking):
         if self._untold and self._sfd is not None and inode_flags.has_any(
                 self._sfd, file[0], self._project):
             return None
-        for attempt in self.interrupted:
-            text = self._take(attempt, file)
-            if text:
-                return text
-        return self.parent and self._told(file[0], self.parent.take(
-            self._path, file, self._dfd, self._setter, self._names))
+        for files in self.reusable:
+            taken = files.take(self._path, file, self._dfd, self._setter,
+                               self._names, self._check)
+            if taken:
+                return self._told(file[0], taken)
+        return None
 
     def _told(self, name, taken):
-        """The line of what :class:`~.parent.ParentBackup` had, or None."""
+        """The line of what :class:`~.reuse.StoredFiles` had, or None."""
         if not taken:
             return None
         text, lost = taken
         if lost:
             self.problems.lost(self._shown(name), lost, stored=True)
-        return text
-
-    def _take(self, attempt, file):
-        try:
-            text = attempt.take(self._path, file, self._dfd, self._check)
-        except OSError as exc:
-            if exc.errno in stable_read.GONE:
-                return None
-            raise errors.failed('take over from an earlier attempt',
-                                self._shown(file[0]), exc) from exc
-        if text:
-            lost = dirent.parse(text[:-1]).lost
-            if lost:
-                self.problems.lost(self._shown(file[0]), lost, stored=True)
         return text
 
     def _copy(self, name):
@@ -397,7 +388,7 @@ class Storer(links.Linking):
             target = self._create(name, cloned.attributes.mode if cloned
                                   else st.st_mode)
             try:
-                digest, written = self._content(source, target, st,
+                digest, written = self._content(source, target, name, st,
                                                 counted)
                 xattrs = (cloned.attributes.xattrs if cloned
                           else attributes.read_xattrs(source))
@@ -429,8 +420,9 @@ class Storer(links.Linking):
         self.stored += written
         return text, counted.count, st.st_size
 
-    def _content(self, source, target, st, tick):
+    def _content(self, source, target, name, st, tick):
         """Copy the content; (digest, bytes written)."""
+        copied = None
         if st.st_size <= content.SMALL:
             data = content.read_small(source, st.st_size)
             digest = hashlib.sha256(data).hexdigest().encode()
@@ -440,10 +432,44 @@ class Storer(links.Linking):
                 content.write_all(target, data)
             written = len(data)
         else:
-            digest, written = content.copy(source, target, st, tick)
+            if (self.parent and st.st_size >= _PATCHED_FROM
+                    and self.parent.lend(self._path, name, target)):
+                copied = self._patch(source, target, st, tick)
+            digest, written = copied or content.copy(source, target, st, tick)
         if st.st_ctime_ns > self.surely:
             stable_read.again(source, st, digest, self._check)
         return digest, written
+
+    def _patch(self, source, target, st, tick):
+        """Write what differs from an earlier version of a file.
+
+        :param target: int, a file that begins as a clone of that.
+        :returns: (digest, bytes written); None if it has to be copied, after
+            all, to the file that is empty then.
+        """
+        counted = 0
+
+        def count(size):
+            nonlocal counted
+            counted += size
+            tick(size)
+
+        try:
+            written = rewrite.apply(source, target, st.st_size, count)
+            # Of what is stored now, read once more: nothing else tells that
+            # what was taken over is what the share has.
+            os.lseek(target, 0, os.SEEK_SET)
+            return content.digest_like_copy(target, st, self._check), written
+        except content.WriteFailed:
+            raise
+        except OSError:
+            # Of which of the two, nobody knows: the earlier version may be
+            # damaged.
+            tick(-counted)
+            content.truncate(target, 0)
+            for fd in source, target:
+                os.lseek(fd, 0, os.SEEK_SET)
+            return None
 
     def _unwritable(self, doing, name, exc):
         """Return the exception for an entry that can't be written to the
@@ -474,7 +500,7 @@ class Storer(links.Linking):
 
     def _create(self, name, mode):
         try:
-            return os.open(name, handles.CREATE, mode & 0o777,
+            return os.open(name, handles.CREATE_AND_READ, mode & 0o777,
                            dir_fd=self._dfd)
         except FileExistsError:
             # A listing that named it twice; whoever made it says the rest.
@@ -567,11 +593,3 @@ class _Unreadable(Exception):
 
 class _TooMuch(Exception):
     """The OSError that it has is of the one entry in the repository."""
-
-
-def _born(directory):
-    """Owner and group that a file created in a directory gets."""
-    fd = handles.scratch(directory)
-    st = os.fstat(fd)
-    os.close(fd)
-    return st.st_uid, st.st_gid

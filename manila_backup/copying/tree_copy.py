@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The copy of a tree: scan, store in parallel, put the manifest together."""
 
+import itertools
 import os
 
 from manila_backup.copying import budget
@@ -11,10 +12,20 @@ from manila_backup.copying import reporting
 from manila_backup.copying import scan
 from manila_backup.copying import store
 from manila_backup import exception
+from manila_backup.fs import at_once
 from manila_backup.fs import errnos
 from manila_backup.fs import handles
 from manila_backup.fs import mountpoints
 from manila_backup.fs import spools
+from manila_backup import wording
+
+
+# Batches that are put into another order together, and how far apart those
+# are that follow one another then.
+_WINDOW, _STRIDE = 128, 8
+
+# Bytes of what a process wrote that are asked for before they are needed.
+_AHEAD = 1 << 17
 
 
 class TreeCopy:
@@ -51,14 +62,15 @@ class TreeCopy:
         self.problems = reporting.Problems()
         self.totals = {'files': 0, 'bytes': 0, 'stored_bytes': 0}
         self._spent = 0
-        self._spool = spools.Spool(handles.scratch(directory))
+        self._spool = spools.Spool(handles.scratch(directory), in_memory=True)
         self._journal, self._opened = journal.open_list(directory)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exc_info):
-        for fd in (self._spool.fd, *self._opened):
+        self._spool.close()
+        for fd in self._opened:
             os.close(fd)
 
     def run(self, root, aside, surely, forbidden, names=None, interrupted=(),
@@ -79,8 +91,11 @@ class TreeCopy:
             self.budget, self.cross, mountpoints.inside(aside), self.partial,
             names)
 
+        # The same for all of them: who asks makes a file.
+        born = _born(self.directory)
+
         def work(inbox, _):
-            return self.storer(root, aside, self.directory, self._spool,
+            return self.storer(root, aside, self.directory, born, self._spool,
                                self._journal.paths(), interrupted, parent,
                                surely, self.progress, self.cross,
                                bool(names and names.folds))(inbox)
@@ -91,7 +106,7 @@ class TreeCopy:
                 self.progress, self.noted)
 
         def batches():
-            yield from found.batches()
+            yield from _apart(found.batches())
             self.progress.expect(found.files, found.bytes)
 
         self._copied = pool.run(self.processes, work, batches(),
@@ -115,8 +130,8 @@ class TreeCopy:
         for result in self._copied:
             self.problems.merge(result['problems'], 0)
         raise exception.StorageFailed(
-            f'{unread} entries of the share could not be read, more than '
-            f'could be: its file system is probably faulty. '
+            f'{wording.entries(unread)} of the share could not be read, more '
+            f'than could be: its file system is probably faulty. '
             + (self.problems.sentences or [''])[0])
 
     def add_up(self):
@@ -157,17 +172,21 @@ class TreeCopy:
 
     def _gather(self, writer, results):
         """Append what the processes wrote, in the order of the batches."""
-        spans, opened = [], []
-        for result in results:
-            fd = os.open(result['part'], os.O_RDONLY | os.O_CLOEXEC,
-                         dir_fd=self.directory)
-            opened.append(fd)
-            spans.extend((number, fd, offset, size)
-                         for number, offset, size in result['spans'])
+        opened = at_once.opened(
+            self._open_part, [result['part'] for result in results])
+        spans = [(number, fd, offset, size)
+                 for fd, result in zip(opened, results, strict=True)
+                 for number, offset, size in result['spans']]
         for _, fd, offset, size in sorted(spans):
             writer.copy(fd, offset, size)
         for fd in opened:
             os.close(fd)
+
+    def _open_part(self, name):
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.directory)
+        # Into the cache, together with the others.
+        os.pread(fd, _AHEAD, 0)
+        return fd
 
     def report(self):
         """Return a :class:`~.reporting.Result` of it."""
@@ -176,3 +195,32 @@ class TreeCopy:
                                            'stored_bytes')),
             tuple(self.problems.sentences), self.problems.count,
             self.problems.missing)
+
+
+def _born(directory):
+    """Return the owner and group that a file gets which is made in the copy.
+
+    :param directory: int, descriptor of the one that the copy is in.
+    """
+    data = os.open(journal.DATA, handles.DIRECTORY, dir_fd=directory)
+    try:
+        fd = handles.scratch(data)
+        st = os.fstat(fd)
+        os.close(fd)
+    finally:
+        os.close(data)
+    return st.st_uid, st.st_gid
+
+
+def _apart(batches):
+    """Put batches of one directory apart: only one process at a time can make
+    an entry in it, so over a network the others would wait for each call.
+
+    :param batches: iterable; what comes first stays first, so that work can
+        begin.
+    """
+    batches = iter(batches)
+    yield from itertools.islice(batches, _STRIDE)
+    while window := list(itertools.islice(batches, _WINDOW)):
+        for first in range(_STRIDE):
+            yield from window[first::_STRIDE]

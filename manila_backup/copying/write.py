@@ -11,31 +11,31 @@ Where there is no room for both, what differs is written into a clone of the
 old file, or into the old file itself, or the old file is removed first; in
 this order. After a kill, what was not done yet differs, too. What has no room
 at all is left for when everything else is done.
+
+Content that was not read before is verified while it is written. What is
+damaged is told, and everything else is done.
 """
 
 import errno
-import hashlib
 import os
 import stat
 
 from manila_backup.copying import manifest
 from manila_backup.copying import reporting
 from manila_backup.copying import restore_plan
+from manila_backup.copying import room
+from manila_backup.copying import stored_content
 from manila_backup import exception
 from manila_backup.fs import attributes
-from manila_backup.fs import clones
-from manila_backup.fs import content
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import inode_flags
 from manila_backup.fs import removal
-from manila_backup.fs import rewrite
 from manila_backup.fs import special_files
 
 _UPDATE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_MAKE = handles.CREATE & ~os.O_WRONLY | os.O_RDWR
 
 _BATCH = 128
 
@@ -64,15 +64,15 @@ class Writer:
         self._pending = {}      # of a block: flags by place in it
         self._at = None         # the entry at hand: block, place, flags
         self._later = []
-        self._short = (0, None)
+        self._short = self._damaged = (0, None)
+        self._unverified = False    # of the entry at hand
         self._progress = progress
-        self._stored = handles.Descent(data)
+        self._content = stored_content.StoredContent(data, progress)
         self._target = handles.MakingDescent(root, replace=True, cross=cross)
         self._setter = attributes.Setter()
         self._problems = reporting.Problems()
         self._prefix = b'.manila-backup-%b-' % os.urandom(8).hex().encode()
         self._made = 0
-        self._written = 0
         self._path = self._fd = None
         self._inherits = self._fixed = False
 
@@ -81,7 +81,8 @@ class Writer:
 
         :returns: dict of ``written`` (bytes), ``problems`` and ``count``;
             ``later`` is what there was no room for, as batches, and
-            ``short`` the number of those entries and a sentence about one.
+            ``short`` the number of those entries and a sentence about one;
+            ``damaged`` is the same of those that the backup has not kept.
         """
         os.umask(0)
         self._spools[self._number].resume()
@@ -96,6 +97,9 @@ class Writer:
                         continue
                 try:
                     self._one(path, flags, entry, links)
+                except exception.DamagedBackup as exc:
+                    count, sentence = self._damaged
+                    self._damaged = count + 1, sentence or str(exc)
                 except OSError as exc:
                     if errors.is_full(exc):
                         self._postpone(path, entry.name, exc)
@@ -106,8 +110,9 @@ class Writer:
                         self._failed('link', where,
                                      manifest.link_name(line)[0], exc, True)
         self._flush()
-        return {'written': self._written, 'later': self._later,
-                'short': self._short, 'problems': self._problems.said()}
+        return {'written': self._content.written, 'later': self._later,
+                'short': self._short, 'damaged': self._damaged,
+                'problems': self._problems.said()}
 
     def _postpone(self, path, name, exc):
         """Have the entry at hand written when the rest is done."""
@@ -197,6 +202,7 @@ class Writer:
     def _one(self, path, flags, entry, links):
         counted = 0
         st = None
+        self._unverified = bool(flags & restore_plan.UNVERIFIED)
         if not flags & restore_plan.CONTENT:
             st = handles.look(self._enter(path), entry.name)
         if st is None or (flags & restore_plan.LINKS
@@ -208,7 +214,9 @@ class Writer:
             self._adjust(path, entry, st)
         if links:
             self._link(path, entry, links)
-        self._progress.advance(1 + len(links), entry.size - counted)
+        # What is read only now counts for the first step as well.
+        size = entry.size << self._unverified
+        self._progress.advance(1 + len(links), size - counted)
 
     def _is_shared(self, st, links):
         """Tell whether a file has names that the backup does not give it."""
@@ -282,11 +290,7 @@ class Writer:
     def _file(self, fd, path, entry, links):
         """A regular file, under a temporary name if there is something of
         its own: (name, lost, bytes counted)."""
-        try:
-            source = os.open(entry.name, handles.READ,
-                             dir_fd=self._stored.enter(path))
-        except OSError as exc:
-            raise self._unreadable(path, entry, exc) from exc
+        source = self._content.open(path, entry)
         try:
             try:
                 return self._whole(fd, path, entry, source)
@@ -296,9 +300,12 @@ class Writer:
                 old = handles.look(fd, entry.name)
                 if old is None or not stat.S_ISREG(old.st_mode):
                     raise
+            if self._unverified:
+                # What follows leaves nothing of the old one.
+                self._content.verify(source, path, entry)
             return (self._cloned(fd, path, entry, source)
                     or self._in_place(fd, path, entry, source, links)
-                    or self._instead(fd, path, entry, source, old))
+                    or self._instead(fd, path, entry, source))
         finally:
             os.close(source)
 
@@ -307,8 +314,10 @@ class Writer:
         name, target = self._create(fd, entry)
         if entry.xattrs:
             inode_flags.prepare(target, entry.xattrs)
-        return self._complete(fd, name, target, path, entry, self._fill,
-                              source)
+        return self._complete(
+            fd, name, target, path, entry,
+            self._content.fill_verified if self._unverified
+            else self._content.fill, source)
 
     def _complete(self, fd, name, target, path, entry, fill, source):
         """Fill a file that was made, and close it; it is removed if that
@@ -319,11 +328,13 @@ class Writer:
         """
         try:
             try:
+                # Before it is filled: over a network, nobody needs to be
+                # asked for it then.
+                made = os.fstat(target)
                 counted = fill(source, target, path, entry)
                 had = (attributes.read_like(target, entry)
                        if self._inherits else ())
-                lost = self._setter.apply(target, entry, os.fstat(target),
-                                          had=had)
+                lost = self._setter.apply(target, entry, made, had=had)
             finally:
                 # Of some file systems, this is where room is missing.
                 os.close(target)
@@ -335,65 +346,37 @@ class Writer:
     def _cloned(self, fd, path, entry, source):
         """Write the differences into a clone of the present file; None if that
         is impossible."""
-        try:
-            old = os.open(entry.name, handles.READ, dir_fd=fd)
-        except OSError:
+        name = self._temporary()
+        target = room.clone_of(fd, entry.name, fd, name)
+        if target is None:
             return None
         try:
-            name = self._temporary()
-            target = os.open(name, _MAKE, 0o600, dir_fd=fd)
-            try:
-                clones.clone(old, target)
-            except OSError:
-                os.close(target)
-                self._drop(fd, name)
-                return None
             return self._complete(fd, name, target, path, entry,
-                                  self._patch, source)
+                                  self._content.patch, source)
         except OSError as exc:
             if errors.is_full(exc):
                 return None
             raise
-        finally:
-            os.close(old)
 
     def _in_place(self, fd, path, entry, source, links):
         """Write the differences into the present file, if it has no other
-        user; None if that is impossible.
-
-        What gives privileges is never made of a file that somebody else may
-        have open.
-        """
-        if attributes.gives_privileges(entry):
+        user; None if that is impossible."""
+        target = room.for_changes(fd, entry.name, entry, source,
+                                  lambda st: self._is_shared(st, links))
+        if target is None:
             return None
         try:
-            target = os.open(entry.name, _UPDATE, dir_fd=fd)
-        except OSError:
-            return None         # a program that runs, for one
-        try:
-            st = os.fstat(target)
-            if not stat.S_ISREG(st.st_mode) or self._is_shared(st, links):
-                return None
-            os.fchmod(target, 0o600)
-            counted = self._patch(source, target, path, entry)
+            counted = self._content.patch(source, target, path, entry)
             return entry.name, self._setter.apply(
                 target, entry, os.fstat(target),
                 had=attributes.read_like(target, entry)), counted
         finally:
             os.close(target)
 
-    def _instead(self, fd, path, entry, source, old):
-        """All of it, once what is there is removed.
-
-        :param old: os.stat_result of that.
-        """
+    def _instead(self, fd, path, entry, source):
+        """All of it, once what is there is removed."""
         fd = self._enter_to_make(path)
-        there = os.fstatvfs(fd)
-        if (there.f_bavail * there.f_frsize + old.st_blocks * 512
-                < os.fstat(source).st_blocks * 512):
-            # It would not help.
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        handles.unlink(entry.name, fd)
+        room.free(fd, entry.name, source)
         return self._whole(fd, path, entry, source)
 
     def _create(self, fd, entry):
@@ -405,42 +388,10 @@ class Writer:
             name = self._temporary()
             return name, os.open(name, handles.CREATE, mode, dir_fd=fd)
 
-    def _fill(self, source, target, path, entry):
-        if entry.size > content.SMALL:
-            return self._counting(content.clone, source, target, path, entry)
-        data = os.pread(source, entry.size + 1, 0)
-        if hashlib.sha256(data).hexdigest().encode() != entry.extra:
-            raise _damaged(path, entry)
-        if content.holed(os.fstat(source)):
-            content.write_like(source, target, data)
-        elif data:
-            content.write_all(target, data)
-        self._written += len(data)
-        return 0
-
-    def _patch(self, source, target, path, entry):
-        return self._counting(rewrite.apply, source, target, path, entry)
-
-    def _counting(self, function, source, target, path, entry):
-        """Have content copied that was found to be good.
-
-        :returns: int, bytes counted as progress.
-        """
-        counted = reporting.Counted(self._progress)
-        try:
-            self._written += function(source, target, entry.size, counted)
-        except content.Changed:
-            raise _damaged(path, entry) from None
-        except OSError:
-            counted.take_back()
-            raise
-        return counted.count
-
     def _lay_out(self, path, entry):
         """Make and fill holes in a file whose content is as it should be;
         and its attributes."""
-        source = os.open(entry.name, handles.READ,
-                         dir_fd=self._stored.enter(path))
+        source = self._content.open(path, entry)
         try:
             target = os.open(entry.name, _UPDATE,
                              dir_fd=self._enter_to_make(path))
@@ -456,8 +407,8 @@ class Writer:
                 raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
             lost = []
             try:
-                self._progress.advance(0, -self._patch(source, target, path,
-                                                       entry))
+                self._progress.advance(0, -self._content.patch(
+                    source, target, path, entry))
             except OSError as exc:
                 if not errors.is_full(exc):
                     raise
@@ -470,11 +421,6 @@ class Writer:
             os.close(target)
         if lost:
             self._problems.lost(handles.join(path, entry.name), lost)
-
-    def _unreadable(self, path, entry, exc):
-        return errors.failed('read in the repository',
-                             handles.join(path, entry.name), exc,
-                             reporting.kind(exc))
 
     def _adjust(self, path, entry, st):
         """Only the attributes."""
@@ -537,9 +483,3 @@ class Writer:
         os.link(name, temporary, src_dir_fd=first, dst_dir_fd=fd,
                 follow_symlinks=False)
         self._over(fd, temporary, other)
-
-
-def _damaged(path, entry):
-    return exception.DamagedBackup(
-        'The backup was damaged while it was restored: '
-        f'"{errors.printable(handles.join(path, entry.name))}".')

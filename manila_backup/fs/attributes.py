@@ -16,12 +16,9 @@ _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 _NONE = ()
 
 
-def _can_not(exc, but=errors.GONE):
-    """Tell whether the error concerns this attribute only.
-
-    :param but: errnos that are none of an attribute.
-    """
-    return exc.errno not in but and (
+def is_of_one(exc):
+    """Tell whether the error concerns one attribute only."""
+    return exc.errno not in errors.GONE and (
         errnos.is_of_entry(exc) or exc.errno in _NO_ROOM)
 
 
@@ -53,7 +50,7 @@ def read_xattrs(target, follow=True):
     except OSError as exc:
         if exc.errno in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM):
             return _NONE
-        if _can_not(exc):
+        if is_of_one(exc):
             return ((UNREADABLE, b''),)
         raise
     if not names:
@@ -65,7 +62,7 @@ def read_xattrs(target, follow=True):
             found.append((name, os.getxattr(target, name,
                                             follow_symlinks=follow)))
         except OSError as exc:
-            if not _can_not(exc):
+            if not is_of_one(exc):
                 raise
             # ENODATA: removed since. Others: listed, but not for us.
             unreadable |= exc.errno != errno.ENODATA
@@ -110,13 +107,6 @@ def check_free(fd):
     """
     if is_fixed(fd):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-
-
-def differ(entry, st, xattrs):
-    """Tell whether a file's attributes differ from those of an entry."""
-    return (stat.S_IMODE(st.st_mode) != entry.mode and entry.kind != b'L'
-            or st.st_uid != entry.uid or st.st_gid != entry.gid
-            or st.st_mtime_ns != entry.mtime or xattrs != entry.xattrs)
 
 
 def is_any(mtime):
@@ -211,7 +201,7 @@ class Setter:
         try:
             os.utime(target, ns=(mtime, mtime), follow_symlinks=follow)
         except OSError as exc:
-            if not _can_not(exc):
+            if not is_of_one(exc):
                 raise
             return False
         if self._exact and is_any(mtime):
@@ -244,7 +234,7 @@ class Setter:
             try:
                 os.removexattr(target, name, follow_symlinks=follow)
             except OSError as exc:
-                if not _can_not(exc):
+                if not is_of_one(exc):
                     raise
                 if exc.errno != errno.ENODATA:
                     lost.append(b'x:' + os.fsencode(name))
@@ -255,7 +245,7 @@ def _set_xattr(target, name, value, follow, mode):
         os.setxattr(target, name, value, follow_symlinks=follow)
         return True
     except OSError as exc:
-        if not _can_not(exc):
+        if not is_of_one(exc):
             raise
         if exc.errno != errno.EACCES or not follow:
             return False
@@ -265,7 +255,7 @@ def _set_xattr(target, name, value, follow, mode):
         os.setxattr(target, name, value, follow_symlinks=follow)
         return True
     except OSError as exc:
-        if not _can_not(exc):
+        if not is_of_one(exc):
             raise
         return False
 
@@ -277,7 +267,7 @@ def _chmod(target, mode):
         # Some take it and do nothing, or take bits off.
         return stat.S_IMODE(os.stat(target).st_mode) == mode
     except OSError as exc:
-        if not _can_not(exc):
+        if not is_of_one(exc):
             raise
         return False
 
@@ -289,13 +279,13 @@ def _own(target, entry, follow):
         now = os.stat(target, follow_symlinks=follow)
         return (now.st_uid, now.st_gid) == (entry.uid, entry.gid)
     except OSError as exc:
-        if not _can_not(exc):
+        if not is_of_one(exc):
             raise
     try:
         # One of our own groups may be all that was asked for.
         os.chown(target, -1, entry.gid, follow_symlinks=follow)
     except OSError as exc:
-        if not _can_not(exc):
+        if not is_of_one(exc):
             raise
         return False
     return entry.uid == os.geteuid()

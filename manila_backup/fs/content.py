@@ -6,15 +6,17 @@ How a digest is formed is part of the format: repository-format.rst.
 
 import errno
 import hashlib
+import mmap
 import os
 import struct
 
 from manila_backup.fs import syscalls
 
-# Read in one system call; the buffer that all of a process's files share.
+# Read in one system call; the buffer that all of a process's files share, and
+# that takes no memory in one that reads none.
 _CHUNK = 1 << 20
-_buffer = bytearray(_CHUNK)
-_view = memoryview(_buffer)
+_view = memoryview(mmap.mmap(-1, _CHUNK,
+                             mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 #: Bytes of a block of a file with holes, for its digest.
 BLOCK = 1 << 16
@@ -84,6 +86,11 @@ def read_small(fd, size):
     return data
 
 
+def is_by_block(digest_):
+    """Tell whether a digest is one of a file with holes."""
+    return digest_.startswith(_HOLES)
+
+
 def digest(fd, size, like, tick):
     """The digest of an open file.
 
@@ -93,7 +100,7 @@ def digest(fd, size, like, tick):
     :returns: bytes.
     :raises Changed: it isn't as large as that.
     """
-    if like.startswith(_HOLES):
+    if is_by_block(like):
         return _copy_sparse(fd, None, size, tick)[0]
     if size <= SMALL:
         data = read_small(fd, size)
@@ -111,15 +118,35 @@ def copy(source, target, st, tick):
     :raises Changed: it did not have its size, or changed meanwhile.
     :raises WriteFailed: the target could not be written.
     """
-    if sparse(st):
-        return _copy_sparse(source, target, st.st_size, tick, st)
-    if st.st_size < _SPARSE_FROM and holed(st):
+    return _copy(source, target, st.st_size, sparse(st), tick, st)
+
+
+def copy_like(source, target, size, like, tick):
+    """Copy an open file that nobody changes, digesting it.
+
+    :param size: int, how large it should be.
+    :param like: bytes, a digest: the same kind is made.
+    :param tick: as of :func:`copy`; so are the result and the errors.
+    """
+    return _copy(source, target, size, is_by_block(like), tick)
+
+
+def _copy(source, target, size, by_block, tick, st=None):
+    """Copy.
+
+    :param by_block: bool, whether the digest is one of a file with holes.
+    :param st: os.stat_result that the source must keep; None: nobody changes
+        it.
+    """
+    if by_block:
+        return _copy_sparse(source, target, size, tick, st)
+    if size < _SPARSE_FROM and holed(st or os.fstat(source)):
         # Small enough for one read, and for not to need a digest of its own.
-        data = read_small(source, st.st_size)
+        data = read_small(source, size)
         write_like(source, target, data)
-        tick(st.st_size)
-        return hashlib.sha256(data).hexdigest().encode(), st.st_size
-    return _copy_dense(source, target, st.st_size, tick, st)
+        tick(size)
+        return hashlib.sha256(data).hexdigest().encode(), size
+    return _copy_dense(source, target, size, tick, st)
 
 
 def digest_like_copy(source, st, tick):
@@ -151,12 +178,11 @@ def _copy_dense(source, target, size, tick, st=None):
         done += count
         if done > size:
             raise Changed
-        if st is not None and done < size:
-            if not same(os.fstat(source), st):
-                raise Changed
-            if done - asked >= _WRITE_BEHIND:
-                syscalls.start_writing(target, asked, done - asked)
-                asked = done
+        if st is not None and done < size and not same(os.fstat(source), st):
+            raise Changed
+        if target is not None and done - asked >= _WRITE_BEHIND:
+            syscalls.start_writing(target, asked, done - asked)
+            asked = done
         tick(count)
     if done != size:
         raise Changed

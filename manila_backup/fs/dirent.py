@@ -22,6 +22,10 @@ TYPES.update({b'F': stat.S_IFREG, b'D': stat.S_IFDIR})
 #: Kind to how many fields each of its lines has.
 FIELDS = {b'F': 10, b'L': 9, b'C': 9, b'B': 9, b'P': 8, b'S': 8, b'D': 8}
 
+# Python looks for a number in bytes in a fraction of the time that it takes to
+# look for other bytes.
+_PERCENT, _SLASH = b'%/'
+
 
 class Malformed(Exception):
     """Not such a line."""
@@ -40,7 +44,7 @@ def _key(name):
 
 
 def unquote(field):
-    if b'%' not in field:
+    if _PERCENT not in field:
         return field
     return urllib_parse.unquote_to_bytes(field)
 
@@ -155,8 +159,8 @@ def number(field):
 
 def checked_name(field):
     """A field as the name of a directory entry."""
-    name = unquote(field)
-    if not name or b'/' in name or b'\0' in name or name in (b'.', b'..'):
+    name = unquote(field) if _PERCENT in field else field
+    if not name or _SLASH in name or 0 in name or name in (b'.', b'..'):
         raise Malformed(f'{field[:80]!r}')
     return name
 
@@ -166,6 +170,6 @@ def checked_path(field):
     path = unquote(field)
     if path != b'.':
         for name in path.split(b'/'):
-            if not name or b'\0' in name or name in (b'.', b'..'):
+            if not name or 0 in name or name in (b'.', b'..'):
                 raise Malformed(f'{field[:80]!r}')
     return path

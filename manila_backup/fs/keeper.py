@@ -8,8 +8,10 @@ which is there, is given to be seen in lists of processes. What it does it is
 told by the socket, since everybody on the host can read command lines: a JSON
 object with ``path``, ``mount`` and ``unmount`` (lists of arguments),
 ``mount_timeout`` and ``unmount_timeout`` (seconds), ``flags`` (of mount(2),
-that the mount is to have whatever the command did) and ``passing`` (whether
-the mount point is removed in the end).
+that the mount is to have whatever the command did), ``passing`` (whether the
+mount point is removed in the end), ``secret_file`` and ``secret`` (a path, and
+what it has while the command runs that mounts, and in the namespace only; null
+for nothing).
 
 What it says first is either ``ok``, with a descriptor of the mounted
 directory, or ``failed`` and why. After that it answers anything it is sent
@@ -32,6 +34,7 @@ import sys
 _CLONE_NEWNS = 0x00020000
 _MS_REC, _MS_SLAVE = 1 << 14, 1 << 19
 _MS_REMOUNT, _MS_BIND = 1 << 5, 1 << 12
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _MNT_DETACH = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -86,7 +89,8 @@ def _mount(settings):
     _call('make the mount namespace private', _libc.mount(
         None, b'/', None, ctypes.c_ulong(_MS_REC | _MS_SLAVE), None))
     before = _mount_id(path)
-    _run(settings['mount'], settings['mount_timeout'])
+    with _secret(settings['secret_file'], settings['secret']):
+        _run(settings['mount'], settings['mount_timeout'])
     if _mount_id(path) == before:
         raise _Failed(f'{settings["mount"][0]} succeeded, but nothing is '
                       f'mounted on {path}')
@@ -96,6 +100,26 @@ def _mount(settings):
     except (_Failed, OSError):
         _unmount(settings)
         raise
+
+
+@contextlib.contextmanager
+def _secret(path, text):
+    """Have a file in memory with what is secret, which can't outlive the
+    namespace."""
+    if path is None:
+        yield
+        return
+    folder = os.fsencode(os.path.dirname(path))
+    _call('make room for a file in memory', _libc.mount(
+        b'tmpfs', folder, b'tmpfs',
+        ctypes.c_ulong(_MS_NOSUID | _MS_NODEV | _MS_NOEXEC), b'mode=0700'))
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(fd, 'w') as file:
+            file.write(text)
+        yield
+    finally:
+        _libc.umount2(folder, _MNT_DETACH)
 
 
 def _restrict(path, flags):

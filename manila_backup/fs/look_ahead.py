@@ -1,28 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attributes of a directory's entries, asked for by many threads where each
-answer takes long.
-
-Of a local file system, an answer takes some microseconds, and threads would
-only cost; over a network it takes as long as the way to the server and back,
-during which any number of others can be asked for. The threads live only
-while the caller waits for them: it may fork in between.
-"""
+"""Attributes of a directory's entries, asked for ahead of whoever uses them;
+many at once where each answer takes long: see :mod:`.at_once`."""
 
 import contextlib
 import itertools
-import threading
+import os
 import time
 
-# Entries that are looked at together; of them, those whose answers tell how
-# long one takes; and the nanoseconds for all of these from which on the rest
-# is asked for by threads.
-_TOGETHER = 512
-_PROBES = 4
-_SLOW_NS = _PROBES * 150_000
+from manila_backup.fs import at_once
+from manila_backup.fs import handles
 
-# Threads at most, and how many entries are worth one.
-_THREADS = 32
-_WORTH = 4
+# Entries that are looked at together.
+_TOGETHER = 512
+
+# Entries of a directory, at most, that are asked for because one was.
+_MOST = 2048
 
 
 def entries(listing):
@@ -38,7 +30,7 @@ def entries(listing):
                 together.append(entry)
         except OSError as exc:
             error = exc
-        _look_at(together)
+        at_once.each(_look, together)
         yield from together
         if error:
             raise error
@@ -46,29 +38,38 @@ def entries(listing):
             return
 
 
-def _look_at(together):
-    waiting = iter(together)
-    start = time.monotonic_ns()
-    for entry in itertools.islice(waiting, _PROBES):
-        _look(entry)
-    if time.monotonic_ns() - start < _SLOW_NS:
-        return
-
-    def work():
-        # To take the next one is a single step for all of them.
-        for entry in waiting:
-            _look(entry)
-
-    threads = [threading.Thread(target=work) for _ in range(
-        min(_THREADS, (len(together) - _PROBES) // _WORTH))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 def _look(entry):
     # Whoever uses the entry meets the error again.
     with contextlib.suppress(OSError):
         if not entry.is_dir(follow_symlinks=False):
             entry.stat(follow_symlinks=False)
+
+
+class Looker:
+    """Looks at entries of one directory after another.
+
+    Where the first look into a directory takes long, those that follow are
+    made ready by listing it: over a network, a listing brings hundreds of
+    entries with their attributes in the time that a look at one takes.
+    """
+
+    def __init__(self):
+        self._path = None
+
+    def stat(self, path, directory, name):
+        """Return the os.stat_result of an entry, whose links are not followed.
+
+        :param path: bytes, of the directory.
+        :param directory: int, its descriptor.
+        """
+        if path == self._path:
+            return os.stat(name, dir_fd=directory, follow_symlinks=False)
+        self._path = path
+        start = time.monotonic_ns()
+        st = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if time.monotonic_ns() - start >= at_once.SLOW_NS:
+            with contextlib.suppress(OSError), handles.entries(
+                    directory) as listing:
+                for _ in itertools.islice(entries(listing), _MOST):
+                    pass
+        return st

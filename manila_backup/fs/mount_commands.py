@@ -5,11 +5,7 @@ them."""
 import re
 import shlex
 
-from oslo_log import log
-
 from manila_backup import exception
-
-LOG = log.getLogger(__name__)
 
 # Mount options whose value is itself a secret; not those that name a file.
 _SECRETS = frozenset((
@@ -28,25 +24,52 @@ def exposed(text):
     """
     for each in re.split(r'[\s,]+', text or ''):
         name, equal, value = each.strip('\'"').partition('=')
-        if (equal and value and not _PLACEHOLDER.fullmatch(value)
+        if (equal and value and not value.startswith('/')
+                and not _PLACEHOLDER.fullmatch(value)
                 and name.lstrip('-').lower() in _SECRETS):
             return name
     return None
 
 
-def warn(options):
-    """Tell of secrets that would stand in command lines.
+def refuse(name, group, options):
+    """Refuse secrets that would stand in command lines.
 
-    :param options: dict of an option's name, as it is shown, to its value.
+    :param name: str, of a group of the configuration.
+    :param group: the group.
+    :param options: iterable of str, those that get into commands.
+    :raises manila_backup.exception.ConfigurationError: one has a secret.
     """
-    for option, text in options.items():
-        name = exposed(text)
-        if name:
-            LOG.warning(
-                '%s has "%s=...": every user of this host can read it '
-                'whenever something is mounted. Put it into a file of mode '
-                '0600 and name that instead, as with "credentials=" of cifs '
-                'or "secretfile=" of ceph', option, name)
+    for option in options:
+        found = exposed(group[option])
+        if found:
+            raise exception.ConfigurationError(
+                f'[{name}] {option} has "{found}=...", which every user of '
+                'this host could read whenever something is mounted. Put it '
+                f'into [{name}] mount_secret and name the file that has it '
+                'then, as in "credentials={secret_file}" of cifs or '
+                '"secretfile={secret_file}" of ceph.')
+
+
+def fill(option, text, **values):
+    """Fill in placeholders.
+
+    :param option: str, the option that the text is from, for messages.
+    :param text: str.
+    :param values: what may stand in it, by name of the placeholder.
+    :raises manila_backup.exception.ConfigurationError: it has another one.
+    """
+    _check(option, text, values)
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+
+
+def _check(option, text, values):
+    """Return the names of the placeholders in a text."""
+    found = set(_PLACEHOLDER.findall(text))
+    for name in sorted(found - values.keys()):
+        raise exception.ConfigurationError(
+            f'{option} has the placeholder {{{name}}}; there is: '
+            f'{", ".join(f"{{{each}}}" for each in values) or "none"}.')
+    return found
 
 
 def command(option, template, needed, **values):
@@ -66,11 +89,7 @@ def command(option, template, needed, **values):
     except ValueError as exc:
         raise exception.ConfigurationError(
             f'{option} can\'t be split into words: {exc}.') from exc
-    found = set(_PLACEHOLDER.findall(' '.join(words)))
-    for name in sorted(found - values.keys()):
-        raise exception.ConfigurationError(
-            f'{option} has the placeholder {{{name}}}; there is: '
-            f'{", ".join(f"{{{each}}}" for each in values)}.')
+    found = _check(option, ' '.join(words), values)
     for name in needed:
         if name not in found:
             raise exception.ConfigurationError(

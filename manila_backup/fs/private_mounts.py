@@ -18,7 +18,16 @@ class Failed(Exception):
     colon."""
 
 
-class Kept:
+def secret_file(point):
+    """Return the path of the file that has what is secret, while the command
+    runs that mounts, and where that command runs.
+
+    :param point: str, the mount point.
+    """
+    return os.path.join(os.path.dirname(point), '.secret', 'secret')
+
+
+class PrivateMount:
     """A mount that only this process, and whom it shows it to, can see. It
     goes with the process, however that ends.
 
@@ -30,24 +39,30 @@ class Kept:
     :param flags: int, flags of mount(2) that the mount has in the end,
         whatever the command does about them.
     :param passing: bool, whether the mount point is removed in the end.
+    :param secret: str, what the command finds in :func:`secret_file`; or
+        None.
     :raises Failed: it could not be mounted.
     :ivar fd: int, a descriptor of its root.
     """
 
     def __init__(self, path, mount, unmount, timeout, unmount_timeout,
-                 flags=0, passing=False):
+                 flags=0, passing=False, secret=None):
         self.fd = None
         self._owner = os.getpid()
         self._timeout = unmount_timeout
+        file = secret_file(path) if secret else None
         try:
             private.make_directories(path)
+            if file:
+                private.make_directories(os.path.dirname(file))
         except OSError as exc:
             raise Failed(f'its mount point {path} can\'t be made: '
                          f'{exc.strerror}') from exc
         self._link, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         said = {'path': path, 'mount': mount, 'unmount': unmount,
                 'mount_timeout': timeout, 'unmount_timeout': unmount_timeout,
-                'flags': flags, 'passing': passing}
+                'flags': flags, 'passing': passing,
+                'secret_file': file, 'secret': secret}
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, '-I', '-S', keeper.__file__,

@@ -5,6 +5,7 @@ import errno
 import os
 import time
 
+from manila_backup.fs import at_once
 from manila_backup.fs import errnos
 from manila_backup.fs import handles
 
@@ -14,6 +15,9 @@ _DEEPEST = 64
 
 # Subdirectories looked at in one pass when a tree is removed: bounds memory.
 _PASS = 100
+
+# Files that are unlinked together.
+_TOGETHER = 256
 
 _RETRIES = 20
 
@@ -245,27 +249,43 @@ class _Removal:
         """Unlink a directory's files; return some of its
         subdirectories."""
         kept = self._kept.get(path, ())
-        below = []
+        below, files = [], []
         with handles.entries(fd) as found:
             for entry in found:
                 name = os.fsencode(entry.name)
                 if name in kept:
                     continue
-                if _is_directory(entry):
-                    below.append(name)
-                    if len(below) >= _PASS:
-                        break
+                if not _is_directory(entry):
+                    files.append(name)
+                    if len(files) >= _TOGETHER:
+                        self._unlink(path, fd, files)
+                        files = []
                     continue
-                try:
-                    handles.unlink(name, fd)
-                except OSError as exc:
-                    if exc.errno == errno.ENAMETOOLONG:
-                        raise _TooLong(exc, name) from exc
-                    self._stays(path, exc, name)
-                    kept = self._kept[path]
-                if self._tick:
-                    self._tick()
+                below.append(name)
+                if len(below) >= _PASS:
+                    break
+        self._unlink(path, fd, files)
         return below
+
+    def _unlink(self, path, fd, names):
+        """Unlink some of a directory's files."""
+        failed = {}
+
+        def unlink(name):
+            try:
+                handles.unlink(name, fd)
+            except OSError as exc:
+                failed[name] = exc
+
+        at_once.each(unlink, names)
+        for name in names:
+            exc = failed.get(name)
+            if exc:
+                if exc.errno == errno.ENAMETOOLONG:
+                    raise _TooLong(exc, name) from exc
+                self._stays(path, exc, name)
+            if self._tick:
+                self._tick()
 
 
 def _parted(path, exc):

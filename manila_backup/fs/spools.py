@@ -12,16 +12,28 @@ _KEPT = 4096
 
 _CHUNK = 100
 
+# How much of a spool is in memory, if it may be.
+_IN_MEMORY = 8 << 20
+
 
 class Spool:
     """Objects in a scratch file, found again by their place in it.
 
     :param fd: int, a descriptor of its own for all that share it.
+    :param in_memory: bool, whether the first part of it takes memory instead,
+        for where each use of the file is a way over a network.
     """
 
-    def __init__(self, fd):
+    def __init__(self, fd, in_memory=False):
         self.fd = fd
+        self._memory = os.memfd_create('spool') if in_memory else None
         self._end = 0
+
+    def close(self):
+        """Close the file."""
+        os.close(self.fd)
+        if self._memory is not None:
+            os.close(self._memory)
 
     def resume(self):
         """Go on at the end of what another process has put into it."""
@@ -33,11 +45,17 @@ class Spool:
         :returns: (offset, size).
         """
         data = marshal.dumps(thing)
+        fd = self.fd
+        if self._memory is not None:
+            if self._end + len(data) <= _IN_MEMORY:
+                fd = self._memory
+            else:
+                self._end = max(self._end, _IN_MEMORY)
         offset = self._end
         view = memoryview(data)
         try:
             while view:
-                done = os.pwrite(self.fd, view, self._end)
+                done = os.pwrite(fd, view, self._end)
                 self._end += done
                 view = view[done:]
         except OSError as exc:
@@ -51,9 +69,11 @@ class Spool:
         return self._end
 
     def get(self, offset, size):
-        data = os.pread(self.fd, size, offset)
+        fd = (self.fd if self._memory is None or offset >= _IN_MEMORY
+              else self._memory)
+        data = os.pread(fd, size, offset)
         while len(data) < size:
-            more = os.pread(self.fd, size - len(data), offset + len(data))
+            more = os.pread(fd, size - len(data), offset + len(data))
             if not more:
                 raise EOFError('a scratch file was cut short')
             data += more

@@ -230,6 +230,15 @@ def punch(fd, offset, size):
     _fallocate(fd, _KEEP_SIZE | _PUNCH_HOLE, offset, size)
 
 
+def allocate(fd, offset, size):
+    """Have blocks for a range of a file, whose content and size stay.
+
+    :raises OSError: among others if there are not as many, or if the file
+        system can't do that.
+    """
+    _fallocate(fd, _KEEP_SIZE, offset, size)
+
+
 def _fallocate(fd, mode, offset, size):
     if _libc.fallocate(fd, mode, offset, size):
         code = ctypes.get_errno()

@@ -2,6 +2,8 @@
 """Going through all directories below one, whatever the tree is like: what
 still has to be seen takes a name for each directory, and no path."""
 
+import os
+
 from manila_backup import exception
 from manila_backup.fs import errors
 from manila_backup.fs import handles
@@ -14,21 +16,49 @@ LONGEST_PATH = 300_000
 
 class Walk:
     """All directories, each after the one that it is in, and right after it
-    what is below it.
+    what is below it. To be iterated over once, which goes to each of them:
+    what the current one has in it that is to be walked through is :meth:`put`
+    meanwhile.
 
     :param root: int, descriptor of the top.
-    :param spool: a :class:`~.spools.Spool` for what does not fit into memory.
+    :param spool: a :class:`~.spools.Spool` for what does not fit into memory;
+        None for one of its own.
     :param cross: bool, whether to enter what is mounted below the root.
     :ivar path: bytes, of the current directory; the top to begin with.
     :ivar depth: int, how many names that has.
     """
 
-    def __init__(self, root, spool, cross=False):
+    def __init__(self, root, spool=None, cross=False):
         self._descent = handles.Descent(root, cross)
-        self._stack = spools.Stack(spool)
+        self._spool = None if spool else spools.Spool(handles.scratch())
+        self._stack = spools.Stack(spool or self._spool)
         self._ends = [0]
         self.path = handles.ROOT
         self.depth = 0
+
+    def __iter__(self):
+        """Yields the path of each directory, and lets go of all in the
+        end."""
+        try:
+            yield self.path
+            while self._next():
+                yield self.path
+        finally:
+            self._descent.close()
+            if self._spool:
+                self._spool.close()
+
+    def entries(self):
+        """List the current directory, and put those that are in it.
+
+        :returns: iterator of os.DirEntry.
+        :raises OSError: it can't be entered or read.
+        """
+        with handles.entries(self.enter()) as found:
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    self.put(os.fsencode(entry.name))
+                yield entry
 
     def enter(self):
         """The current directory.
@@ -54,7 +84,7 @@ class Walk:
                 f'has more than {LONGEST_PATH} bytes.')
         self._stack.put((self.depth + 1, name))
 
-    def next(self):
+    def _next(self):
         """Go to the next one. False if there is none."""
         item = self._stack.get()
         if item is None:
@@ -64,6 +94,3 @@ class Walk:
                      self.path[:self._ends[self.depth - 1]] + b'/' + name)
         self._ends[self.depth:] = [len(self.path)]
         return True
-
-    def close(self):
-        self._descent.close()

@@ -29,6 +29,17 @@ class ShareError(exception.WorkFailed):
     code = status_codes.StatusCode.SHARE_UNAVAILABLE
 
 
+class Refused(ShareError):
+    """The other service understood a request, and won't do it.
+
+    :ivar status: int, the HTTP status that it answered with.
+    :ivar said: str, its own words, without a full stop.
+    """
+
+    status = 400
+    said = ''
+
+
 @dataclasses.dataclass(frozen=True)
 class ShareRef:
     """Reference to a share, for a share source.
@@ -111,12 +122,15 @@ class Job:
 
     :ivar attempt: int, the operation's fencing token.
     :ivar read_only: True for making a backup, False for restoring one.
+    :ivar looks_only: bool, whether the share is only looked at, as it is right
+        now, for somebody who is told what he would do to it.
     """
 
     operation_id: str
     backup_id: str
     attempt: int
     read_only: bool = True
+    looks_only: bool = False
 
 
 class ShareSource(abc.ABC):
@@ -161,6 +175,23 @@ class ShareSource(abc.ABC):
             metadata.
         :returns: iterator of :class:`manila_backup.plans.assignments.Share`.
         :raises ShareError: they can't be told.
+        """
+        raise NotImplementedError
+
+    def make(self, token: str, project_id: str, **values: typing.Any
+             ) -> Description:
+        """Begin to make an external share for a caller, as him.
+
+        :param token: str, his token, which may not hold for long.
+        :param project_id: str, the project that it is for.
+        :param values: ``share_proto`` and ``size`` (int, GiB), and what else
+            is not None: ``name``, ``description``, ``share_type``,
+            ``share_network_id``, ``availability_zone``, ``is_public`` (bool)
+            and ``metadata`` (dict of str to str).
+        :returns: a :class:`Description`. The share may be there only in a
+            while, which :meth:`use` waits for.
+        :raises Refused: the other service won't.
+        :raises ShareError: it can't be asked.
         """
         raise NotImplementedError
 

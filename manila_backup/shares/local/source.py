@@ -214,7 +214,7 @@ class LocalShares(base.ShareSource):
         with self.opened(share) as directory:
             if share.include_mounts:
                 directories.check_mounted_inside(directory.path)
-            if not job.read_only:
+            if job.looks_only or not job.read_only:
                 yield base.View(directory.view)
                 directory.check_still()
                 return
@@ -228,7 +228,7 @@ class LocalShares(base.ShareSource):
                 # What stays is tried again, and told, at the operation's
                 # end.
                 with contextlib.suppress(base.ShareError):
-                    self.release(share, job, progress)
+                    self._release(share, job, progress, directory)
 
     def hold(self, share, directory, job, progress, stack):
         """Open the view that a backup is copied from: the first half of
@@ -250,8 +250,16 @@ class LocalShares(base.ShareSource):
                                     share.include_mounts)
 
     def release(self, share, job, progress=None):
+        with contextlib.ExitStack() as stack:
+            directory = None
+            if share.path:
+                with contextlib.suppress(base.ShareError):
+                    directory = stack.enter_context(self.opened(share))
+            self._release(share, job, progress, directory)
+
+    def _release(self, share, job, progress, directory):
         self._temporary.release(share.id, job.backup_id, job.attempt,
-                                progress)
+                                progress, directory and directory.fd)
 
     def held(self):
         return self._temporary.held()

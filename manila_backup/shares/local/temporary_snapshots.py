@@ -75,7 +75,8 @@ class TemporarySnapshots:
         """
         with contextlib.suppress(base.ShareError):
             # What stays is there for the end of the operation, or a sweep.
-            self.release(share_id, backup_id, attempt - 1, progress)
+            self.release(share_id, backup_id, attempt - 1, progress,
+                         directory.fd)
         if self._mode == base.LIVE:
             return base.View(directory.view)
         try:
@@ -97,22 +98,29 @@ class TemporarySnapshots:
         except OSError as exc:
             why = exc.strerror
         with contextlib.suppress(base.ShareError):
-            self.release(share_id, backup_id, attempt, progress)
+            self.release(share_id, backup_id, attempt, progress,
+                         directory.fd)
         reason = f'No snapshot of {directory.path} could be made: {why}.'
         if self._mode == base.SNAPSHOT:
             raise base.ShareError(reason)
         return base.View(directory.view, base.LIVE,
                          None if why == _NO_BTRFS else reason)
 
-    def release(self, share_id, backup_id, attempt, progress=None):
+    def release(self, share_id, backup_id, attempt, progress=None,
+                share=None):
         """As :meth:`.base.ShareSource.release`, of a backup's id and an
-        attempt."""
+        attempt.
+
+        :param share: int, descriptor of the share's directory, where it can
+            be had: what is beside it is found then, whatever the directory
+            was called that both are in.
+        """
         folder = os.path.join(self._path, HELD, share_id)
         for name in names(folder):
             match = _NAME.fullmatch(name)
             if match and match[1] == backup_id and int(match[2]) <= attempt:
                 try:
-                    _remove(folder, name, progress and progress.check)
+                    _remove(folder, name, progress and progress.check, share)
                 except OSError as exc:
                     raise base.ShareError(
                         f'The snapshot {os.path.join(folder, name)} could '
@@ -283,8 +291,11 @@ def _make_beside(share, folder, name, source):
             raise
 
 
-def _remove(folder, name, tick):
-    """Remove a snapshot, and the note that says where it is."""
+def _remove(folder, name, tick, share):
+    """Remove a snapshot, and the note that says where it is.
+
+    :param share: int, as for :meth:`TemporarySnapshots.release`.
+    """
     try:
         with _opened(folder) as parent:
             found = os.stat(name, dir_fd=parent, follow_symlinks=False)
@@ -292,7 +303,9 @@ def _remove(folder, name, tick):
                 btrfs.remove(name, parent, tick)
                 return
             target = os.path.dirname(os.readlink(name, dir_fd=parent))
-            if os.path.basename(target) == BESIDE:
+            if os.path.basename(target) == BESIDE and not (
+                    share is not None and _is_removed_beside(share, name,
+                                                             tick)):
                 _remove_beside(os.path.dirname(target), name, tick)
             handles.unlink(name, parent)
     except FileNotFoundError:
@@ -312,13 +325,38 @@ def _remove_beside(path, name, tick):
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), path) from exc
     try:
         next(btrfs.children(above), None)
-        with contextlib.suppress(FileNotFoundError):
-            with _opened(BESIDE, above) as beside:
-                _check_ours(beside, path)
-                btrfs.remove(name, beside, tick)
-        _tidy(BESIDE, above)
+        _remove_in(above, path, name, tick)
     finally:
         os.close(above)
+
+
+def _is_removed_beside(share, name, tick):
+    """Remove one that is beside a share, where that is now.
+
+    :returns: bool, whether there was one.
+    """
+    try:
+        with _opened('..', share) as above:
+            return _remove_in(above, _path_of(above), name, tick)
+    except FileNotFoundError:
+        return False        # the share is gone
+
+
+def _remove_in(above, path, name, tick):
+    """Remove one, and the directory that it is in if that is empty then.
+
+    :param above: int, descriptor of where that directory is.
+    :returns: bool, whether there was one.
+    """
+    try:
+        with _opened(BESIDE, above) as beside:
+            _check_ours(beside, path)
+            btrfs.remove(name, beside, tick)
+        return True
+    except FileNotFoundError:
+        return False
+    finally:
+        _tidy(BESIDE, above)
 
 
 @contextlib.contextmanager

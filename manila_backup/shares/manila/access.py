@@ -37,7 +37,7 @@ def to_share(manila, share_id, grantee, job, patience):
         rule = _grant(manila, share_id, grantee, level, job)
     mine = _is_mine(rule, job)
     if mine:
-        _lock(manila, share_id, rule['id'], grantee, job)
+        _lock(manila, rule['id'], grantee, job)
 
     def active():
         for each in manila.rules(share_id):
@@ -106,7 +106,7 @@ def _is_mine(rule, job):
     return ownership.Mine(job)((rule.get('metadata') or {}).get(ownership.KEY))
 
 
-def _lock(manila, share_id, rule_id, grantee, job):
+def _lock(manila, rule_id, grantee, job):
     """Keep the share's owner from removing the rule while it is used, and
     from seeing its key. Manila removes the locks with the rule."""
     if not manila.has(client.NEWEST):

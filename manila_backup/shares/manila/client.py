@@ -9,12 +9,14 @@ import contextlib
 import threading
 
 from keystoneauth1 import exceptions as ks_exc
+from keystoneauth1 import token_endpoint
 from manilaclient import api_versions
 from manilaclient.common.apiclient import exceptions as http_exc
 from manilaclient import exceptions
 from manilaclient.v2 import client as manilaclient
 
 from manila_backup.shares import base
+from manila_backup import status_codes
 
 #: The oldest microversion that will do: rules that carry metadata.
 NEEDED = api_versions.APIVersion('2.45')
@@ -36,16 +38,22 @@ class Gone(base.ShareError):
     """Manila has no such thing (any more)."""
 
 
-class Refused(base.ShareError):
-    """Manila understood, and won't (400, 403, 409, 413)."""
+class ShareGone(Gone):
+    """Manila has no such share (any more)."""
+
+    code = status_codes.StatusCode.SHARE_GONE
+
+
+#: Manila understood, and won't (400, 403, 409, 413).
+Refused = base.Refused
 
 
 class Manila:
     """Manila, as the service's user sees it. Usable by several threads.
 
-    :param settings: a :class:`.session.Settings`.
+    :param settings: a :class:`.session.SessionSettings`.
     :param limits: ``attempts`` and ``timeout``, as of
-        :meth:`.session.Settings.load`.
+        :meth:`.session.SessionSettings.load`.
     """
 
     def __init__(self, settings, **limits):
@@ -59,9 +67,10 @@ class Manila:
     def share(self, share_id):
         """A share.
 
-        :raises Gone: there is none.
+        :raises ShareGone: there is none.
         """
-        return self._get('shares', share_id, f'show share {share_id}')
+        with self._asking(f'show share {share_id}', ShareGone) as manila:
+            return manila.shares.get(share_id).to_dict()
 
     def shares(self, **query):
         """Shares of all projects, as lists of them, a page each.
@@ -81,8 +90,8 @@ class Manila:
 
     def exports(self, share_id):
         """Its export locations, those for administrators among them."""
-        with self._asking(f'list the export locations of share {share_id}'
-                          ) as manila:
+        with self._asking(f'list the export locations of share {share_id}',
+                          ShareGone) as manila:
             return _plain(manila.share_export_locations.list(share_id))
 
     def copies(self, snapshot_id):
@@ -105,6 +114,34 @@ class Manila:
                 share_network=share.get('share_network_id'),
                 availability_zone=share.get('availability_zone')).to_dict()
 
+    def create_share_as(self, token, project_id, share_proto, size,
+                        share_network_id=None, **values):
+        """Begin to make a share for somebody, with his token. It is asked for
+        once: what made one too many could not be told from what he wants.
+
+        :param project_id: str, the token's.
+        :raises Refused: Manila won't.
+        """
+        # Of the path, there is nothing that could be missing.
+        with self._asking('make a share', Refused) as manila:
+            session = self._settings.load(
+                self._limits.get('timeout'), attempts=1,
+                auth=token_endpoint.Token(
+                    self._endpoint_for(manila, project_id), token))
+            theirs = self._client_of(session, manila.api_version)
+            return theirs.shares.create(
+                share_proto, size, share_network=share_network_id,
+                **values).to_dict()
+
+    def _endpoint_for(self, manila, project_id):
+        """The endpoint for a project: of some catalogs, that has its id."""
+        asked = manila.keystone_client
+        url = asked.endpoint_override.rstrip('/')
+        own = asked.session.get_project_id(asked.auth)
+        if own and url.endswith('/' + own):
+            return url.removesuffix(own) + project_id
+        return url
+
     def delete_share(self, share_id):
         """Begin to delete a share."""
         with self._asking(f'delete share {share_id}') as manila:
@@ -114,8 +151,8 @@ class Manila:
 
     def rules(self, share_id):
         """A share's access rules."""
-        with self._asking(f'list the access rules of share {share_id}'
-                          ) as manila:
+        with self._asking(f'list the access rules of share {share_id}',
+                          ShareGone) as manila:
             return _plain(manila.share_access_rules.access_list(share_id))
 
     def allow(self, share_id, type_, to, level, metadata):
@@ -123,8 +160,8 @@ class Manila:
 
         :param level: str, ``ro`` or ``rw``.
         """
-        with self._asking(f'grant access ({level}) to share {share_id}'
-                          ) as manila:
+        with self._asking(f'grant access ({level}) to share {share_id}',
+                          ShareGone) as manila:
             return manila.shares.allow(share_id, type_, to, level,
                                        metadata=metadata)
 
@@ -149,12 +186,13 @@ class Manila:
 
         :raises Gone: there is none.
         """
-        return self._get('share_snapshots', snapshot_id,
-                         f'show snapshot {snapshot_id}')
+        with self._asking(f'show snapshot {snapshot_id}') as manila:
+            return manila.share_snapshots.get(snapshot_id).to_dict()
 
     def create_snapshot(self, share_id, name, description):
         """Begin to make a snapshot."""
-        with self._asking(f'make a snapshot of share {share_id}') as manila:
+        with self._asking(f'make a snapshot of share {share_id}',
+                          ShareGone) as manila:
             return manila.share_snapshots.create(
                 share_id, name=name, description=description).to_dict()
 
@@ -226,18 +264,20 @@ class Manila:
         with self._asking('tell its version') as manila:
             return manila.api_version >= version
 
-    def _get(self, manager, id_, what):
-        with self._asking(what) as manila:
-            return getattr(manila, manager).get(id_).to_dict()
-
     @contextlib.contextmanager
-    def _asking(self, what):
+    def _asking(self, what, gone=Gone):
+        """Context that turns what goes wrong in it into a ShareError.
+
+        :param what: str, a verb and its objects, for the message.
+        :param gone: class of it, where Manila answers that there is no such
+            thing.
+        """
         try:
             yield self._client()
         except base.ShareError:
             raise
         except (http_exc.HttpError, ks_exc.HttpError) as exc:
-            raise _of_status(what, exc) from exc
+            raise _of_status(what, exc, gone) from exc
         except ks_exc.ConnectionError as exc:
             raise base.ShareError(f'Manila could not be reached to {what}: '
                                   f'{exc}.', retryable=True) from exc
@@ -281,14 +321,16 @@ class Manila:
                               'version 2 of its API.')
 
 
-def _of_status(what, exc):
+def _of_status(what, exc, gone):
     status = exc.http_status
     said = str(exc.message or exc).strip().rstrip('.')
     text = f'Manila could not {what}: {said} (HTTP {status}).'
-    if status == 404:
-        return Gone(text)
-    if status in (400, 403, 409, 413):
-        return Refused(text, retryable=status in _RETRYABLE)
+    if status == 404 and gone is not Refused:
+        return gone(text)
+    if status in (400, 403, 404, 409, 413):
+        refused = Refused(text, retryable=status in _RETRYABLE)
+        refused.status, refused.said = status, said
+        return refused
     return base.ShareError(text, retryable=status in _RETRYABLE
                            or status >= 500)
 

@@ -17,10 +17,12 @@ _CEPHFS = 'CEPHFS'
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class MountSettings:
     """Settings of mounting, from ``[manila_shares]``.
 
     :ivar options: dict of True (CephFS) and False to mount options.
+    :ivar secret: str, what the secret file has where Manila hands out no key;
+        or None.
     """
 
     base: str
@@ -29,6 +31,7 @@ class Settings:
     options: dict
     timeout: float
     administrative: bool
+    secret: str | None = dataclasses.field(default=None, repr=False)
 
     @classmethod
     def from_conf(cls, options):
@@ -41,17 +44,29 @@ class Settings:
                     options.unmount_template,
                     {True: options.cephfs_mount_options,
                      False: options.nfs_mount_options},
-                    options.mount_timeout, options.admin_export_locations)
+                    options.mount_timeout, options.admin_export_locations,
+                    options.mount_secret)
         if not os.path.isabs(found.base):
             raise exception.ConfigurationError(
                 f'[manila_shares] mount_point_base must be an absolute path, '
                 f'not "{found.base}".')
-        mount_commands.warn({
-            f'[manila_shares] {name}': options[name] for name in (
-                'mount_template', 'nfs_mount_options',
-                'cephfs_mount_options')})
+        mount_commands.refuse('manila_shares', options, (
+            'mount_template', 'unmount_template', 'nfs_mount_options',
+            'cephfs_mount_options'))
         found.commands(dict.fromkeys(_PLACEHOLDERS, ''))
+        for ceph in found.options:
+            found.further(ceph, '')
         return found
+
+    def further(self, ceph, secret_file):
+        """Return the configured mount options.
+
+        :param ceph: bool, those for CephFS.
+        """
+        name = 'cephfs_mount_options' if ceph else 'nfs_mount_options'
+        return mount_commands.fill(f'[manila_shares] {name}',
+                                   self.options[ceph],
+                                   secret_file=secret_file)
 
     def commands(self, values):
         """The commands that mount and unmount.
@@ -86,9 +101,8 @@ def mounted(settings, share, mountable, grantee, job):
     :returns: context manager of a str, a directory.
     :raises ShareError: it can't be mounted.
     """
-    with _secret(mountable.key) as secret:
-        mount = _mount(settings, share, mountable.exports, secret, grantee,
-                       job)
+    mount = _mount(settings, share, mountable.exports,
+                   mountable.key or settings.secret, grantee, job)
     try:
         yield settings.point(job)
     finally:
@@ -116,17 +130,20 @@ def _mount(settings, share, exports, secret, grantee, job):
     if not paths:
         raise base.ShareError(f'Share {share["id"]} has no export location.',
                               retryable=True)
+    file = (private_mounts.secret_file(settings.point(job)) if secret
+            else 'none')
     failed = []
     for export in paths:
         if export.startswith('-'):
             failed.append(f'{export}: not something that can be mounted')
             continue
         mount, unmount = settings.commands(
-            _values(settings, share, export, secret, grantee, job))
+            _values(settings, share, export, file, grantee, job))
         try:
-            made = private_mounts.Kept(settings.point(job), mount, unmount,
-                                       settings.timeout, settings.timeout,
-                                       _flags(job), passing=True)
+            made = private_mounts.PrivateMount(
+                settings.point(job), mount, unmount, settings.timeout,
+                settings.timeout, _flags(job), passing=True,
+                secret=secret)
             try:
                 made.enter()
             except (private_mounts.Failed, OSError):
@@ -147,7 +164,7 @@ def _values(settings, share, export, secret, grantee, job):
     if ceph and grantee.type == 'cephx':
         options += [f'name={grantee.to}', f'secretfile={secret}']
     if settings.options[ceph]:
-        options.append(settings.options[ceph])
+        options.append(settings.further(ceph, secret))
     return {'type': 'ceph' if ceph else 'nfs', 'options': ','.join(options),
             'export': export, 'path': settings.point(job),
             'protocol': share['share_proto'], 'share_id': share['id'],
@@ -157,17 +174,3 @@ def _values(settings, share, export, secret, grantee, job):
 def _flags(job):
     return (_NO_SUID | _NO_DEV | _NO_EXEC
             | (_READ_ONLY if job.read_only else 0))
-
-
-@contextlib.contextmanager
-def _secret(key):
-    """A file with a key, which can't outlive this process; its path."""
-    if not key:
-        yield 'none'
-        return
-    fd = os.memfd_create('secret')
-    try:
-        os.write(fd, key.encode())
-        yield f'/proc/{os.getpid()}/fd/{fd}'
-    finally:
-        os.close(fd)

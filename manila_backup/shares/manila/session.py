@@ -25,7 +25,7 @@ _OVERLOADED = (429, 502, 503, 504)
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class SessionSettings:
     """Settings of the session. Holds nothing that is open.
 
     :ivar auth_type: str, the name of keystoneauth's plug-in.
@@ -91,11 +91,13 @@ class Settings:
         return loading.get_plugin_loader(self.auth_type).load_from_options(
             **self.auth)
 
-    def load(self, attempts=None, timeout=None):
+    def load(self, timeout=None, attempts=None, auth=None):
         """A new session.
 
-        :param attempts: int, the most that a request is sent.
-        :param timeout: float, the most seconds that it may take each time.
+        :param timeout: float, the most seconds that a request may take each
+            time.
+        :param attempts: int, the most that it is sent.
+        :param auth: keystoneauth's plug-in; None for that of the service.
         """
         carrier = requests.Session()
         retry = _Retry(
@@ -106,7 +108,7 @@ class Settings:
         for scheme in ('http://', 'https://'):
             carrier.mount(scheme, _Carrier(max_retries=retry))
         return loading.session.Session().load_from_options(
-            auth=self.load_auth(), session=carrier,
+            auth=auth or self.load_auth(), session=carrier,
             **{**self.session, 'timeout': min(
                 timeout or self.session['timeout'],
                 self.session['timeout'])})

@@ -50,8 +50,8 @@ _PATIENCE = 15.0
 class ManilaShares(base.ShareSource):
     """See the module's description.
 
-    :param settings: a :class:`.session.Settings`.
-    :param mounts: a :class:`.mounting.Settings`.
+    :param settings: a :class:`.session.SessionSettings`.
+    :param mounts: a :class:`.mounting.MountSettings`.
     :param options: dict with ``access_type``, ``access_to``,
         ``cephx_user``, ``point_in_time``, ``wait_timeout`` and
         ``wait_interval``, as in the configuration.
@@ -74,12 +74,12 @@ class ManilaShares(base.ShareSource):
     @classmethod
     def from_conf(cls, conf):
         options = conf.manila_shares
-        settings = session.Settings.from_conf(conf)
+        settings = session.SessionSettings.from_conf(conf)
         if options.access_type != 'cephx' and not options.access_to:
             raise exception.ConfigurationError(
                 '[shares] source is "manila", but [manila_shares] access_to '
                 'is not set: the address that this host reaches shares from.')
-        return cls(settings, mounting.Settings.from_conf(options),
+        return cls(settings, mounting.MountSettings.from_conf(options),
                    {name: options[name] for name in (
                        'access_type', 'access_to', 'cephx_user',
                        'point_in_time', 'wait_timeout', 'wait_interval')})
@@ -95,10 +95,11 @@ class ManilaShares(base.ShareSource):
             if not found['task_state'].endswith(('_success', '_error',
                                                  '_cancelled')):
                 status = 'migrating'
-        return base.Description(
-            found['id'], found['project_id'], status, status in _CHANGING,
-            found['size'], found['share_proto'], found.get('name'),
-            found.get('availability_zone'))
+        return _described(found, status)
+
+    def make(self, token, project_id, **values):
+        return _described(self._short.create_share_as(
+            token, project_id, **values))
 
     def find(self, project_id=None, share_id=None, share_type=None,
              metadata=None):
@@ -158,12 +159,18 @@ class ManilaShares(base.ShareSource):
     def _view(self, share_id, job, patience):
         manila = self._manila
         found = manila.share(share_id)
+        if found['status'] == 'creating':
+            # For what is to be restored to it.
+            patience.until(f'Share {share_id}', lambda: manila.share(
+                share_id)['status'] != 'creating')
+            found = manila.share(share_id)
         if found['status'] != 'available':
             raise base.ShareError(
                 f'Share {share_id} is {found["status"]} in Manila, and must '
                 f'be available.', retryable=found['status'] in _CHANGING)
         patience.check()
-        protection.begin(manila, found, job)
+        if not job.looks_only:
+            protection.begin(manila, found, job)
         left = leftovers.Leftovers(manila, share_id, ownership.Others(job))
         # One rule for one address: these would be in the way.
         left.remove_rules(patience)
@@ -184,7 +191,7 @@ class ManilaShares(base.ShareSource):
         """
         mode = self._options['point_in_time']
         reason = None
-        if job.read_only and mode != base.LIVE:
+        if job.read_only and not job.looks_only and mode != base.LIVE:
             try:
                 return (snapshots.take(self._manila, share, grantee, job,
                                        patience), base.SNAPSHOT, None)
@@ -220,6 +227,18 @@ class ManilaShares(base.ShareSource):
                      else 'ip')
         return access.Grantee(type_, self._options[
             'cephx_user' if type_ == 'cephx' else 'access_to'])
+
+
+def _described(found, status=None):
+    """A share of Manila's, for requests.
+
+    :param status: str, what counts as its status.
+    """
+    status = status or found['status']
+    return base.Description(
+        found['id'], found['project_id'], status, status in _CHANGING,
+        found['size'], found['share_proto'], found.get('name'),
+        found.get('availability_zone'))
 
 
 def _share(found):
