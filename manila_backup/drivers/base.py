@@ -27,6 +27,7 @@ from manila_backup.contents import stored_file
 from manila_backup.copying import reporting
 from manila_backup.copying import warnings as copying_warnings
 from manila_backup.drivers import progress as shared_progress
+from manila_backup.drivers import upkeep
 from manila_backup import exception
 from manila_backup.path_restore import selection
 from manila_backup import status_codes
@@ -37,7 +38,6 @@ if typing.TYPE_CHECKING:
 #: A context manager that only one process of the service is inside at a time.
 Alone = collections_abc.Callable[
     [], contextlib.AbstractContextManager[typing.Any]]
-
 
 #: The driver could not do it. What the file-system library raises is that too.
 DriverError = exception.StorageFailed
@@ -129,7 +129,7 @@ class Info:
     missing: int | None = None
 
 
-class BackupDriver(abc.ABC):
+class BackupDriver(upkeep.Upkeep, abc.ABC):
     """A way to keep backups. Loaded by stevedore from the entry point group
     ``manila_backup.drivers``; the entry point's name is the driver's name
     and the ``backup_type`` that callers ask for.
@@ -321,6 +321,27 @@ class BackupDriver(abc.ABC):
         :raises DriverError: it could not be told.
         """
 
+    def verify_alone(self, place: BackupReference,
+                     progress: shared_progress.Progress) -> list[str]:
+        """Do what :meth:`verify` does, and read nothing that is not the
+        backup's: for those who verify one now and then, and count on
+        ``progress`` what that reads.
+
+        :returns: as :meth:`verify` does.
+        """
+        return self.verify(place, progress)
+
+    def mend(self, place: BackupReference,
+             progress: shared_progress.Progress) -> list[str]:
+        """Have later backups take over nothing that is damaged, where that
+        takes more than to note it. Called once damage was found in a backup,
+        and told.
+
+        :returns: list of str, a sentence for each thing that went wrong.
+        :raises DriverError: it could not be done; :meth:`maintain` does it.
+        """
+        return []
+
     @abc.abstractmethod
     def contents(self) -> collections_abc.Iterator[RepositoryItem]:
         """Iterate over everything in the repository. What comes or goes
@@ -355,14 +376,17 @@ class BackupDriver(abc.ABC):
         """
         raise NotImplementedError
 
+    def open_directory(self, place: BackupReference, folder: str,
+                       directory: bytes) -> reader.Reader:
+        """Open an index, as :meth:`open_index`, for one directory's entries.
+        """
+        return self.open_index(place, folder)
+
     @contextlib.contextmanager
     def making_index_anew(self, place: BackupReference, folder: str
                           ) -> collections_abc.Iterator[None]:
         """Have an index that is found to be damaged removed, and the
-        operation tried again with a new one.
-
-        :raises DriverError: it was.
-        """
+        operation tried again with a new one: a retryable DriverError."""
         try:
             yield
         except database.DamagedIndex as exc:
@@ -373,8 +397,7 @@ class BackupDriver(abc.ABC):
 
     def drop_index(self, place: BackupReference, folder: str) -> None:
         """Remove what :meth:`open_index` opened: it was found to be damaged,
-        and is to be made anew. What can't be removed stays.
-        """
+        and is to be made anew. What can't be removed stays."""
 
     def open_file(self, place: BackupReference, folder: str,
                   index: reader.Reader, one: item.Item
@@ -425,39 +448,6 @@ class BackupDriver(abc.ABC):
         :raises DriverError: it can't be reached now.
         """
         return None
-
-    def maintain(self, progress: shared_progress.Progress) -> list[str]:
-        """Do what a repository needs to have done now and then. Called every
-        :attr:`maintain_interval` seconds, by one worker at a time.
-
-        :returns: list of str, a sentence for each thing that went wrong.
-        """
-        return []
-
-    def can_upgrade(self) -> bool:
-        """Tell whether :meth:`upgrade` would change the repository's format.
-
-        :raises DriverError: it can't be told.
-        """
-        return False
-
-    def upgrade(self) -> bool | None:
-        """Bring the repository to the newest format that this release
-        writes. Releases that do not know it can't use it any more.
-
-        :returns: bool, whether it was of an older one; None if there is only
-            one.
-        """
-        return None
-
-    def export_key(self, project_id: str) -> tuple[str, str]:
-        """Return what is needed to read a project's backups without this
-        service.
-
-        :returns: (place of the repository, its password).
-        :raises DriverError: nothing is needed, or there is no repository.
-        """
-        raise DriverError('The driver\'s backups need no key.')
 
 
 #: What the classes were called before. Drivers that others have written may

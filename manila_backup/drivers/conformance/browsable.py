@@ -27,7 +27,7 @@ class Browsable(suite.Conformance):
         def on(function, *names):
             return lambda place: function(os.path.join(self.data(place),
                                                        *names))
-        return {'a bit flipped': on(_flip, 'd1', 'f3'),
+        return {'a bit flipped': on(flip, 'd1', 'f3'),
                 'a file truncated': on(_cut, 'd0', 'f1'),
                 'a file removed': on(os.unlink, 'd2', 'f0'),
                 'a file added': on(_add, 'd2', 'stowaway'),
@@ -51,7 +51,7 @@ class Browsable(suite.Conformance):
 
     def test_a_bit_flipped(self):
         self.assertIn('"d1/f3"', self.damaged(
-            lambda data: _flip(os.path.join(data, 'd1', 'f3'))))
+            lambda data: flip(os.path.join(data, 'd1', 'f3'))))
 
     def test_a_file_truncated(self):
         self.assertIn('"d0/f1"', self.damaged(
@@ -113,8 +113,8 @@ class Browsable(suite.Conformance):
         self.assertEqual(3, len(said), said)
 
 
-def _flip(path):
-    """Change a bit, and not the time."""
+def flip(path):
+    """Change a bit of a file, and not its time."""
     st = os.stat(path)
     with open(path, 'r+b') as target:
         byte = target.read(1)

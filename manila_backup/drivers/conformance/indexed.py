@@ -32,8 +32,11 @@ class Indexed(case.Case):
         self.addCleanup(found.__exit__)
         return found
 
-    def assertListed(self, index, directory=b'.'):
-        """Assert that pages of all directories are what the source has."""
+    def assertListed(self, index, directory=b'.', below=True):
+        """Assert that pages of all directories are what the source has.
+
+        :param below: bool, whether those of directories in it are.
+        """
         path = os.path.join(os.fsencode(self.source), directory)
         names = sorted(name for name in os.listdir(path) if not (
             directory == b'.' and os.fsdecode(name) in self.IGNORED))
@@ -57,7 +60,7 @@ class Indexed(case.Case):
                                  each.target)
             else:
                 self.assertEqual(st.st_mode, each.mode)
-            if each.is_directory:
+            if each.is_directory and below:
                 self.assertListed(index, each.path)
 
     def test_an_index_lists_what_the_share_had(self):
@@ -99,6 +102,28 @@ class Indexed(case.Case):
         self.assertIsNone(end)
         with self.assertRaises(reader.NoSuchEntry):
             index.search(reader.Wanted(under=b'd7'))
+
+    def test_single_directories(self):
+        self.everything()
+        trees.many(self.source, 2, 3)
+        odd = os.path.join(os.fsencode(self.source), b'd0/\xff\n%')
+        os.mkdir(odd)
+        trees.write(odd + b'/\xfe', b'odd')
+        os.symlink(b'\xfd\n', odd + b'/l\xffnk')
+        self.backup()
+        directories = [b'.', b'd0', b'd0/\xff\n%', b'd1']
+        for _ in range(2):
+            for path in directories:
+                with self.driver.open_directory(
+                        case.place(), self.folder, path) as index:
+                    self.assertListed(index, path, below=False)
+            # And when there is one of all.
+            self.index()
+        for path in (b'd7', b'd0/f0', b'd0/f0/x'):
+            with self.driver.open_directory(
+                    case.place(), self.folder, path) as index:
+                with self.assertRaises(reader.NoSuchEntry):
+                    index.page(path)
 
     def test_paths_that_are_not_there(self):
         trees.many(self.source, 1, 1)

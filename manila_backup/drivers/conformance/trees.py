@@ -263,7 +263,7 @@ def deep(root, depth, name='n' * 250):
         os.close(start)
 
 
-def mutate(root, seed=0):
+def mutate(root):
     """Change a tree made by :func:`everything` in every way there is."""
     at = os.fsencode(root) + b'/'
     write(at + b'extra', b'not in the backup')

@@ -10,12 +10,13 @@ from manila_backup.drivers.posix import driver as posix
 from manila_backup.drivers.posix import layout
 from manila_backup import exception
 from manila_backup.fs import mount_commands
+from manila_backup.fs import private_mounts
 
 
 class NfsDriver(posix.PosixDriver):
     """The posix driver, with its repository on a mount of its own.
 
-    :param settings: a :class:`~.mount.Settings`.
+    :param settings: a :class:`~.mount.ExportSettings`.
     """
 
     LOCATION = 'nfs', 'export'
@@ -80,15 +81,17 @@ def settings_of(options):
         raise exception.ConfigurationError(
             f'[nfs] mount_point_base must be an absolute path, not '
             f'"{options.mount_point_base}".')
-    mount_commands.warn({'[nfs] mount_options': options.mount_options,
-                         '[nfs] mount_template': options.mount_template})
+    mount_commands.refuse('nfs', options, (
+        'export', 'mount_options', 'mount_template', 'unmount_template'))
     path = os.path.join(options.mount_point_base, 'nfs')
-    values = {'export': export, 'options': options.mount_options,
-              'path': path}
-    return mount.Settings(
+    secret = options.mount_secret and {
+        'secret_file': private_mounts.secret_file(path)}
+    values = {'export': export, 'path': path, 'options': mount_commands.fill(
+        '[nfs] mount_options', options.mount_options, **(secret or {}))}
+    return mount.ExportSettings(
         export, path,
-        mount_commands.command('[nfs] mount_template',
-                               options.mount_template, ('path',), **values),
+        mount_commands.command('[nfs] mount_template', options.mount_template,
+                               ('path',), **values, **(secret or {})),
         mount_commands.command('[nfs] unmount_template',
                                options.unmount_template, ('path',), **values),
-        options.mount_attempts, options.mount_timeout)
+        options.mount_attempts, options.mount_timeout, options.mount_secret)

@@ -22,11 +22,11 @@ from manila_backup.fs import private_mounts
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _lock = threading.Lock()
-_mounts = {}        # Settings: what this process has
+_mounts = {}        # ExportSettings: what this process has
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class ExportSettings:
     """Export, mount point and commands of a mount.
 
     :ivar export: str, for messages.
@@ -35,6 +35,8 @@ class Settings:
     :ivar unmount: tuple of str, the command that unmounts.
     :ivar attempts: int, how often mounting is tried.
     :ivar timeout: float, seconds that all of it may take.
+    :ivar secret: str, content of the file that only the command that mounts
+        can see; or None.
     """
 
     export: str
@@ -43,13 +45,14 @@ class Settings:
     unmount: tuple
     attempts: int
     timeout: float
+    secret: str | None = dataclasses.field(default=None, repr=False)
 
 
 class Mount:
     """The mount of an export. Holds settings, and, where it has crossed into
     another process, where that finds the mount; nothing that is open.
 
-    :param settings: a :class:`Settings`.
+    :param settings: a :class:`ExportSettings`.
     """
 
     def __init__(self, settings):
@@ -85,7 +88,7 @@ class Mount:
     def _usable(self, end):
         mine = _mounts.get(self.settings)
         if mine is None and self._there:
-            mine = _mounts[self.settings] = _Borrowed.open(*self._there)
+            mine = _mounts[self.settings] = _BorrowedMount.open(*self._there)
         # A server that doesn't answer must leave time to say so.
         if mine and mine.usable(self.settings.timeout / 2):
             return mine
@@ -104,14 +107,14 @@ class Mount:
             wait=tenacity.wait_random_exponential(0.5, 5), reraise=True)
         try:
             return retrying(
-                lambda: _Kept(self.settings, end - time.monotonic()))
+                lambda: _OwnMount(self.settings, end - time.monotonic()))
         except private_mounts.Failed as exc:
             raise base.RepositoryUnavailable(
                 f'The export "{self.settings.export}" can\'t be mounted: '
                 f'{exc}.') from exc
 
 
-class _Borrowed:
+class _BorrowedMount:
     """Another process's mount."""
 
     def __init__(self, fd):
@@ -155,7 +158,7 @@ class _Borrowed:
         os.close(self.fd)
 
 
-class _Kept(_Borrowed):
+class _OwnMount(_BorrowedMount):
     """A mount of our own.
 
     :param timeout: float, seconds.
@@ -163,9 +166,9 @@ class _Kept(_Borrowed):
     """
 
     def __init__(self, settings, timeout):
-        self._mount = private_mounts.Kept(
+        self._mount = private_mounts.PrivateMount(
             settings.path, settings.mount, settings.unmount, timeout,
-            settings.timeout)
+            settings.timeout, secret=settings.secret)
         super().__init__(self._mount.fd)
 
     def usable(self, timeout):
@@ -187,6 +190,6 @@ def _leave():
     """Unmount, and wait until that is done."""
     for mine in _mounts.values():
         with contextlib.suppress(Exception):
-            if isinstance(mine, _Kept):
+            if isinstance(mine, _OwnMount):
                 mine.close()
     _mounts.clear()

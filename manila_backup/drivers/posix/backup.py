@@ -4,6 +4,7 @@
 Nothing here is visible before :func:`~.layout.publish`.
 """
 
+from concurrent import futures
 import contextlib
 import dataclasses
 import datetime
@@ -40,7 +41,7 @@ def report_of(about, totals):
         missing=reporting.missing_of(totals), taken_at=about['created_at'])
 
 
-class Backup:
+class PosixBackup:
     """One run.
 
     :param repository: an open :class:`~.layout.Repository`.
@@ -147,8 +148,7 @@ class Backup:
                      interrupted, parent_backup)
             copy.check_read()
             digest = self._write(copy, directory, about)
-        self._finish(directory)
-        self._add_index(directory, digest)
+        self._finish(directory, digest)
         return report_of(about, copy.totals)
 
     def _interrupted(self, folds):
@@ -177,26 +177,39 @@ class Backup:
             raise errors.failed('write the repository\'s', manifest.NAME,
                                 exc) from exc
 
-    def _finish(self, directory):
-        try:
+    def _finish(self, directory, digest):
+        with contextlib.ExitStack() as stack:
+            try:
+                index = self._sync(directory, digest, stack)
+                self.progress.check()
+                # All of the data, then the name that says so.
+                os.rename(_NEW, manifest.NAME, src_dir_fd=directory,
+                          dst_dir_fd=directory)
+                removal.remove(journal.PARTS, directory)
+                os.fsync(directory)
+                self._sweep()
+            except OSError as exc:
+                raise errors.failed('finish in the repository the backup',
+                                    self.place.backup_id, exc) from exc
             self.progress.check()
-            # All of the data, then the name that says so.
-            syscalls.syncfs(directory)
-            os.rename(_NEW, manifest.NAME, src_dir_fd=directory,
-                      dst_dir_fd=directory)
-            removal.remove(journal.PARTS, directory)
-            os.fsync(directory)
-            self._sweep()
-        except OSError as exc:
-            raise errors.failed('finish in the repository the backup',
-                                self.place.backup_id, exc) from exc
+            if index:
+                with self.repository.share(self.place) as share:
+                    contents_index.add(index, share, self.place)
 
-    def _add_index(self, directory, digest):
-        """Add what lets the backup be looked into quickly. Without, the first
-        who looks has it made."""
+    def _sync(self, directory, digest, stack):
+        """Have all of the backup on the disk, and meanwhile make what lets it
+        be looked into quickly. Without, the first who looks has it made.
+
+        :returns: str, the path of its index, while the stack lasts; or None.
+        """
         self.progress.check()
-        with self.repository.share(self.place) as share:
-            contents_index.add(share, self.place, directory, digest)
+        with futures.ThreadPoolExecutor(1) as pool:
+            synced = pool.submit(syscalls.syncfs, directory)
+            fd = os.open(_NEW, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+            stack.callback(os.close, fd)
+            index = contents_index.make(stack, fd, digest)
+            synced.result()
+        return index
 
     def _sweep(self):
         """Remove the earlier attempts; what was worth it has been taken."""

@@ -40,9 +40,7 @@ _UNMADE = sqlite3.Error, dirent.Malformed, writer.Inconsistent
 
 _UNFINISHED = '.new.'
 
-# Fields of the line of a regular file, of which the rest is not looked at; and
-# the most bytes of them.
-_FILE = 9
+# The most bytes of a line that are looked at.
 _LINE = 1024
 
 
@@ -57,37 +55,44 @@ def owner(name):
 
 
 @contextlib.contextmanager
-def _made(directory, digest, folder=None):
+def _made(fd, digest, folder=None):
     """Make the index of a backup, which is there while the context lasts.
 
-    :param directory: int, descriptor of the backup's directory.
-    :param digest: str, its manifest's, which is whole.
+    :param fd: int, descriptor of its manifest, which is whole.
+    :param digest: str, the manifest's.
     :param folder: str, a directory to make it in.
     :returns: context manager, of the index's path.
     """
-    fd = manifest.open_in(directory)
-    try:
-        with tempfile.TemporaryDirectory(dir=folder) as made:
-            path = os.path.join(made, 'contents')
-            with writer.Writer(path) as index:
-                index.add(manifest_items.items(fd))
-                index.finish({MANIFEST: digest})
-            yield path
-    finally:
-        os.close(fd)
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        path = os.path.join(made, 'contents')
+        with writer.Writer(path) as index:
+            index.add(manifest_items.items(fd))
+            index.finish({MANIFEST: digest})
+        yield path
 
 
-def add(share, place, directory, digest):
-    """Add the index of a backup that is about to be published, if that can be
-    done.
+def make(stack, fd, digest):
+    """Make the index of a backup that is about to be published, if that can
+    be done.
 
-    :param share: int, descriptor of the share's directory.
-    :param directory: int, descriptor of the backup's.
-    :param digest: str, its manifest's.
+    :param stack: a ``contextlib.ExitStack``, for as long as it is needed.
+    :param fd: int, descriptor of the backup's manifest.
+    :param digest: str, the manifest's.
+    :returns: str, its path, for :func:`add`; None if it can't be made.
     """
     with contextlib.suppress(OSError, *_UNMADE):
-        with _made(directory, digest) as path:
-            _store(path, share, name_of(place))
+        return stack.enter_context(_made(fd, digest))
+    return None
+
+
+def add(path, share, place):
+    """Add an index to the repository, if that can be done.
+
+    :param path: str, as of :func:`make`.
+    :param share: int, descriptor of the share's directory.
+    """
+    with contextlib.suppress(OSError):
+        _store(path, share, name_of(place))
 
 
 def _store(path, share, name):
@@ -147,15 +152,17 @@ class ManifestIndex(reader.Reader):
         text = self.recorded(one)
         if text is None or not stat.S_ISREG(one.mode):
             return None
+        # Of each file of a page, and so no more than what is looked at.
         try:
-            entry = dirent.parse(b' '.join(text.split(b' ')[:_FILE + 1]))
-        except dirent.Malformed as exc:
-            raise database.DamagedIndex(str(exc)) from exc
-        if (entry.kind, entry.size, entry.mtime) != (b'F', one.size,
-                                                     one.mtime):
+            kind, _, _, _, _, mtime, _, _, size, extra, *_ = (
+                text.split(b' ', dirent.FIELDS[b'F']))
+            found = kind, int(size), int(mtime)
+        except ValueError as exc:
+            raise database.DamagedIndex(f'{text[:80]!r}') from exc
+        if found != (b'F', one.size, one.mtime):
             raise database.DamagedIndex('It is of another manifest.')
-        kind, _, value = entry.extra.rpartition(b':')
-        return f'sha256{"-" * bool(kind)}{kind.decode()}:{value.decode()}'
+        kind, _, value = extra.decode().rpartition(':')
+        return f'sha256-{kind}:{value}' if kind else f'sha256:{value}'
 
     def recorded(self, one):
         if one.line is None:
@@ -291,10 +298,10 @@ class Indexes:
 
     def _make(self, share, place, directory, digest, known):
         """Make one, and keep it in the repository if that can be."""
-        _check(directory)
         *stored, there = known
         try:
-            with _made(directory, digest, self._folder) as path:
+            with (_checked(directory) as fd,
+                  _made(fd, digest, self._folder) as path):
                 if stored:
                     with contextlib.suppress(OSError):
                         _store(path, share, name_of(place))
@@ -310,13 +317,17 @@ class Indexes:
         return found
 
 
-def _check(directory):
+@contextlib.contextmanager
+def _checked(directory):
+    """Open the manifest of a backup, and make sure that it is whole."""
     fd = manifest.open_in(directory)
     try:
-        manifest.check(fd)
-    except dirent.Malformed as exc:
-        raise base.DamagedBackup(
-            f'The backup\'s manifest is damaged: {exc}.') from exc
+        try:
+            manifest.check(fd)
+        except dirent.Malformed as exc:
+            raise base.DamagedBackup(
+                f'The backup\'s manifest is damaged: {exc}.') from exc
+        yield fd
     finally:
         os.close(fd)
 

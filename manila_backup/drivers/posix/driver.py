@@ -33,6 +33,7 @@ class PosixDriver(base.BackupDriver):
         change since an earlier one of its share.
     :param bytes_per_entry: int, how much a manifest may take for each entry;
         0 for no limit.
+    :param verified: a :class:`~manila_backup.copying.restore.Verify`.
     """
 
     LOCATION = 'posix', 'repository_path'
@@ -42,8 +43,10 @@ class PosixDriver(base.BackupDriver):
     WHOLE_FILES = True
 
     def __init__(self, path, processes=32, ignore=(), incremental=True,
-                 bytes_per_entry=0):
+                 bytes_per_entry=0,
+                 verified=restore.Verify.WHEN_OVERWRITING):
         self.path = path
+        self.verified = verified
         self.bytes_per_entry = bytes_per_entry
         self.processes = processes
         self.ignore = tuple(ignore)
@@ -63,7 +66,8 @@ class PosixDriver(base.BackupDriver):
         """Return the configuration of everything but the path, as arguments.
         """
         return (conf.posix.processes, conf.backup.ignore_files,
-                conf.posix.incremental, conf.posix.bytes_per_entry)
+                conf.posix.incremental, conf.posix.bytes_per_entry,
+                restore.Verify(conf.posix.verify_before_restore))
 
     @contextlib.contextmanager
     def _open(self):
@@ -90,7 +94,7 @@ class PosixDriver(base.BackupDriver):
 
     def backup(self, place, attempt, source, options, record, progress):
         with self._open() as repository:
-            return backup.Backup(
+            return backup.PosixBackup(
                 repository, place, attempt, options, record, self.processes,
                 self.ignore, progress, self.incremental,
                 self.bytes_per_entry, self.include_mounts).run(source)
@@ -129,7 +133,7 @@ class PosixDriver(base.BackupDriver):
             stack.callback(os.close, root)
             return restore.Restore(
                 stored, data, self.processes, self.ignore, progress,
-                self.include_mounts).run(root)
+                self.include_mounts, self.verified).run(root)
 
     def restore_paths(self, place, attempt, target, chosen, folder,
                       progress):
@@ -158,7 +162,8 @@ class PosixDriver(base.BackupDriver):
             stack.enter_context(self.making_index_anew(place, folder))
             result = paths.PathRestore(
                 catalogue.Catalogue(index, manifest), data, chosen,
-                self.ignore, progress, attempt, self.include_mounts).run(root)
+                self.ignore, progress, attempt, self.include_mounts,
+                self.processes).run(root)
         if result.damages:
             _note(repository, place, damaged=True)
         return result

@@ -7,7 +7,6 @@ import stat
 
 from manila_backup.fs import clones
 from manila_backup.fs import handles
-from manila_backup.fs import spools
 from manila_backup.fs import walk
 
 _BLOCK = 512        # st_blocks counts these, whatever the filesystem
@@ -27,30 +26,19 @@ def unique_bytes(repository, directory, check):
     # Three numbers for each name of a file that has several: the backup of
     # a share that hardly changes may have nothing else.
     linked = array.array('Q')
-    scratch = handles.scratch()
     reflinks = clones.is_supported(repository.fd)
-    try:
-        way = walk.Walk(directory, spools.Spool(scratch))
-        more = True
-        while more:
-            here = way.enter()
-            with os.scandir(here) as entries:
-                for entry in entries:
-                    st = entry.stat(follow_symlinks=False)
-                    blocks = st.st_blocks
-                    if reflinks and blocks and stat.S_ISREG(st.st_mode):
-                        blocks -= _shared(here, entry.name, st)
-                    if entry.is_dir(follow_symlinks=False):
-                        way.put(os.fsencode(entry.name))
-                    elif st.st_nlink > 1:
-                        linked.extend((st.st_ino, st.st_nlink, blocks))
-                        continue
-                    total += blocks
-            check()
-            more = way.next()
-        way.close()
-    finally:
-        os.close(scratch)
+    here = walk.Walk(directory)
+    for _ in here:
+        for entry in here.entries():
+            st = entry.stat(follow_symlinks=False)
+            blocks = st.st_blocks
+            if reflinks and blocks and stat.S_ISREG(st.st_mode):
+                blocks -= _shared(here.enter(), entry.name, st)
+            if st.st_nlink > 1 and not stat.S_ISDIR(st.st_mode):
+                linked.extend((st.st_ino, st.st_nlink, blocks))
+            else:
+                total += blocks
+        check()
     return (total + _whole_groups(linked)) * _BLOCK
 
 

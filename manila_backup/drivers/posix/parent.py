@@ -13,10 +13,13 @@ from manila_backup.copying import manifest_index
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import damage_markers
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import reuse
 from manila_backup.fs import attributes
 from manila_backup.fs import clones
+from manila_backup.fs import difference
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
+from manila_backup.fs import look_ahead
 
 _SECOND = 10 ** 9
 _MARGIN = 5 * _SECOND
@@ -89,8 +92,8 @@ def _open(share, place, name):
     return None
 
 
-class ParentBackup:
-    """The files of an earlier backup. Made before the fork, used after it.
+class ParentBackup(reuse.StoredFiles):
+    """The files of an earlier backup.
 
     Whatever goes wrong, a file is copied instead; so no method raises an
     OSError, and none leaves anything under the name.
@@ -103,47 +106,27 @@ class ParentBackup:
     """
 
     def __init__(self, name, directory, text, since, has_flags=False):
+        self._index = manifest_index.Index(text)
+        super().__init__(directory)
+        self.indexes.append(self._index)
         self.name = name
         self.has_flags = has_flags
-        self._index = manifest_index.Index(text)
-        self._data = os.open(layout.DATA, handles.DIRECTORY,
-                             dir_fd=directory)
-        self._directory = directory
-        self._descent = handles.Descent(self._data)
+        self._looker = look_ahead.Looker()
         self._since = (since - _EPOCH) // datetime.timedelta(
             microseconds=1) * 1000
         self._reflinks = clones.is_supported(directory)
         self._most = os.fpathconf(directory, 'PC_LINK_MAX')
 
-    def close(self):
-        self._descent.close()
-        for fd in (self._index.fd, self._data, self._directory):
-            os.close(fd)
-
-    def take(self, path, file, target, setter, names):
-        """Store an unchanged file without its data.
-
-        :param path: bytes, of the directory it is in.
-        :param file: (name, inode, size, mtime, ctime), as it is now.
-        :param target: int, descriptor of the new directory.
-        :param setter: an :class:`~.attributes.Setter`.
-        :param names: int, how many names it is going to have.
-        :returns: (line for the manifest, what was lost), or None if it has
-            to be copied.
-        """
-        name, inode, size, mtime, ctime = file
+    def take(self, path, file, *args):
+        """Link or clone a file: see :meth:`.StoredFiles.take`."""
+        *_, ctime = file
         if ctime > self._since - (_MARGIN if ctime % _SECOND
                                   else _COARSE_MARGIN):
             return None
-        same = b' %d %d %d %d ' % (mtime, ctime, inode, size)
-        for text in self._index.find(path, name):
-            if same not in text:
-                continue
-            try:
-                return self._take(path, file, text, target, setter, names)
-            except (OSError, dirent.Malformed):
-                return None
-        return None
+        try:
+            return super().take(path, file, *args)
+        except (OSError, dirent.Malformed):
+            return None
 
     def like(self, path, name, st):
         """The entry of a file that has the same size and mtime.
@@ -160,6 +143,28 @@ class ParentBackup:
                 return entry
         return None
 
+    def lend(self, path, name, target):
+        """Make an empty file a clone of what there is of a name, where that
+        can be.
+
+        :param target: int, the open file, which stays empty if it can't.
+        :returns: bool.
+        """
+        if not self._reflinks or not any(self._index.find(path, name)):
+            return False
+        try:
+            source = os.open(name, handles.READ,
+                             dir_fd=self.descent.enter(path))
+        except OSError:
+            return False
+        try:
+            clones.clone(source, target)
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(source)
+
     def share(self, path, entry, now, target, setter, names):
         """Store a file of which only the content is known to be the same,
         and that is not immutable.
@@ -174,7 +179,7 @@ class ParentBackup:
                     entry.mode, entry.uid, entry.gid, entry.mtime,
                     entry.xattrs):
                 return None
-            directory = self._descent.enter(path)
+            directory = self.descent.enter(path)
             if not _agrees(directory, entry):
                 return None
             if self._reflinks:
@@ -187,10 +192,10 @@ class ParentBackup:
             pass
         return None
 
-    def _take(self, path, file, text, target, setter, names):
+    def _take(self, index, text, path, file, target, setter, names, tick):
         name, inode, _, _, ctime = file
-        directory = self._descent.enter(path)
-        st = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        directory = self.descent.enter(path)
+        st = self._looker.stat(path, directory, name)
         # What its line would begin with if it was made from what is stored.
         start = b'F %b %o %d %d %d %d %d %d ' % (
             dirent.quote(name), stat.S_IMODE(st.st_mode), st.st_uid,
@@ -250,17 +255,8 @@ def _agrees(directory, entry):
     is not read.
     """
     st = os.stat(entry.name, dir_fd=directory, follow_symlinks=False)
-    lost = entry.lost
-    if (not stat.S_ISREG(st.st_mode) or st.st_size != entry.size
-            or b'time' not in lost and st.st_mtime_ns != entry.mtime
-            or b'mode' not in lost
-            and stat.S_IMODE(st.st_mode) != entry.mode
-            or b'owner' not in lost
-            and (st.st_uid, st.st_gid) != (entry.uid, entry.gid)):
+    if difference.in_shape(entry, directory, entry.name, st):
         return False
-    if not entry.xattrs:
-        return True
-    kept = tuple(item for item in entry.xattrs
-                 if b'x:' + os.fsencode(item[0]) not in lost)
-    return kept == attributes.read_xattrs(
+    xattrs = entry.xattrs and attributes.read_xattrs(
         attributes.special(directory, entry.name), follow=False)
+    return not difference.in_attributes(entry, st, xattrs, entry.lost)

@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking over what a killed attempt of this backup has stored.
-
-A file is the same if its name, inode, size, mtime and ctime in the share are
-what they were when it was stored: the ctime changes with every change of
-content or attributes and nobody can set it back.
-"""
+"""Taking over what a killed attempt of this backup has stored: its files are
+moved."""
 
 import errno
 import os
-import stat
 
 from manila_backup.copying import journal
 from manila_backup.copying import manifest
 from manila_backup.copying import manifest_index
+from manila_backup.copying import stable_read
 from manila_backup.copying import tree
-from manila_backup.fs import content
+from manila_backup.drivers.posix import reuse
+from manila_backup.fs import difference
 from manila_backup.fs import dirent
+from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import syscalls
 
@@ -24,25 +22,22 @@ from manila_backup.fs import syscalls
 _HEADS = [b'part', b'1'], [b'part', b'2']
 
 
-class InterruptedAttempt:
-    """The files of one interrupted attempt, for the taking.
-
-    Made before the fork, used after it.
+class InterruptedAttempt(reuse.StoredFiles):
+    """The files of one interrupted attempt.
 
     :param directory: int, descriptor of the attempt's directory; kept.
+    :param folds: bool, whether the repository takes some names for one
+        another.
     :ivar began: float, when it did, in seconds since the epoch; 0 if that
         can't be told.
     """
 
     def __init__(self, directory, folds=False):
-        self.directory = directory
+        super().__init__(directory)
         self._folds = folds
-        self._data = os.open(journal.DATA, handles.DIRECTORY,
-                             dir_fd=directory)
-        self._descent = handles.Descent(self._data)
         self._listed, self._tree = _directories(directory)
         boot = syscalls.boot_id().encode()
-        self._parts = []        # (index, whether its files must be reread)
+        self._reread = set()    # the indexes of files that must be
         times = []
         for name, booted, began in _parts(directory):
             times.append(began)
@@ -50,7 +45,9 @@ class InterruptedAttempt:
                          dir_fd=directory)
             index = manifest_index.Index(
                 fd, directories=self._tree if booted else None)
-            self._parts.append((index, booted and booted != boot))
+            self.indexes.append(index)
+            if booted and booted != boot:
+                self._reread.add(index)
         self.began = min(times, default=0)
 
     @classmethod
@@ -59,8 +56,6 @@ class InterruptedAttempt:
 
         :param share: int, descriptor of the share's directory.
         :param name: str, of the attempt's directory there.
-        :param folds: bool, whether the repository takes some names for one
-            another.
         :returns: None if there is nothing to be taken.
         """
         try:
@@ -80,35 +75,35 @@ class InterruptedAttempt:
     @property
     def files(self):
         """int, how many it has."""
-        return sum(len(index) for index, _ in self._parts)
+        return sum(map(len, self.indexes))
 
     def close(self):
-        self._descent.close()
-        for index, _ in self._parts:
-            os.close(index.fd)
+        super().close()
         if self._listed is not None:
             os.close(self._listed)
-        os.close(self._data)
-        os.close(self.directory)
 
-    def take(self, path, file, target, tick):
-        """Move a file into the new attempt's directory.
+    def take(self, path, file, *args):
+        """Move a file into the new attempt's directory: see
+        :meth:`.StoredFiles.take`.
 
-        :param path: bytes, of the directory it is in.
-        :param file: (name, inode, size, mtime, ctime), as it is now.
-        :param target: int, descriptor of the new directory.
-        :param tick: called with numbers of bytes as work goes on.
-        :returns: bytes, its line in the manifest; or None if it has to be
-            copied.
+        :raises StorageFailed: it can't be done.
         """
-        name, inode, size, mtime, ctime = file
-        same = b' %d %d %d %d ' % (mtime, ctime, inode, size)
-        for index, reread in self._parts:
-            for text in index.find(path, name):
-                if same in text and self._move(path, name, target):
-                    if self._sound(text, name, target, reread, tick):
-                        return text + b'\n'
-                    os.unlink(name, dir_fd=target)
+        try:
+            return super().take(path, file, *args)
+        except OSError as exc:
+            if exc.errno in stable_read.GONE:
+                return None
+            raise errors.failed('take over from an earlier attempt',
+                                handles.join(path, file[0]), exc) from exc
+
+    def _take(self, index, text, path, file, target, setter, names, tick):
+        name = file[0]
+        if not self._move(path, name, target):
+            return None
+        entry = dirent.parse(text)
+        if self._is_sound(entry, target, index in self._reread, tick):
+            return text + b'\n', entry.lost
+        os.unlink(name, dir_fd=target)
         return None
 
     def _move(self, path, name, target):
@@ -119,7 +114,7 @@ class InterruptedAttempt:
             except FileExistsError:
                 return False
         try:
-            os.rename(name, name, src_dir_fd=self._descent.enter(path),
+            os.rename(name, name, src_dir_fd=self.descent.enter(path),
                       dst_dir_fd=target)
             return True
         except OSError as exc:
@@ -131,21 +126,19 @@ class InterruptedAttempt:
                 return False
             raise
 
-    def _sound(self, text, name, target, reread, tick):
-        entry = dirent.parse(text)
+    def _is_sound(self, entry, target, reread, tick):
+        name = entry.name
         st = os.stat(name, dir_fd=target, follow_symlinks=False)
-        if (not stat.S_ISREG(st.st_mode) or st.st_size != entry.size
-                or st.st_mtime_ns != entry.mtime and not entry.lost):
+        if difference.in_shape(entry, target, name, st) or (
+                st.st_mtime_ns != entry.mtime and not entry.lost):
             return False
         if not reread:
             return True
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
                      dir_fd=target)
         try:
-            return content.digest(fd, entry.size, entry.extra,
-                                  lambda count: tick(0)) == entry.extra
-        except content.Changed:
-            return False
+            return not difference.in_content(entry, fd,
+                                             lambda count: tick(0))
         finally:
             os.close(fd)
 

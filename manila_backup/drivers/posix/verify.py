@@ -14,8 +14,8 @@ from manila_backup.drivers.posix import layout
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
 from manila_backup.fs import handles
-from manila_backup.fs import spools
 from manila_backup.fs import walk
+from manila_backup import wording
 
 _MOST = 1000
 
@@ -109,14 +109,14 @@ def verify(repository, place, processes, progress):
         except base.DamagedBackup as exc:
             return [str(exc)]
         try:
-            return _verify(repository, directory, found, processes, progress)
+            return _verify(directory, found, processes, progress)
         finally:
             os.close(found.fd)
     finally:
         os.close(directory)
 
 
-def _verify(repository, directory, found, processes, progress):
+def _verify(directory, found, processes, progress):
     damages = _metadata(directory, found)
     with os.scandir(directory) as entries:
         damages.extend(
@@ -134,20 +134,18 @@ def _verify(repository, directory, found, processes, progress):
         damages.extend(sorted(itertools.chain.from_iterable(
             pool.run(processes, _Verifier(data, found, progress),
                      examine.spans(found), progress))))
-        scratch = handles.scratch()
-        try:
-            number = examine.count(data, scratch, progress.check)
-            if damages or number != found.stored_entries:
-                damages.extend(_extras(data, found, progress, scratch))
-        finally:
-            os.close(scratch)
+        number = examine.count(data, progress.check)
+        if damages or number != found.stored_entries:
+            damages.extend(_extras(data, found, progress))
     except dirent.Malformed as exc:
         damages.append(f'The manifest has an invalid line: {exc}.')
     finally:
         os.close(data)
     if len(damages) > _MOST:
         more = len(damages) - _MOST
-        damages[_MOST:] = [f'There are {more} more damages.']
+        damages[_MOST:] = [
+            'Beside these there is more: '
+            f'{wording.counted(more, "damage")}.']
     return damages
 
 
@@ -166,25 +164,19 @@ def _metadata(directory, found):
     return []
 
 
-def _extras(data, found, progress, scratch):
+def _extras(data, found, progress):
     """Name what is stored without being in the manifest."""
     known = manifest_index.Index(found.fd, every=True)
-    here = walk.Walk(data, spools.Spool(scratch))
-    more = True
-    while more:
-        unstored = found.unstored.get(known.directory(here.path), ())
-        with os.scandir(here.enter()) as entries:
-            for entry in entries:
-                name = os.fsencode(entry.name)
-                below = handles.join(here.path, name)
-                if entry.is_dir(follow_symlinks=False):
-                    here.put(name)
-                    there = known.directory(below) is not None
-                else:
-                    there = known.has(here.path, name)
-                if not there or name in unstored:
-                    yield (f'"{errors.printable(below)}" is not in the '
-                           'manifest.')
+    here = walk.Walk(data)
+    for path in here:
+        unstored = found.unstored.get(known.directory(path), ())
+        for entry in here.entries():
+            name = os.fsencode(entry.name)
+            below = handles.join(path, name)
+            if entry.is_dir(follow_symlinks=False):
+                there = known.directory(below) is not None
+            else:
+                there = known.has(path, name)
+            if not there or name in unstored:
+                yield f'"{errors.printable(below)}" is not in the manifest.'
         progress.check()
-        more = here.next()
-    here.close()

@@ -71,6 +71,14 @@ class Absent:
         return sorted(sure), len(sure) == len(names)
 
 
+def shown(path):
+    """Return a path as restic shows it, as bytes.
+
+    :param path: bytes.
+    """
+    return path if path.isascii() else _shown(path).encode()
+
+
 def is_alike(path, shown):
     """Tell whether restic shows a path in a certain way.
 

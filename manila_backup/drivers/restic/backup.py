@@ -23,7 +23,7 @@ from manila_backup.drivers.restic import changed
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
-from manila_backup.drivers.restic import survey
+from manila_backup.drivers.restic import sidecar_scan
 from manila_backup.drivers.restic import twice
 from manila_backup.drivers.restic import unread
 from manila_backup.fs import errors
@@ -49,7 +49,7 @@ _MOST_EXCLUDED = 64 << 10
 _SLICE = 0.02
 
 
-class Backup:
+class ResticBackup:
     """One run.
 
     :param driver: the driver, for its settings.
@@ -173,7 +173,7 @@ class Backup:
         self._problems.include(self._unread.problems)
 
     def _new_survey(self, apart):
-        return survey.Survey(
+        return sidecar_scan.SidecarScan(
             apart, frozenset(map(os.fsencode, self._driver.ignore)),
             self._driver.hole_limit, *self._looking())
 
@@ -239,7 +239,7 @@ class Backup:
     def _tell_doubtful(self, looked):
         """Tell what only we could not look at, or only then.
 
-        :param looked: a :class:`~.survey.Survey` that is done.
+        :param looked: a :class:`~.sidecar_scan.SidecarScan` that is done.
         """
         for path, why in looked.doubtful:
             if path not in self._unread.absent and path not in self._doubtful:
@@ -251,8 +251,8 @@ class Backup:
                     note=warnings.note(path, _Code.PROPERTIES))
         if looked.more_doubtful:
             self._problems.merge([
-                f'{looked.more_doubtful} more entries could not be looked '
-                f'at.'], looked.more_doubtful)
+                'More entries that could not be looked at: '
+                f'{looked.more_doubtful}.'], looked.more_doubtful)
             self._problems.are_cut = True
 
     def _restic(self, root, left_out):
@@ -326,7 +326,7 @@ class Backup:
         return os.readlink(f'/proc/self/fd/{root}')
 
     def _expect(self):
-        """The totals are the survey's; until it is over, at least what
+        """The totals are the scan's; until it is over, at least what
         restic has found."""
         found = self._survey.files, self._survey.bytes
         if not self._survey.done:

@@ -16,7 +16,7 @@ from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import repository
-from manila_backup.drivers.restic import survey
+from manila_backup.drivers.restic import sidecar_scan
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup import warning_codes
@@ -26,7 +26,7 @@ from manila_backup import warning_codes
 _MOST = 64 << 10
 
 
-class Changes(survey.Survey):
+class Changes(sidecar_scan.SidecarScan):
     """Another look at a share, once it has been read: at what was changed
     meanwhile.
 

@@ -21,6 +21,7 @@ from manila_backup.drivers.restic import environment
 from manila_backup.drivers.restic import error_lines
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import launch
+from manila_backup import quoting
 
 _LAUNCH = os.path.join(os.path.dirname(__file__), 'launch.py')
 _TICK = 0.2
@@ -38,11 +39,9 @@ _FPS = '5'
 
 _NO_LOCK = '--no-lock'
 
-_USERINFO = re.compile(r'//[^/@\s]*@')
-
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Settings:
+class ResticSettings:
     """Settings for running restic.
 
     :ivar command: str, the program.
@@ -105,17 +104,24 @@ class Settings:
 class Restic:
     """restic on one repository.
 
-    :param settings: a :class:`Settings`.
+    :param settings: a :class:`ResticSettings`.
     :param url: str, the repository as restic names it.
     :param password: str.
     :param host: str, what its locks say that they are of; None for this
         host's name. Whoever has the same may remove them if it is stopped
         by them: there must be no other.
     :param tick: called several times a second.
+    :param others: called without arguments if that password is not the right
+        one; returns an iterator of more that may be.
+    :param learn: called with the one of them that was.
     """
 
-    def __init__(self, settings, url, password, host=None, tick=None):
+    def __init__(self, settings, url, password, host=None, tick=None,
+                 others=lambda: iter(()), learn=lambda password: None):
         self.url = url
+        self._others = others
+        self._learn = learn
+        self._untried = None
         self._settings = settings
         self._password = password
         self._host = host and host[:64]
@@ -124,7 +130,7 @@ class Restic:
     @property
     def shown(self):
         """The repository's place without what is secret in it."""
-        return _USERINFO.sub('//', self.url)
+        return quoting.without_userinfo(self.url)
 
     def json(self, *args, **kwargs):
         """Run a command, and parse its output as JSON."""
@@ -192,7 +198,35 @@ class Restic:
             with contextlib.suppress(faults.Locked):
                 self._once(['unlock'], alone=True)
 
-    def _once(self, args, accept=lambda _: False, **kwargs):
+    def _once(self, args, **kwargs):
+        while True:
+            if kwargs.get('stdin'):
+                # A run before may have read it.
+                kwargs['stdin'].seek(0)
+            try:
+                found = self._run(args, **kwargs)
+            except faults.WrongPassword:
+                if not self._take_another():
+                    raise
+                continue
+            if self._untried is not None:
+                self._untried = None
+                self._learn(self._password)
+            return found
+
+    def _take_another(self):
+        """Take the next password; False if there is none."""
+        if self._untried is None:
+            first = self._password
+            self._untried = (each for each in self._others()
+                             if each != first)
+        for each in self._untried:
+            self._password = each
+            return True
+        self._untried = None
+        return False
+
+    def _run(self, args, accept=lambda _: False, **kwargs):
         with Process(self._settings, self.url, self._password, self._host,
                      args, self._tick, **kwargs) as process:
             code = process.run()
@@ -211,7 +245,7 @@ class Restic:
         for value in (self._password, *self._settings.secrets().values()):
             if len(value) > 3:
                 text = text.replace(value, '***')
-        return _USERINFO.sub('//', text)
+        return quoting.without_userinfo(text)
 
 
 class Process:
@@ -234,6 +268,8 @@ class Process:
     :param alone: bool, whether it is to see no process.
     :param limits: (upload, download) in KiB/s, 0 for none.
     :param retry_lock: float, seconds to wait for a lock of another.
+    :param cwd: str, the directory to run in, without a ``view``; None for
+        ours.
     :ivar hung: bool, whether it was stopped because it neither read nor
         wrote for too long.
     :ivar hopeless: bool, whether it was stopped because it tried again what a
@@ -243,7 +279,7 @@ class Process:
     def __init__(self, settings, url, password, host, args, tick, view=None,
                  writable=False, stdin=None, on_line=None, on_data=None,
                  on_error=None, sink=False, idle=None, on_io=None,
-                 alone=False, limits=(0, 0), retry_lock=0):
+                 alone=False, limits=(0, 0), retry_lock=0, cwd=None):
         self._settings = settings
         self._tick = tick
         self._on_line = on_line
@@ -274,7 +310,7 @@ class Process:
                 command = [sys.executable, '-I', '-S', _LAUNCH,
                            json.dumps(spec), *command]
             self._popen = subprocess.Popen(
-                command, preexec_fn=surround,
+                command, preexec_fn=surround, cwd=cwd,
                 stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=(reader, *([] if view is None else [view])),

@@ -4,12 +4,15 @@ of the backup's mark, which has what restic does not keep.
 
 It is a file BACKUP.SNAPSHOT of the worker's: nothing of it is in the
 repository. A snapshot never changes, so that an index stays right as long as
-its backup is there.
+its backup is there. As listing a large backup takes long, single directories
+have indexes of their own until there is one of all, BACKUP.SNAPSHOT.HASH.
 """
 
 import contextlib
+import hashlib
 import os
 import sqlite3
+import stat
 import tempfile
 import time
 
@@ -18,10 +21,12 @@ from manila_backup.contents import once
 from manila_backup.contents import reader
 from manila_backup.contents import writer
 from manila_backup.drivers import base
+from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import dumped
 from manila_backup.drivers.restic import listing
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
+from manila_backup.drivers.restic import trees
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
 
@@ -34,6 +39,13 @@ _LONGEST = 3600
 # Seconds for which a backup that was found is taken to be there: nobody is
 # told of one that was deleted, but finding it takes restic most of a second.
 _LASTS = 60.0
+
+# The most directories that are read, or listed, by themselves: each takes
+# restic most of a second.
+_FEW = 4
+
+# Letters of what tells the index of one directory from those of others.
+_HASH = 32
 
 _NOWHERE = item.MISSING | item.UNKNOWN
 
@@ -147,42 +159,115 @@ class Indexes:
         :returns: a :class:`~manila_backup.contents.reader.Reader`.
         :raises DriverError: the backup isn't there, or can't be listed.
         """
+        def make(project, about, snapshot):
+            path = self._path(snapshot)
+            with _once.alone(path, base.DriverError(
+                    'The backup\'s index is being made.', retryable=True)):
+                self._make(project, about, snapshot, path)
+
+        return self._open((), make)
+
+    def open_directory(self, directory):
+        """Open an index that has the entries of a directory at least.
+
+        :param directory: bytes, its path; there may be none.
+        :returns: as of :meth:`open`.
+        """
+        digest = hashlib.sha256(directory).hexdigest()[:_HASH]
+
+        def make(project, about, snapshot):
+            found = None if about['is_empty'] else trees.entries(
+                project.restic, snapshot, directory)
+            self._make(project, about, snapshot,
+                       self._path(snapshot, digest),
+                       lambda _: _of_directory(directory, found))
+
+        return self._open((digest,), make)
+
+    def _open(self, parts, make):
+        """Open an index, of those that are there or made now.
+
+        :param parts: names of those that will do instead of the whole one.
+        :param make: called with the project, what the mark says and the id of
+            the content, to make one that will do.
+        """
+        def first(snapshot):
+            return next(filter(None, (
+                _opened(self._path(snapshot, part), snapshot)
+                for part in ('', *parts))), None)
+
         snapshot, since = _found.get(self._key, (None, 0))
         if snapshot and time.monotonic() - since < _LASTS:
-            index = _opened(self._path(snapshot), snapshot)
+            index = first(snapshot)
             if index:
                 return index
         project = self._open_project(tick=_limited(_LONGEST))
-        snapshot = self._find(project)
-        path = self._path(snapshot)
-        index = _opened(path, snapshot)
+        mark, snapshot = project.find(self._place)
+        index = first(snapshot)
         if index is None:
-            with _once.alone(path, base.DriverError(
-                    'The backup\'s index is being made.', retryable=True)):
-                self._make(project, snapshot, path)
-            index = _opened(path, snapshot)
+            make(project, self._about(project, mark), snapshot)
+            index = first(snapshot)
         if index is None:
             raise base.DriverError('The backup\'s index could not be read.')
         _remember(self._key, snapshot)
         return index
 
+    @contextlib.contextmanager
+    def chosen(self, project, paths):
+        """Open an index that has some entries at least, with all below them.
+
+        Without one of the whole backup that is there already, no more is read
+        than these, if they are few.
+
+        :param project: a :class:`~.repository.Repository`.
+        :param paths: list of bytes, none of them below another one.
+        :returns: context manager of (a
+            :class:`~manila_backup.contents.reader.Reader`, dict of what the
+            backup's mark says, and the id of its content).
+        :raises DriverError: as :meth:`open` does.
+        """
+        mark, snapshot = project.find(self._place)
+        about = self._about(project, mark)
+        with contextlib.ExitStack() as stack:
+            index = _opened(self._path(snapshot), snapshot)
+            if index is None:
+                found = [] if about['is_empty'] else _found_by_themselves(
+                    project.restic, snapshot, paths)
+                path = self._path(snapshot)
+                if found is not None:
+                    path = os.path.join(
+                        stack.enter_context(tempfile.TemporaryDirectory(
+                            dir=self._folder)), 'chosen')
+                self._make(project, about, snapshot, path, (
+                    lambda listed: _of_paths(paths, found, listed))
+                    if found is not None else None)
+                index = reader.Reader(path)
+            yield stack.enter_context(index), about, snapshot
+
+    def _about(self, project, mark):
+        """Read a backup's mark, and keep it, as it never changes."""
+        path = os.path.join(self._folder,
+                            f'{self._place.backup_id}.{mark.id}.mark')
+        with contextlib.suppress(OSError, base.DriverError):
+            with open(path, 'rb') as file:
+                return repository.parsed(self._place, file.read())
+        text = project.read(self._place, mark)
+        about = repository.parsed(self._place, text)
+        with (contextlib.suppress(OSError),
+              tempfile.TemporaryDirectory(dir=self._folder) as made):
+            new = os.path.join(made, 'mark')
+            with open(new, 'xb') as file:
+                file.write(text)
+            os.rename(new, path)
+        return about
+
     @property
     def _key(self):
         return self._folder, self._place
 
-    def _path(self, snapshot):
-        return os.path.join(self._folder,
-                            f'{self._place.backup_id}.{snapshot}')
-
-    def _find(self, project):
-        """Find the backup's snapshot; returns its id."""
-        found = project.snapshots(self._place.backup_id)
-        mark = repository.published(found)
-        if mark is None:
-            # It tells more.
-            project.about(self._place)
-            raise repository.absent(self._place)
-        return repository.content_id(found, mark.attempt)
+    def _path(self, snapshot, part=''):
+        name = '.'.join(filter(None, (self._place.backup_id, snapshot, part)))
+        return os.path.join(self._folder, name)
 
     def open_file(self, index, one):
         """Open a file of the backup.
@@ -212,25 +297,92 @@ class Indexes:
                 if name.startswith(self._place.backup_id + '.'):
                     os.unlink(os.path.join(self._folder, name))
 
-    def _make(self, project, snapshot, path):
-        about = project.about(self._place)
+    def _make(self, project, about, snapshot, path, entries=None):
+        """Make an index.
+
+        :param entries: called with a function that lists what is below a
+            directory, returns an iterator as of
+            :meth:`.listing.Listing.entries`; None for all of the backup.
+        """
         sidecar = Sidecar(about)
         try:
             with (tempfile.TemporaryDirectory(dir=self._folder) as made,
-                  listing.Listing(project.restic, snapshot, made,
-                                  sidecar.nodes, self._limits) as found):
-                # Without, there is but a file that says that.
-                if not about['is_empty']:
-                    found.read()
+                  contextlib.ExitStack() as stack):
+
+                def listed(top=handles.ROOT):
+                    found = stack.enter_context(listing.Listing(
+                        project.restic, snapshot, made, sidecar.nodes,
+                        self._limits, top))
+                    # Without, there is but a file that says that.
+                    if not about['is_empty']:
+                        found.read()
+                    return found.entries()
+
                 new = os.path.join(made, 'contents')
                 with writer.Writer(new) as index:
-                    index.add(sidecar.items(found.entries()))
+                    index.add(sidecar.items(
+                        entries(listed) if entries else listed()))
                     index.finish({SNAPSHOT: snapshot})
                 os.rename(new, path)
         except (OSError, OverflowError, sqlite3.Error, dirent.Malformed,
                 writer.Inconsistent, listing.Unmatched) as exc:
             raise base.DriverError(
                 f'The backup\'s index could not be made: {exc}.') from exc
+
+
+def _found_by_themselves(restic, snapshot, paths):
+    """Read the directories that a few paths are in.
+
+    :returns: list of entries, as of :meth:`.listing.Listing.entries`, of those
+        of the paths that are there; None if they are too many, or all of the
+        backup.
+    """
+    parents = {}
+    for path in paths:
+        if path == handles.ROOT:
+            return None
+        parents.setdefault(handles.split(path)[0], set()).add(path)
+    if len(parents) > _FEW:
+        return None
+    found = [each for parent, wanted in sorted(parents.items())
+             for each in trees.entries(restic, snapshot, parent) or ()
+             if each[1] in wanted]
+    directories = sum(stat.S_ISDIR(node.mode) for node, _, _ in found)
+    return found if len(parents) + directories <= _FEW else None
+
+
+def _of_paths(paths, found, listed):
+    """Iterate over all entries of some paths, and of what leads there.
+
+    :param found: as of :func:`_found_by_themselves`.
+    :param listed: function that lists what is below a directory.
+    """
+    yield from _above(paths)
+    for node, path, target in found:
+        yield node, path, target
+        if stat.S_ISDIR(node.mode):
+            yield from listed(path)
+
+
+def _of_directory(directory, found):
+    """Iterate over the entries of a directory, and what leads there.
+
+    :param found: iterator of them; None if there is no such directory.
+    """
+    if found is not None:
+        if directory != handles.ROOT:
+            yield from _above([handles.join(directory, b'entry')])
+        yield from found
+
+
+def _above(paths):
+    """The directories that lead to some paths, of which nothing else is known
+    than that they are none of what is not there."""
+    for path in sorted({b'/'.join(names[:count])
+                        for names in (path.split(b'/') for path in paths)
+                        for count in range(1, len(names))}):
+        yield (listing.Node(absent.shown(path), stat.S_IFDIR, 0, 0, 0, 0),
+               path, None)
 
 
 def forget(place):

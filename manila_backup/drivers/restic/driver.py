@@ -12,6 +12,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import command
 from manila_backup.drivers.restic import contents_index
+from manila_backup.drivers.restic import damage
 from manila_backup.drivers.restic import environment
 from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import keys
@@ -19,6 +20,7 @@ from manila_backup.drivers.restic import path_restore
 from manila_backup.drivers.restic import prune
 from manila_backup.drivers.restic import repository
 from manila_backup.drivers.restic import restore
+from manila_backup.drivers.restic import rotation
 from manila_backup.drivers.restic import verify
 from manila_backup import exception
 from manila_backup.fs import handles
@@ -33,8 +35,8 @@ class ResticDriver(base.BackupDriver):
     """Has restic keep backups.
 
     :param url: str, what the repositories are below.
-    :param settings: a :class:`~.command.Settings`.
-    :param passwords: a :class:`~.keys.Derived`.
+    :param settings: a :class:`~.command.ResticSettings`.
+    :param passwords: a :class:`~.keys.DerivedKeys`.
     :param state: str, directory for what this host keeps.
     :param staging: str, directory to restore to first.
     :param ignore: list of str, names in a share's root that are neither
@@ -42,7 +44,7 @@ class ResticDriver(base.BackupDriver):
     :param on_unreadable: ``error`` or ``warn``.
     :param hole_limit: int, bytes.
     :param limits: (upload, download) in KiB/s, 0 for none.
-    :param pruning: a :class:`~.prune.Settings`.
+    :param pruning: a :class:`~.prune.PruneSettings`.
     :param verify_subset: str, as restic's --read-data-subset has it.
     """
 
@@ -67,10 +69,10 @@ class ResticDriver(base.BackupDriver):
         self.ignore = tuple(ignore)
         self.on_unreadable = on_unreadable
         self.hole_limit = hole_limit
-        self.pruning = pruning or prune.Settings()
+        self.pruning = pruning or prune.PruneSettings()
         self.verify_subset = verify_subset
         self.maintain_interval = self.pruning.interval
-        self._passwords = passwords
+        self.passwords = passwords
         self._state = state
         self.limits = limits
         self._version = None
@@ -94,21 +96,24 @@ class ResticDriver(base.BackupDriver):
                 f'in restic\'s notation, not "{own.repository}".')
         state = os.path.join(os.path.abspath(conf.state_path), 'restic')
         secret = keys.Secret(own.password_file)
+        others = [keys.Secret(path) for path in own.other_password_files]
         return cls(
             own.repository,
-            command.Settings(
+            command.ResticSettings(
                 own.command,
                 environment.checked(own.environment, 'environment'),
                 own.cache_directory, os.path.join(state, 'share'),
                 own.stall_timeout, own.lock_timeout, own.compression,
                 own.environment_file),
-            (keys.Kept(secret, conf) if own.key_manager == 'castellan'
-             else keys.Derived(secret)),
+            (keys.CastellanKeys(secret, conf, others)
+             if own.key_manager == 'castellan'
+             else keys.DerivedKeys(secret, others)),
             state, own.staging_path, conf.backup.ignore_files,
             own.on_unreadable, own.hole_limit << 30,
             (own.limit_upload, own.limit_download),
-            prune.Settings(own.prune_interval, own.prune_max_repack_size,
-                           own.prune_max_unused),
+            prune.PruneSettings(own.prune_interval,
+                                own.prune_max_repack_size,
+                                own.prune_max_unused),
             own.verify_subset)
 
     @property
@@ -120,31 +125,44 @@ class ResticDriver(base.BackupDriver):
 
     # -- repositories
 
-    def _restic(self, name, password, host=None, tick=None):
-        return command.Restic(
-            self.settings, command.appended(self.url, name), password, host,
-            tick)
+    def restic(self, name, password, *args, **kwargs):
+        """restic on a repository, by its name; see :class:`.command.Restic`.
+        """
+        return command.Restic(self.settings, command.appended(
+            self.url, name), password, *args, **kwargs)
 
-    def _catalogue(self):
-        return repository.Catalogue(self._restic(
-            repository.CATALOGUE, self._passwords.catalogue()))
+    def catalogue(self):
+        """The :class:`~.repository.Catalogue`."""
+        return repository.Catalogue(self.restic(
+            repository.CATALOGUE, self.passwords.catalogue(),
+            others=self.passwords.all_of_catalogue,
+            learn=functools.partial(self.passwords.learn, None)))
 
     def project(self, project_id, host=None, tick=None):
         """A project's :class:`~.repository.Repository`."""
         return repository.Repository(
-            self._restic(project_id, self.password(project_id), host, tick),
-            project_id, lambda: project_id in self._catalogue().projects())
+            self._restic_of(project_id, self.password(project_id), host,
+                            tick),
+            project_id, lambda: project_id in self.catalogue().projects())
+
+    def _restic_of(self, project_id, password, host=None, tick=None):
+        # The password may have been replaced since it was looked up.
+        return self.restic(
+            project_id, password, host, tick,
+            others=lambda: self.passwords.all_of(project_id,
+                                                 self._keys_of(project_id)),
+            learn=functools.partial(self.passwords.learn, project_id))
 
     def password(self, project_id):
         """The password of a project's repository."""
-        return self._passwords.find(
-            project_id, lambda: self._key_of(project_id))
+        return self.passwords.find(
+            project_id, lambda: self._keys_of(project_id))
 
-    def _key_of(self, project_id):
-        """The reference that the catalogue has of a project's key. If several
-        workers entered one each, the repository knows which is its."""
-        refs = self._catalogue().projects().get(project_id, [])
-        return refs[0] if refs else None
+    def _keys_of(self, project_id):
+        """The references that the catalogue has of a project's keys, the
+        newest first. If several workers entered one each, the repository knows
+        which is its."""
+        return self.catalogue().projects().get(project_id, [])[::-1]
 
     def _at(self, place, progress=None, doing=''):
         """Open the repository of a backup's project.
@@ -177,12 +195,12 @@ class ResticDriver(base.BackupDriver):
         self._is_checked = True
 
     def _check_catalogue(self, create):
-        secret = self._passwords.secret
+        secret = self.passwords.secret
         fresh = create and not secret.exists()
         if fresh:
             secret.make()
         try:
-            restic = self._catalogue().restic
+            restic = self.catalogue().restic
             if repository.exists(restic):
                 return
             if not create:
@@ -190,7 +208,7 @@ class ResticDriver(base.BackupDriver):
                     f'There is no catalogue of repositories at '
                     f'"{restic.shown}": is it not mounted?')
             if fresh and not secret.write():
-                restic = self._catalogue().restic
+                restic = self.catalogue().restic
             repository.initialise(restic)
         except BaseException:
             if fresh:
@@ -204,7 +222,7 @@ class ResticDriver(base.BackupDriver):
         if not make:
             self.password(project_id)
         elif project_id not in self._there:
-            if project_id in self._catalogue().projects():
+            if project_id in self.catalogue().projects():
                 self.password(project_id)
             else:
                 with alone():
@@ -234,19 +252,19 @@ class ResticDriver(base.BackupDriver):
             self._make_alone(project_id)
 
     def _make_alone(self, project_id):
-        catalogue = self._catalogue()
+        catalogue = self.catalogue()
         if project_id in catalogue.projects():
             self.password(project_id)
             return
         # Whoever was killed between the two has left a repository with it.
         ref = catalogue.kept(project_id)
         if ref:
-            password = self._passwords.find(project_id, lambda: ref)
+            password = self.passwords.of(project_id, ref)
         else:
-            password, ref = self._passwords.make(project_id)
+            password, ref = self.passwords.make(project_id)
             if ref:
                 catalogue.keep(project_id, ref)
-        restic = self._restic(project_id, password)
+        restic = self._restic_of(project_id, password)
         if not repository.exists(restic):
             repository.initialise(restic)
         catalogue.add(project_id, ref)
@@ -257,7 +275,7 @@ class ResticDriver(base.BackupDriver):
         repository.checked(place)
         if place.project_id not in self._there:
             self._make(place.project_id)
-        return backup.Backup(
+        return backup.ResticBackup(
             self, self._at(place, progress), place, attempt, options,
             record, progress).run(source)
 
@@ -295,17 +313,21 @@ class ResticDriver(base.BackupDriver):
         prepared.remove()
 
     def restore(self, place, attempt, target, progress):
-        return restore.Restore(
-            self, self._at(place, progress, '-restore'), place, attempt,
-            progress).run(target)
+        project = self._at(place, progress, '-restore')
+        try:
+            return restore.Restore(self, project, place, attempt,
+                                   progress).run(target)
+        except base.DamagedBackup:
+            verify.note(project, place)
+            raise
 
     def restore_paths(self, place, attempt, target, chosen, folder,
                       progress):
-        with (self._indexes(place, folder).open() as index,
-              self.making_index_anew(place, folder)):
+        with self.making_index_anew(place, folder):
             return path_restore.PathRestore(
                 self, self._at(place, progress, '-restore'), place, attempt,
-                progress, index, chosen, folder).run(target)
+                progress, self._indexes(place, folder), chosen,
+                folder).run(target)
 
     def delete(self, place, progress):
         contents_index.forget(place)
@@ -335,15 +357,31 @@ class ResticDriver(base.BackupDriver):
         project.forget(repository.leftovers(found, attempt))
 
     def verify(self, place, progress):
+        return self._verify(place, progress, self._checks)
+
+    def verify_alone(self, place, progress):
+        return self._verify(place, progress, None)
+
+    def _verify(self, place, progress, checks):
         repository.checked(place)
         # Its locks are nobody's to remove who restores at the same time.
         return verify.verify(
             self, self.project(place.project_id, tick=progress.check), place,
-            progress, self._checks)
+            progress, checks)
+
+    def mend(self, place, progress):
+        self.mend_project(self.project(place.project_id, tick=progress.check),
+                          verify.Count(progress))
+        return []
+
+    def mend_project(self, project, count=None):
+        """Do that for all backups of a project: see :func:`.damage.mend`."""
+        return damage.mend(project, os.path.join(self._state, 'mending'),
+                           count)
 
     def contents(self):
         failed = None
-        for project_id in sorted(self._catalogue().projects()):
+        for project_id in sorted(self.catalogue().projects()):
             try:
                 yield from self.project(project_id).contents()
             except base.DriverError as exc:
@@ -377,6 +415,10 @@ class ResticDriver(base.BackupDriver):
         self.check()
         return self._indexes(place, folder).open()
 
+    def open_directory(self, place, folder, directory):
+        self.check()
+        return self._indexes(place, folder).open_directory(directory)
+
     def open_file(self, place, folder, index, one):
         return self._indexes(place, folder).open_file(index, one)
 
@@ -408,11 +450,19 @@ class ResticDriver(base.BackupDriver):
 
     def projects(self):
         """The ids of the projects that have repositories, sorted."""
-        return sorted(self._catalogue().projects())
+        return sorted(self.catalogue().projects())
 
     def export_key(self, project_id):
-        if project_id not in self._catalogue().projects():
+        if project_id not in self.catalogue().projects():
             raise base.DriverError(
                 f'Project {project_id} has no repository.')
+        # To be told by it which it is.
+        repository.exists(self.project(project_id).restic)
         return (command.appended(self.url, project_id),
                 self.password(project_id))
+
+    def key_owners(self):
+        return [None, *self.projects()]
+
+    def rotate_key(self, project_id):
+        return rotation.rotate(self, project_id)

@@ -19,6 +19,7 @@ from manila_backup.drivers import base
 from manila_backup.fs import content
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup import wording
 
 # Files that are kept at once, and seconds for which each is that nobody reads.
 _MOST = 4
@@ -26,7 +27,7 @@ _LASTS = 300.0
 
 
 @dataclasses.dataclass
-class _Kept:
+class _Dump:
     fd: handles.Handle
     digest: str
     until: float
@@ -92,9 +93,9 @@ class Dumps:
                                 exc) from exc
         if size != one.size:
             raise base.DamagedBackup(
-                f'The backup\'s "{errors.printable(one.path)}" has {size} '
-                f'bytes, not {one.size}.')
-        found = _Kept(fd, digest, self._clock() + _LASTS)
+                f'The backup\'s "{errors.printable(one.path)}" has '
+                f'{wording.counted(size, "byte")}, not {one.size}.')
+        found = _Dump(fd, digest, self._clock() + _LASTS)
         with self._guard:
             self._kept[key] = found
             if len(self._kept) > _MOST:

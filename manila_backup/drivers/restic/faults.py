@@ -27,6 +27,10 @@ class Locked(base.RepositoryUnavailable):
         return 'locked exclusively' in self.message
 
 
+class WrongPassword(base.RepositoryUnavailable):
+    """The repository has no key of that password."""
+
+
 class ReadOnly(base.DriverError):
     """Nothing can be written to the repository, not even a lock."""
 
@@ -52,19 +56,25 @@ def _search(*words):
     return re.compile('|'.join(words), re.IGNORECASE).search
 
 
+def _status(digits):
+    """A pattern of an HTTP status, which no part of a time (508.83ms), of an
+    address or of a name is."""
+    return rf'(?<![\w./:-]){digits}(?![\w/:-]|\.\d)'
+
+
 _NO_CONFIG = _search('unable to open config file')
 _NOT_THERE = _search(
     'does not exist', 'no such file', 'not found', 'NoSuchKey', 'NoSuchBucket',
-    r'\b404\b')
+    _status('404'))
 _FULL = _search('no space left on device', 'disk quota exceeded',
                 'insufficient storage', 'QuotaExceeded')
 # One whose owner is done, while others look at all the locks that there are.
 _LOCK_GONE = _search(r'<lock/[^>]*>.*(no such file|does not exist|not found)')
 _DENIED = _search(
     'access ?denied', 'permission denied', 'InvalidAccessKeyId',
-    'SignatureDoesNotMatch', r'\b40[13]\b', 'unauthorized')
+    'SignatureDoesNotMatch', _status('40[13]'), 'unauthorized')
 _AWAY = _search(
-    'connection refused', 'no such host', 'time ?out', r'\b50[0-9]\b',
+    'connection refused', 'no such host', 'time ?out', _status('50[0-9]'),
     'slow ?down', 'reset by peer', 'broken pipe', 'unreachable',
     'server misbehaving', 'service ?unavailable', 'temporarily',
     r'unexpected EOF', 'server closed', 'handshake failure',
@@ -120,7 +130,7 @@ def of(args, shown, code, text):
         return Locked(f'The repository "{shown}" is in use, so that restic '
                       f'{doing} has to wait: {said}')
     if code == _PASSWORD:
-        return base.RepositoryUnavailable(
+        return WrongPassword(
             f'The password is not that of the repository "{shown}": is '
             '[restic] password_file that of another service, or of another '
             'host?', retryable=False)

@@ -6,6 +6,7 @@ one secret, so that no project's opens another's. Or castellan keeps a random
 one for each project; which of its keys that is stands in the catalogue.
 """
 
+import contextlib
 import hashlib
 import hmac
 import importlib.util
@@ -104,36 +105,93 @@ class Secret:
         return {'path': self.path, '_value': self._value}
 
 
-class Derived:
+class DerivedKeys:
     """Every project's is derived.
 
+    A repository is made with a password that is derived from the secret and
+    the project's id. Once that was replaced, the catalogue has a reference,
+    which is derived from as well.
+
     :param secret: a :class:`Secret`.
+    :param others: more of them, by which there may be keys as well.
     """
 
-    def __init__(self, secret):
+    def __init__(self, secret, others=()):
         self.secret = secret
+        self._others = tuple(others)
+        # By project; None is the catalogue.
+        self._known = {}
+
+    def _secrets(self):
+        for each in (self.secret, *self._others):
+            yield each.read()
+
+    def learn(self, project_id, password):
+        """Have :meth:`find` or :meth:`catalogue` return a password from here
+        on: it was found to be the right one.
+
+        :param project_id: str; None for the catalogue.
+        """
+        self._known[project_id] = password
 
     def catalogue(self):
         """The catalogue's password."""
+        return self._known.get(None) or self.new_of_catalogue()
+
+    def new_of_catalogue(self):
+        """The password that the catalogue should have."""
         return derive(self.secret.read(), 'catalogue')
 
-    def find(self, project_id, lookup):
-        """A project's password.
+    def all_of_catalogue(self):
+        """Iterate over the passwords that the catalogue may have."""
+        return (derive(each, 'catalogue') for each in self._secrets())
 
-        :param lookup: called without arguments; returns the reference of
-            its key that the catalogue has, or None.
+    def find(self, project_id, lookup):
+        """A project's password, as far as it is known without trying.
+
+        :param lookup: called without arguments; returns the references to
+            its keys that the catalogue has, the newest first.
         """
-        return derive(self.secret.read(), f'project {project_id}')
+        return self._known.get(project_id) or self.of(project_id, None)
+
+    def of(self, project_id, ref):
+        """The password that a reference stands for; None is the first that
+        the project has had."""
+        return derive(self.secret.read(), _label(project_id, ref))
+
+    def all_of(self, project_id, refs):
+        """Iterate over the passwords that a project may have.
+
+        :param refs: list of str, references in the order in which to try.
+        """
+        for ref in (*refs, None):
+            for each in self._secrets():
+                yield derive(each, _label(project_id, ref))
 
     def make(self, project_id):
         """A password for a new repository.
 
         :returns: (password, reference to be kept in the catalogue or None).
         """
-        return self.find(project_id, None), None
+        return self.of(project_id, None), None
+
+    def replace(self, project_id):
+        """Take a new password for a repository.
+
+        :returns: str, the reference to it.
+        """
+        return os.urandom(16).hex()
+
+    def discard(self, ref):
+        """Forget a password that opens nothing any more."""
 
 
-class Kept(Derived):
+def _label(project_id, ref):
+    # No project's id has the character in it.
+    return f'project {project_id}' + ('' if ref is None else f'\0{ref}')
+
+
+class CastellanKeys(DerivedKeys):
     """Castellan keeps them.
 
     :param conf: the configuration. What crosses into another process is
@@ -141,18 +199,17 @@ class Kept(Derived):
     :raises ConfigurationError: castellan is not installed.
     """
 
-    def __init__(self, secret, conf):
+    def __init__(self, secret, conf, others=()):
         if importlib.util.find_spec('castellan') is None:
             raise exception.ConfigurationError(
                 '[restic] key_manager is castellan, which is not installed: '
                 'pip install manila-backup[castellan] brings it.')
-        super().__init__(secret)
+        super().__init__(secret, others)
         self._conf = conf
         self._args = [arg for option, values in (
             ('--config-file', conf.config_file),
             ('--config-dir', conf.config_dir))
             for value in values or () for arg in (option, value)]
-        self._known = {}
 
     def __getstate__(self):
         return dict(self.__dict__, _conf=None)
@@ -175,37 +232,66 @@ class Kept(Derived):
 
     def find(self, project_id, lookup):
         if project_id not in self._known:
-            ref = lookup()
-            if ref is None:
+            refs = lookup()
+            if not refs:
                 raise base.RepositoryUnavailable(
                     f'The catalogue does not say which key is that of '
                     f'project {project_id}.', retryable=False)
-            manager, context = self._manager()
-            self._known[project_id] = _text(_asked(
-                f'give the key {ref} of project {project_id}',
-                manager.get, context, ref).get_encoded())
+            self._known[project_id] = self.of(project_id, refs[0])
         return self._known[project_id]
 
+    def of(self, project_id, ref):
+        manager, context = self._manager()
+        return _text(_asked(
+            f'give the key {ref} of project {project_id}',
+            manager.get, context, ref).get_encoded())
+
+    def all_of(self, project_id, refs):
+        for ref in refs:
+            # One that was replaced may be gone.
+            with contextlib.suppress(_Unknown):
+                yield self.of(project_id, ref)
+
     def make(self, project_id):
+        password, ref = self._store(project_id)
+        self._known[project_id] = password
+        return password, ref
+
+    def replace(self, project_id):
+        return self._store(project_id)[1]
+
+    def _store(self, project_id):
         from castellan.common.objects import passphrase
 
         password = os.urandom(32).hex()
         manager, context = self._manager()
-        ref = _asked(f'keep a key for project {project_id}', manager.store,
-                     context, passphrase.Passphrase(
-                         password, name=f'manila-backup restic {project_id}'))
-        self._known[project_id] = password
-        return password, ref
+        return password, _asked(
+            f'keep a key for project {project_id}', manager.store, context,
+            passphrase.Passphrase(
+                password, name=f'manila-backup restic {project_id}'))
+
+    def discard(self, ref):
+        manager, context = self._manager()
+        with contextlib.suppress(_Unknown):
+            _asked(f'remove the key {ref}', manager.delete, context, ref)
 
 
 def _text(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
+class _Unknown(base.RepositoryUnavailable):
+    """The key manager has no such key."""
+
+
 def _asked(doing, function, *args):
     """Its back ends raise what they like."""
+    from castellan.common import exception as castellan_exc
+
     try:
         return function(*args)
     except Exception as exc:
-        raise base.RepositoryUnavailable(
-            f'The key manager could not {doing}: {exc}') from exc
+        kind = (_Unknown if isinstance(
+            exc, castellan_exc.ManagedObjectNotFoundError)
+            else base.RepositoryUnavailable)
+        raise kind(f'The key manager could not {doing}: {exc}') from exc

@@ -71,7 +71,17 @@ class Comparison:
             self._vague[path] = self._vague.get(path, 0) + 1
             self._note(self._vague, path)
         else:
-            self._compare(path, kind, node)
+            self._compare(path, kind | mode_of(node), node.get('size', 0), (
+                node.get('uid', 0), node.get('gid', 0)),
+                lambda mtime: times.is_same(node['mtime'], mtime))
+
+    def take_item(self, one):
+        """Take an entry of the backup's index, a
+        :class:`~manila_backup.contents.item.Item`."""
+        if one.is_stored and not self._skip(one.path):
+            self._compare(one.path, one.mode, one.size, (one.uid, one.gid),
+                          lambda mtime: mtime == one.mtime
+                          or not times.is_restored(one.mtime))
 
     def finish(self):
         """Look for those whose names restic does not tell for certain."""
@@ -90,7 +100,7 @@ class Comparison:
                 f'has them, among them "{errors.printable(path)}": the file '
                 'system is probably faulty, or can\'t hold them.')
 
-    def _compare(self, path, kind, node):
+    def _compare(self, path, mode, size, owner, is_time):
         parent, name = handles.split(path)
         try:
             st = os.stat(name, dir_fd=self._descent.enter(
@@ -98,15 +108,14 @@ class Comparison:
         except OSError:
             self._note(self.missing, path)
             return
-        if stat.S_IFMT(st.st_mode) != kind or (
-                kind == stat.S_IFREG and st.st_size != node.get('size', 0)):
+        if stat.S_IFMT(st.st_mode) != stat.S_IFMT(mode) or (
+                stat.S_ISREG(mode) and st.st_size != size):
             self._note(self.missing, path)
-        elif (st.st_uid, st.st_gid) != (
-                node.get('uid', 0), node.get('gid', 0)) or (
-                kind != stat.S_IFLNK
-                and stat.S_IMODE(st.st_mode) != mode_of(node)):
+        elif (st.st_uid, st.st_gid) != owner or (
+                not stat.S_ISLNK(mode)
+                and stat.S_IMODE(st.st_mode) != stat.S_IMODE(mode)):
             self._note(self.wrong, path)
-        elif not times.is_same(node['mtime'], st.st_mtime_ns):
+        elif not is_time(st.st_mtime_ns):
             # Of any number, since a whole file system may hold no better.
             self.times.append(path)
 

@@ -9,6 +9,7 @@ millions of entries.
 """
 
 import json
+import os
 import re
 import stat
 import tempfile
@@ -19,6 +20,7 @@ from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import listed
 from manila_backup.drivers.restic import times
 from manila_backup.fs import dirent
+from manila_backup.fs import handles
 
 _ARROW = b' -> '
 _UNKNOWN = '\ufffd'.encode()
@@ -140,11 +142,16 @@ class Listing:
     :param known: paths, as bytes, of symbolic links whose targets need not be
         told.
     :param limits: (upload, download) in KiB/s, 0 for none.
+    :param top: bytes, path of the directory of which to list what is below.
     """
 
-    def __init__(self, restic, snapshot, folder, known, limits):
+    def __init__(self, restic, snapshot, folder, known, limits,
+                 top=handles.ROOT):
         self._restic = restic
-        self._snapshot = snapshot
+        # Not as a path beside it: restic goes through all of it then.
+        self._what = snapshot if top == handles.ROOT else (
+            f'{snapshot}:/{os.fsdecode(top)}')
+        self._top = top
         self._known = known
         self._limits = limits
         self._nodes = Lines(folder)
@@ -173,7 +180,7 @@ class Listing:
         for lock in (('--no-lock',), ()):
             file.clear()
             try:
-                self._restic.run('ls', *lock, how, self._snapshot,
+                self._restic.run('ls', *lock, how, self._what,
                                  on_line=take, limits=self._limits)
                 return
             except base.DamagedBackup:
@@ -189,8 +196,8 @@ class Listing:
                 f'restic ls said what is no entry: {exc}.') from exc
         if node is None:
             return
-        if _UNKNOWN in node.path or (
-                node.is_link and node.path not in self._known):
+        if _UNKNOWN in node.path or (node.is_link and handles.join(
+                self._top, node.path) not in self._known):
             self._is_enough = False
         self._nodes.write(json.dumps(
             [node.path.decode(), *node[1:]]).encode())
@@ -211,7 +218,9 @@ class Listing:
                 if self._is_enough else joined(found, self._text))
         for node, path, target in both:
             if node.mode:
-                yield node, dirent.checked_path(dirent.quote(path)), target
+                path = handles.join(self._top, dirent.checked_path(
+                    dirent.quote(path)))
+                yield node._replace(path=absent.shown(path)), path, target
 
 
 def _loaded(line):

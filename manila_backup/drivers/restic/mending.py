@@ -7,15 +7,14 @@ be set, and tells only the first error that it has with the attributes of one.
 """
 
 import base64
-import json
 import os
-import re
 import stat
 
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import listed
 from manila_backup.drivers.restic import times
+from manila_backup.drivers.restic import trees
 from manila_backup.fs import attributes
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
@@ -24,10 +23,6 @@ from manila_backup.fs import handles
 
 # How many directories restic is asked for: each takes it a second.
 _MOST = 100
-
-_ESCAPED = re.compile(rb'\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|.)')
-_LETTERS = {b'a': b'\a', b'b': b'\b', b'f': b'\f', b'n': b'\n', b'r': b'\r',
-            b't': b'\t', b'v': b'\v'}
 
 
 class Mending:
@@ -77,9 +72,8 @@ class Mending:
         """Read what the repository has of a directory: dict of names, as
         bytes, to nodes."""
         try:
-            found = json.loads(self._restic.run(
-                'cat', 'tree', f'{self._snapshot}:/{os.fsdecode(parent)}'))
-            return {unquoted(node['name']): node for node in found['nodes']}
+            return trees.nodes(self._restic, self._snapshot,
+                               parent or handles.ROOT)
         except base.RepositoryUnavailable:
             raise
         except (base.DriverError, ValueError, KeyError, TypeError):
@@ -132,19 +126,3 @@ def _entry(name, st, node):
             for each in node.get('extended_attributes') or ()
             # The rest is in the backup's mark.
             if not absent.is_vague(os.fsencode(each['name'])))))
-
-
-def unquoted(text):
-    """Return a name as bytes.
-
-    :param text: str, as in the repository.
-    """
-    def plain(found):
-        said = found[1]
-        if said[:1] == b'x' and len(said) > 1:
-            return bytes([int(said[1:], 16)])
-        if said[:1] in b'uU' and len(said) > 1:
-            return chr(int(said[1:], 16)).encode('utf-8', 'surrogatepass')
-        return _LETTERS.get(said, said)
-
-    return _ESCAPED.sub(plain, text.encode('utf-8', 'surrogateescape'))

@@ -3,11 +3,12 @@
 
 restic restores what was chosen beside the share, and no more, so that only the
 packs are read that have something of it; from there on, it is as with the
-posix driver. The directories that lead there are restored with the attributes
-that the repository has of them.
+posix driver. The directories that lead there are restored too, as restic does
+by itself.
 """
 
 import contextlib
+import dataclasses
 import os
 import tempfile
 
@@ -20,6 +21,7 @@ from manila_backup.drivers.restic import backup
 from manila_backup.drivers.restic import index as staged_index
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import restore
+from manila_backup.drivers.restic import sidecar_restore
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
 from manila_backup.path_restore import catalogue
@@ -32,17 +34,18 @@ from manila_backup.path_restore import survey
 class PathRestore(restore.Restore):
     """One run.
 
-    :param index: a :class:`~manila_backup.contents.reader.Reader` of all of
-        the backup.
+    :param indexes: the backup's :class:`~.contents_index.Indexes`.
     :param chosen: a
         :class:`~manila_backup.path_restore.selection.Selection`.
     :param folder: str, a directory for an index of what was chosen.
     """
 
-    def __init__(self, driver, project, place, attempt, progress, index,
+    TAKES_DAMAGE = True
+
+    def __init__(self, driver, project, place, attempt, progress, indexes,
                  chosen, folder):
         super().__init__(driver, project, place, attempt, progress)
-        self._index = index
+        self._indexes = indexes
         self._chosen = chosen
         self._folder = folder
         self._topmost = chosen.topmost()
@@ -53,11 +56,15 @@ class PathRestore(restore.Restore):
         :param target: str.
         :returns: a :class:`~manila_backup.drivers.base.Result`.
         """
-        found = survey.chosen(self._index, self._chosen)
-        entries, size = survey.totals(self._index, found)
         if self._attempt > 1:
             self._project.restic.unlock()
-        self._about = self._project.about(self._place)
+        with self._indexes.chosen(self._project, self._topmost) as found:
+            self._index, self._about, self._snapshot = found
+            return self._run(target)
+
+    def _run(self, target):
+        self._found = survey.chosen(self._index, self._chosen)
+        entries, size = survey.totals(self._index, self._found)
         self._complete()
         self._narrow()
         # What restic writes is not counted: all is written once more.
@@ -71,8 +78,10 @@ class PathRestore(restore.Restore):
                       self._about.get('absent', ())),
                   mounted.restored(self._about)[0]) as staged):
             problems = self._staged(staged)
-            report = self._to(target, staging, staged)
-        return restore.also(report, problems)
+            report = restore.also(self._to(target, staging, staged),
+                                  problems)
+        return dataclasses.replace(
+            report, damages=report.damages + self._damages)
 
     def _narrow(self):
         """Leave out of the backup's mark what was not chosen."""
@@ -82,7 +91,7 @@ class PathRestore(restore.Restore):
             return self._is_on_way(dirent.checked_path(text.encode()))
 
         def joined(pair):
-            directory, name = restore.extras.place(pair)
+            directory, name = sidecar_restore.place(pair)
             return handles.join(directory, name)
 
         try:
@@ -132,9 +141,31 @@ class PathRestore(restore.Restore):
     def _is_left(self, path):
         return super()._is_left(path) or not self._is_chosen(path)
 
-    def _mending(self, snapshot, root):
-        self._mender = super()._mending(snapshot, root)
-        return self._mender
+    def _content(self):
+        return [self._snapshot]
+
+    def _restic(self, root, where):
+        try:
+            return super()._restic(root, where)
+        except base.DamagedBackup as exc:
+            if self._project.find(self._place)[1] == self._snapshot:
+                raise
+            raise base.DriverError(
+                'The backup\'s snapshot was rewritten meanwhile.',
+                retryable=True) from exc
+
+    def _compare(self, compared):
+        for one in survey.every(self._index, self._found):
+            compared.take_item(one)
+        return self._snapshot
+
+    def _settle(self, written, root):
+        found = super()._settle(written, root)
+        self._damages = written.damages
+        if self._damages:
+            # Or the repository was away by then, which is no damage.
+            self._project.find(self._place)
+        return found
 
     def _staged(self, staged):
         """Have what was chosen in the staging directory.
@@ -144,10 +175,6 @@ class PathRestore(restore.Restore):
         problems, missing, late = self._stage(staged.data)
         for path in missing:
             staged.unmade.add(path)
-        above = {b'/'.join(names[:count])
-                 for names in (top.split(b'/') for top in self._topmost)
-                 for count in range(1, len(names))}
-        self._mender.mend(sorted(above))
         late.put(staged.data)
         return problems
 
@@ -168,7 +195,8 @@ class PathRestore(restore.Restore):
             return path_restore.PathRestore(
                 catalogue.Catalogue(index, stored.fd), staged.data,
                 self._chosen, self._driver.ignore, self._progress,
-                self._attempt, self._driver.include_mounts).run(root)
+                self._attempt, self._driver.include_mounts,
+                restore.PROCESSES).run(root)
 
 
 class _Uncounted(restore.Part):

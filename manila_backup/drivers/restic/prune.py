@@ -7,8 +7,16 @@ from manila_backup.drivers import base
 from manila_backup.drivers.restic import repository
 
 
+# What restic says where it would have to guess what else is needed.
+_REFUSED = 'Data seems to be missing'
+
+_LACKING = (
+    'its repository is not pruned as long as damaged backups lack data in it: '
+    'delete those, or make another backup of the same shares.')
+
+
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class PruneSettings:
     """Settings of the pruning of repositories.
 
     :ivar interval: float, seconds; 0 for never.
@@ -42,7 +50,8 @@ class Maintenance:
             try:
                 self._prune(project_id)
             except base.DriverError as exc:
-                said.append(f'Project {project_id}: {exc}')
+                said.append(f'Project {project_id}: ' + (
+                    _LACKING if _REFUSED in exc.message else str(exc)))
         return said
 
     def _prune(self, project_id):
@@ -50,6 +59,7 @@ class Maintenance:
                                        tick=self._progress.check)
         # What its host's dead processes left, by restic's own judgement.
         project.restic.run('unlock', sink=True)
+        self._driver.mend_project(project)
         self._forget(project)
         project.restic.run(
             'prune', '--max-repack-size', self._driver.pruning.

@@ -26,6 +26,9 @@ CATALOGUE = '.catalogue'
 #: The name of the file in a mark.
 MARK = 'manila-backup.json'
 
+#: The tag of what is noted of a repository, beside all backups in it.
+DAMAGE = 'damage'
+
 CONTENT, PUBLISHED, DELETED = 'content', 'published', 'deleted'
 
 # What restic adds to what it makes of another one.
@@ -100,9 +103,10 @@ class Repository:
                 'backup', '--quiet', '--stdin', '--stdin-filename', MARK,
                 *tags(place, attempt, kind), stdin=file)
 
-    def about(self, place):
-        """Read the mark of a backup, as dict.
+    def find(self, place):
+        """Find a published backup.
 
+        :returns: (its mark, a :class:`Snapshot`; the id of its content, str).
         :raises DamagedBackup: it is published, and its content gone.
         :raises DriverError: it is not published.
         """
@@ -115,33 +119,44 @@ class Repository:
                     f'The content of backup {place.backup_id} is not in the '
                     f'repository.')
             raise absent(place)
+        return mark, content_id(found, mark.attempt)
+
+    def about(self, place):
+        """Read the mark of a backup, as dict; raises what :meth:`find` does.
+        """
+        return parsed(place, self.read(place, self.find(place)[0]))
+
+    def read(self, place, mark):
+        """Read a mark, as bytes."""
         args = ['dump', mark.id, f'/{MARK}']
         try:
             try:
-                text = self.restic.run(*args, '--no-lock')
+                return self.restic.run(*args, '--no-lock')
             except base.DamagedBackup:
                 # Or was being rewritten just then, which a lock prevents.
-                text = self.restic.run('--quiet', *args)
+                return self.restic.run('--quiet', *args)
         except base.DriverError as exc:
             if mark not in self.snapshots(place.backup_id):
                 raise absent(place) from exc    # it went just now
             raise
-        try:
-            found = json.loads(text)
-            if found['version'] != VERSION:
-                raise base.DriverError(
-                    f'Backup {place.backup_id} has format '
-                    f'{found["version"]}; this release knows {VERSION}.')
-            for name, value in dataclasses.asdict(place).items():
-                if found[name] != value:
-                    raise ValueError(f'it is of {name} {found[name]!r}')
-            if found['state'] != PUBLISHED:
-                raise absent(place)
-            return found
-        except (ValueError, KeyError, TypeError) as exc:
-            raise base.DamagedBackup(
-                f'The mark of backup {place.backup_id} is invalid: '
-                f'{exc}.') from exc
+
+    def note_damage(self):
+        """Note that something in it is damaged, if that is new."""
+        if self.damage_notes():
+            return
+        with tempfile.TemporaryFile() as file:
+            file.write(b'Damage was found in this repository.\n')
+            file.seek(0)
+            self.restic.run(
+                'backup', '--quiet', '--stdin', '--stdin-filename', DAMAGE,
+                '--host', DAMAGE, '--tag',
+                ','.join((DAMAGE, _tag('project', self._project_id))),
+                stdin=file)
+
+    def damage_notes(self):
+        """List the ids of the snapshots that are such notes."""
+        return [each['id'] for each in self.restic.json(
+            'snapshots', '--no-lock', '--tag', DAMAGE) or ()]
 
     def forget(self, snapshots, wait=True):
         """Remove snapshots; what is needed for no other is left to a pass
@@ -172,6 +187,33 @@ class Repository:
             by_place.setdefault(each.place, []).append(each)
         for found in by_place.values():
             yield from stored(found)
+
+
+def parsed(place, text):
+    """Parse the text of a backup's mark.
+
+    :param text: bytes.
+    :returns: dict.
+    :raises DamagedBackup: it is none.
+    :raises DriverError: it is of another release, or says that the backup was
+        deleted.
+    """
+    try:
+        found = json.loads(text)
+        if found['version'] != VERSION:
+            raise base.DriverError(
+                f'Backup {place.backup_id} has format '
+                f'{found["version"]}; this release knows {VERSION}.')
+        for name, value in dataclasses.asdict(place).items():
+            if found[name] != value:
+                raise ValueError(f'it is of {name} {found[name]!r}')
+        if found['state'] != PUBLISHED:
+            raise absent(place)
+        return found
+    except (ValueError, KeyError, TypeError) as exc:
+        raise base.DamagedBackup(
+            f'The mark of backup {place.backup_id} is invalid: '
+            f'{exc}.') from exc
 
 
 def published(snapshots):
@@ -352,6 +394,25 @@ def parse(project_id, snapshot):
 
 # -- the catalogue
 
+PROJECT, MAKING, ROTATING = 'project', 'making', 'rotating'
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """Something of a project in the catalogue.
+
+    :ivar id: str, of its snapshot.
+    :ivar kind: PROJECT, that it has a repository; MAKING, of one that is about
+        to have one; or ROTATING, of one that is about to have another key.
+    :ivar ref: str, the reference of a key; or None.
+    """
+
+    id: str
+    kind: str
+    project_id: str
+    ref: str | None
+
+
 class Catalogue:
     """The list of the projects that have repositories: a repository itself,
     with a snapshot for each, of that host name.
@@ -366,35 +427,52 @@ class Catalogue:
         """dict of project id to the references of its keys, as list of str,
         the oldest first; empty where there is none."""
         found = {}
-        for tags_ in self._entries():
-            if 'project' in tags_:
-                refs = found.setdefault(
-                    urllib_parse.unquote(tags_['project']), [])
-                if 'key' in tags_:
-                    refs.append(urllib_parse.unquote(tags_['key']))
+        for entry in self._entries():
+            if entry.kind == PROJECT:
+                refs = found.setdefault(entry.project_id, [])
+                if entry.ref is not None:
+                    refs.append(entry.ref)
         return found
 
     def kept(self, project_id):
         """The reference of the key of a project that is to be entered once
         its repository is made, or None."""
-        for tags_ in self._entries():
-            if tags_.get('making') == urllib_parse.quote(project_id, safe=''):
-                return urllib_parse.unquote(tags_['key'])
-        return None
+        return next((entry.ref for entry in self.entries(project_id)
+                     if entry.kind == MAKING), None)
+
+    def entries(self, project_id):
+        """List what there is of a project, as :class:`Entry`."""
+        return [each for each in self._entries()
+                if each.project_id == project_id]
 
     def _entries(self):
-        """The tags of each, as dict."""
         for each in self.restic.json('snapshots', '--no-lock') or ():
-            yield dict(tag.partition('=')[::2]
-                       for tag in each.get('tags') or ())
+            tags_ = dict(tag.partition('=')[::2]
+                         for tag in each.get('tags') or ())
+            for kind in (PROJECT, MAKING, ROTATING):
+                if kind in tags_:
+                    yield Entry(
+                        each['id'], kind, urllib_parse.unquote(tags_[kind]),
+                        urllib_parse.unquote(tags_['key'])
+                        if 'key' in tags_ else None)
 
     def keep(self, project_id, ref):
         """Have :meth:`kept` know it."""
-        self._enter(project_id, 'making', ref)
+        self._enter(project_id, MAKING, ref)
 
     def add(self, project_id, ref):
-        """Enter a project."""
-        self._enter(project_id, 'project', ref)
+        """Enter a project, or another key of one."""
+        self._enter(project_id, PROJECT, ref)
+
+    def begin(self, project_id, ref):
+        """Note that a project is to have another key."""
+        self._enter(project_id, ROTATING, ref)
+
+    def remove(self, entries):
+        """Remove entries."""
+        if entries:
+            self.restic.run('forget', '--quiet',
+                            *(each.id for each in entries))
 
     def _enter(self, project_id, kind, ref):
         said = _tag(kind, project_id)

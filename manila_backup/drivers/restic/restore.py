@@ -21,12 +21,12 @@ from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import attribute_names
 from manila_backup.drivers.restic import backup
-from manila_backup.drivers.restic import extras
 from manila_backup.drivers.restic import index
 from manila_backup.drivers.restic import listed
 from manila_backup.drivers.restic import mending
 from manila_backup.drivers.restic import mounted
 from manila_backup.drivers.restic import repository
+from manila_backup.drivers.restic import sidecar_restore
 from manila_backup.drivers.restic import times
 from manila_backup.drivers.restic import unwritten
 from manila_backup.fs import attributes
@@ -44,6 +44,12 @@ from manila_backup import status_codes
 _SPARE = 64 << 20
 PROCESSES = 2
 
+# Why a backup has to be restored beside the share.
+_NOT_EMPTY = ('The share is not empty, or its file system ignores case in '
+              'names, so the backup has')
+_FULL = ('The share has no room for all of the backup; for the rest to be '
+         'restored, it has')
+
 NONSENSE = (KeyError, ValueError, TypeError, IndexError, AttributeError,
             dirent.Malformed)
 
@@ -53,7 +59,11 @@ class Restore:
 
     :param driver: the driver, for its settings.
     :param project: a :class:`~.repository.Repository`.
+    :cvar TAKES_DAMAGE: bool, whether what can be had of a damaged backup is
+        to be restored.
     """
+
+    TAKES_DAMAGE = False
 
     def __init__(self, driver, project, place, attempt, progress):
         self._driver = driver
@@ -88,9 +98,7 @@ class Restore:
             return problems
         listing = times.Listing()
         self._project.restic.run(
-            'ls', '--json', *repository.content_of(
-                self._place, self._about['attempt']), 'latest',
-            on_line=listing.take)
+            'ls', '--json', *self._content(), on_line=listing.take)
         self._about['times'] = listing.times
         for path in listing.unknown:
             problems.lost(path, [b'time'])
@@ -98,6 +106,7 @@ class Restore:
 
     def _into(self, target):
         root = backup.open_share(target, self._project.restic)
+        why = _NOT_EMPTY
         try:
             if self._is_empty(root):
                 # To find out makes files in it.
@@ -105,9 +114,11 @@ class Restore:
                 if not name_keys.folds(root):
                     with contextlib.suppress(_Copies):
                         return self._directly(root)
+        except _Full:
+            why = _FULL
         finally:
             os.close(root)
-        return self._beside(target)
+        return self._beside(target, why)
 
     def _is_empty(self, root):
         with handles.entries(root) as found:
@@ -121,12 +132,18 @@ class Restore:
         # What is made in it must not inherit anything.
         with contextlib.suppress(OSError):
             os.removexattr(root, attributes.DEFAULT_ACL)
-        written = self._restic(root, 'the share')
+        try:
+            written = self._restic(root, 'the share')
+        except base.DriverError as exc:
+            if exc.code != status_codes.StatusCode.NO_SPACE:
+                raise
+            self._empty(root)
+            raise _Full from exc
         if written.copies:
             raise _Copies
         problems, _ = self._settle(written, root)
-        odd, late = extras.Extras(self._about, root, self._ignore,
-                                  self._progress.check).put()
+        odd, late = sidecar_restore.SidecarRestore(
+            self._about, root, self._ignore, self._progress.check).put()
         problems.merge(*odd.said())
         for path in late.put(root):
             problems.lost(path, [b'time'])
@@ -135,6 +152,21 @@ class Restore:
         return base.Result(self._files, self._bytes, self._about['read'],
                            tuple(problems.sentences), problems.count,
                            problems.missing)
+
+    def _empty(self, root):
+        """Remove what restic has made in a share that was empty: the part that
+        it has of a file may take the room of all others."""
+        with handles.entries(root) as found:
+            names = [os.fsencode(entry.name) for entry in found]
+        for name in names:
+            if name not in self._ignore:
+                try:
+                    removal.remove(name, root, self._progress.check)
+                except OSError as exc:
+                    raise errors.failed('remove from the share', name,
+                                        exc) from exc
+        self._progress.advance(0, -self._counted)
+        self._counted = 0
 
     def _restic(self, root, where):
         """Have restic restore into an open directory.
@@ -146,12 +178,12 @@ class Restore:
         target = (self._driver.settings.view if os.geteuid() == 0
                   else f'/proc/self/fd/{root}')
         written = unwritten.Unwritten(
-            root, target, where, self._is_known, self._late())
+            root, target, where, self._is_known, self._late(),
+            self.TAKES_DAMAGE)
         if self._about['is_empty']:
             return written
-        args = ['restore', '--json', *repository.content_of(
-            self._place, self._about['attempt']), '--sparse', '--target',
-            target, *self._patterns()]
+        args = ['restore', '--json', '--sparse', '--target', target,
+                *self._patterns(), *self._content()]
 
         def wrote(_, count):
             done = min(count, self._bytes)
@@ -161,7 +193,7 @@ class Restore:
 
         try:
             self._project.restic.run(
-                *args, 'latest', view=root, writable=True, sink=True,
+                *args, view=root, writable=True, sink=True,
                 on_error=written.take, accept=written.are_all,
                 limits=self._driver.limited(self._about['options']),
                 on_io=wrote)
@@ -172,6 +204,11 @@ class Restore:
                     'in the repository.') from exc
             raise
         return written
+
+    def _content(self):
+        """The arguments that say which snapshot has it, as a list."""
+        return [*repository.content_of(self._place, self._about['attempt']),
+                'latest']
 
     def _patterns(self):
         """The arguments that say what to restore, as a list."""
@@ -198,16 +235,11 @@ class Restore:
             or written.is_told(path)))
         snapshot = None
         if not self._about['is_empty']:
-            self._project.restic.run(
-                'ls', '--json', *repository.content_of(
-                    self._place, self._about['attempt']), 'latest',
-                on_line=compared.take)
-            snapshot = repository.content_id(
-                self._project.snapshots(self._place.backup_id),
-                self._about['attempt'])
+            snapshot = self._compare(compared)
         compared.finish()
         problems, missing = written.settle(
-            self._files, compared, self._mending(snapshot, root))
+            self._files, compared, mending.Mending(
+                self._project.restic, snapshot, root))
         try:
             attribute_names.check(self._about, root, written.is_told,
                                   problems)
@@ -216,8 +248,16 @@ class Restore:
                 f'The backup\'s mark is damaged: {exc}.') from exc
         return problems, missing
 
-    def _mending(self, snapshot, root):
-        return mending.Mending(self._project.restic, snapshot, root)
+    def _compare(self, compared):
+        """Give a :class:`.listed.Comparison` what it is to compare.
+
+        :returns: str, the id of the content.
+        """
+        self._project.restic.run(
+            'ls', '--json', *self._content(), on_line=compared.take)
+        return repository.content_id(
+            self._project.snapshots(self._place.backup_id),
+            self._about['attempt'])
 
     def _is_left(self, path):
         """Tell whether an entry is not to be restored."""
@@ -228,17 +268,18 @@ class Restore:
         was not read either, or is made from the backup's mark."""
         if self._told is None:
             self._told = (absent.Absent(self._about.get('absent', ())),
-                          extras.nodes(self._about))
+                          sidecar_restore.nodes(self._about))
         return any(path in paths for paths in self._told)
 
     # -- beside
 
-    def _beside(self, target):
+    def _beside(self, target, why):
         # restic writes it, we read it, and then both sides are read, or one
         # of them and what differs written.
         self._progress.expect(self._files, 4 * self._bytes)
         partial, files = mounted.restored(self._about)
-        with Staging(self._driver.staging, self._about['read']) as staging:
+        with Staging(self._driver.staging, self._about['read'],
+                     why) as staging:
             with index.Staged(staging.fd, PROCESSES, Part(self._progress),
                               absent.Absent(self._about.get('absent', ())),
                               partial) as staged:
@@ -258,8 +299,8 @@ class Restore:
         """
         where = '[restic] staging_path'
         problems, missing = self._settle(self._restic(data, where), data)
-        made = extras.Extras(self._about, data, frozenset(),
-                             self._progress.check)
+        made = sidecar_restore.SidecarRestore(
+            self._about, data, frozenset(), self._progress.check)
         odd, late = made.put()
         problems.merge(*odd.said())
         return problems, [*missing, *made.unmade], late
@@ -327,6 +368,11 @@ def also(report, problems):
         missing=all_.missing)
 
 
+class _Full(Exception):
+    """The share has no room for all: from beside, all is restored that it has
+    room for."""
+
+
 class _Copies(Exception):
     """A file has more names than the share's file system allows one: from
     beside, another copy is begun."""
@@ -364,9 +410,7 @@ class Staging:
     :ivar fd: int, a descriptor of it.
     """
 
-    def __init__(self, path, size, why=(
-            'The share is not empty, or its file system ignores case in '
-            'names, so the backup has')):
+    def __init__(self, path, size, why):
         self._base = path
         self._size = size
         self._why = why

@@ -6,11 +6,11 @@ them by name instead, each once.
 
 import os
 
-from manila_backup.drivers.restic import survey
+from manila_backup.drivers.restic import sidecar_scan
 from manila_backup.fs import handles
 
 
-class Search(survey.Survey):
+class Search(sidecar_scan.SidecarScan):
     """A look for them.
 
     :ivar found: set of their paths, as bytes.

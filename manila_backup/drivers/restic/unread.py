@@ -10,14 +10,20 @@ from manila_backup.copying import warnings
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import error_lines
+from manila_backup.fs import attributes
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup import warning_codes
+from manila_backup import wording
 
 #: What it says where a listing names an entry twice: it keeps one of two that
 #: are the same, and fails if they are not.
 TWICE = 'nodes are not ordered'
+
+#: What it says of a file of an earlier backup whose content is damaged: it
+#: reads the file.
+STORED_AGAIN = 'not found in the repository index; storing the file again'
 
 #: What it says where it keeps an entry all the same.
 _INCOMPLETE = 'incomplete metadata for '
@@ -59,11 +65,15 @@ class Unread:
         if TWICE in error.words:
             self.is_twice = True
             return True
+        if STORED_AGAIN in error.words:
+            return True
         path, code, words = error
+        exc = OSError(code or errno.EIO, words)
         if self._is_of_attributes(path, words):
+            if not attributes.is_of_one(exc):
+                raise errors.failed('read from the share', path, exc)
             self.incomplete.append(path)
             return True
-        exc = OSError(code or errno.EIO, words)
         if not errnos.is_of_entry(exc, self._root):
             raise errors.failed('read from the share', path, exc)
         if code in errors.GONE and not absent.is_vague(path) and (
@@ -110,8 +120,8 @@ class Unread:
         first = self.problems.sentences[0]
         if errnos.are_too_many(count, done):
             raise base.DriverError(
-                f'{count} entries of the share could not be read, more than '
-                f'could be: its file system is probably faulty. '
+                f'{wording.entries(count)} of the share could not be read, '
+                f'more than could be: its file system is probably faulty. '
                 + first)
         if is_error:
             raise base.DriverError(

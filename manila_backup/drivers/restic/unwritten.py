@@ -2,8 +2,9 @@
 """Entries that restic could not restore, or not in full, by its messages: each
 is told by name and passed over, as the posix driver does it.
 
-restic names the system call and its errno. What it can't write, it leaves out,
-or leaves half written: that is removed.
+restic names the system call and its errno, or what is wrong in its repository.
+What it can't write, or read there, it leaves out, or leaves half written: that
+is removed.
 """
 
 import contextlib
@@ -16,12 +17,14 @@ from manila_backup.copying import reporting
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import absent
 from manila_backup.drivers.restic import error_lines
+from manila_backup.drivers.restic import faults
 from manila_backup.drivers.restic import listed
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
-from manila_backup.fs import spools
 from manila_backup.fs import walk
+from manila_backup.path_restore import writing
+from manila_backup import wording
 
 # What lacks room, or a quota's, for an attribute is of that.
 _OF_XATTR = frozenset((errno.ENOSPC, errno.EDQUOT))
@@ -40,6 +43,10 @@ _RIGHTS = stat.S_ISUID | stat.S_ISGID
 _STALE = 'failed to remove stale item'
 
 
+# Why something is not there that is damaged in the repository.
+_DAMAGE = base.DamagedBackup('')
+
+
 class Unwritten:
     """Entries that a run of restic could not restore.
 
@@ -48,20 +55,26 @@ class Unwritten:
     :param where: str, such as ``share``.
     :param known: predicate of paths: whether it is told otherwise.
     :param late: set of the paths, as bytes, of what gets its time last of all.
+    :param takes_damage: bool, whether what is damaged in the repository is to
+        be told like anything else, and not to end the run.
     :ivar copies: bool, whether hard links have to be copies.
+    :ivar damages: int, how many entries are not there for damage.
     """
 
-    def __init__(self, root, target, where, known, late=frozenset()):
+    def __init__(self, root, target, where, known, late=frozenset(),
+                 takes_damage=False):
         self._root = root
         self._target = target
         self._where = where
         self._known = known
         self._late = late
+        self._takes_damage = takes_damage
         self._heard = 0
         self._ended = None
         self._failed = {}
         self._lost = {}
         self.copies = False
+        self.damages = 0
 
     def take(self, line):
         """Take a line of its errors.
@@ -74,9 +87,10 @@ class Unwritten:
             self._ended = ended
             return True
         error = error_lines.parse(line, self._target)
-        if error is None or error.code is None or (
-                self._target not in error.words):
-            return False    # nor is it the repository's
+        if error is None:
+            return False
+        if error.code is None or self._target not in error.words:
+            return self._is_damage(error)   # or of the repository
         if error.path == handles.ROOT and _STALE in error.words:
             self._heard += 1
             return True
@@ -89,6 +103,17 @@ class Unwritten:
         self._note(error, exc, xattr)
         return True
 
+    def _is_damage(self, error):
+        """Note that an entry can't be had, if it is damaged in the
+        repository."""
+        if not self._takes_damage or not isinstance(
+                faults.of(('restore',), '', 1, error.words),
+                base.DamagedBackup):
+            return False
+        self._heard += 1
+        self._failed[error.path] = _DAMAGE
+        return True
+
     def _note(self, error, exc, xattr):
         if self._known(error.path):
             return
@@ -99,8 +124,19 @@ class Unwritten:
             None)
         if lost:
             self._lost.setdefault(error.path, []).append(lost)
+        elif self._is_link_of_damage(error):
+            self._failed.setdefault(error.path, _DAMAGE)
         else:
             self._failed.setdefault(error.path, exc)
+
+    def _is_link_of_damage(self, error):
+        """Tell whether something could not be linked to a file that is not
+        there for damage."""
+        start = f'link {self._target}/'
+        first, found, _ = error.words.removeprefix(start).rpartition(
+            f' {self._target}/{os.fsdecode(error.path)}: ')
+        return (found and error.words.startswith(start)
+                and self._failed.get(os.fsencode(first)) is _DAMAGE)
 
     def are_all(self, code):
         """Tell whether restic went on to its end, and has named an entry for
@@ -115,6 +151,7 @@ class Unwritten:
 
         :param path: bytes.
         """
+        path = absent.shown(path)
         return path in self._failed or path in self._lost
 
     def settle(self, done, compared, mending):
@@ -132,7 +169,7 @@ class Unwritten:
         missing = []
         try:
             for path in compared.missing:
-                self._failed.setdefault(path, None)
+                self._failed.setdefault(path, self._damage_above(path))
             self._inodes = {}
             for path, exc in self._failed.items():
                 self._remove(descent, path, exc, problems, missing)
@@ -141,12 +178,21 @@ class Unwritten:
             self._mend(descent, compared, mending, problems, missing)
         finally:
             descent.close()
-        if errnos.are_too_many(len(missing), done - len(missing)):
+        failed = len(missing) - self.damages
+        if errnos.are_too_many(failed, done - len(missing)):
             raise base.DriverError(
-                f'{len(missing)} entries could not be restored in '
+                f'{wording.entries(failed)} could not be restored in '
                 f'{self._where}, more than could be: its file system is '
                 f'probably faulty. {problems.sentences[0]}')
         return problems, missing
+
+    def _damage_above(self, path):
+        """Tell whether an entry is not there since a directory on the way to
+        it is damaged: returns that, or None."""
+        names = absent.shown(path).split(b'/')
+        return next((_DAMAGE for count in range(1, len(names))
+                     if self._failed.get(b'/'.join(names[:count]))
+                     is _DAMAGE), None)
 
     def _remove(self, descent, path, exc, problems, missing):
         """Remove what is half written, and tell it."""
@@ -157,12 +203,15 @@ class Unwritten:
         shown = places[0] if len(places) == 1 else path
         said = (f'Could not restore in {self._where} '
                 f'"{errors.printable(shown)}", or not as a whole.')
-        if exc:
+        if exc is _DAMAGE:
+            said = str(writing.damaged(shown))
+        elif exc:
             said = str(errors.failed(f'restore in {self._where}', shown, exc))
         if len(places) < 2 and all(self._without(descent, each, exc)
                                    for each in places):
             missing.append(path)
-            problems.add(said, exc is None or exc.errno != errno.EPERM)
+            self.damages += exc is _DAMAGE
+            problems.add(said, getattr(exc, 'errno', None) != errno.EPERM)
         else:
             problems.add(said, len(places) > 1)
 
@@ -172,31 +221,18 @@ class Unwritten:
         found = []
         if not self._inodes:
             return found
-        spool = spools.Spool(handles.scratch())
-        here = walk.Walk(self._root, spool)
-        more = True
-        try:
-            while more:
-                with contextlib.suppress(OSError):
-                    with handles.entries(here.enter()) as entries:
-                        for entry in entries:
-                            self._find(entry, here, found)
-                more = here.next()
-        finally:
-            here.close()
-            os.close(spool.fd)
+        here = walk.Walk(self._root)
+        for directory in here:
+            with contextlib.suppress(OSError):
+                for entry in here.entries():
+                    if entry.is_dir(follow_symlinks=False):
+                        continue
+                    st = entry.stat(follow_symlinks=False)
+                    exc = self._inodes.get((st.st_dev, st.st_ino))
+                    path = handles.join(directory, os.fsencode(entry.name))
+                    if exc is not None and path not in self._failed:
+                        found.append((path, exc))
         return found
-
-    def _find(self, entry, here, found):
-        name = os.fsencode(entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            here.put(name)
-            return
-        st = entry.stat(follow_symlinks=False)
-        exc = self._inodes.get((st.st_dev, st.st_ino))
-        path = handles.join(here.path, name)
-        if exc is not None and path not in self._failed:
-            found.append((path, exc))
 
     def _mend(self, descent, compared, mending, problems, missing):
         """Set the attributes of what has not those that it should have."""

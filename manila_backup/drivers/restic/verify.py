@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Re-reading a backup."""
 
+import contextlib
 import time
 
 from manila_backup.drivers import base
@@ -15,13 +16,30 @@ def verify(driver, project, place, progress, checks):
     """Compare a backup with what was recorded.
 
     All of its project's repository is checked once; if that finds damage,
-    or can't be done, the backup is read by itself to see if it is its.
+    or can't be done, the backup is read by itself to see if it is its. To be
+    read by itself at once, it needs no ``checks``.
 
     :param driver: the driver, for its settings.
     :param project: a :class:`~.repository.Repository`.
-    :param checks: dict that remembers what was checked, by project.
+    :param checks: dict that remembers what was checked, by project; or None.
     :returns: list of str, a sentence for each damage.
     """
+    damages = _damages(driver, project, place, progress, checks)
+    if damages:
+        note(project, place)
+    return damages
+
+
+def note(project, place):
+    """Note that a repository has something damaged in it which is a backup's,
+    unless that was deleted meanwhile. Of one that can only be read, the damage
+    itself is what has to be told."""
+    with contextlib.suppress(base.DriverError):
+        if repository.published(project.snapshots(place.backup_id)):
+            project.note_damage()
+
+
+def _damages(driver, project, place, progress, checks):
     try:
         about = project.about(place)
         progress.expect(about['files'], about['read'])
@@ -31,12 +49,14 @@ def verify(driver, project, place, progress, checks):
         if str(exc) == str(repository.absent(place)):
             return ['The backup is not in the repository.']
         raise
-    if not _is_sound(driver, project, place, checks):
+    if checks is None or not _is_sound(driver, project, place, checks):
         try:
-            _read(project, place, about)
+            _read(project, place, about, progress)
         except base.DamagedBackup as exc:
             return [str(exc)]
-    progress.advance(about['files'], about['read'])
+        progress.advance(about['files'], 0)
+    else:
+        progress.advance(about['files'], about['read'])
     return []
 
 
@@ -65,8 +85,9 @@ def _check(project, subset):
         return False
 
 
-def _read(project, place, about):
-    """Have restic read all of one backup's content.
+def _read(project, place, about, progress):
+    """Have restic read all of one backup's content, and count the bytes that
+    it reads for that.
 
     :raises DamagedBackup: it can't.
     """
@@ -75,5 +96,20 @@ def _read(project, place, about):
                *repository.content_of(place, about['attempt']), 'latest']
     # "dump" takes a directory that it can't read for the end of all, and says
     # nothing.
-    project.restic.run('ls', *content, sink=True)
-    project.restic.run('dump', '--archive', 'tar', *content, '/', sink=True)
+    for args in (['ls', *content],
+                 ['dump', '--archive', 'tar', *content, '/']):
+        project.restic.run(*args, sink=True, on_io=Count(progress))
+
+
+class Count:
+    """Counts what a command of restic reads, which may be run several
+    times."""
+
+    def __init__(self, progress):
+        self._progress = progress
+        self._read = 0
+
+    def __call__(self, read, written):
+        before = self._read if self._read <= read else 0
+        self._progress.advance(0, read - before)
+        self._read = read

@@ -11,6 +11,7 @@ from manila_backup.copying import reporting
 from manila_backup.drivers import base
 from manila_backup.drivers.restic import times
 from manila_backup.fs import attributes
+from manila_backup.fs import difference
 from manila_backup.fs import dirent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
@@ -24,7 +25,7 @@ _READ = 1 << 20
 _BLOCK = 4096
 
 
-class Extras:
+class SidecarRestore:
     """Of one backup, into a tree that restic has restored.
 
     :param about: dict, what the backup's mark says.
@@ -190,18 +191,28 @@ class Extras:
         if path == handles.ROOT and entry.name in self._ignore:
             return True
         with _Unchanged(self._descent.enter(path)) as directory:
-            removal.remove(entry.name, directory, self._tick, above=path)
-            if entry.kind == b'F':
-                lost = self._hole_only(directory, entry)
-            else:
-                lost = special_files.make(directory, entry, self._setter,
-                                          inherits=True)
-            if b'node' in lost:
-                self._problems.unmade(handles.join(path, entry.name),
-                                      entry.kind == b'L')
+            if not self._make(path, directory, entry):
                 return False
-            self._lost(handles.join(path, entry.name), lost)
-        self._link(path, entry.name, [place(each) for each in names])
+        self._link(path, entry.name, [place(each) for each in names], entry)
+        return True
+
+    def _make(self, path, directory, entry):
+        """Make what restic has not.
+
+        :param path: bytes, of the directory that it gets into.
+        :returns: bool, whether it could be made.
+        """
+        removal.remove(entry.name, directory, self._tick, above=path)
+        if entry.kind == b'F':
+            lost = self._hole_only(directory, entry)
+        else:
+            lost = special_files.make(directory, entry, self._setter,
+                                      inherits=True)
+        if b'node' in lost:
+            self._problems.unmade(handles.join(path, entry.name),
+                                  entry.kind == b'L')
+            return False
+        self._lost(handles.join(path, entry.name), lost)
         return True
 
     def _hole_only(self, directory, entry):
@@ -213,44 +224,58 @@ class Extras:
         finally:
             os.close(fd)
 
-    def _link(self, path, name, names):
-        """Make other names those of the same thing."""
+    def _link(self, path, name, names, entry=None):
+        """Make other names those of the same thing, as far as it can have as
+        many: then another one begins.
+
+        :param entry: what it is; None if restic has made all of them.
+        """
         if path == handles.ROOT and name in self._ignore:
             return
-        first = self._descent.enter(path)
+        first = source = self._descent.enter(path)
+        called, parted = name, False
         there = os.stat(name, dir_fd=first, follow_symlinks=False)
         for where, other in names:
             if where.split(b'/', 1)[0] in self._ignore or (
                     where == handles.ROOT and other in self._ignore):
                 continue
             with _Unchanged(self._descent.enter(where)) as directory:
-                self._join(first, name, path, directory, where, other)
+                if not self._join(source, called, directory, where, other):
+                    if entry and not self._make(
+                            where, directory, entry._replace(name=other)):
+                        continue
+                    parted, source, called = True, directory, other
+            if parted:
+                self._problems.add(reporting.parted(
+                    handles.join(where, other), handles.join(path, name),
+                    'share'))
         if names and stat.S_ISLNK(there.st_mode):
             os.utime(name, ns=(there.st_atime_ns, there.st_mtime_ns),
                      dir_fd=first, follow_symlinks=False)
 
-    def _join(self, first, name, path, directory, where, other):
-        """Make another name; what restic made of it stays if that can't
-        be."""
+    def _join(self, source, name, directory, where, other):
+        """Make another name.
+
+        :returns: bool, False if there can be no more: what restic has made of
+            it stays then.
+        """
         aside = b'%b%b' % (name_keys.TEMPORARY, os.urandom(8).hex().encode())
         try:
-            os.link(name, aside, src_dir_fd=first, dst_dir_fd=directory,
+            os.link(name, aside, src_dir_fd=source, dst_dir_fd=directory,
                     follow_symlinks=False)
         except OSError as exc:
             if exc.errno != errno.EMLINK:
                 raise
-            self._problems.add(reporting.parted(
-                handles.join(where, other), handles.join(path, name),
-                'share'))
-            return
+            return False
         removal.remove(other, directory, self._tick, above=where)
         os.rename(aside, other, src_dir_fd=directory, dst_dir_fd=directory)
+        return True
 
     def _set_root(self, entry):
         try:
             st = os.fstat(self._root)
             had = attributes.read_xattrs(self._root)
-            if attributes.differ(entry, st, had):
+            if difference.in_attributes(entry, st, had):
                 lost = self._setter.apply(self._root, entry, st, had=had)
                 self._lost(handles.ROOT, lost)
         except OSError as exc:

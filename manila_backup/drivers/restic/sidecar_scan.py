@@ -25,7 +25,6 @@ from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import inode_flags
 from manila_backup.fs import special_files
-from manila_backup.fs import spools
 from manila_backup.fs import walk
 from manila_backup import warning_codes
 
@@ -45,7 +44,7 @@ _TOLD = 1_000
 _BLOCK = 4096
 
 
-class Survey:
+class SidecarScan:
     """One look at a share.
 
     :param root: int, descriptor of its directory.
@@ -121,7 +120,7 @@ class Survey:
             tick()
 
     def about(self):
-        """Return the survey for the backup's mark, as dict that JSON can hold.
+        """Return the sidecar for the backup's mark, as a dict for JSON.
 
         ``nodes`` are [directory, line, other names], where each other name
         is [directory, name]; ``links`` are lists of [directory, name] that
@@ -148,16 +147,9 @@ class Survey:
         }
 
     def _walk(self):
-        spool = spools.Spool(handles.scratch())
-        here = walk.Walk(self._root, spool, self._cross)
-        more = True
-        try:
-            while more:
-                yield from self._directory(here)
-                more = here.next()
-        finally:
-            here.close()
-            os.close(spool.fd)
+        here = walk.Walk(self._root, cross=self._cross)
+        for _ in here:
+            yield from self._directory(here)
         yield True
 
     def _directory(self, here):
@@ -166,7 +158,8 @@ class Survey:
             fd = here.enter()
             entries = handles.entries(fd)
         except OSError as exc:
-            if path == handles.ROOT:
+            if path == handles.ROOT or not errnos.is_of_entry(exc,
+                                                              self._root):
                 raise errors.failed('read the share\'s directory', path,
                                     exc) from exc
             if exc.errno == errno.EXDEV:
@@ -193,14 +186,14 @@ class Survey:
                 except FileNotFoundError:
                     continue
                 except OSError as exc:
+                    at = path if entry is None else handles.join(
+                        path, os.fsencode(entry.name))
                     if not errnos.is_of_entry(exc, self._root):
-                        raise errors.failed('read the share\'s directory',
-                                            path, exc) from exc
+                        raise errors.failed('read from the share', at,
+                                            exc) from exc
+                    self._doubt(at, exc)
                     if entry is None:
-                        self._doubt(path, exc)
                         break
-                    self._doubt(handles.join(path, os.fsencode(entry.name)),
-                                exc)
                     continue
                 count += 1
                 if not count % _STEP:
@@ -305,6 +298,8 @@ class Survey:
             found = attributes.read_xattrs(attributes.special(fd, name),
                                            follow=False)
         except OSError as exc:
+            if not errnos.is_of_entry(exc, self._root):
+                raise
             self._doubt(shown, exc)
             return
         if found and found[0][0] == attributes.UNREADABLE:

@@ -25,7 +25,7 @@ _ABOUT = 'about'
 _PUBLISHED, _PARTIAL, _TRASH = base.ItemState
 
 
-class FolderDriver(base.BackupDriver):
+class DirectoryDriver(base.BackupDriver):
     """A driver whose backups are directories of one local directory.
 
     :param path: str, that directory. It is made at ``check(create=True)``.
@@ -37,7 +37,7 @@ class FolderDriver(base.BackupDriver):
     # -- what a driver has to say ----------------------------------------
 
     @abc.abstractmethod
-    def store(self, source, folder, options, progress):
+    def store(self, source, directory, options, progress):
         """Copy a share's content into a new, empty directory.
 
         The name ``about`` in there is taken. It need not sync.
@@ -46,7 +46,7 @@ class FolderDriver(base.BackupDriver):
         """
 
     @abc.abstractmethod
-    def bring_back(self, folder, target, report, progress):
+    def bring_back(self, directory, target, report, progress):
         """Make a directory's content equal to what was stored, which has
         just been examined.
 
@@ -55,7 +55,7 @@ class FolderDriver(base.BackupDriver):
         """
 
     @abc.abstractmethod
-    def examine(self, folder, progress):
+    def examine(self, directory, progress):
         """Compare what was stored with what was recorded of it then.
 
         :returns: list of str, as of ``verify()``.
@@ -80,13 +80,13 @@ class FolderDriver(base.BackupDriver):
             raise base.DriverError(f'One is within the other: {one}, {other}')
         created_at = datetime.datetime.now(datetime.timezone.utc).isoformat()
         self.discard(place, attempt - 1)
-        folder = self._at(place, _PARTIAL, attempt)
-        os.mkdir(folder, 0o700)
+        directory = self._at(place, _PARTIAL, attempt)
+        os.mkdir(directory, 0o700)
         report = dataclasses.replace(
-            self.store(source, folder, options, progress),
+            self.store(source, directory, options, progress),
             taken_at=created_at)
         text = json.dumps([dataclasses.asdict(report), created_at, record])
-        with open(os.path.join(folder, _ABOUT), 'x') as file:
+        with open(os.path.join(directory, _ABOUT), 'x') as file:
             file.write(f'{_digest(text)} {text}')
         os.sync()
         return report

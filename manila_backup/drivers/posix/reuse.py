@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Taking over files that are stored already: what those of an interrupted
+attempt and those of the parent backup have in common.
+
+A file is the same if its name, inode, size, mtime and ctime in the share are
+what they were when it was stored: the ctime changes with every change of
+content or attributes and nobody can set it back.
+"""
+
+import os
+
+from manila_backup.copying import journal
+from manila_backup.copying import manifest
+from manila_backup.fs import handles
+
+
+class StoredFiles:
+    """Files to be taken over. Made before the fork, used after it.
+
+    :param directory: int, descriptor of where they and what lists them are;
+        kept.
+    :cvar has_flags: bool, whether it has inode flags and project ids.
+    """
+
+    has_flags = False
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.data = os.open(journal.DATA, handles.DIRECTORY,
+                            dir_fd=directory)
+        self.descent = handles.Descent(self.data)
+        self.indexes = []       # of what lists them: manifest_index.Index
+
+    def close(self):
+        """Let go of all of it."""
+        self.descent.close()
+        for fd in (*(index.fd for index in self.indexes), self.data,
+                   self.directory):
+            os.close(fd)
+
+    def take(self, path, file, target, setter, names, tick):
+        """Store an unchanged file without its data.
+
+        :param path: bytes, of the directory it is in.
+        :param file: (name, inode, size, mtime, ctime), as it is now.
+        :param target: int, descriptor of the new directory.
+        :param setter: an :class:`~.attributes.Setter`.
+        :param names: int, how many names it is going to have.
+        :param tick: called with numbers of bytes as work goes on.
+        :returns: (line for the manifest, what was lost), or None if it has
+            to be copied; then there is nothing under its name.
+        """
+        name, inode, size, mtime, ctime = file
+        same = b' %d %d %d %d ' % (mtime, ctime, inode, size)
+        for index in self.indexes:
+            for text in index.find(path, name):
+                if same in text and not manifest.has_unread(text):
+                    taken = self._take(index, text, path, file, target,
+                                       setter, names, tick)
+                    if taken:
+                        return taken
+        return None
+
+    def _take(self, index, text, path, file, target, setter, names, tick):
+        """Store one, as :meth:`take`, which was found.
+
+        :param index: the one it was found in.
+        :param text: bytes, its line, without the newline.
+        """
+        raise NotImplementedError
