@@ -6,6 +6,7 @@ import typing
 
 from manila_backup.contents import database
 from manila_backup.contents import item
+from manila_backup.copying import manifest
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
 
@@ -57,6 +58,14 @@ class Catalogue:
                                           one.uid, one.gid):
             raise database.DamagedIndex('It is of another manifest.')
         return Described(entry._replace(name=one.name), following in _LINKS)
+
+    def why_unstored(self, one):
+        """Tell why nothing is stored of an item, as the beginning of a
+        sentence; empty if that is told by others."""
+        text, _ = self._line(one.line)
+        if text.startswith(b'U '):
+            return manifest.unstored(text)[1]
+        return 'it could not be stored'
 
     def root(self):
         """The entry of the share's root.

@@ -29,6 +29,8 @@ class Frame:
     :ivar aside: (descriptor of where it is made, its name there, its place's
         path before, whether something is to go for it) of one that appears
         by a rename.
+    :ivar source: bytes, its path in the backup; None if it is not to be
+        restored itself, or is not made aside.
     :ivar placed: set of (device, inode number) of what was restored in it.
     """
 
@@ -38,6 +40,7 @@ class Frame:
     entry: dirent.Entry | None = None
     is_new: bool = False
     aside: tuple[int, bytes, bytes, bool] | None = None
+    source: bytes | None = None
     placed: set[tuple[int, int]] = dataclasses.field(default_factory=set)
 
     def note(self, st):
@@ -75,3 +78,7 @@ def said(path, exc):
     way = getattr(exc, 'path', None)
     because = '' if way in (None, path) else f'"{errors.printable(way)}": '
     return f'{shown}{because}{errors.reason(exc)}.'
+
+
+class NoRoom(Exception):
+    """There is no room for an entry: a sentence."""

@@ -19,14 +19,14 @@ class Links:
 
     :param target: a :class:`~manila_backup.fs.handles.Descent` of the share.
     :param problems: :class:`~manila_backup.copying.reporting.Problems`, which
-        get what becomes a file of its own.
+        get what becomes a file of its own; ``problems`` later on.
     :ivar aside: (path that a directory gets in the end, path that it has now)
         while one is made aside; else None.
     """
 
     def __init__(self, target, problems):
         self._target = target
-        self._problems = problems
+        self.problems = problems
         self._known = {}
         self._is_full = False
         self.aside = None
@@ -42,10 +42,18 @@ class Links:
             self._known.setdefault(line, (path, st.st_dev, st.st_ino))
         elif not self._is_full and line not in self._known:
             self._is_full = True
-            self._problems.add(
+            self.problems.add(
                 f'More than {_MOST} files have several names: those of '
                 f'"{errors.printable(path)}" and of others after it are '
                 'copies in the share, not hard links of one another.')
+
+    def forget(self, path):
+        """Forget the names that a directory has, which is removed.
+
+        :param path: bytes, that it would have got.
+        """
+        self._known = {line: known for line, known in self._known.items()
+                       if not selection.is_below(known[0], path)}
 
     def make(self, line, directory, name, final):
         """Make another name of a file, and tell if that is not possible.
@@ -73,14 +81,14 @@ class Links:
         except OSError as exc:
             if not errnos.is_of_entry(exc):
                 raise
-            self._problems.add(reporting.parted(final, path, 'share',
-                                                errors.reason(exc)))
+            self.problems.add(reporting.parted(final, path, 'share',
+                                               errors.reason(exc)))
             return False
         st = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if (st.st_dev, st.st_ino) == (device, inode):
             return True
         # Somebody has put something else there.
         handles.unlink(name, directory)
-        self._problems.add(reporting.parted(
+        self.problems.add(reporting.parted(
             final, path, 'share', 'that has become something else'))
         return False

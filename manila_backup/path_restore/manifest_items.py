@@ -9,8 +9,28 @@ from manila_backup.copying import tree
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
 
-# Fields of the line of a regular file, of which the rest is not looked at.
-_FILE = 9
+# Fields of the line of a regular file before its digest.
+_FILE = dirent.FIELDS[b'F'] - 1
+
+_SPACE = ord(' ')
+
+# Numbers that are remembered.
+_KNOWN = 1000
+
+
+class _Numbers(dict[bytes, int]):
+    """Numbers by their texts: of millions of lines, most have the same owner
+    and mode."""
+
+    def __init__(self, base):
+        super().__init__()
+        self._base = base
+
+    def __missing__(self, text):
+        if len(self) == _KNOWN:
+            self.clear()
+        self[text] = found = int(text, self._base)
+        return found
 
 
 def items(fd):
@@ -21,6 +41,7 @@ def items(fd):
     :raises dirent.Malformed: a line is none.
     """
     directories = tree.Tree(fd)
+    numbers = _Numbers(8), _Numbers(10)
     here = first = None
     offset = 0
     with open(fd, 'rb', buffering=1 << 20, closefd=False) as source:
@@ -28,7 +49,7 @@ def items(fd):
         for text in source:
             kind = text[:2]
             if kind == b'F ':
-                first = _file(here, text, offset)
+                first = _file(here, text, offset, *numbers)
                 yield first
             elif kind == b'D ':
                 found = _directory(directories, text, offset)
@@ -53,15 +74,15 @@ def items(fd):
             offset += len(text)
 
 
-def _file(here, text, offset):
-    fields = text.split(b' ', _FILE)
+def _file(here, text, offset, modes, ids):
     try:
-        return item.Item(
-            here, dirent.checked_name(fields[1]),
-            stat.S_IFREG | int(fields[2], 8), int(fields[8]),
-            int(fields[5]), int(fields[3]), int(fields[4]),
-            _flags(text), None, offset)
-    except (ValueError, IndexError) as exc:
+        (_, name, mode, uid, gid, mtime, _, _, size,
+         rest) = text.split(b' ', _FILE)
+        return item.Item._make((
+            here, dirent.checked_name(name), stat.S_IFREG | modes[mode],
+            int(size), int(mtime), ids[uid], ids[gid],
+            _flags(text) if _SPACE in rest else 0, None, offset))
+    except ValueError as exc:
         raise dirent.Malformed(f'{text[:80]!r}') from exc
 
 

@@ -27,9 +27,19 @@ def put(name, final, source, target):
     except OSError as exc:
         if exc.errno not in _UNKNOWN:
             raise
-    if handles.look(target, final) is not None:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    os.rename(name, final, src_dir_fd=source, dst_dir_fd=target)
+    try:
+        # Of what gets the name meanwhile, a link leaves all as it is.
+        os.link(name, final, src_dir_fd=source, dst_dir_fd=target,
+                follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:     # a directory, which replaces none but an empty one
+        if handles.look(target, final) is not None:
+            raise FileExistsError(errno.EEXIST,
+                                  os.strerror(errno.EEXIST)) from None
+        os.rename(name, final, src_dir_fd=source, dst_dir_fd=target)
+    else:
+        handles.unlink(name, source)
 
 
 def exchange(name, final, source, target):

@@ -1,35 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Restoring chosen paths of a backup.
 
-Each entry is made in a private directory, and renamed to its place when it is
-whole. So is a directory that the share does not have, with all that is in it;
-below it, entries get their names at once. What can't be restored is told, and
-the rest is; what has its place is never followed if it is a symbolic link, and
-never removed if it is a directory.
+What can't be restored is told, and the rest is. What there is no room for is
+tried again when all else is done, for that may have made some.
 """
 
 import contextlib
 import os
-import stat
 
 from manila_backup.copying import reporting
 from manila_backup.copying import restore_plan
 from manila_backup.copying import roots
 from manila_backup import exception
-from manila_backup.fs import attributes
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import name_keys
+from manila_backup.fs import spools
 from manila_backup.fs import syscalls
-from manila_backup.path_restore import catalogue
+from manila_backup.path_restore import bulk
 from manila_backup.path_restore import frames
-from manila_backup.path_restore import links
-from manila_backup.path_restore import renaming
+from manila_backup.path_restore import placing
 from manila_backup.path_restore import selection as selections
 from manila_backup.path_restore import survey
 from manila_backup.path_restore import workplace
 from manila_backup.path_restore import writing
 from manila_backup import status_codes
+from manila_backup import wording
 
 _Conflict = selections.Conflict
 
@@ -43,10 +40,11 @@ class PathRestore:
     :param ignore: names in the share's root to leave alone.
     :param attempt: int; what one before has restored is no conflict.
     :param cross: bool, whether what is mounted in the share is part of it.
+    :param processes: int, how many may restore at once.
     """
 
     def __init__(self, entries, data, selection, ignore, progress, attempt=1,
-                 cross=False):
+                 cross=False, processes=1):
         self._entries = entries
         self._data = data
         self._selection = selection
@@ -54,12 +52,13 @@ class PathRestore:
         self._ignore = frozenset(os.fsencode(name) for name in ignore)
         self._progress = progress
         self._cross = cross
+        self._processes = processes
         self._comparer = writing.Comparer(
             lambda count: progress.check(),
             attempt == 1 or self._conflict is _Conflict.OVERWRITE)
-        self._problems = reporting.Problems()
-        self._damages = 0
-        self._counts = dict.fromkeys(selections.COUNTS, 0)
+        self._folds = None
+        self._again = False     # the entries at hand were counted
+        self._done = (0, 0)     # of what was chosen: entries, bytes
 
     def run(self, share):
         """Restore into a directory.
@@ -67,7 +66,8 @@ class PathRestore:
         :param share: int, descriptor of it.
         :returns: a :class:`~manila_backup.copying.reporting.Result`.
         :raises StorageFailed: nothing was restored, as a path is not in the
-            backup, or there are conflicts; or the share can't be written to.
+            backup, or there are conflicts; or the share can't be written to,
+            or has no room for all of it.
         """
         with contextlib.ExitStack() as stack:
             self._root = root = roots.apart(share, writable=True)
@@ -80,22 +80,34 @@ class PathRestore:
             if self._conflict is _Conflict.FAIL:
                 self._look(root)
             self._progress.changes()
-            self._maker = writing.Maker(self._data, self._progress)
-            stack.callback(self._maker.close)
+            maker = writing.Maker(self._data, self._progress)
+            stack.callback(maker.content.close)
             self._target = handles.Descent(root, self._cross)
             stack.callback(self._target.close)
-            self._links = links.Links(self._target, self._problems)
+            scratch = handles.scratch()
+            stack.callback(os.close, scratch)
+            self._spool = spools.Spool(scratch)
+            placed = self._placing = placing.Placing(
+                self._entries, self._target, maker, self._comparer,
+                self._conflict, self._progress.check)
             with self._share(), workplace.Workplace(
                     root, self._selection.workplace,
-                    self._progress.check) as self._work:
-                self._all(chosen)
+                    self._progress.check, self._cross) as placed.work:
+                short = self._all(chosen)
                 self._target.close()
             self._sync(root)
+        problems = placed.problems
+        if short.count:
+            raise exception.StorageFailed(
+                '\n'.join((
+                    f'{short.first} All else is restored; there is no room '
+                    f'for {wording.entries(short.count)}.',
+                    *problems.sentences)),
+                code=status_codes.StatusCode.NO_SPACE)
         return reporting.Result(
-            entries, size, self._maker.written,
-            tuple(self._problems.sentences), self._problems.count,
-            self._problems.missing, damages=self._damages,
-            restored=dict(self._counts))
+            entries, size, maker.content.written, tuple(problems.sentences),
+            problems.count, problems.missing, damages=placed.damages,
+            restored=dict(placed.counts))
 
     def _look(self, root):
         found = survey.Survey(
@@ -123,20 +135,31 @@ class PathRestore:
     # -- the way through what was chosen
 
     def _all(self, chosen):
-        self._frames = [frames.Frame(b'', 0, 0)]
-        self._at = self._final = handles.ROOT
+        """Restore what was chosen.
+
+        :returns: a :class:`_Short` of what there is no room for.
+        """
         try:
             self._enter_base(chosen)
         except (frames.Refused, OSError) as exc:
             raise exception.StorageFailed(
                 'Nothing was restored: '
                 f'{frames.said(self._selection.base, exc)}',
-                code=status_codes.StatusCode.FILES_EXIST) from exc
-        depth = len(self._frames)
+                code=(errors.code(exc) if isinstance(exc, OSError) else None)
+                or status_codes.StatusCode.FILES_EXIST) from exc
+        self._depth = self._placing.depth
+        self._short = _Short(self._spool)
         for path, one in chosen:
-            self._chosen(path, one)
-            self._leave_to(depth)
-        self._leave_to(1)
+            self._restore(path, one)
+        self._again, left = True, None
+        while self._short.count and (left is None
+                                     or self._short.count < left):
+            before, self._short = self._short, _Short(self._spool)
+            left = before.count
+            while (path := before.paths.get()) is not None:
+                self._once_more(path)
+        self._placing.leave_to(1)
+        return self._short
 
     def _enter_base(self, chosen):
         """Go into the directory that stands for the share's root."""
@@ -150,13 +173,45 @@ class PathRestore:
             entry = None
             if number == len(names) and chosen[0][1] is None:
                 entry = self._entries.root()
-            self._enter(name, entry, is_chosen=False)
+            self._placing.enter(name, entry)
+
+    def _restore(self, path, one):
+        """Restore one of the chosen paths, or one of what is below them."""
+        self._top, self._done = path, (0, 0)
+        try:
+            self._chosen(path, one)
+            self._leave()
+        except frames.NoRoom as exc:
+            self._give_up(exc)
+            self._leave()
+        # Of what could not be entered, nothing was counted.
+        self._advance(*(whole - done for whole, done in zip(
+            survey.totals(self._entries.index, [(path, one)]), self._done,
+            strict=True)))
+
+    def _once_more(self, path):
+        """Restore what there was no room for, and leave the times of the
+        directory that it is in."""
+        above = fd = None
+        with contextlib.suppress(OSError):
+            fd = self._target.enter(survey.place(
+                self._selection.base, handles.split(path)[0]))
+            above = os.fstat(fd)
+        self._restore(path, None if path == handles.ROOT
+                      else self._entries.index.entry(path))
+        if above is not None:
+            with contextlib.suppress(OSError):
+                os.utime(fd, ns=(above.st_atime_ns, above.st_mtime_ns))
+
+    def _advance(self, entries, size):
+        if not self._again:
+            self._progress.advance(entries, size)
+        self._done = self._done[0] + entries, self._done[1] + size
 
     def _chosen(self, path, one):
-        """Restore one of the chosen paths."""
         if self._selection.target is None and restore_plan.ignored(
                 path, self._ignore):
-            self._problems.add(
+            self._placing.problems.add(
                 f'"{errors.printable(path)}" was not restored: this name is '
                 'left alone by restores.', missing=True)
             return
@@ -167,37 +222,149 @@ class PathRestore:
         for name in path.split(b'/')[:-1]:
             here = here + b'/' + name if here else name
             above = self._entries.index.entry(here)
-            if not self._try(above, lambda above=above: self._enter(
-                    above.name, self._entries.describe(above).entry, False)):
-                self._pass_over(one, path)
+            if not self._try(above, lambda above=above: self._placing.enter(
+                    above.name, self._entries.describe(above).entry)):
                 return
         if self._one(one, is_chosen=True):
             self._walk(path)
-        elif one.is_directory:
-            self._progress.advance(*self._entries.index.totals(path))
-
-    def _pass_over(self, one, path):
-        """Count what is not restored, since what it is in could not be
-        entered."""
-        entries, size = survey.totals(self._entries.index, [(path, one)])
-        self._progress.advance(entries, size)
 
     def _walk(self, path):
         """Restore all that is below a directory, which is at hand."""
         passed = 0
-        for one in self._entries.index.walk(path):
+        walk = self._entries.index.walk(path)
+        if self._is_bulk(path):
+            with self._giving_up():
+                self._bulk(walk)
+            return
+        for one in walk:
+            try:
+                if one is None:
+                    if passed:
+                        passed -= 1
+                    else:
+                        self._leave(1)
+                elif passed or self._is_left_alone(one):
+                    passed += one.is_directory
+                    self._advance(1, one.size)
+                elif not self._one(one):
+                    passed += one.is_directory
+                elif self._placing.begins_aside and self._is_bulk(one.path):
+                    one = None      # up to its end
+                    self._bulk(walk)
+                    self._leave(1)
+            except frames.NoRoom as exc:
+                # All that is in it is passed over.
+                passed = self._give_up(exc) + (
+                    -1 if one is None else one.is_directory)
+
+    @contextlib.contextmanager
+    def _giving_up(self):
+        try:
+            yield
+        except frames.NoRoom as exc:
+            self._give_up(exc)
+
+    def _is_bulk(self, path):
+        """Tell whether all that is below the directory at hand is for several
+        processes to make.
+
+        :param path: bytes, its path in the backup.
+        """
+        if (self._processes < 2 or not self._placing.is_aside(0)
+                or self._entries.index.totals(path)[0] < bulk.FEW):
+            return False
+        if self._folds is None:
+            # Of names that are the same there, the first counts.
+            self._folds = name_keys.folds(self._placing.work.fd)
+        return not self._folds
+
+    def _bulk(self, walk):
+        """Have several processes make all that is below the directory at hand,
+        which it is again then.
+
+        :param walk: iterator over that, and all after it: to its end.
+        :raises NoRoom: there is none for it.
+        """
+        placed, below = self._placing, bulk.Below(walk)
+        here, depth, done = placed.place, placed.depth, self._done
+        before = self._progress.read()
+        with bulk.Bulk(placed, self._processes, self._progress) as made:
+            try:
+                made.run(self._batches(below, made), self._make)
+            except OSError as exc:
+                if not (errors.is_full(exc)
+                        and placed.is_aside(self._depth)):
+                    raise
+                raise _no_room(placed.final, exc) from exc
+            finally:
+                while placed.depth > depth:
+                    placed.put_off()
+                placed.stand(here)
+                below.skip()
+                # By whichever process.
+                self._done = tuple(
+                    old + new - was for old, new, was in zip(
+                        done, self._progress.read(), before, strict=False))
+
+    def _batches(self, below, made):
+        """Iterate over batches of what is below a directory."""
+        passed = 0
+        for one in below:
+            batch = None
             if one is None:
                 if passed:
                     passed -= 1
                 else:
-                    self._leave()
-            elif passed or self._is_left_alone(one):
+                    made.leave()
+            elif passed:
                 passed += one.is_directory
-                self._progress.advance(1, one.size)
-            elif one.is_directory and not self._one(one):
-                passed = 1
+                self._advance(1, one.size)
             elif not one.is_directory:
-                self._one(one)
+                batch = made.add(one)
+            elif not self._one(one):
+                passed = 1
+            if batch:
+                yield batch
+        batch = made.rest()
+        if batch:
+            yield batch
+
+    def _make(self, one):
+        """Make an entry of a directory that several processes make.
+
+        :returns: bool, whether that was for this one to do.
+        """
+        if self._try(one, lambda: self._placing.put(one, False)) is False:
+            return False
+        self._advance(1, one.size)
+        return True
+
+    def _leave(self, levels=None):
+        """Leave the directory at hand, or all down to where what was chosen is
+        restored to.
+
+        :raises NoRoom: there is none for it.
+        """
+        depth = (self._depth if levels is None
+                 else self._placing.depth - levels)
+        while self._placing.depth > depth:
+            try:
+                self._placing.leave()
+            except OSError as exc:
+                if not (errors.is_full(exc)
+                        and self._placing.is_aside(self._depth)):
+                    raise
+                raise _no_room(self._placing.final, exc) from exc
+
+    def _give_up(self, exc):
+        """Remove a directory that there is no room for.
+
+        :param exc: the :class:`~.frames.NoRoom`.
+        :returns: int, how many directories were left by that.
+        """
+        levels, path = self._placing.drop()
+        self._short.put(self._top if path is None else path, exc)
+        return levels
 
     def _is_left_alone(self, one):
         return (self._selection.target is None and one.directory
@@ -208,267 +375,78 @@ class PathRestore:
 
         :returns: bool, whether it is a directory, which is at hand now.
         """
-        if one.is_directory:
-            done = self._try(one, lambda: self._enter(
-                one.name, self._entries.describe(one).entry))
-        else:
-            done = self._try(one, lambda: self._put(one, is_chosen))
-        self._progress.advance(1, one.size)
-        return bool(done and one.is_directory)
+        self._advance(1, one.size)
+        if not one.is_directory:
+            self._try(one, lambda: self._placing.put(one, is_chosen))
+            return False
+        return bool(self._try(one, lambda: self._placing.enter(
+            one.name, self._entries.describe(one).entry, one.path)))
 
     def _try(self, one, function):
         """Call a function, and tell what is of the one entry.
 
-        :returns: what it returns; None if it was told why not.
+        :returns: what it returns; None if it was told why not, or if it is to
+            be tried again in the end.
+        :raises NoRoom: there is none in a directory that is made aside.
         """
-        path = handles.join(self._final, one.name)
+        placed = self._placing
+        path = handles.join(placed.final, one.name)
         try:
             return function()
         except exception.DamagedBackup as exc:
-            self._damages += 1
-            self._problems.add(str(exc), missing=True)
+            placed.damages += 1
+            placed.problems.add(str(exc), missing=True)
         except frames.Refused as exc:
-            self._problems.add(frames.said(path, exc), missing=True)
+            placed.problems.add(frames.said(path, exc), missing=True)
         except OSError as exc:
-            if not errnos.is_of_entry(exc, self._root):
+            if errors.is_full(exc) and placed.is_aside(self._depth):
+                raise _no_room(path, exc) from exc
+            if errors.is_full(exc) and not placed.is_aside(0):
+                self._short.put(self._way_to(one), _no_room(path, exc))
+            elif errnos.is_of_entry(exc, self._root):
+                placed.problems.add(frames.said(path, exc), missing=True)
+            else:
                 raise errors.failed('restore in the share', path,
                                     exc) from exc
-            self._problems.add(frames.said(path, exc), missing=True)
         return None
 
-    # -- directories
+    def _way_to(self, one):
+        """Return the path to restore anew: of a directory on the way to what
+        was chosen, that."""
+        if selections.is_below(one.path, self._top):
+            return one.path
+        return self._top
 
-    def _fd(self):
-        """The directory at hand."""
-        return self._target.enter(self._at)
 
-    def _enter(self, name, entry, is_chosen=True):
-        """Go into a directory of the one at hand; it is made if it is not
-        there.
+def _no_room(path, exc):
+    """The error of an entry that there is no room for.
 
-        :param entry: what it is in the backup, or None.
-        :param is_chosen: bool, whether that is to be restored too.
-        :returns: bool, whether it is to be gone into.
+    :param path: bytes, in the share.
+    :param exc: the OSError.
+    """
+    return frames.NoRoom(str(errors.failed('restore in the share', path,
+                                           exc)))
+
+
+class _Short:
+    """List of what there is no room for.
+
+    :param spool: a :class:`~manila_backup.fs.spools.Spool`.
+    :ivar paths: a :class:`~manila_backup.fs.spools.PathQueue` of paths in the
+        backup, and ``count``, how many there were.
+    :ivar first: str, a sentence about the first one.
+    """
+
+    def __init__(self, spool):
+        self.paths = spools.PathQueue(spool)
+        self.count = 0
+        self.first = None
+
+    def put(self, path, exc):
+        """Take one.
+
+        :param exc: a :class:`~.frames.NoRoom`.
         """
-        if self._links.aside is not None:
-            try:
-                os.mkdir(name, 0o700, dir_fd=self._fd())
-            except FileExistsError:
-                raise frames.Refused(frames.ANOTHER) from None
-            self._push(name, name, entry, True)
-            self._counts['created'] += is_chosen
-            return True
-        fd = self._fd()
-        st = handles.look(fd, name)
-        if st is not None and is_chosen:
-            self._frames[-1].check(st)
-        over = st is not None and not stat.S_ISDIR(st.st_mode)
-        if over and not is_chosen:
-            raise frames.Refused(
-                f'"{errors.printable(handles.join(self._final, name))}" is no '
-                'directory in the share.')
-        if over and self._conflict is _Conflict.SKIP:
-            self._counts['skipped'] += 1
-            return False
-        if over and self._conflict is _Conflict.FAIL:
-            raise frames.Refused(frames.MEANWHILE)
-        count = 'replaced' if over else 'created'
-        if over and self._conflict is _Conflict.KEEP_BOTH:
-            name, st = self._other_directory(fd, name)
-            count, over = 'renamed', False
-        if st is not None and not over:
-            self._target.enter(handles.join(self._at, name))
-            self._push(name, name, entry if is_chosen and self._conflict
-                       is _Conflict.OVERWRITE else None)
-            self._counts['unchanged'] += is_chosen
-            return True
-        self._begin(fd, name, entry, over)
-        self._counts[count] += is_chosen
-        return True
-
-    def _other_directory(self, fd, name):
-        """Another name for a directory: (name, os.stat_result of what there
-        is of it, or None)."""
-        for other in selections.others(name):
-            st = handles.look(fd, other)
-            if st is None or stat.S_ISDIR(st.st_mode):
-                return other, st
-        raise frames.Refused(frames.NO_PLACE)
-
-    def _begin(self, fd, name, entry, over):
-        """Make a directory aside."""
-        temporary, place = self._work.temporary(), self._work.fd
-        path = self._work.path
-        if os.fstat(fd).st_dev != self._work.device:
-            temporary, place, path = self._beside(temporary), fd, self._at
-        os.mkdir(temporary, 0o700, dir_fd=place)
-        before, self._at = self._at, path
-        self._push(temporary, name, entry, True)
-        self._frames[-1].aside = place, temporary, before, over
-        self._links.aside = self._final, self._at
-
-    def _beside(self, temporary):
-        """A temporary name where others have theirs: in what is mounted in
-        the share."""
-        return self._selection.workplace + b'-' + temporary
-
-    def _push(self, name, final, entry, is_new=False):
-        self._at = handles.join(self._at, name)
-        self._final = handles.join(self._final, final)
-        self._frames.append(frames.Frame(
-            final, len(self._at), len(self._final), entry, is_new))
-
-    def _leave_to(self, depth):
-        while len(self._frames) > depth:
-            self._leave()
-
-    def _leave(self):
-        """Finish the directory at hand, and go back to the one it is in."""
-        frame, fd = self._frames[-1], None
-        try:
-            fd = self._fd()
-            self._describe(frame, fd)
-            if frame.aside:
-                self._appear(frame, fd)
-                self._frames[-2].note(os.fstat(fd))
-        except OSError as exc:
-            if not errnos.is_of_entry(exc, self._root):
-                raise
-            self._problems.add(frames.said(self._final, exc),
-                               missing=frame.aside is not None)
-        self._frames.pop()
-        above = self._frames[-1]
-        if frame.aside:
-            self._at = frame.aside[2]
-            self._links.aside = None
-        else:
-            self._at = self._at[:above.at] or handles.ROOT
-        self._final = self._final[:above.final] or handles.ROOT
-
-    def _describe(self, frame, fd):
-        """Give a directory its attributes."""
-        entry, st = frame.entry, os.fstat(fd)
-        if entry is None and frame.is_new:
-            # Whoever uses the share is to be able to use it.
-            root = os.fstat(self._root)
-            os.fchown(fd, root.st_uid, root.st_gid)
-            os.fchmod(fd, stat.S_IMODE(root.st_mode))
-        if entry is None:
-            return
-        had = attributes.read_like(fd, entry)
-        if attributes.differ(entry, st, had):
-            attributes.check_free(fd)
-            lost = self._maker.setter.apply(fd, entry, st, had=had)
-            if lost:
-                self._problems.lost(self._final, lost)
-
-    def _appear(self, frame, fd):
-        """Give a directory that was made aside its place."""
-        place, temporary, before, over = frame.aside
-        target = self._target.enter(before)
-        rename = renaming.exchange if over else renaming.put
-        try:
-            rename(temporary, frame.name, place, target)
-        except PermissionError:
-            # Without privileges, one that can't be written can't be moved.
-            mode = stat.S_IMODE(os.fstat(fd).st_mode)
-            os.fchmod(fd, mode | 0o700)
-            rename(temporary, frame.name, place, target)
-            os.fchmod(fd, mode)
-
-    # -- what is no directory
-
-    def _put(self, one, is_chosen):
-        """Restore a file, or a node."""
-        if not catalogue.is_known(one) or (
-                not one.is_stored and stat.S_ISREG(one.mode)):
-            self._problems.add(
-                f'"{errors.printable(one.path)}" is not in the backup: it '
-                'could not be stored at the time.', missing=is_chosen)
-            return
-        entry, has_links = self._entries.describe(one)
-        fd, name = self._fd(), one.name
-        if self._links.aside is not None:
-            self._make(one, entry, has_links, fd, name)
-            return
-        st = handles.look(fd, name)
-        if st is not None and not has_links:
-            self._frames[-1].check(st)
-        if st is None:
-            self._place(one, entry, has_links, fd, name, 'created')
-        elif self._conflict is _Conflict.SKIP:
-            self._counts['skipped'] += 1
-        elif self._comparer.same(entry, fd, name, st):
-            self._unchanged(one, has_links, st)
-        elif self._conflict is _Conflict.KEEP_BOTH:
-            self._keep_both(one, entry, has_links, fd)
-        elif self._conflict is _Conflict.FAIL:
-            raise frames.Refused(frames.MEANWHILE)
-        elif stat.S_ISDIR(st.st_mode):
-            raise frames.Refused(frames.DIRECTORY)
-        else:
-            self._place(one, entry, has_links, fd, name, 'replaced')
-
-    def _unchanged(self, one, has_links, st):
-        self._counts['unchanged'] += 1
-        if has_links:
-            self._links.remember(
-                one.line, handles.join(self._final, one.name), st)
-
-    def _keep_both(self, one, entry, has_links, fd):
-        for name in selections.others(one.name):
-            st = handles.look(fd, name)
-            if st is None:
-                self._place(one, entry, has_links, fd, name, 'renamed')
-                return
-            if self._comparer.same(entry, fd, name, st):
-                self._unchanged(one, has_links, st)
-                return
-        raise frames.Refused(frames.NO_PLACE)
-
-    def _make(self, one, entry, has_links, fd, name):
-        """Make an entry in a directory that is made aside."""
-        if has_links and self._links.make(one.line, fd, name,
-                                          handles.join(self._final, name)):
-            self._counts['created'] += 1
-            return
-        try:
-            lost = self._maker.make(one, entry, fd, name)
-        except FileExistsError:
-            raise frames.Refused(frames.ANOTHER) from None
-        self._made(one, entry, has_links, fd, name, lost, 'created')
-
-    def _place(self, one, entry, has_links, fd, name, count):
-        """Make an entry aside, and give it its place."""
-        temporary, place = self._work.temporary(), self._work.fd
-        if os.fstat(fd).st_dev != self._work.device:
-            temporary, place = self._beside(temporary), fd
-        if has_links and self._links.make(one.line, place, temporary,
-                                          handles.join(self._final, name)):
-            lost = []
-        else:
-            lost = self._maker.make(
-                one, entry, place, temporary,
-                place is fd and attributes.inherited(fd))
-        if b'node' not in lost:
-            try:
-                (renaming.replace if count == 'replaced' else renaming.put)(
-                    temporary, name, place, fd)
-            except OSError:
-                handles.unlink(temporary, place)
-                raise
-        self._made(one, entry, has_links, fd, name, lost, count)
-
-    def _made(self, one, entry, has_links, fd, name, lost, count):
-        path = handles.join(self._final, name)
-        if b'node' in lost:
-            self._problems.unmade(path, entry.kind == b'L')
-            return
-        self._counts[count] += 1
-        if lost:
-            self._problems.lost(path, lost)
-        if has_links or self._links.aside is None:
-            st = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            self._frames[-1].note(st)
-            if has_links:
-                self._links.remember(one.line, path, st)
+        self.paths.put(path)
+        self.count += 1
+        self.first = self.first or str(exc)

@@ -12,10 +12,11 @@ from manila_backup import exception
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
-from manila_backup.fs import spools
 from manila_backup.fs import walk
 from manila_backup.path_restore import catalogue
+from manila_backup import quoting
 from manila_backup import status_codes
+from manila_backup import wording
 
 #: How many conflicts are named.
 MOST_NAMED = 100
@@ -80,6 +81,15 @@ def totals(index, chosen_):
     return entries, size
 
 
+def every(index, chosen_):
+    """Iterate over all entries that were chosen, with those below them."""
+    for path, one in chosen_:
+        if one is not None:
+            yield one
+        if one is None or one.is_directory:
+            yield from filter(None, index.walk(path))
+
+
 class Surplus:
     """Entries that a share has and a backup does not: a restore of all removes
     them.
@@ -98,27 +108,22 @@ class Surplus:
         self.count = 0
         self.named = []
 
-    def run(self, root, seconds):
+    def run(self, root, tick=lambda: None, seconds=None):
         """Look for it.
 
         :param root: int, descriptor of the share's root.
-        :param seconds: float, time after which to end it.
+        :param tick: called for each directory.
+        :param seconds: float, time after which to end it; None for no limit.
         :returns: bool, whether that was all.
         """
-        end = time.monotonic() + seconds
-        fd = handles.scratch()
-        here = walk.Walk(root, spools.Spool(fd), self._cross)
-        try:
-            more = True
-            while more:
-                if time.monotonic() > end:
-                    return False
-                self._directory(here)
-                more = here.next()
-            return True
-        finally:
-            here.close()
-            os.close(fd)
+        end = None if seconds is None else time.monotonic() + seconds
+        here = walk.Walk(root, cross=self._cross)
+        for _ in here:
+            if end is not None and time.monotonic() > end:
+                return False
+            tick()
+            self._directory(here)
+        return True
 
     def _directory(self, here):
         try:
@@ -188,30 +193,43 @@ class Survey:
         found = Found(*totals(self._index, chosen_))
         end = None if seconds is None else time.monotonic() + seconds
         descent = handles.Descent(root, self._cross)
-        count = 0
-        for each in self._each(chosen_):
-            count += 1
+        for count, (each, pass_over) in enumerate(
+                self._each(chosen_), 1):
             if end is not None and not count % _LOOK and (
                     time.monotonic() > end):
                 found.complete = False
                 break
             tick()
-            self._look(each, descent, found)
+            if self._is_absent(each, descent, found) and each.is_directory:
+                pass_over()
         descent.close()
         return found
 
     def _each(self, chosen_):
-        """Iterate over all entries that were chosen."""
-        for path, one in chosen_:
-            if one is not None:
-                yield one
-            if one is None or one.is_directory:
-                yield from filter(None, self._index.walk(path))
+        """Iterate over all entries that were chosen.
 
-    def _look(self, one, descent, found):
+        :returns: iterator of (item, what is called to pass over all that is
+            below it).
+        """
+        for path, one in chosen_:
+            passed = []
+            if one is not None:
+                yield one, lambda passed=passed: passed.append(True)
+            if not passed and (one is None or one.is_directory):
+                below = self._index.walk(path)
+
+                def pass_over(below=below):
+                    below.send(True)
+
+                for each in below:
+                    if each is not None:
+                        yield each, pass_over
+
+    def _is_absent(self, one, descent, found):
+        """Look at what is in an entry's place; returns whether nothing is."""
         if self._selection.target is None and restore_plan.ignored(
                 one.path, self._ignore):
-            return
+            return False
         path = place(self._selection.base, one.path)
         directory, name = handles.split(path)
         try:
@@ -222,16 +240,18 @@ class Survey:
             if exc.errno not in errors.GONE or self._is_blocked(
                     descent, exc):
                 self._conflict(found, path)
-            return
+                return False
+            return True
         st = handles.look(fd, name)
         if st is None:
-            return
+            return True
         if one.is_directory and stat.S_ISDIR(st.st_mode):
-            return
-        if self._same(one, fd, name, st):
+            pass
+        elif self._same(one, fd, name, st):
             found.equal += 1
         else:
             self._conflict(found, path)
+        return False
 
     def _is_blocked(self, descent, exc):
         """Tell whether something else has the place of a directory."""
@@ -253,6 +273,45 @@ class Survey:
                 and st.st_size == one.size and st.st_mtime_ns == one.mtime)
 
 
+def preview(index, path, selection, driver, cross=False, whole=False,
+            tick=lambda: None, seconds=None):
+    """Tell what a restore would do to a share.
+
+    :param index: a :class:`~manila_backup.contents.reader.Reader`.
+    :param path: str, of the share's root, as of
+        :class:`manila_backup.shares.base.View`.
+    :param selection: a :class:`~.selection.Selection`.
+    :param driver: the backup's driver, which may ignore some names.
+    :param cross: bool, whether what is mounted in the share is part of it.
+    :param whole: bool, whether a restore of all of the backup is meant, which
+        removes what it does not have.
+    :param tick: called now and then.
+    :param seconds: float, after how long to end it; None for no limit.
+    :returns: dict of ``entries``, ``bytes``, ``unchanged``, ``conflicts``,
+        ``conflicting_paths``, quoted, ``removed``, ``removed_paths``, and
+        ``complete``, whether all of the share was compared.
+    """
+    ignored = frozenset(map(os.fsencode, getattr(driver, 'ignore', ())))
+    half = None if seconds is None else seconds / 2
+    root = os.open(path, handles.DIRECTORY & ~os.O_NOFOLLOW)
+    try:
+        found = Survey(index, selection, ignored, cross).run(root, tick, half)
+        surplus = Surplus(index, ignored, cross)
+        if whole:
+            found.complete &= surplus.run(root, tick, half)
+    finally:
+        os.close(root)
+    room = quoting.Room()
+
+    def shown(paths):
+        return [quoting.quote(each) for each in paths if room.takes(each)]
+    return {'entries': found.entries, 'bytes': found.size,
+            'unchanged': found.equal, 'conflicts': found.conflicts,
+            'conflicting_paths': shown(found.named),
+            'removed': surplus.count, 'removed_paths': shown(surplus.named),
+            'complete': found.complete}
+
+
 def place(base, path):
     """Path in the share of an entry.
 
@@ -269,7 +328,7 @@ def refuse(found):
     named = ', '.join(f'"{errors.printable(path)}"'
                       for path in found.named[:10])
     return exception.StorageFailed(
-        f'{found.conflicts} of the entries are in the share already, and are '
-        f'not the same: {named}. Nothing was restored. Choose another '
-        '"conflict", or a "target_path".',
+        f'The share has something else in the place of '
+        f'{wording.entries(found.conflicts)}: {named}. Nothing was '
+        'restored. Choose another "conflict", or a "target_path".',
         code=status_codes.StatusCode.FILES_EXIST)

@@ -11,8 +11,10 @@ import contextlib
 import os
 
 from manila_backup.fs import attributes
+from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import removal
+from manila_backup.fs import syscalls
 
 _TIMES = b'times'
 _MADE = b'made'
@@ -24,29 +26,36 @@ class Workplace:
     :param root: int, descriptor of the share's root.
     :param name: bytes, what it is called there.
     :param tick: called now and then.
+    :param cross: bool, whether what is mounted in the share is part of it.
     :ivar fd: int, descriptor of where entries are made.
     :ivar path: bytes, path of that.
-    :ivar device: int, the file system that it is in.
     """
 
-    def __init__(self, root, name, tick):
+    def __init__(self, root, name, tick, cross=False):
         self._root = root
         self._name = name
         self._tick = tick
+        self._cross = cross
+        self._here = self._tidied = None
         self.path = handles.join(name, _MADE)
         self.fd = -1
-        self.device = 0
         self._count = 0
 
     def __enter__(self):
         times = _times(self._root, self._name) or os.fstat(self._root)
         removal.remove(self._name, self._root, self._tick)
-        os.mkdir(self._name, 0o700, dir_fd=self._root)
         try:
+            os.mkdir(self._name, 0o700, dir_fd=self._root)
             self._make(times)
-        except BaseException:
+        except BaseException as exc:
             self._remove()
-            raise
+            if not (isinstance(exc, OSError) and errors.is_full(exc)):
+                raise
+            # Then each entry is made in its own directory, if there is room
+            # at all: what is there may still be written over.
+            with contextlib.suppress(OSError):
+                os.utime(self._root, ns=(times.st_atime_ns,
+                                         times.st_mtime_ns))
         return self
 
     def _make(self, times):
@@ -61,12 +70,13 @@ class Workplace:
                      dir_fd=top)
             os.mkdir(_MADE, 0o700, dir_fd=top)
             self.fd = handles.open_directory(_MADE, top)
-            self.device = os.fstat(self.fd).st_dev
+            self._here = self._where(self.fd)
         finally:
             os.close(top)
 
     def __exit__(self, *exc_info):
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
         self._remove()
 
     def _remove(self):
@@ -74,10 +84,40 @@ class Workplace:
         with contextlib.suppress(OSError):
             clean(self._root, self._name, self._tick)
 
-    def temporary(self):
-        """bytes, a name that nothing has there."""
+    def place(self, directory, path):
+        """Choose where to make what is renamed to a directory in the end: in
+        the directory itself if nothing can be renamed there from here, as it
+        is in another file system, or another subvolume or mount of it, or if
+        there was no room for a place of its own.
+
+        :param directory: int, descriptor of that directory.
+        :param path: bytes, its path.
+        :returns: (bytes, a name that nothing has there; int, descriptor;
+            bytes, path of that).
+        """
         self._count += 1
-        return b'%d' % self._count
+        if self._where(directory) == self._here:
+            return b'%d' % self._count, self.fd, self.path
+        self._tidy(directory)
+        return b'%b-%d' % (self._name, self._count), directory, path
+
+    def _where(self, directory):
+        return (os.fstat(directory).st_dev,
+                syscalls.mount_id(directory) if self._cross else None)
+
+    def _tidy(self, directory):
+        """Remove what killed processes have made in a directory itself."""
+        st = os.fstat(directory)
+        if self._tidied == (st.st_dev, st.st_ino):
+            return
+        self._tidied = st.st_dev, st.st_ino
+        prefix = self._name + b'-'
+        with handles.entries(directory) as found:
+            names = [name for name in (os.fsencode(each.name)
+                                       for each in found)
+                     if name.startswith(prefix)]
+        for name in names:
+            removal.remove(name, directory, self._tick)
 
 
 def clean(root, name, tick):
