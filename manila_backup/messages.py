@@ -32,6 +32,7 @@ class Action(Numbered):
     CREATE = '002', 'create'
     DELETE = '007', 'delete'
     RESTORE_BACKUP = '028', 'restore share backup'
+    VERIFY_BACKUP = '901', 'verify share backup'
 
 
 class Detail(Numbered):
@@ -69,6 +70,11 @@ class Detail(Numbered):
         'failed. Its warnings say what: "openstack share backup warning '
         'list". Delete it, and create another one. What there is of it is '
         'kept until then: contact your administrator if you need it.')
+
+    DAMAGED = '909', (
+        'The backup is damaged: its content is not what was stored, and it '
+        'can\'t be restored. Create another one: nothing of this one is '
+        'reused for it.')
 
 
 #: What messages can be about.

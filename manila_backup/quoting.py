@@ -14,6 +14,9 @@ MOST_BYTES = 4 << 20
 # stands them in), and what can't be shown or changes how the rest is.
 _QUOTED = re.compile(f'[%{logtext.CONTROL}]')
 
+# All up to the last "@": a password may have one, though it should not.
+_USERINFO = re.compile(r'//[^/\s]*@')
+
 
 def quote(path: bytes) -> str:
     """Write a path or name as text: as it is where it is UTF-8, and ``%`` and
@@ -33,6 +36,11 @@ def unquote(text: str) -> bytes:
     :raises UnicodeEncodeError: it has half a character in it.
     """
     return parse.unquote_to_bytes(text)
+
+
+def without_userinfo(text: str | None) -> str | None:
+    """Text without the users and passwords of URLs in it."""
+    return text if text is None else _USERINFO.sub('//', text)
 
 
 class Room:

@@ -243,6 +243,10 @@ STORED = (Backup.AVAILABLE, Backup.RESTORING)
 #: :func:`manila_backup.telemetry.usage.facts`: its row is gone.
 DELETED = 'deleted_backup'
 
+#: What the options of a restore have that only tells what it would do, and
+#: what they have that in once it is known.
+DRY_RUN, FOUND = 'dry_run', 'found'
+
 #: What an administrator may set a backup's status to.
 BACKUP_RESET = (Backup.AVAILABLE, Backup.ERROR, Backup.CREATING,
                 Backup.DELETING, Backup.RESTORING)

@@ -37,14 +37,14 @@ class StatusCode(str, enum.Enum):
         'restored.')
     DAMAGED = 'damaged', (
         'The backup is damaged: its content is not what was stored.')
-    NO_SPACE = 'no_space', 'There was not enough space to write to.'
+    NO_SPACE = 'no_space', 'There was not enough free space.'
     SHARE_GONE = 'share_gone', 'The share does not exist any more.'
     SHARE_UNAVAILABLE = 'share_unavailable', 'The share could not be reached.'
     REPOSITORY_UNAVAILABLE = 'repository_unavailable', (
         'The place where backups are kept could not be reached.')
     NO_DRIVER = 'no_driver', 'No worker has the backup\'s driver.'
     WORKER_LOST = 'worker_lost', (
-        'It came to an unexpected end each time that it was tried.')
+        'Each attempt at it ended unexpectedly.')
     FAILED = 'failed', (
         'It failed; an administrator can find out why.')
 

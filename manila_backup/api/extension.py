@@ -19,6 +19,9 @@ addition raises the second number:
   ``/v2/share-backups/{id}/changes``, ``/v2/share-backup-file-versions``, the
   action ``restore_files`` of share backups, and dry runs of ``restore``; in
   the creation of shares ``source_backup_id``
+* 1.3 ``/v2/share-backup-repositories``
+* 1.4 of ``/v2/share-backup-policies/{id}/runs``, pages, and filters by
+  ``status``, ``share_id`` and ``since``
 """
 
 from manila_backup.api import faults
@@ -27,7 +30,7 @@ from manila_backup.api import microversions
 SERVICE_TYPE = 'shared-file-system-backup'
 
 MIN = (1, 0)
-MAX = (1, 2)
+MAX = (1, 4)
 
 #: The version that brought the extension.
 FIRST = (1, 0)
@@ -37,6 +40,12 @@ POLICIES = (1, 1)
 
 #: The version that brought the files in a backup.
 FILES = (1, 2)
+
+#: The version that brought the repositories.
+REPOSITORIES = (1, 3)
+
+#: The version that brought pages and filters of the runs of backup policies.
+RUNS = (1, 4)
 
 
 def entry(version):
@@ -88,8 +97,8 @@ def not_found(first):
     :param first: (major, minor), the first version that has it.
     """
     return faults.not_found(
-        f'The resource could not be found. Only with "{entry(first)}" in the '
-        f'header {microversions.HEADER} is there one of this name.')
+        f'The resource could not be found. It exists only for requests with '
+        f'"{entry(first)}" in the header {microversions.HEADER}.')
 
 
 def _entries(environ):

@@ -6,15 +6,13 @@ import queue
 import threading
 
 from oslo_db import exception as db_exc
-from sqlalchemy import exc as sa_exc
 
 from manila_backup.api import faults
 from manila_backup import exception
 
 LOG = logging.getLogger(__name__)
 
-_CLOSED = (db_exc.DBError, sa_exc.OperationalError,
-           exception.ConfigurationError)
+_CLOSED = (db_exc.DBError, exception.ConfigurationError)
 
 
 #: Seconds for a first look: more than a connection has to come about.

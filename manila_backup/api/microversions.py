@@ -159,5 +159,5 @@ def not_found(version, since):
         return faults.not_found()
     return faults.not_found(
         f'The resource could not be found in version {to_string(version)} of '
-        f'the API. There is one of this name from {to_string(since)} on: send '
+        f'the API. It exists from version {to_string(since)} on: send '
         f'the header "{HEADER}: shared-file-system {to_string(since)}".')

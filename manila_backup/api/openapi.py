@@ -59,7 +59,7 @@ _FAULTS = {
     409: 'The request conflicts with another change of the same resource.',
     413: 'The request body is too large.',
     415: 'The content type is not application/json.',
-    416: 'The file has no bytes of the range that is asked for.',
+    416: 'The file has no bytes in the requested range.',
     422: 'The body does not contain the object of the operation.',
     500: 'An unexpected error occurred in the service.',
     503: 'The database or the authentication service can\'t be reached.',

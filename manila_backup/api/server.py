@@ -3,6 +3,7 @@
 
 import functools
 import logging
+import socket
 import threading
 import time
 
@@ -36,17 +37,24 @@ class Server:
     """Serves an application on ``[api] bind_host:bind_port`` with
     ``[api] threads`` threads, and one for each of ``[ui] live_connections``.
 
-    The socket is bound when this is made.
+    The socket is bound when this is made, unless there are others to be
+    served.
 
     :param conf: the configuration.
     :param app: a WSGI application.
+    :param sockets: list of :class:`socket.socket` that somebody else has
+        bound, to be served instead; what comes while nobody serves them waits
+        there.
     :raises manila_backup.exception.ConfigurationError: the address can't be
         listened on, or must not be without authentication.
     """
 
-    def __init__(self, conf, app):
+    def __init__(self, conf, app, sockets=()):
         host, port = conf.api.bind_host, conf.api.bind_port
-        noauth.check_address(conf, host)
+        where = {'sockets': list(sockets)} if sockets else {
+            'host': host, 'port': port}
+        for each in _addresses(sockets) if sockets else [host]:
+            noauth.check_address(conf, each)
         self._map = {}
         self._limits = connections.Limits(conf.api)
         self._stopping = threading.Event()
@@ -55,7 +63,7 @@ class Server:
         try:
             self._server = waitress_server.create_server(
                 access.Log(app) if conf.api.access_log else app,
-                map=self._map, host=host, port=port,
+                map=self._map, **where,
                 threads=_threads(conf), ident='manila-backup',
                 # It would take up no more; see Limits.
                 connection_limit=2 * conf.api.max_connections + 100,
@@ -73,6 +81,8 @@ class Server:
                 _accept, listener.handle_accept, self._limits)
         #: The port that is listened on: a free one if port 0 was asked for.
         self.port = int(listeners[0].effective_port)
+        if sockets:
+            host = sockets[0].getsockname()[0]
         name = f'[{host}]' if ':' in host else host
         #: The URL of the service's root, without a slash at the end.
         self.url = f'http://{name}:{self.port}'
@@ -130,6 +140,21 @@ class Server:
             self._turn(0.05)
         self._server.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self._map, ignore_all=True)
+
+
+def _addresses(sockets):
+    """List the addresses of sockets, as str.
+
+    :raises manila_backup.exception.ConfigurationError: one is none that could
+        be served.
+    """
+    for each in sockets:
+        if each.family not in (socket.AF_INET, socket.AF_INET6) or (
+                each.type != socket.SOCK_STREAM):
+            raise exception.ConfigurationError(
+                'A socket passed by systemd is not a TCP socket: the API '
+                'serves no other.')
+    return [each.getsockname()[0] for each in sockets]
 
 
 def _threads(conf):

@@ -42,9 +42,10 @@ def _main(args):
     transport = rpc.get_transport(conf)
     requests = admission.Admission.from_conf(conf, database, transport)
     running = common.make_worker(conf, database, transport)
+    requests.asker.answer_here(running)
     http = server.Server(conf, ui.mount(app.build(
         conf, database, requests, running.metrics.registry, at_hand,
-        bound.Bound(conf.api.threads)), conf))
+        bound.Bound(conf.api.threads)), conf), systemd.sockets())
     if not at_hand.look():
         # Whoever asks is told so meanwhile.
         http.start()
@@ -59,18 +60,16 @@ def _main(args):
     running.start()
     try:
         http.start()
-        print(f'manila-backup: http://{conf.api.bind_host}:{http.port}/v2',
-              flush=True)
+        print(f'manila-backup: {http.url}/v2', flush=True)
         if conf.ui.enabled:
-            print(f'In a browser:  http://{conf.api.bind_host}:{http.port}'
-                  f'/ui/', flush=True)
+            print(f'In a browser:  {http.url}/ui/', flush=True)
         told.ready(lambda: http.has_turned() and running.is_whole())
         signals.wait()
         told.stopping()
         http.stop()
     finally:
         requests.close()
-        running.stop()
+        running.stop(signals.left_for_work())
 
 
 def main():

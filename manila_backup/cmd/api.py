@@ -27,7 +27,7 @@ def _main(args):
     at_hand = gate.Gate(lambda: schema.check(database))
     http = server.Server(conf, ui.mount(app.build(
         conf, database, requests, gate=at_hand,
-        places=bound.Bound(conf.api.threads)), conf))
+        places=bound.Bound(conf.api.threads)), conf), systemd.sockets())
     # With a database that is there, it is so from the first request on.
     at_hand.look()
     http.start()

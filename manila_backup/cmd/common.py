@@ -34,9 +34,13 @@ def run(main):
         sys.exit(130)
 
 
-#: Seconds beyond ``[backup] shutdown_grace`` in which a service's process has
-#: ended after SIGTERM, whatever it waits for.
+#: Seconds at the end of ``[backup] shutdown_grace`` in which no operation is
+#: waited for: what runs is handed over, and connections are closed.
 LEAVE = 15.0
+
+#: The last of those seconds, in which a process that still waits for something
+#: says so and ends.
+_LAST = 2.0
 
 
 class Signals:
@@ -50,14 +54,15 @@ class Signals:
     interpreter writes in whichever it was.
 
     :param reload: a function without arguments.
-    :param limit: function that says how many seconds after the signal the
-        process has to be gone; without it, there is no limit.
+    :param limit: function that says within how many seconds after the signal
+        the process has to be gone; without it, there is no limit.
     """
 
     def __init__(self, reload, limit=None):
         self._reload = reload
         self._limit = limit
         self._ended = threading.Event()
+        self._since = None
         self._told, self._tell = socket.socketpair()
         self._tell.setblocking(False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -70,7 +75,7 @@ class Signals:
     def of_service(cls, conf):
         """Create the signal handling of a process of the service."""
         return cls(conf.mutate_config_files,
-                   lambda: conf.backup.shutdown_grace + LEAVE)
+                   lambda: conf.backup.shutdown_grace)
 
     @staticmethod
     def _pass(number, frame):
@@ -84,11 +89,19 @@ class Signals:
         """
         return self._ended.wait(timeout)
 
+    def left_for_work(self):
+        """Return the number of seconds that running operations still have to
+        finish. They count from the signal, whatever was ended since."""
+        passed = 0.0 if self._since is None else (
+            time.monotonic() - self._since)
+        return max(0.0, self._limit() - LEAVE - passed)
+
     def _listen(self):
         while True:
             told = self._told.recv(4096)
             if ((signal.SIGTERM in told or signal.SIGINT in told)
                     and not self._ended.is_set()):
+                self._since = time.monotonic()
                 self._ended.set()
                 if self._limit:
                     threading.Thread(target=self._end, name='end',
@@ -104,14 +117,15 @@ class Signals:
         """End the process if it doesn't end by itself. Everything bears
         that: it is what a power cut would do."""
         limit = self._limit()
-        time.sleep(limit)
-        # Should the log block, too, this still comes to its end.
+        last = min(_LAST, limit)
+        time.sleep(limit - last)
+        # Should the log block, too, this still comes to its end, and in time.
         telling = threading.Thread(target=LOG.warning, daemon=True, args=(
             'Not ended within %g s; not waiting any longer for: %s', limit,
             ', '.join(sorted(each.name for each in threading.enumerate()
                              if each is not threading.current_thread()))))
         telling.start()
-        telling.join(1)
+        telling.join(last / 2)
         os._exit(0)
 
 
@@ -146,12 +160,14 @@ def patiently(conf, function, signals=None):
     :raises manila_backup.exception.ConfigurationError: it was too often, or
         the database is not as it should be.
     """
+    from oslo_db import exception as db_exc
+
     left, told = conf.database.max_retries, None
     while not (signals and signals.wait(0)):
         try:
             function()
             return True
-        except _away() as exc:
+        except db_exc.DBError as exc:
             problem = str(exc).splitlines()[0]
         left -= 1
         if left == 0 or conf.database.max_retries == 0:
@@ -165,15 +181,6 @@ def patiently(conf, function, signals=None):
         (signals.wait if signals else time.sleep)(
             conf.database.retry_interval)
     return False
-
-
-def _away():
-    """List the exceptions that mean that the database can't be reached."""
-    from oslo_db import exception as db_exc
-    from sqlalchemy import exc as sa_exc
-
-    # oslo.db leaves a refusal of connections by PostgreSQL as it is.
-    return db_exc.DBError, sa_exc.OperationalError
 
 
 # -- workers ---------------------------------------------------------------
@@ -190,12 +197,14 @@ def make_worker(conf, database, transport):
     from manila_backup.maintenance import policy_runner
     from manila_backup.maintenance import space
     from manila_backup.maintenance import sweeper
+    from manila_backup.maintenance import verifier
 
     nesting.check(conf)
     for problem in exposure.reachable(conf):
         LOG.warning('%s', problem)
     return worker.Worker(conf, database, transport,
-                         [sweeper.Sweeper, space.Space, policy_runner.Runner])
+                         [sweeper.Sweeper, space.Space, policy_runner.Runner,
+                          verifier.Verifier])
 
 
 # -- commands of several levels ------------------------------------------

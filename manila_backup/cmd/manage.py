@@ -6,6 +6,7 @@ from manila_backup.cmd import embedded
 from manila_backup.cmd import repository
 from manila_backup.cmd import usage
 from manila_backup import exception
+from manila_backup import wording
 
 DAY = 86400
 
@@ -45,6 +46,7 @@ def _version(conf, database):
 def _db_purge(conf):
     from manila_backup.db import operations
     from manila_backup.db import receipts
+    from manila_backup.db import repositories
     from manila_backup.db import service_hosts
     from manila_backup.db import services
 
@@ -54,8 +56,10 @@ def _db_purge(conf):
     # What is thought to be up is not dead, however little age is asked for.
     gone = database.write(services.purge, max(age, conf.service_down_time))
     database.write(service_hosts.purge)
+    database.write(repositories.purge)
     database.write(receipts.purge, age)
-    print(f'{count} operations and {gone} services removed')
+    print(f'{wording.counted(count, "operation")} and '
+          f'{wording.counted(gone, "service")} removed')
 
 
 def _service_list(conf):

@@ -38,22 +38,46 @@ class _Tools:
             self.drivers = {driver: self.drivers[driver]}
         self.source = plugins.share_source(conf)
 
-    def lock(self):
-        """Take the lock that sweeps and imports take; a context manager.
+    def lock(self, name=None, doing='sweeping or importing'):
+        """Take a named lock; a context manager.
 
+        :param name: str; None for the one that sweeps and imports take.
+        :param doing: str, what whoever has it does.
         :raises ConfigurationError: another process has it.
         """
         from manila_backup.engine import named_lock
         from manila_backup import exception
         from manila_backup.maintenance import sweep
 
-        found = named_lock.NamedLock(sweep.LOCK, self.conf, self.database)
+        found = named_lock.NamedLock(name or sweep.LOCK, self.conf,
+                                     self.database)
         if not found.take():
             with found:
                 raise exception.ConfigurationError(
-                    f'{found.taken_by() or "Another process"} is sweeping or '
-                    f'importing right now; try again later.')
+                    f'{found.taken_by() or "Another process"} is {doing} '
+                    f'right now; try again later.')
         return found
+
+    def refuse_older(self, what):
+        """See that no worker of an earlier release runs, unless --force
+        says to go on.
+
+        :param what: str, what those would do wrong.
+        :raises ConfigurationError: one does.
+        """
+        from manila_backup.bus import rpc
+        from manila_backup.bus import version_cap
+        from manila_backup.db import services as db_services
+        from manila_backup import exception
+
+        older = [each for each in self.database.read(
+            db_services.living_rpc_versions, rpc.TOPIC,
+            self.conf.service_down_time)
+            if version_cap.numbers(each) < version_cap.numbers(rpc.VERSION)]
+        if older and not self.conf.command.force:
+            raise exception.ConfigurationError(
+                f'Workers of an earlier release are running, and could not '
+                f'{what}. Replace them first, or use --force.')
 
 
 def _told(function):
@@ -108,25 +132,32 @@ def _sweep(conf):
 
 @_told
 def _verify(conf):
+    import contextlib
     import dataclasses
 
     from manila_backup.maintenance import inspection
+    from manila_backup.telemetry import notifications
 
     command = conf.command
     if bool(command.backup_ids) == bool(command.all or command.project):
         raise SystemExit('manila-backup-manage repository verify: name '
                          'backups by their ids, or use --all or --project')
     tools = _Tools(conf)
-    checks = inspection.Inspection(tools.database, tools.drivers)
+    checks = inspection.Inspection(
+        tools.database, tools.drivers,
+        None if tools.source.EXTERNAL else conf.backup.message_ttl)
     targets = (checks.named(command.backup_ids) if command.backup_ids
                else checks.all(command.project))
     found = []
-    for target in targets:
-        verdict = (target if isinstance(target, inspection.Verdict)
-                   else checks.verify(target, not command.dry_run))
-        found.append(verdict)
-        if command.format == 'table':
-            _say(verdict)
+    with contextlib.closing(notifications.Notifier(conf)) as notifier:
+        for target in targets:
+            verdict = (target if isinstance(target, inspection.Verdict)
+                       else checks.verify(target, not command.dry_run))
+            found.append(verdict)
+            if verdict.is_news:
+                _notify(tools, notifier, verdict)
+            if command.format == 'table':
+                _say(verdict)
     if command.format == 'json':
         print(json.dumps([dataclasses.asdict(each) for each in found],
                          indent=2))
@@ -134,6 +165,14 @@ def _verify(conf):
     return int(any(
         each.result in (inspection.DAMAGED, inspection.FAILED, asked)
         for each in found))
+
+
+def _notify(tools, notifier, verdict):
+    from manila_backup.db import backups as db_backups
+
+    backup = tools.database.read(db_backups.get, verdict.backup_id)
+    if backup:
+        notifier.verified(backup, verdict.damages)
 
 
 def _say(verdict):
@@ -200,20 +239,8 @@ def _import(conf):
 
 @_told
 def _upgrade(conf):
-    from manila_backup.bus import rpc
-    from manila_backup.bus import version_cap
-    from manila_backup.db import services as db_services
-    from manila_backup import exception
-
-    command = conf.command
-    tools = _Tools(conf, command.driver)
-    older = [each for each in tools.database.read(
-        db_services.living_rpc_versions, rpc.TOPIC, conf.service_down_time)
-        if version_cap.numbers(each) < version_cap.numbers(rpc.VERSION)]
-    if older and not command.force:
-        raise exception.ConfigurationError(
-            'Workers of an earlier release are running, and could not use the '
-            'repositories afterwards. Replace them first, or use --force.')
+    tools = _Tools(conf, conf.command.driver)
+    tools.refuse_older('use the repositories afterwards')
     said = {True: 'upgraded', False: 'is of the newest format already',
             None: 'has only one format'}
     common.show(conf, ('driver', 'result'), [
@@ -239,6 +266,47 @@ def _key(conf):
     if not found:
         raise exception.ConfigurationError(' '.join(said))
     common.show(conf, ('driver', 'repository', 'password'), found)
+
+
+@_told
+def _rotate_key(conf):
+    from manila_backup import exception
+
+    command = conf.command
+    if [command.all, command.catalogue, bool(command.project)].count(
+            True) != 1:
+        raise SystemExit('manila-backup-manage repository rotate-key: give '
+                         '--project, --catalogue or --all')
+    tools = _Tools(conf, command.driver)
+    tools.refuse_older('read backups with the new keys')
+    found = []
+    with (tools.lock('rotate keys', 'rotating keys') as lock, lock.kept()):
+        for name, driver in tools.drivers.items():
+            for owner in driver.key_owners():
+                if command.all or owner in command.project or (
+                        command.catalogue and owner is None):
+                    lock.keep()
+                    found.append(_rotated(name, driver, owner))
+    missing = set(command.project) - {each['project_id'] for each in found}
+    if missing or not found:
+        raise exception.ConfigurationError(
+            f'There is no key of {", ".join(sorted(missing)) or "any"}.')
+    common.show(conf, ('driver', 'project_id', 'result', 'removed', 'others',
+                       'problem'), found)
+    return int(any(each['result'] == 'failed' for each in found))
+
+
+def _rotated(name, driver, owner):
+    from manila_backup import exception
+
+    row = {'driver': name, 'project_id': owner, 'removed': None,
+           'others': None, 'problem': None}
+    try:
+        done = driver.rotate_key(owner)
+    except exception.WorkFailed as exc:
+        return {**row, 'result': 'failed', 'problem': str(exc)}
+    return {**row, 'result': 'rotated', 'removed': done.removed,
+            'others': done.others}
 
 
 def _import_record(tools, work, path):
@@ -336,3 +404,23 @@ def add_parsers(subparsers):
     key.add_argument('--project', metavar='PROJECT_ID', required=True)
     key.add_argument('--driver', metavar='NAME',
                      help='only repositories of this driver')
+
+    rotate = common.listing(
+        commands, _rotate_key, 'Replace the passwords of repositories: a new '
+                               'one is added, tried and recorded, and those '
+                               'before it are revoked. What was interrupted '
+                               'is completed by the next run.',
+        name='rotate-key')
+    rotate.add_argument('--project', metavar='PROJECT_ID', action='append',
+                        default=[], help='that of a project; may be given '
+                                         'several times')
+    rotate.add_argument('--catalogue', action='store_true',
+                        help='that of the list of the repositories, after '
+                             '[restic] password_file was replaced')
+    rotate.add_argument('--all', action='store_true',
+                        help='those of all projects, and of that list')
+    rotate.add_argument('--driver', metavar='NAME',
+                        help='only repositories of this driver')
+    rotate.add_argument('--force', action='store_true',
+                        help='even while workers of an earlier release are '
+                             'running')

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages to systemd: that a process is ready, that it ends, and, for the
-watchdog, that it still works.
+watchdog, that it still works; and sockets of its own that it gives a process.
 
 Units of ``Type=notify`` wait for that. Whoever else starts the process sets
-no environment for it, and then nothing is told.
+no environment for it, and then nothing is told, and no socket given.
 """
 
 import logging
@@ -12,6 +12,9 @@ import socket
 import threading
 
 LOG = logging.getLogger(__name__)
+
+# The number of the first descriptor that it gives.
+_FIRST = 3
 
 
 class Notifier:
@@ -70,6 +73,28 @@ class Notifier:
                 told.sendall(text.encode())
         except OSError as exc:
             LOG.warning('systemd could not be told "%s": %s', text, exc)
+
+
+def sockets(environ=os.environ):
+    """Take up the sockets that systemd listens on for this process: those of
+    the socket unit of its service. They and their names are not for children.
+
+    :param environ: mutable mapping, the process's environment.
+    :returns: list of :class:`socket.socket`; empty if there are none.
+    """
+    count = environ.pop('LISTEN_FDS', '')
+    pid = environ.pop('LISTEN_PID', '')
+    environ.pop('LISTEN_FDNAMES', None)
+    if pid != str(os.getpid()) or not count.isdigit():
+        return []
+    # They are not inherited any more from here on.
+    return [socket.socket(fileno=_private(number))
+            for number in range(_FIRST, _FIRST + int(count))]
+
+
+def _private(descriptor):
+    os.set_inheritable(descriptor, False)
+    return descriptor
 
 
 def watchdog_interval(environ):

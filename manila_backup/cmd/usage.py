@@ -6,6 +6,7 @@ import logging
 
 from manila_backup.cmd import common
 from manila_backup import exception
+from manila_backup import wording
 
 
 def _audit(conf):
@@ -31,12 +32,12 @@ def _audit(conf):
         for event, payload in audit.events(conf.command.send_actions):
             notifier.exists(event, payload)
             count += event == 'share_backup.exists'
-    told = (f'{count} backups from {usage.time(period[0])} to '
-            f'{usage.time(period[1])}')
+    told = (f'{wording.counted(count, "backup")} from '
+            f'{usage.time(period[0])} to {usage.time(period[1])}')
     if failures.count:
         raise exception.ConfigurationError(
-            f'{told}: {failures.count} notifications could not be sent; the '
-            f'log says why. Audit the period again.')
+            f'{told}: {wording.counted(failures.count, "notification")} could '
+            f'not be sent; the log says why. Audit the period again.')
     print(told)
 
 

@@ -26,7 +26,7 @@ def _main(args):
     told.ready(running.is_whole)
     signals.wait()
     told.stopping()
-    running.stop()
+    running.stop(signals.left_for_work())
     if endpoint:
         endpoint.close()
 

@@ -31,12 +31,13 @@ from manila_backup.conf import restic
 from manila_backup.conf import shares
 from manila_backup.conf import ui
 from manila_backup.conf import upgrade_levels
+from manila_backup.conf import verify
 from manila_backup import exception
 from manila_backup import logtext
 from manila_backup import version
 
 GROUPS = (base, api, auth, noauth, backup, posix, nfs, restic, shares,
-          local_shares, manila_shares, quota, policies, metrics,
+          local_shares, manila_shares, quota, policies, verify, metrics,
           ui, upgrade_levels)
 
 PROJECT = 'manila-backup'

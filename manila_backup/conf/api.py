@@ -42,19 +42,19 @@ OPTS = [
     cfg.FloatOpt(
         'question_timeout',
         default=10.0, min=1.0,
-        help='Seconds to wait for a worker to answer what only workers can '
-             'tell, such as what is in a backup. After that the response is '
-             '503. The index of a large backup may have to be made first, '
-             'which goes on beyond it and is there the next time.'),
+        help='Seconds to wait for the answer of a worker to what only workers '
+             'know, such as what is in a backup. After that the response is '
+             '503. The index of a large backup may have to be made first: '
+             'that continues in the worker, and a later request finds it.'),
     cfg.IntOpt(
         'max_download',
         default=1024, min=1,
-        help='MiB that a file may have for its content to be downloaded out '
-             'of a backup; a larger one is refused with 403, and has to be '
-             'restored. A download takes one of the threads for as long as '
-             'its client reads: a quarter of them at most do. Workers with '
-             'the driver restic keep up to four such files, for some minutes, '
-             'in state_path.'),
+        help='Maximum size in MiB of a file that can be downloaded from a '
+             'backup. A larger one is refused with 403, and has to be '
+             'restored. A download occupies one of the threads until its '
+             'client has read it; at most a quarter of the threads serve '
+             'downloads. Workers with the driver restic keep up to four such '
+             'files, for some minutes, in state_path.'),
     cfg.IntOpt(
         'max_request_body_size',
         default=114688, min=1,

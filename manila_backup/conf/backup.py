@@ -55,11 +55,12 @@ OPTS = [
              'attempt.'),
     cfg.FloatOpt(
         'shutdown_grace',
-        default=5.0, min=0.0,
-        help='Seconds that a worker gives its running operations to finish '
-             'when it is stopped. Unfinished ones are handed over to the '
-             'other workers. At most 15 seconds later, all processes of the '
-             'service have ended.'),
+        default=20.0, min=0.0,
+        help='Seconds after SIGTERM within which every process of the service '
+             'has ended, whatever it waits for. The last 15 of them are for '
+             'leaving; in those before, a worker waits for its running '
+             'operations to finish. Unfinished ones are handed over to the '
+             'other workers. With 0 a process ends at once, as if killed.'),
     cfg.FloatOpt(
         'message_ttl',
         default=30 * 86400.0, min=60.0,
@@ -103,8 +104,9 @@ OPTS = [
         help='Maximum number of bytes that one worker reads or writes in a '
              'second, whichever is more, in all its operations together. Each '
              'has an equal part. What a file system copies by itself '
-             '(reflinks) does not count, nor does what restic moves, which '
-             'has [restic] limit_upload and limit_download. 0: no limit.'),
+             '(reflinks) does not count, nor does what restic transfers, '
+             'which has [restic] limit_upload and limit_download. 0: no '
+             'limit.'),
     cfg.IntOpt(
         'nice',
         default=0, min=0, max=19,

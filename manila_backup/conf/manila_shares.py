@@ -35,12 +35,21 @@ OPTS = [
              'would, but no shell runs it; {type} ("nfs" or "ceph"), '
              '{options}, {export}, {path}, {protocol}, {share_id}, '
              '{access_to} and {secret_file} (a file with the key of the CephX '
-             'user, or "none") are substituted afterwards. It runs as the '
-             'worker\'s user, in a mount namespace of its own, once for each '
-             'operation. The mount is always nosuid, nodev and noexec, and '
-             'read-only for a backup. All users of the host can read its '
-             'command line while it runs: put secrets into a file of mode '
-             '0600 that it names.'),
+             'user, else with mount_secret; "none" without) are substituted '
+             'afterwards. It runs as the worker\'s user, in a mount namespace '
+             'of its own, once for each operation. The mount is always '
+             'nosuid, nodev and noexec, and read-only for a backup. All users '
+             'of the host can read its command line while it runs: secrets '
+             'belong in mount_secret, and are refused here and in the mount '
+             'options.'),
+    cfg.StrOpt(
+        'mount_secret', secret=True,
+        help='Content of {secret_file}, for shares for which Manila hands out '
+             'no key: a password or key in the form that the command of '
+             'mount_template expects, further lines indented. The file exists '
+             'only while that command runs, and only that command can read '
+             'it. Example, for cifs: nfs_mount_options with '
+             '"credentials={secret_file}".'),
     cfg.StrOpt(
         'unmount_template',
         default='umount {path}',
@@ -58,13 +67,13 @@ OPTS = [
              'by commas; "nosuid,nodev,noexec", and "ro" for a backup, '
              'precede them. With "softerr", operations fail and are retried '
              'while a server does not respond; with "hard", they hang until '
-             'it does.'),
+             'it does. {secret_file} is substituted.'),
     cfg.StrOpt(
         'cephfs_mount_options',
         default='',
         help='Mount options for CEPHFS shares, separated by commas. '
              '"name={access_to},secretfile={secret_file}" precede them as '
-             'well.'),
+             'well. {secret_file} is substituted.'),
     cfg.FloatOpt(
         'mount_timeout',
         default=60.0, min=1.0,
@@ -105,12 +114,13 @@ OPTS = [
     cfg.IntOpt(
         'request_attempts',
         default=5, min=1,
-        help='How often a request to Manila or Keystone is sent at most while '
-             'they can\'t be reached, are overloaded (429, 502, 503, 504) or '
-             'send Retry-After (also 413), before the attempt at the '
-             'operation fails. Requests that look a share up while a caller '
-             'of the API waits, and those that clean up after an operation, '
-             'are sent at most twice, with a timeout of ten seconds each.'),
+        help='Maximum number of times that a request to Manila or Keystone is '
+             'sent while they can\'t be reached, are overloaded (429, 502, '
+             '503, 504) or send Retry-After (also 413), before the attempt at '
+             'the operation fails. Requests that look a share up while a '
+             'caller of the API waits, and those that clean up after an '
+             'operation, are sent at most twice, with a timeout of ten '
+             'seconds each.'),
 ]
 
 

@@ -17,17 +17,26 @@ OPTS = [
         default='softerr',
         help='Mount options, separated by commas. With "softerr", operations '
              'fail and are retried while the server does not respond; with '
-             '"hard", they hang until it does.'),
+             '"hard", they hang until it does. {secret_file} is '
+             'substituted.'),
+    cfg.StrOpt(
+        'mount_secret', secret=True,
+        help='Content of {secret_file}: a password or key in the form that '
+             'the command of mount_template expects, further lines indented. '
+             'The file exists only while that command runs, and only that '
+             'command can read it. Examples: mount_options with '
+             '"credentials={secret_file}" for cifs, or '
+             '"secretfile={secret_file}" for ceph.'),
     cfg.StrOpt(
         'mount_template',
         default='mount -t nfs -o {options} {export} {path}',
         help='Command that mounts the export. It is split into words as a '
-             'shell would, but no shell runs it; {export}, {options} and '
-             '{path} are substituted afterwards. It runs as the worker\'s '
-             'user, in a mount namespace that is private to the worker. All '
-             'users of the host can read its command line while it runs: put '
-             'secrets into a file of mode 0600 that it names, as with '
-             '"credentials=" of cifs or "secretfile=" of ceph.'),
+             'shell would, but no shell runs it; {export}, {options}, '
+             '{path} and {secret_file} are substituted afterwards. It runs '
+             'as the worker\'s user, in a mount namespace that is private to '
+             'the worker. All users of the host can read its command line '
+             'while it runs: secrets belong in mount_secret, and are '
+             'refused here and in mount_options.'),
     cfg.StrOpt(
         'unmount_template',
         default='umount {path}',
@@ -42,9 +51,9 @@ OPTS = [
     cfg.IntOpt(
         'mount_attempts',
         default=3, min=1,
-        help='How often mounting is tried before the operation that needs it '
-             'fails (and is retried according to [backup] max_attempts and '
-             'retry_delay).'),
+        help='Number of tries to mount before the operation that needs the '
+             'mount fails (and is retried according to [backup] max_attempts '
+             'and retry_delay).'),
     cfg.FloatOpt(
         'mount_timeout',
         default=20.0, min=1.0,

@@ -11,8 +11,8 @@ OPTS = [
         'interval',
         default=10.0, min=0.0,
         mutable=True,
-        help='Seconds between two times that a worker looks which runs of '
-             'backup policies are due. Any number of workers may do so: no '
+        help='Seconds between two searches of a worker for runs of backup '
+             'policies that are due. Any number of workers may do so: no '
              'run is begun twice. 0: this worker leaves that to others.'),
     cfg.IntOpt(
         'min_interval',
@@ -47,8 +47,8 @@ OPTS = [
         default=False,
         mutable=True,
         help='Apply the retention of a policy also to the backups that it has '
-             'made of shares that it is not about any more. The newest good '
-             'one of each share is kept in any case.'),
+             'made of shares to which it does not apply any more. The newest '
+             'good one of each share is kept in any case.'),
     cfg.IntOpt(
         'keep_runs',
         default=400, min=1,

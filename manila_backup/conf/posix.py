@@ -32,6 +32,21 @@ OPTS = [
              'fails, so that no share can fill the repository with data that '
              'does not count as its content: raise this if many files have '
              'large extended attributes. 0: no limit.'),
+    cfg.StrOpt(
+        'verify_before_restore',
+        default='when_overwriting',
+        choices=(
+            ('when_overwriting', 'Before anything is changed if there is '
+             'anything in the share that could be overwritten or removed; '
+             'while it is written if the share is empty.'),
+            ('always', 'Before anything is changed.'),
+            ('never', 'While it is written.')),
+        help='When the digests of the stored files that a restore needs are '
+             'verified. Before anything is changed, all of them are read once '
+             'more, and a backup that is damaged leaves the share as it is. '
+             'While they are written, each is read once, which is faster; '
+             'what is damaged is not written, everything else is, and the '
+             'restore fails in the end and names it.'),
     cfg.BoolOpt(
         'incremental',
         default=True,

@@ -22,9 +22,10 @@ OPTS = [
         default=-1, min=-1,
         help='GiB that a project\'s backups may have added to the '
              'repositories. Once that much is stored, no further backup is '
-             'created; how much one will add nobody knows before it is made. '
-             'Backups of which it is not known, as of those of releases '
-             'before this option, count nothing. -1: unlimited.'),
+             'created. What a backup adds is known only after it is made, so '
+             'the last one may exceed the quota. Backups whose stored size is '
+             'not known, such as those of releases before this option, do not '
+             'count. -1: unlimited.'),
     cfg.IntOpt(
         'backup_policies',
         default=50, min=-1,

@@ -36,6 +36,13 @@ OPTS = [
              'mode 0600. It must be the same on all hosts with workers: copy '
              'it. WITHOUT IT THE BACKUPS CAN\'T BE READ: keep a copy in a '
              'safe place.'),
+    cfg.ListOpt(
+        'other_password_files',
+        default=[],
+        help='Files with further secrets that open some repositories: the '
+             'previous or the next one, while the secret in password_file is '
+             'replaced on all hosts. They are tried if password_file does not '
+             'open a repository. No new password is derived from them.'),
     cfg.DictOpt(
         'environment',
         default={},

@@ -31,9 +31,9 @@ OPTS = [
     cfg.IntOpt(
         'live_connections',
         default=3, min=0,
-        help='Maximum number of pages per process that are told of progress '
-             'as it happens. manila-backup-api and manila-backup-all have a '
-             'thread for each beside those of [api] threads; under another '
-             'WSGI server, each takes one of that. Further pages ask every '
-             'few seconds instead.'),
+        help='Maximum number of open pages per process to which progress is '
+             'sent as it happens. manila-backup-api and manila-backup-all '
+             'have a thread for each, in addition to [api] threads; under '
+             'another WSGI server, each occupies one of its threads. Further '
+             'pages ask every few seconds instead.'),
 ]

@@ -26,6 +26,7 @@ from manila_backup import exception
 from manila_backup import states
 from manila_backup import status_codes
 from manila_backup.telemetry import metrics
+from manila_backup import wording
 
 LOG = log.getLogger(__name__)
 
@@ -135,7 +136,8 @@ class Attempt:
             if operation.failures >= self._conf.max_attempts:
                 raise exception.WorkFailed(
                     operation.error or
-                    f'Its worker died {operation.failures} times.',
+                    'Its worker died '
+                    f'{wording.counted(operation.failures, "time")}.',
                     code=operation.status_code or _Code.WORKER_LOST)
             if operation.attempt == 1:
                 self._worker.notifier.started(operation,
@@ -382,7 +384,8 @@ def amount(seconds, files, size):
     """
     if not files:
         return f'{seconds:.1f} s'
-    return (f'{seconds:.1f} s: {files} entries, {_readable(size)}, '
+    return (f'{seconds:.1f} s: {wording.entries(files)}, '
+            f'{_readable(size)}, '
             f'{_readable(size / max(seconds, 0.001))}/s')
 
 

@@ -28,10 +28,12 @@ from manila_backup.drivers import progress as shared_progress
 from manila_backup import exception
 from manila_backup.fs import handles
 from manila_backup.fs import mountpoints
+from manila_backup.path_restore import survey
 from manila_backup.path_restore import workplace
 from manila_backup import states
 from manila_backup import status_codes
 from manila_backup import warning_codes
+from manila_backup import wording
 
 LOG = logging.getLogger(__name__)
 
@@ -248,9 +250,10 @@ def restore(driver, source, share, job, place, progress):
         report = driver.restore(place, job.attempt, view.path, progress)
     if report.missing:
         raise exception.WorkFailed('\n'.join((
-            f'Not all of the backup could be restored: {report.missing} of '
-            f'its entries are missing in the share, or wrong. All the rest '
-            f'was restored.',
+            f'Not all of the backup could be restored: '
+            f'{wording.entries(report.missing)} of it '
+            f'{"is" if report.missing == 1 else "are"} missing in the '
+            f'share, or wrong. All the rest was restored.',
             *report.problems)),
             code=status_codes.StatusCode.NOT_ALL_RESTORED)
     return report
@@ -274,11 +277,35 @@ def restore_paths(driver, source, share, job, place, chosen, folder,
         done = ', '.join(f'{count} {what}'
                          for what, count in (report.restored or {}).items())
         raise exception.WorkFailed('\n'.join((
-            f'{report.missing} of {report.files} entries could not be '
-            f'restored. The others were: {done}.', *report.problems)),
+            f'{report.missing} of {wording.entries(report.files)} could not '
+            f'be restored. The others were: {done}.', *report.problems)),
             code=(status_codes.StatusCode.DAMAGED if report.damages
                   else status_codes.StatusCode.NOT_ALL_RESTORED))
     return report
+
+
+def preview_restore(driver, source, share, job, place, chosen, folder, whole,
+                    progress):
+    """Tell what a restore would do to a share, which is only looked at.
+
+    :param chosen: as for :func:`restore_paths`.
+    :param whole: bool, whether a restore of all is meant, which removes what
+        the backup does not have.
+    :returns: dict, as of
+        :func:`manila_backup.path_restore.survey.preview`.
+    :raises WorkFailed: it can't be told.
+    """
+    try:
+        with (driver.making_index_anew(place, folder),
+              driver.open_index(place, folder) as index,
+              source.use(share, job, progress) as view):
+            return survey.preview(index, view.path, chosen, driver,
+                                  share.include_mounts, whole,
+                                  progress.check)
+    except NotImplementedError as exc:
+        raise exception.WorkFailed(
+            'What a restore of a backup of this driver would do can\'t be '
+            'shown beforehand.') from exc
 
 
 def clean_share(source, share, job, chosen, progress):

@@ -28,14 +28,21 @@ class NamedLock:
     :param conf: the configuration; ``[backup] lease_ttl`` is how long it is
         good for without being renewed.
     :param ttl: float, to have another.
+    :param passing: bool, whether its row goes when it is released, as there
+        are many such names; nothing tells then when it was taken last.
+    :param tend: called with the Progress of what :meth:`run` runs, whenever
+        the lock is renewed.
     """
 
-    def __init__(self, name, conf, database, ttl=None):
+    def __init__(self, name, conf, database, ttl=None, passing=False,
+                 tend=lambda progress: None):
         self._name = name
         self._conf = conf
         self._database = database
         self._holder = process_name.make(conf)
         self._ttl = ttl or conf.backup.lease_ttl
+        self._end = db_locks.remove if passing else db_locks.end
+        self._tend = tend
         self._is_taken = False
         self._lease = lease.Lease(f'Lock "{name}"', self._renew,
                                   lambda: self._ttl, lambda: self._ttl / 3)
@@ -46,7 +53,7 @@ class NamedLock:
     def __exit__(self, *exc_info):
         self._lease.__exit__(*exc_info)
         if self._is_taken:
-            self._database.write(db_locks.end, self._name, self._holder)
+            self._database.write(self._end, self._name, self._holder)
 
     def take(self, every=0.0):
         """Try to take it.
@@ -80,10 +87,14 @@ class NamedLock:
         """A context manager that renews it meanwhile."""
         return self._lease.kept()
 
-    def run(self, function, *args):
+    def run(self, function, *args, settings=None,
+            ended=lambda progress: None):
         """Call ``function(*args, progress)`` in a process of its own, and
         keep the lock meanwhile.
 
+        :param settings: has ``nice`` and ``ionice_idle``, to have others than
+            those of ``[backup]``.
+        :param ended: called with its Progress once it is gone.
         :returns: what it returns.
         :raises manila_backup.exception.WorkFailed: what it raised, or that
             the process ended without a word.
@@ -92,7 +103,8 @@ class NamedLock:
         """
         self._lease.check()
         try:
-            return self._lease.run(function, args, self._conf.backup)
+            return self._lease.run(function, args,
+                                   settings or self._conf.backup, ended)
         except child.ChildDied as exc:
             raise exception.WorkFailed(str(exc)) from exc
 
@@ -104,6 +116,8 @@ class NamedLock:
         if not self._database.write(db_locks.renew, self._name, self._holder,
                                     self._ttl):
             raise exception.LeaseLost(self._name)
+        if progress:
+            self._tend(progress)
 
 
 @contextlib.contextmanager

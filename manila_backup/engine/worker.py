@@ -63,6 +63,8 @@ class Worker:
         self._stopping = False
         self._mode = states.ServiceMode.ENABLED
         self._running = {}      # operation id -> attempt.Attempt
+        #: How many backups are verified beside them.
+        self.verifying = 0
         self._pool = concurrent.futures.ThreadPoolExecutor(
             conf.backup.concurrent_operations,
             thread_name_prefix='operation')
@@ -120,11 +122,14 @@ class Worker:
         inside, waiting if it has to; for something short."""
         return named_lock.alone('alone', self.conf, self.database)
 
-    def stop(self):
-        """Stop claiming, give what runs ``[backup] shutdown_grace`` seconds
-        to end, hand the rest over, and return when all is quiet."""
+    def stop(self, patience=0.0):
+        """Stop claiming, give what runs some time to end, hand the rest over,
+        and return when all is quiet.
+
+        :param patience: float, seconds.
+        """
         LOG.info('Worker %s stops', self.identity)
-        self._begin_to_stop()
+        self._begin_to_stop(patience)
         for companion in self._beside:
             companion.stop()
         self._threads[0].join()
@@ -140,12 +145,11 @@ class Worker:
         self.notifier.close()
         self._listener.stop()
 
-    def _begin_to_stop(self):
+    def _begin_to_stop(self, patience):
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._running,
-                                   self.conf.backup.shutdown_grace)
+            self._changed.wait_for(lambda: not self._running, patience)
             for each in self._running.values():
                 each.hand_over()
 
@@ -172,10 +176,11 @@ class Worker:
             self.wake()
 
     def bytes_per_second(self):
-        """Return the number of bytes that each of the operations that run may
-        move in a second, 0 for no limit."""
+        """Return the number of bytes that each of the operations that run, and
+        of the verifications, may move in a second, 0 for no limit."""
         limit = self.conf.backup.bytes_per_second
-        return limit and max(1, limit // max(1, len(self._running)))
+        count = len(self._running) + self.verifying
+        return limit and max(1, limit // max(1, count))
 
     # -- claims ----------------------------------------------------------
 
@@ -201,10 +206,15 @@ class Worker:
                 self._changed.wait_for(
                     lambda: self._woken or self._stopping, pause)
 
+    def mode(self):
+        """Read the :class:`manila_backup.states.ServiceMode` of this host's
+        workers, as administrators have set it."""
+        return self.database.read(service_hosts.mode, BINARY, self.host)
+
     def _is_enabled(self):
         """Tell whether administrators have this host's workers take
         operations. Once they are to drain, what runs is handed over."""
-        mode = self.database.read(service_hosts.mode, BINARY, self.host)
+        mode = self.mode()
         if mode != self._mode:
             LOG.info('Worker %s is %s now', self.identity, mode)
             self._mode = mode

@@ -2,8 +2,10 @@
 """Looking at what the repositories hold: what there is, and is it sound?"""
 
 import dataclasses
+import types
 
 from manila_backup.db import backups as db_backups
+from manila_backup.db import messages as db_messages
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
 from manila_backup.db import sqltime
@@ -13,6 +15,7 @@ from manila_backup.drivers import base as drivers
 from manila_backup.drivers import progress
 from manila_backup.engine import records
 from manila_backup import exception
+from manila_backup import messages
 from manila_backup import states
 from manila_backup import status_codes
 
@@ -51,6 +54,7 @@ class Verdict:
         if it was deleted meanwhile or there never was one.
     :ivar damages: list of str, a sentence for each, or for what failed.
     :ivar marked: bool, whether its status was set to ``error`` for it.
+    :ivar is_news: bool, whether it is damaged, and was not known to be.
     """
 
     backup_id: str
@@ -60,6 +64,11 @@ class Verdict:
     project_id: str | None = None
     share_id: str | None = None
     driver: str | None = None
+    is_news: bool = False
+
+
+def _read(driver, place):
+    return driver.verify(place, progress.Progress())
 
 
 class Inspection:
@@ -67,11 +76,14 @@ class Inspection:
 
     :param database: a :class:`manila_backup.db.engine.Database`.
     :param enabled: dict of name to driver.
+    :param message_ttl: float, seconds that a message for the owner of a
+        damaged backup is kept; None for no message.
     """
 
-    def __init__(self, database, enabled):
+    def __init__(self, database, enabled, message_ttl=None):
         self._database = database
         self._drivers = enabled
+        self._message_ttl = message_ttl
 
     def published(self):
         """The finished backups in the repositories; each once, also where
@@ -129,7 +141,7 @@ class Inspection:
                       for name, place in self.published()}
         for backup_id in backup_ids:
             if backup_id in rows_:
-                yield _target(rows_[backup_id])
+                yield target_of(rows_[backup_id])
             elif backup_id in stored:
                 yield Target(*stored[backup_id], None)
             else:
@@ -151,38 +163,36 @@ class Inspection:
             there = stored.pop(row.id, None)
             if row.status in (_Backup.AVAILABLE, _Backup.RESTORING) or (
                     there and row.status == _Backup.ERROR):
-                yield _target(row)
+                yield target_of(row)
         for name, place in stored.values():
             yield Target(name, place, None)
 
     # -- verifying -------------------------------------------------------
 
-    def verify(self, target, mark=True):
+    def verify(self, target, mark=True, read=_read):
         """Re-read a backup.
 
         :param target: a :class:`Target`.
         :param mark: bool, whether what was found is written into its row,
             and one that is damaged becomes ``error``, if it is ``available``
             and nothing is being done to it.
+        :param read: called with the driver and the backup's reference;
+            returns what :meth:`.BackupDriver.verify` does.
         :returns: a :class:`Verdict`.
         """
         place = target.place
-        marked = False
         try:
-            damages = self._driver(target).verify(place, progress.Progress())
+            damages = read(self._driver(target), place)
             result = DAMAGED if damages else SOUND
         except exception.WorkFailed as exc:
             damages, result = [str(exc)], FAILED
-        if mark and result in _VERIFIED:
-            self._database.write(self._note, place.backup_id,
-                                 _VERIFIED[result])
-        if result != SOUND:
-            there, marked = self._database.write(
-                self._mark, target, damages, mark and result == DAMAGED)
-            if not there:
-                result, damages = GONE, ['It is being or was deleted.']
+        there, marked, is_news = self._database.write(
+            self._conclude, target, result, damages, mark)
+        if not there and result != SOUND:
+            result, damages = GONE, ['It is being or was deleted.']
         return Verdict(place.backup_id, result, damages, marked,
-                       place.project_id, place.share_id, target.driver)
+                       place.project_id, place.share_id, target.driver,
+                       is_news)
 
     def _driver(self, target):
         try:
@@ -192,44 +202,66 @@ class Inspection:
                 f'The backup driver {target.driver!r} is not in [backup] '
                 f'enabled_drivers.') from None
 
-    @staticmethod
-    def _note(conn, backup_id, found):
-        """Write into a backup's row what was found. Of one that was never
-        made, or is being deleted, there is nothing to be found."""
+    def _conclude(self, conn, target, result, damages, mark):
+        """Write into a backup's row what was found, and set one that is
+        damaged to ``error``, unless something is being done to it.
+
+        :param mark: bool; False to write nothing.
+        :returns: (bool, whether it should still exist: one that was removed
+            while being read is not damaged; bool, whether it is marked; bool,
+            whether it is damaged, and its row did not say so).
+        """
+        backup_id = target.place.backup_id
+        operation = db_operations.live_of_backup(conn, backup_id)
         row = rows.get(conn, db_backups.TABLE, backup_id, lock=True)
-        if row is None or not (row.status in _WHOLE or (
+        if row is None:
+            return target.status is None, False, False
+        if row.status in (_Backup.DELETING, _Backup.ERROR_DELETING):
+            return False, False, False
+        if not mark or result not in _VERIFIED:
+            return True, False, False
+        is_news = self._note(conn, row, _VERIFIED[result])
+        if result != DAMAGED:
+            return True, False, False
+        reason = reason_of(damages)
+        if row.status == _Backup.ERROR and row.fail_reason == reason:
+            return True, True, is_news  # it was marked before
+        if operation or row.status != _Backup.AVAILABLE:
+            return True, False, is_news
+        return True, transitions.change(
+            conn, db_backups.TABLE, backup_id, _Backup.ERROR,
+            {'fail_reason': reason,
+             'status_code': status_codes.StatusCode.DAMAGED},
+            old=_Backup.AVAILABLE), is_news
+
+    def _note(self, conn, row, found):
+        """Write what was found, unless it is of one that was never made: of
+        that there is nothing to be found.
+
+        :returns: bool, whether it is damaged, and its row did not say so.
+        """
+        if not (row.status in _WHOLE or (
                 row.status == _Backup.ERROR and row.progress == 100)):
-            return
+            return False
         values = {'verified_at': sqltime.utcnow(), 'verified_result': found}
         if found == states.Verified.DAMAGED:
             values['result'] = states.Result.DAMAGED
         elif row.result == states.Result.DAMAGED:
             values['result'] = records.result_of(row.warning_count,
                                                  row.missing_count)
-        rows.update(conn, db_backups.TABLE, backup_id, values,
+        rows.update(conn, db_backups.TABLE, row.id, values,
                     status=row.status)
-
-    def _mark(self, conn, target, damages, mark):
-        """Set a damaged backup to ``error``; returns whether it should still
-        exist, and whether it is marked. One that was removed while being read
-        is not damaged."""
-        backup_id = target.place.backup_id
-        operation = db_operations.live_of_backup(conn, backup_id)
-        row = rows.get(conn, db_backups.TABLE, backup_id, lock=True)
-        if row is None:
-            return target.status is None, False
-        if row.status in (_Backup.DELETING, _Backup.ERROR_DELETING):
-            return False, False
-        reason = reason_of(damages)
-        if row.status == _Backup.ERROR and row.fail_reason == reason:
-            return True, True   # the commit before this one went through
-        if not mark or operation or row.status != _Backup.AVAILABLE:
-            return True, False
-        return True, transitions.change(
-            conn, db_backups.TABLE, backup_id, _Backup.ERROR,
-            {'fail_reason': reason,
-             'status_code': status_codes.StatusCode.DAMAGED},
-            old=_Backup.AVAILABLE)
+        if (found != states.Verified.DAMAGED
+                or row.verified_result == states.Verified.DAMAGED):
+            return False
+        if self._message_ttl is not None:
+            db_messages.add(
+                conn, types.SimpleNamespace(
+                    project_id=row.project_id, request_id=None,
+                    backup_id=row.id),
+                messages.Action.VERIFY_BACKUP, messages.Detail.DAMAGED,
+                self._message_ttl)
+        return True
 
 
 def reason_of(damages):
@@ -242,6 +274,7 @@ def reason_of(damages):
         'stored.', *damages[:_NAMED]], len(damages) + 1)
 
 
-def _target(row):
+def target_of(row):
+    """Return the :class:`Target` that a backup's row is about."""
     return Target(row.backup_type, drivers.BackupReference(
         row.project_id, row.share_id, row.id), row.status)

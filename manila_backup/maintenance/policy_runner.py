@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker's thread that runs backup policies."""
 
-import threading
-
 from oslo_log import log
 
 from manila_backup.maintenance import scheduler
+from manila_backup.maintenance import threads
 from manila_backup.requests import admission
 
 LOG = log.getLogger(__name__)
@@ -18,26 +17,18 @@ class _Stopped(Exception):
     """Told to stop."""
 
 
-class Runner:
+class Runner(threads.Thread):
     """A thread that looks what is due, every ``[policies] interval``.
 
     :param worker: as of :func:`scheduler_of`.
     """
 
+    name = 'policies'
+
     def __init__(self, worker):
+        super().__init__(worker)
         self._conf = worker.conf.policies
         self._scheduler = scheduler_of(worker)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._forever,
-                                        name='policies')
-
-    def start(self):
-        self._thread.start()
-
-    def stop(self):
-        """Stop, also in the middle, and return when it is over."""
-        self._ended.set()
-        self._thread.join()
 
     def _forever(self):
         while True:

@@ -77,16 +77,13 @@ class Scheduler:
     :param database: a :class:`manila_backup.db.engine.Database`.
     :param requests: a :class:`manila_backup.requests.admission.Admission`.
     :param events: a :class:`Events`.
-    :param clock: called with a connection, returns the current instant as
-        datetime; the database's by default.
     """
 
-    def __init__(self, conf, database, requests, events, clock=None):
+    def __init__(self, conf, database, requests, events):
         self._conf = conf.policies
         self._database = database
         self._requests = requests
         self._events = events
-        self._clock = clock or (lambda conn: db_clock.now(conn))
         # The project whose turn was last, while there were many runs; for
         # each worker another one at first.
         self._turn = uuidutils.generate_uuid(dashed=False)
@@ -104,7 +101,7 @@ class Scheduler:
         return more
 
     def _now(self):
-        return self._database.read(self._clock)
+        return self._database.read(db_clock.now)
 
     # -- planning --------------------------------------------------------
 
@@ -212,6 +209,9 @@ class Scheduler:
             lambda id_: self._database.read(db_plans.get_own, id_))
         rules = functools.lru_cache(None)(
             lambda id_: self._database.read(rows.get, db_plans.RULES, id_))
+        assigned = functools.lru_cache(None)(
+            lambda id_: self._database.read(
+                db_plans.assignments_of, [id_])[id_])
         left = list(_batches(due))
         # Workers that all begin with the first would all wait for it.
         random.shuffle(left)
@@ -220,7 +220,8 @@ class Scheduler:
             for runs in left:
                 keep()
                 wishes = [wish for run in runs if (wish := self._prepare(
-                    run, policies(run.policy_id), rules(run.rule_id), now))]
+                    run, policies(run.policy_id), rules(run.rule_id), assigned,
+                    now))]
                 if not self._begin(wishes, now, wait):
                     busy.append(runs)
             left = busy
@@ -239,19 +240,36 @@ class Scheduler:
             db_runs.to_begin_by_turn, now, _RUNS, self._turn)
         return found, True
 
-    def _prepare(self, run, policy, rule, now):
-        """Return what a run wants, or None if it can't begin now."""
+    def _prepare(self, run, policy, rule, assigned, now):
+        """Return what a run wants, or None if it can't begin now.
+
+        :param assigned: called with a policy's id, returns its assignments.
+        """
+        if run.withdrawn:
+            self._end(run, _Run.SKIPPED, now, run.reason)
+            return None
         if policy is None or rule is None or not policy.enabled:
             self._end(run, _Run.SKIPPED, now,
                       'The policy or its rule is not in force any more.')
             return None
         try:
+            if _has_waited(run) and self._is_left(
+                    run, assigned(run.policy_id)):
+                self._end(run, _Run.SKIPPED, now, plans.NO_LONGER_ASSIGNED)
+                return None
             return self._requests.scheduled_backups.prepare(run, policy, rule)
         except exception.ManilaBackupError as exc:
             self._refuse([(run, exc)], now)
         except Exception:
             LOG.exception('Run %s could not begin', run.id)
         return None
+
+    def _is_left(self, run, assigned):
+        """Tell whether the policy does not apply to the share any more: its
+        metadata may have changed, for instance. That a share is gone is found
+        by what comes next."""
+        share = self._requests.plan_shares.get(run.share_id)
+        return share is not None and plans.since(assigned, share) is None
 
     def _begin(self, wishes, now, wait):
         """Begin runs of a project.
@@ -331,10 +349,14 @@ class Scheduler:
 
     # -- retention -------------------------------------------------------
 
-    def retain(self, policy_id, share_id):
-        """Apply a policy's retention to the backups of a share."""
+    def retain(self, policy_id, share_id, share=None):
+        """Apply a policy's retention to the backups of a share.
+
+        :param share: as of :meth:`manila_backup.requests.retention.Retention.
+            apply`.
+        """
         try:
-            self._requests.retention.apply(policy_id, share_id)
+            self._requests.retention.apply(policy_id, share_id, share)
         except exception.ManilaBackupError as exc:
             # The next time.
             LOG.warning('The retention of policy %s could not be applied to '
@@ -345,14 +367,13 @@ class Scheduler:
         for policy in self._database.read(db_plans.with_retention):
             keep()
             try:
-                found = self._requests.retention.shares(policy.id)
+                for share_id, share in self._requests.retention.shares(
+                        policy):
+                    keep()
+                    self.retain(policy.id, share_id, share)
             except exception.Unavailable as exc:
                 LOG.warning('The retention of policy %s can\'t be applied '
                             'now: %s', policy.id, exc)
-                continue
-            for share_id in found:
-                keep()
-                self.retain(policy.id, share_id)
 
     def purge(self, keep=lambda: None):
         """Remove the records of runs that were over long ago."""
@@ -390,6 +411,12 @@ def _batches(due):
     for runs in projects.values():
         for start in range(0, len(runs), _BATCH):
             yield runs[start:start + _BATCH]
+
+
+def _has_waited(run):
+    """Tell whether a run was to begin later than it was made. Of others the
+    policy has just been about the share, and there may be many at once."""
+    return run.reason is not None or run.start_at > run.due_at
 
 
 def _take(conn, rule):

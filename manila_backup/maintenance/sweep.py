@@ -53,6 +53,7 @@ from manila_backup.db import backups as db_backups
 from manila_backup.db import models
 from manila_backup.db import operations as db_operations
 from manila_backup.db import rows
+from manila_backup.db import shares as db_shares
 from manila_backup.drivers import base as drivers
 from manila_backup import exception
 from manila_backup.shares import base as shares
@@ -178,8 +179,15 @@ class Sweep:
                 dict(what='source', where='shares', share_id=share_id,
                      id=backup_id, attempt=attempt),
                 (judge_source, backup_id),
-                (source.release, shares.ShareRef(share_id, None),
+                (source.release, self._share(share_id),
                  shares.Job('', backup_id, attempt)))
+
+    def _share(self, share_id):
+        """Return a reference to a share: no more than its id, once it is
+        gone."""
+        row = self._database.read(db_shares.get, share_id)
+        return (shares.ShareRef.of(row) if row
+                else shares.ShareRef(share_id, None))
 
     def _residue(self):
         """Remove the residue of operations with external shares."""

@@ -2,8 +2,6 @@
 """Sweeping the repositories, and all else that is done now and then, in the
 workers."""
 
-import threading
-
 from oslo_log import log
 
 from manila_backup.db import messages as db_messages
@@ -11,6 +9,7 @@ from manila_backup.engine import named_lock
 from manila_backup import exception
 from manila_backup.maintenance import policy_runner
 from manila_backup.maintenance import sweep
+from manila_backup.maintenance import threads
 
 LOG = log.getLogger(__name__)
 
@@ -21,29 +20,13 @@ _EXPIRY = 3600.0
 _LOOK = 60.0
 
 
-class Sweeper:
+class Sweeper(threads.LockingThread):
     """A thread that sweeps when it is due and no other worker does.
 
     :param worker: has ``conf``, ``database``, ``drivers`` and ``source``.
     """
 
-    def __init__(self, worker):
-        self._worker = worker
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._held = None
-        self._thread = threading.Thread(target=self._forever, name='sweeps')
-
-    def start(self):
-        self._thread.start()
-
-    def stop(self):
-        """Stop, also in the middle, and return when it is over."""
-        with self._lock:
-            self._ended.set()
-            if self._held:
-                self._held.stop()
-        self._thread.join()
+    name = 'sweeps'
 
     def _forever(self):
         while True:
@@ -81,18 +64,9 @@ class Sweeper:
         return [each for each in found if each[0]]
 
     def _look(self, interval, name, function, *args):
-        with self._lock:
-            if self._ended.is_set():
-                return
-            mine = self._held = named_lock.NamedLock(
-                name, self._worker.conf, self._worker.database)
-        with mine:
-            try:
-                if mine.take(interval):
-                    function(mine, *args)
-            finally:
-                with self._lock:
-                    self._held = None
+        with self._named_lock(name) as mine:
+            if mine.take(interval):
+                function(mine, *args)
 
     def _maintain(self, mine, name, driver):
         try:

@@ -10,6 +10,9 @@ METADATA, PROJECT = 'metadata', 'project'
 #: The kinds of assignments that there are.
 KINDS = (SHARE, SHARE_TYPE, METADATA, PROJECT)
 
+#: What is told of runs that are skipped for that.
+NO_LONGER_ASSIGNED = 'The policy does not apply to the share any more.'
+
 #: The scope of an assignment that is about the shares of all projects.
 EVERYWHERE = ''
 

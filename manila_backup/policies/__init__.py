@@ -15,6 +15,7 @@ from manila_backup.policies import messages
 from manila_backup.policies import share_backup_operations
 from manila_backup.policies import share_backup_policies
 from manila_backup.policies import share_backup_quotas
+from manila_backup.policies import share_backup_repositories
 from manila_backup.policies import share_backup_services
 from manila_backup.policies import share_backup_usage
 from manila_backup.policies import share_backups
@@ -23,7 +24,8 @@ from manila_backup.policies import shares
 from manila_backup.policies import snapshots
 
 MODULES = (base, share_backups, share_backup_operations,
-           share_backup_policies, share_backup_quotas, share_backup_services,
+           share_backup_policies, share_backup_quotas,
+           share_backup_repositories, share_backup_services,
            share_backup_usage, shares, share_types, snapshots, cloud, messages,
            absent)
 

@@ -56,10 +56,12 @@ RULES = [
               f'POST {_ONE}/assignments',
               f'DELETE {_ONE}/assignments/{{assignment_id}}'),
     base.rule(MANDATE, base.ADMIN,
-              'Make the assignment of a backup policy mandatory, and remove '
-              'one that is.',
+              'Make the assignment of a backup policy mandatory, remove one '
+              'that is, and change, disable or delete a policy that has '
+              'one.',
               f'POST {_ONE}/assignments',
-              f'DELETE {_ONE}/assignments/{{assignment_id}}'),
+              f'DELETE {_ONE}/assignments/{{assignment_id}}',
+              f'PUT {_ONE}', f'DELETE {_ONE}', _ACTION),
     base.rule(RUN_NOW, base.MEMBER,
               'Run a backup policy now, for shares of one\'s project.',
               _ACTION),

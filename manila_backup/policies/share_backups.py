@@ -10,6 +10,7 @@ GET_ALL_PROJECT = 'share_backup:get_all_project'
 GET_HOST = 'share_backup:get_host'
 GET_FAIL_REASON = 'share_backup:get_fail_reason'
 RESTORE = 'share_backup:restore'
+RESTORE_TO_NEW_SHARE = 'share_backup:restore_to_new_share'
 RESET_STATUS = 'share_backup:reset_status'
 CANCEL = 'share_backup:cancel'
 GET_METADATA = 'share_backup:get_metadata'
@@ -53,6 +54,11 @@ RULES = [
               'GET /v2/share-backups/detail'),
     base.rule(RESTORE, base.MEMBER,
               'Restore a share backup, or files in it.',
+              'POST /v2/share-backups/{backup_id}/action'),
+    base.rule(RESTORE_TO_NEW_SHARE, base.MEMBER,
+              'Have a share made, and restore a share backup to it. Beside '
+              'Manila, its own rules say who may make one. Only with the '
+              'extension, 1.2.',
               'POST /v2/share-backups/{backup_id}/action'),
     base.rule(RESET_STATUS, base.ADMIN,
               'Set the status of a share backup, and cancel the operation on '

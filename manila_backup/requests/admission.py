@@ -54,6 +54,7 @@ class Admission:
     def __init__(self, conf, database, caller, drivers, source=None,
                  asker=None, notifier=None):
         self._caller = caller
+        self.asker = asker
         self._notifier = notifier
         teller = cancellation.Teller(caller, notifier)
         self.warnings = warnings.Warnings(asker)
@@ -64,7 +65,8 @@ class Admission:
         self.backups = backups.Backups(conf, database, caller, drivers,
                                        external, teller)
         self.file_versions = file_versions.FileVersions(database, asker)
-        self.files = files.Files(conf, database, asker, external)
+        self.files = files.Files(conf, database, asker, external,
+                                 self.backups)
         self.messages = messages.Messages(database)
         self.operations = operations.Operations(database, teller)
         self.plan_shares = plan_shares.PlanShares(database, external)
@@ -100,5 +102,7 @@ class Admission:
         """Send the wake-up calls and notifications that wait, then end the
         threads for them."""
         self._caller.close()
+        if self.asker:
+            self.asker.close()
         if self._notifier:
             self._notifier.close()

@@ -189,6 +189,63 @@ class Backups:
         if paths:
             restores.check(self._conf, paths)
         self._look_target_up(context, backup_id, target_share_id)
+        return self._restore(
+            context, backup_id, target_share_id,
+            paths.options() if paths else {},
+            lambda conn, backup, share: backup_restore.begin(
+                conn, backup, share, not paths))
+
+    def begin_dry_run(self, context, backup_id, target_share_id, paths):
+        """Have a worker tell what :meth:`restore` would do.
+
+        :param paths: a :class:`.restores.Paths`, or None for all.
+        :returns: as of :meth:`restore`.
+        """
+        self._look_target_up(context, backup_id, target_share_id)
+        options = (paths or restores.Paths(['.'])).options()
+        options[states.DRY_RUN] = (
+            backup_restore.PATHS if paths else backup_restore.WHOLE)
+        return self._restore(context, backup_id, target_share_id, options,
+                             backup_restore.begin_dry_run)
+
+    def restore_to_new_share(self, context, backup_id, values):
+        """Have a share made by the service that has the shares, as the
+        caller, and a backup restored to it.
+
+        :param values: dict of what is asked for, as of
+            :meth:`manila_backup.shares.base.ShareSource.make`.
+        :returns: as of :meth:`restore`.
+        """
+        def find(conn):
+            backup = common.own_backup(conn, context, backup_id)
+            return backup, db_shares.get(conn, backup.share_id)
+
+        backup, share = self._database.read(find)
+        preconditions.check_backup(backup, states.Backup.RESTORING)
+        values = {name: value for name, value in values.items()
+                  if value is not None}
+        values.setdefault('size', backup.size)
+        values.setdefault('share_proto', share and share.share_proto)
+        if values['size'] < backup.size:
+            raise exception.InvalidInput(
+                f'size: a share of {values["size"]} GiB is smaller than the '
+                f'backup, of {backup.size} GiB.')
+        made = self._external.make(context, **values)
+        try:
+            return self._restore(context, backup_id, made, {},
+                                 backup_restore.begin)
+        except exception.ManilaBackupError as exc:
+            exc.message += (f' Share {made} was created for the restore and '
+                            f'is empty: delete it if you do not need it.')
+            raise
+
+    def _restore(self, context, backup_id, target_share_id, options, begin):
+        """Begin a restore, or what only looks at what one would do.
+
+        :param options: dict, of the operation.
+        :param begin: called with the connection and the rows of backup and
+            share; returns what the share's status was.
+        """
         operation_id = uuidutils.generate_uuid()
 
         def admit(conn):
@@ -198,16 +255,15 @@ class Backups:
                              backup.project_id, lock=True)
             if share is None:
                 raise _unknown_target(share_id)
-            if paths:
+            if 'paths' in options:
                 restores.check_driver(self._drivers, backup)
-            was = backup_restore.begin(conn, backup, share, not paths)
+            was = begin(conn, backup, share)
             common.queue(conn, context, operation_id,
                          states.Kind.BACKUP_RESTORE, share,
                          backup_id=backup_id, driver=backup.backup_type,
                          share_was=was,
                          options={'source_share_id': backup.share_id,
-                                  **(paths.options() if paths else {}),
-                                  **wishes(share)})
+                                  **options, **wishes(share)})
             return backup, share_id
 
         backup, share_id = self._database.write(admit)

@@ -2,6 +2,7 @@
 """Functions that the requests of several resources share: the caller's scope,
 the quota, and the operation that begins."""
 
+from manila_backup.db import backups as db_backups
 from manila_backup.db import operations as db_operations
 from manila_backup.db import quotas as db_quotas
 from manila_backup.db import shares as db_shares
@@ -22,6 +23,17 @@ def get_share(conn, context, share_id):
     if share is None:
         raise exception.NotFound('Share', share_id)
     return share
+
+
+def own_backup(conn, context, backup_id):
+    """The row of a backup of the caller's own project.
+
+    :raises manila_backup.exception.NotFound: there is none.
+    """
+    backup = db_backups.get(conn, backup_id, context.project_id)
+    if backup is None:
+        raise exception.NotFound('Share backup', backup_id)
+    return backup
 
 
 _GIB = 2 ** 30

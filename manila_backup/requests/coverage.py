@@ -107,7 +107,8 @@ class _Judge:
                     rule.id, share.id, rule.jitter))
                 last = self._previous(rule.cron, rule.timezone,
                                       rule.start_window + rule.jitter)
-                if last > since and objective != BROKEN:
+                if (last > max(since, rule.begun_at or since)
+                        and objective != BROKEN):
                     reached = good and (good.due_at
                                         or good.created_at) >= last
                     objective = KEPT if reached else BROKEN
@@ -115,6 +116,10 @@ class _Judge:
                        objective)
 
     def _look_back(self, cron, timezone, seconds):
-        """The last due time of which a run has begun by now."""
-        return schedule.Schedule(cron, timezone).previous(
-            self._now - datetime.timedelta(seconds=seconds))
+        """The last due time of which a run must have begun by now: it may
+        not later, or the next one is due, which supersedes it."""
+        found = schedule.Schedule(cron, timezone)
+        over = found.previous(self._now - datetime.timedelta(seconds=seconds))
+        superseded = found.previous(
+            found.previous(self._now) - datetime.timedelta(microseconds=1))
+        return max(over, superseded)

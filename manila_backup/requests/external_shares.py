@@ -12,6 +12,10 @@ from manila_backup import states
 
 LOG = log.getLogger(__name__)
 
+# What refusals mean here, by their HTTP status. 413 is a quota's.
+_REFUSALS = {403: exception.Forbidden, 409: exception.Conflict,
+             413: exception.QuotaExceeded}
+
 
 class ExternalShares:
     """Looks shares up before a request about them is let in.
@@ -54,6 +58,35 @@ class ExternalShares:
                      else exception.InvalidState)
             raise error(refusals.of_share(share_id, found.status))
         self._remember(found)
+
+    def make(self, context, **values):
+        """Have a share made by the other service, as the caller. It may be
+        there only in a while, but is known from then on.
+
+        :param values: as of :meth:`manila_backup.shares.base.ShareSource.
+            make`.
+        :returns: its id.
+        :raises manila_backup.exception.ManilaBackupError: the other service
+            won't, or can't be asked.
+        """
+        if not context.auth_token:
+            raise exception.Conflict(
+                'A new share needs a Keystone token: send the request with '
+                'one, or restore to a share that exists.')
+        try:
+            found = self._source.make(context.auth_token, context.project_id,
+                                      **values)
+        except base.Refused as exc:
+            LOG.info('A share for project %s could not be made: %s',
+                     context.project_id, exc)
+            error = _REFUSALS.get(exc.status, exception.InvalidInput)
+            raise error('The share can\'t be made: '
+                        f'{exc.said or "the request was refused"}.') from exc
+        except base.ShareError as exc:
+            LOG.error('A share could not be made: %s', exc)
+            raise _unavailable() from exc
+        self._remember(found)
+        return found.id
 
     def find(self, **query):
         """Search for shares.

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests about the files in backups, which workers answer."""
 
+import time
+
+from manila_backup.bus import questions
 from manila_backup.db import backups as db_backups
+from manila_backup.db import operations as db_operations
 from manila_backup.db import places as db_places
 from manila_backup.db import shares as db_shares
 from manila_backup import exception
 from manila_backup.requests import downloads
 from manila_backup.requests import restores
 from manila_backup import states
+from manila_backup import status_codes
+
+# Seconds between two looks whether an operation that somebody waits for is
+# over: nobody tells the API.
+_PAUSE = 0.2
 
 
 class Files:
@@ -17,11 +26,13 @@ class Files:
     :param database: a :class:`manila_backup.db.engine.Database`.
     :param asker: a :class:`manila_backup.bus.questions.Asker`.
     :param external: a :class:`~.external_shares.ExternalShares`.
+    :param backups: a :class:`~.backups.Backups`.
     """
 
-    def __init__(self, conf, database, asker, external=None):
+    def __init__(self, conf, database, asker, external=None, backups=None):
         self._conf = conf
         self._external = external
+        self._backups = backups
         self._database = database
         self._asker = asker
         self._downloads = downloads.Downloads(conf, asker)
@@ -84,16 +95,15 @@ class Files:
         :param paths: a :class:`manila_backup.requests.restores.Paths`; None
             for a restore of all.
         :returns: (the backup's row, the id of the share, dict as of
-            :func:`manila_backup.engine.questions.restores.preview_restore`).
+            :func:`manila_backup.path_restore.survey.preview`, or None if that
+            takes longer, and the id of the operation that looks, or None).
         """
+        restores.check(self._conf, paths or restores.Paths(['.']))
+        if self._external:
+            return self._dry_run(context, backup_id, target_share_id, paths)
         whole = paths is None
         paths = paths or restores.Paths(['.'])
-        restores.check(self._conf, paths)
         backup = self._stored(context, backup_id)
-        if self._external:
-            raise exception.Conflict(
-                'What is in the shares of this cloud is only looked at while '
-                'a restore has them at hand: there is no dry run.')
 
         def find(conn):
             return (db_shares.get(conn, target_share_id or backup.share_id,
@@ -115,7 +125,32 @@ class Files:
                    'root': None if share.path else root,
                    'include_mounts': bool(share.include_mounts)},
             seconds=self._conf.api.question_timeout / 2, whole=whole,
-            **options)
+            **options), None
+
+    def _dry_run(self, context, backup_id, target_share_id, paths):
+        """Have an operation look at a share that has to be reached first, and
+        wait for it a while."""
+        with self._asker.place():
+            backup, share_id, operation_id = self._backups.begin_dry_run(
+                context, backup_id, target_share_id, paths)
+            end = time.monotonic() + self._conf.api.question_timeout / 2
+            while True:
+                operation = self._database.read(db_operations.get,
+                                                operation_id)
+                if operation.status in states.OVER:
+                    break
+                if time.monotonic() > end:
+                    return backup, share_id, None, operation_id
+                time.sleep(_PAUSE)
+        if operation.status == states.Operation.DONE:
+            return (backup, share_id,
+                    operation.options[states.FOUND], operation_id)
+        if operation.status_code == status_codes.StatusCode.NO_SUCH_FILE:
+            raise questions.Missing(
+                'The backup has no such file or directory.')
+        raise exception.Conflict(
+            f'Operation {operation_id} could not find that out: '
+            f'{status_codes.sentence(operation.status_code)}')
 
     def download(self, context, backup_id, path):
         """Begin to read a file of a backup.
@@ -143,6 +178,6 @@ class Files:
             raise exception.NotFound('Share backup', backup_id)
         if backup.status not in states.STORED:
             raise exception.Conflict(
-                f'Share backup {backup_id} is {backup.status}: only what an '
-                f'available one has can be looked into.')
+                f'Share backup {backup_id} is {backup.status}: its '
+                f'content can be listed only while it is available.')
         return backup

@@ -54,8 +54,8 @@ class Operations:
                 return _cancel(conn, operation)
             if not backup_operations.is_being_cancelled(conn, backup_id):
                 raise exception.Conflict(
-                    f'Nothing is being done to share backup {backup_id} that '
-                    f'could be cancelled.')
+                    f'No operation on share backup {backup_id} is queued or '
+                    f'running, so there is nothing to cancel.')
             return None
 
         self._teller.tell(context, self._database.write(write))
@@ -76,7 +76,7 @@ def _cancel(conn, operation):
     if operation.publishing:
         raise exception.Conflict(
             f'Operation {operation.id} can\'t be cancelled any more: it is '
-            f'just being completed.')
+            f'being completed.')
     code = status_codes.StatusCode.CANCELLED
     if db_operations.cancel(conn, operation, code):
         tasks.TASKS[operation.kind].undo(conn, operation)

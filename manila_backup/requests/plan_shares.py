@@ -21,6 +21,17 @@ class PlanShares:
         """Tell whether shares are this service's own."""
         return not self._external
 
+    def get(self, share_id):
+        """One share, or None if there is none.
+
+        :returns: a :class:`manila_backup.plans.assignments.Share`.
+        :raises manila_backup.exception.Unavailable: the service of the shares
+            can't be asked.
+        """
+        if not self._external:
+            return self._database.read(db_plans.share, share_id)
+        return next(iter(self._external.find(share_id=share_id)), None)
+
     def under(self, assignments):
         """Shares that some assignments are about.
 

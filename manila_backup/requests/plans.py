@@ -19,6 +19,7 @@ from manila_backup.plans import names
 from manila_backup.plans import schedule
 from manila_backup.requests import common
 from manila_backup import states
+from manila_backup import wording
 
 _POLICY = 'Share backup policy'
 _Run = states.Run
@@ -98,11 +99,13 @@ class Plans:
             except exception.InvalidInput as exc:
                 raise exception.InvalidInput(
                     f'rules.{index}.{exc}') from exc
-            if rule['name'] in seen:
+            # Spaces at the end are all that MariaDB does not tell apart.
+            name = rule['name'].rstrip(' ')
+            if name in seen:
                 raise exception.InvalidInput(
                     f'rules.{index}.name: there are two rules of the name '
-                    f'{rule["name"]!r}.')
-            seen.add(rule['name'])
+                    f'{name!r}.')
+            seen.add(name)
 
     def _check_rule(self, rule, values):
         found = schedule.Schedule(
@@ -111,8 +114,8 @@ class Plans:
         if found.min_interval() < least:
             raise exception.InvalidInput(
                 f'cron: {rule["cron"]!r} is due again after '
-                f'{_seconds(found.min_interval())} seconds; here there must '
-                f'be at least {_seconds(least)} in between.')
+                f'{_seconds(found.min_interval())} seconds; at least '
+                f'{_seconds(least)} must be in between.')
         names.check(rule.get('name_template'))
         rule['backup_type'], _ = self._backups.check_options(
             {**(rule.get('backup_options') or {}),
@@ -174,20 +177,39 @@ class Plans:
             if rules is not None:
                 self._put_rules(conn, policy_id, rules, merged['enabled'],
                                 merged['timezone'])
+            else:
+                self._move_rules(conn, policy, merged)
             if 'enabled' in values and values['enabled'] != policy.enabled:
                 self._set_timing(conn, policy_id, values['enabled'])
             return db_plans.get_own(conn, policy_id)
 
         return self._database.write(write)
 
+    @staticmethod
+    def _move_rules(conn, policy, merged):
+        """Have the rules in the time zone that a policy had be due by the one
+        that it has now."""
+        zone = merged['timezone']
+        if zone == policy.timezone:
+            return
+        now = clock.now(conn)
+        for row in sorted(db_plans.rules_of(conn, [policy.id])[policy.id],
+                          key=lambda each: each.id):
+            if row.timezone == policy.timezone:
+                rows.update(conn, db_plans.RULES, row.id, {
+                    'timezone': zone, **_timing(
+                        {'cron': row.cron, 'timezone': zone}, now,
+                        merged['enabled'])})
+
     def _confirm(self, policy, merged, confirmed):
         count = self._retention.count_deletions(
             policy, [], merged['retention'], merged['timezone'])
         if count and count != confirmed:
             raise exception.Conflict(
-                f'With this retention {count} backups would be deleted right '
-                f'away. Look at what the action simulate says about it, and '
-                f'then repeat the request with confirm_deletions: {count}.')
+                f'With this retention {wording.counted(count, "backup")} '
+                f'would be deleted right away. Look at what the action '
+                f'simulate says about it, and then repeat the request with '
+                f'confirm_deletions: {count}.')
 
     def enable(self, context, policy_id, enabled):
         """Let a policy make and delete backups, or not for the time
@@ -209,7 +231,7 @@ class Plans:
             rows.update(conn, db_plans.RULES, rule.id,
                         _timing(rule._mapping, now, enabled))
         if not enabled:
-            self._skip(conn, policy_id, now, 'The policy was disabled.')
+            db_runs.withdraw(conn, policy_id, now, 'The policy was disabled.')
 
     def delete(self, context, policy_id):
         """Remove a policy; the backups that it has made stay."""
@@ -218,19 +240,10 @@ class Plans:
             # In the order of locks: the policy is held by now, its runs come
             # last.
             db_plans.delete(conn, policy_id)
-            self._skip(conn, policy_id, clock.now(conn),
-                       'The policy was deleted.')
+            db_runs.withdraw(conn, policy_id, clock.now(conn),
+                             'The policy was deleted.')
 
         self._database.write(write)
-
-    def _skip(self, conn, policy_id, now, reason, left=()):
-        """Skip the runs of a policy that have not begun.
-
-        :param left: ids of shares whose runs stay.
-        """
-        for run in db_runs.waiting_of_policy(conn, policy_id):
-            if run.share_id not in left:
-                db_runs.end(conn, run, _Run.SKIPPED, now, reason)
 
     # -- assignments -----------------------------------------------------
 
@@ -304,8 +317,8 @@ class Plans:
             if not rows.delete(conn, db_plans.ASSIGNMENTS, assignment_id,
                                policy_id=policy_id):
                 raise exception.NotFound('Assignment', assignment_id)
-            self._skip(conn, policy_id, clock.now(conn),
-                       'The policy is not about the share any more.', left)
+            db_runs.withdraw(conn, policy_id, clock.now(conn),
+                             plans.NO_LONGER_ASSIGNED, left)
 
         self._database.write(write)
 
@@ -333,7 +346,7 @@ class Plans:
             and share_id in (None, each.id)]
         if not shares:
             raise exception.InvalidInput(
-                'There is no share of yours that the policy is about.')
+                'The policy applies to no share of yours: assign it first.')
 
         def write(conn):
             now = clock.now(conn)
@@ -377,7 +390,7 @@ def _timing(rule, now, enabled):
     """The columns of a rule by which it begins anew: what was due before is
     none of its."""
     found = schedule.Schedule(rule['cron'], rule['timezone'])
-    return {'planned_until': now,
+    return {'begun_at': now, 'planned_until': now,
             'next_at': found.next(now) if enabled else None}
 
 

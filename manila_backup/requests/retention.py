@@ -14,6 +14,7 @@ from manila_backup.db import backup_runs as db_runs
 from manila_backup.db import clock
 from manila_backup.db import plans as db_plans
 from manila_backup import exception
+from manila_backup.plans import assignments
 from manila_backup.plans import retention
 from manila_backup.plans import schedule
 from manila_backup.requests import backups
@@ -21,10 +22,11 @@ from manila_backup import states
 
 LOG = log.getLogger(__name__)
 
-#: The most runs that are thought of in advance, and backups that an answer
-#: lists.
+#: The most runs that are thought of in advance.
 _MOST_RUNS = 20000
-_MOST_LISTED = 20000
+
+#: Shares whose backups are looked at together.
+_TOGETHER = 50
 
 #: The key of metadata by which users keep a backup, whatever its value.
 HOLD = 'hold'
@@ -65,23 +67,33 @@ class Retention:
 
     # -- for workers -----------------------------------------------------
 
-    def apply(self, policy_id, share_id):
+    def apply(self, policy_id, share_id, share=None):
         """Begin to delete the backups of a share that a policy does not
-        keep.
+        keep, unless they are orphaned and not to expire.
 
         What to delete is decided, and marked as being deleted, in one
         transaction that holds all of them: nothing that it relies on changes
         meanwhile.
 
+        :param share: the share as :meth:`shares` found it; None to look it
+            up.
         :returns: list of the ids of the backups.
+        :raises manila_backup.exception.Unavailable: the service of the shares
+            can't be asked.
         """
+        expiring = self._conf.expire_orphans
+        if share is None and not expiring:
+            share = self._shares.get(share_id)
+
         def write(conn):
             policy = db_plans.get_own(conn, policy_id)
             if policy is None or not policy.enabled:
                 return []
-            items, rows_ = _items(conn, policy_id, share_id, lock=True)
-            gone = sorted(each.id for each in retention.deletions(
-                retention.decide(items, policy.retention, policy.timezone)))
+            if not expiring and not _is_about(conn, policy_id, share):
+                return []
+            items, rows_ = _items(conn, policy_id, [share_id],
+                                  lock=True)[share_id]
+            gone = sorted(each.id for each in _deletions(policy, items))
             begun = []
             for backup_id in gone:
                 row = rows_[backup_id]
@@ -99,16 +111,36 @@ class Retention:
                                 states.Kind.BACKUP_DELETE, row.backup_type)
         return [row.id for _, _, row in begun]
 
-    def shares(self, policy_id):
-        """The ids of the shares to whose backups the retention of a policy
-        is to be applied: not those that it is not about any more, unless
-        their backups are to expire as well.
+    def shares(self, policy):
+        """Find the shares of whose backups a policy does not keep all: none
+        that it is not about any more, unless their backups are to expire as
+        well. Nothing is held meanwhile.
+
+        :param policy: its row.
+        :returns: iterator of (share's id, the :class:`manila_backup.plans.
+            assignments.Share`, or None where it does not matter).
+        :raises manila_backup.exception.Unavailable: as :meth:`apply`.
         """
-        found = self._database.read(db_runs.shares_with_backups, policy_id)
+        found = self._database.read(db_runs.shares_with_backups, policy.id)
         if self._conf.expire_orphans:
-            return found
-        covered = {share.id for share in self._covered(policy_id)}
-        return [each for each in found if each in covered]
+            shares = dict.fromkeys(found)
+        else:
+            covered = {each.id: each for each in self._covered(policy.id)}
+            shares = {each: covered[each] for each in found
+                      if each in covered}
+        for share_id, (items, _) in self._items(policy.id, list(shares)):
+            if _deletions(policy, items):
+                yield share_id, shares[share_id]
+
+    def _items(self, policy_id, share_ids):
+        """The backups that a policy has made of some shares.
+
+        :returns: iterator of (share's id, as of :func:`_items`).
+        """
+        for start in range(0, len(share_ids), _TOGETHER):
+            yield from self._database.read(
+                _items, policy_id,
+                share_ids[start:start + _TOGETHER]).items()
 
     def _covered(self, policy_id):
         return self._shares.under(self._database.read(
@@ -134,7 +166,7 @@ class Retention:
             other.
         :raises manila_backup.exception.InvalidInput: that is too far away.
         """
-        planned = self._planned(policy, rules, at) if at else []
+        planned = self._planned(rules, at) if at else []
         shares = set(self._database.read(
             db_runs.shares_with_backups, policy.id, project_id))
         covered = ({each.id: each for each in self._covered(policy.id)}
@@ -145,11 +177,10 @@ class Retention:
                           if project_id in (None, each.project_id))
         if share_id is not None:
             shares &= {share_id}
-        for each in sorted(shares):
+        for each, (items, rows_) in self._items(policy.id, sorted(
+                each for each in shares
+                if orphaned in (None, each not in covered))):
             is_orphaned = each not in covered
-            if orphaned not in (None, is_orphaned):
-                continue
-            items, rows_ = self._database.read(_items, policy.id, each)
             items = self._orphans(items) if is_orphaned else items + planned
             yield Outcome(
                 each, is_orphaned,
@@ -173,7 +204,7 @@ class Retention:
         return sum(len(retention.deletions(each.decisions))
                    for each in self.simulate(*args, **kwargs))
 
-    def _planned(self, policy, rules, at):
+    def _planned(self, rules, at):
         now = self._database.read(clock.now)
         if at - now > datetime.timedelta(days=366 * 20):
             raise exception.InvalidInput(
@@ -191,18 +222,39 @@ class Retention:
         return found
 
 
-def _items(conn, policy_id, share_id, lock=False):
-    """The backups that a policy has made of a share.
+def _is_about(conn, policy_id, share):
+    """Tell whether a policy is about a share now.
+
+    :param share: a :class:`manila_backup.plans.assignments.Share`; None if
+        there is none any more.
+    """
+    return share is not None and any(
+        assignments.covers(each, share) for each in db_plans.assignments_of(
+            conn, [policy_id])[policy_id])
+
+
+def _items(conn, policy_id, share_ids, lock=False):
+    """The backups that a policy has made of some shares.
 
     :param lock: bool, whether to hold them, and their metadata with them,
         against changes.
-    :returns: (list of :class:`manila_backup.plans.retention.Item`, dict of id
-        to row).
+    :returns: dict of share's id to (list of :class:`manila_backup.plans.
+        retention.Item`, dict of id to row).
     """
-    found = {row.id: row for row in db_runs.backups_of(
-        conn, policy_id, share_id, lock)}
-    held = backup_metadata.with_key(conn, list(found), HOLD)
-    return [_item(row, row.id in held) for row in found.values()], found
+    found = db_runs.backups_of(conn, policy_id, share_ids, lock)
+    held = backup_metadata.with_key(conn, [row.id for row in found], HOLD)
+    shares = {each: ([], {}) for each in share_ids}
+    for row in found:
+        items, rows_ = shares[row.share_id]
+        items.append(_item(row, row.id in held))
+        rows_[row.id] = row
+    return shares
+
+
+def _deletions(policy, items):
+    """The backups of a share that a policy does not keep."""
+    return retention.deletions(
+        retention.decide(items, policy.retention, policy.timezone))
 
 
 def _item(row, held):

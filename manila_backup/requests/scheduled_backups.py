@@ -22,6 +22,7 @@ from manila_backup.requests import backups
 from manila_backup.requests import common
 from manila_backup.requests import retention
 from manila_backup import states
+from manila_backup import wording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,8 +147,8 @@ class _Room:
         """Count one more in, or raise why it can't be."""
         if 0 <= self._most <= self._running:
             raise exception.Conflict(
-                f'The project has {self._most} backups of policies being '
-                f'made already.')
+                'Policies are already making '
+                f'{wording.counted(self._most, "backup")} of the project.')
         if share_id not in self._shares:
             raise backups.unknown_share(share_id)
         if share_id in self._refused:

@@ -27,6 +27,9 @@ from manila_backup import states
 
 _Share = states.Share
 
+# That of a share whose backup's share is not known any more.
+_PROTOCOL = 'NFS'
+
 
 class Shares:
     """The requests about shares.
@@ -54,6 +57,25 @@ class Shares:
         :returns: the share's row.
         """
         return self._begin(context, values, states.Kind.SHARE_CREATE,
+                           backup_id)[0]
+
+    def create_of_backup(self, context, values, backup_id):
+        """Have a share made for what is in a backup.
+
+        :param values: as for :meth:`create`; what of ``size`` and
+            ``share_proto`` is empty is that of the backup and of its share.
+        :returns: (the share's row, the id of the operation).
+        """
+        def find(conn):
+            backup = common.own_backup(conn, context, backup_id)
+            return backup, db_shares.get(conn, backup.share_id)
+
+        backup, share = self._database.read(find)
+        values = dict(
+            values, size=values.get('size') or backup.size,
+            share_proto=values.get('share_proto')
+            or (share and share.share_proto) or _PROTOCOL)
+        return self._begin(context, values, states.Kind.SHARE_CREATE,
                            backup_id)
 
     def manage(self, context, values):
@@ -78,7 +100,7 @@ class Shares:
                 f'directories in [local_shares] adopt_below.')
         values = dict(values, path_digest=db_shares.path_digest(path))
         values.setdefault('size', 1)
-        return self._begin(context, values, states.Kind.SHARE_MANAGE)
+        return self._begin(context, values, states.Kind.SHARE_MANAGE)[0]
 
     def _begin(self, context, values, kind, backup_id=None):
         share_id = uuidutils.generate_uuid()
@@ -119,7 +141,7 @@ class Shares:
         self._caller.queued(
             context, operation_id,
             states.Kind.BACKUP_RESTORE if driver else kind, driver)
-        return share
+        return share, operation_id
 
     @staticmethod
     def _restore(conn, context, operation_id, share, backup_id):

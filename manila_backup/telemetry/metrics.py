@@ -17,9 +17,11 @@ from prometheus_client import core
 
 from manila_backup.db import backup_runs as db_runs
 from manila_backup.db import backups as db_backups
+from manila_backup.db import clock as db_clock
 from manila_backup.db import operations as db_operations
 from manila_backup.db import queue as db_queue
 from manila_backup import exception
+from manila_backup import states
 
 LOG = log.getLogger(__name__)
 
@@ -77,6 +79,11 @@ class Worker:
             'swept', 'Items without an owner that sweeps of the repositories '
                      'found.',
             'what', 'done')
+        self._verified = self._counter(
+            'verified', 'Backups that this worker has verified on a '
+                        'schedule.', 'driver', 'result')
+        self._verified_bytes = self._counter(
+            'verified_bytes', 'Bytes that it has read for that.', 'driver')
         self._policy_runs = self._counter(
             'policy_runs_ended', 'Runs of backup policies that this worker '
                                  'has ended.',
@@ -133,6 +140,17 @@ class Worker:
         :param finding: a :class:`manila_backup.maintenance.sweep.Finding`.
         """
         self._swept.labels(finding.what, finding.done).inc()
+
+    def verified(self, driver, result, size):
+        """A verification on a schedule is over.
+
+        :param driver: str, the name of the backup's.
+        :param result: str, as of
+            :class:`manila_backup.maintenance.inspection.Verdict`.
+        :param size: int, bytes that were read.
+        """
+        self._verified.labels(driver, result).inc()
+        self._verified_bytes.labels(driver).inc(size)
 
     def policy_run(self, policy_id, status):
         """A run of a backup policy is over.
@@ -237,6 +255,13 @@ class Records:
         yield _moments('last_verification',
                        'When a share backup was verified last.',
                        [((), last)] if last else [])
+        first = min((row.looked_at for row in rows if row.looked_at
+                     and row.status == states.Backup.AVAILABLE),
+                    default=None)
+        yield _moments('least_recent_verification',
+                       'When the available share backup was verified, or '
+                       'made if it never was, of which that is longest ago.',
+                       [((), first)] if first else [])
 
     def _projects(self):
         """Tell when the last good backup of each was made."""
@@ -253,13 +278,24 @@ class Records:
                 value=rows[0][2] if rows else 0)
 
     def _policies(self):
-        """Tell when the last run of each policy that went well was due."""
+        """Tell when the last run of each policy that went well was due, and
+        since when one has been due that did not, or not yet."""
         yield _moments('policy_last_success',
                        'Due time of the last run of a backup policy that '
                        'went well.',
                        [((policy_id,), due_at) for policy_id, due_at
                         in self._database.read(db_runs.last_done)],
                        'policy_id')
+        yield _moments('policy_overdue',
+                       'Due time of the first backup that a backup policy '
+                       'in force was to make since its last run that went '
+                       'well; of the policies that were to make one.',
+                       [((policy_id,), due_at) for policy_id, due_at
+                        in self._database.read(_overdue)], 'policy_id')
+
+
+def _overdue(conn):
+    return db_runs.overdue(conn, db_clock.now(conn))
 
 
 def _moments(name, text, values, *labels):

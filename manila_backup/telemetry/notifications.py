@@ -10,6 +10,9 @@ from manila_backup.telemetry import usage
 _ENDS = {states.Operation.DONE: 'end', states.Operation.FAILED: 'error',
          states.Operation.CANCELLED: 'cancelled'}
 
+# How many damages of a backup a notification names.
+_DAMAGES = 20
+
 
 def is_enabled(conf):
     """Tell whether anything is notified anywhere.
@@ -63,6 +66,27 @@ class Notifier:
         self._send(operation, backup, 'share_backup.incomplete',
                    self._notifier.warn, lacking)
 
+    def verified(self, backup, damages, size=None, seconds=None):
+        """A backup was verified: ``share_backup.verify.end``, or
+        ``share_backup.damaged``.
+
+        :param backup: its row, as it is then.
+        :param damages: list of str; empty if it is sound.
+        :param size: int, bytes that were read, where that is known.
+        :param seconds: float, how long that took.
+        """
+        event = f'share_backup.{"damaged" if damages else "verify.end"}'
+        known = usage.facts(backup)
+        payload = {**known, **usage.of_backup(known),
+                   'fail_reason': backup.fail_reason,
+                   'damages': damages[:_DAMAGES],
+                   'damage_count': len(damages), 'bytes_done': size,
+                   'duration': seconds, 'metrics': usage.measures(known)}
+        self._sender.send(
+            f'{event} of backup {backup.id}',
+            self._notifier.error if damages else self._notifier.info,
+            {'project_id': backup.project_id}, event, payload)
+
     def exists(self, event, payload):
         """Tell of a backup as an audit does, and wait until the bus has it.
 
@@ -99,8 +123,9 @@ class Notifier:
         self._sender.close()
 
     def _tell(self, operation, backup, phase, publish, **more):
-        # They are called the same there.
-        if operation.kind in states.BACKUP_KINDS:
+        # They are called the same there. A dry run does nothing to tell of.
+        if operation.kind in states.BACKUP_KINDS and (
+                states.DRY_RUN not in (operation.options or ())):
             self._send(operation, backup,
                        f'share_backup.{operation.kind}.{phase}', publish,
                        more)

@@ -22,9 +22,6 @@ _MEASURES = (('size', 'share.backup.size', 'GiB'),
              ('content_bytes', 'share.backup.content.size', 'B'),
              ('stored_bytes', 'share.backup.stored.size', 'B'))
 
-#: How long the periods are that an audit can be asked for by name.
-PERIODS = ('hour', 'day', 'month', 'year')
-
 
 def facts(backup):
     """Describe a backup, in what JSON can hold.
@@ -81,7 +78,7 @@ def time(value):
 def last_period(name, now):
     """Return the last period of a length that is over.
 
-    :param name: one of :data:`PERIODS`.
+    :param name: ``hour``, ``day``, ``month`` or ``year``.
     :param now: datetime in UTC, without a time zone.
     :returns: (datetime, datetime), when it began and when it ended.
     """

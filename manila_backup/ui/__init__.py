@@ -12,6 +12,6 @@ same process, as the one who is signed in: so every policy holds here, too.
 * :mod:`.page`: one request and its answer
 * :mod:`.pages`: a module per group of pages
 * :mod:`.live`: progress as server-sent events
-* :mod:`.words` and :mod:`.pictures`: numbers, times and states as a person
-  reads them, and as a time line
+* :mod:`.words`, :mod:`.due` and :mod:`.pictures`: numbers, times, states and
+  schedules as a person reads them, and as a time line
 """

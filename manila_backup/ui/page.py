@@ -35,6 +35,7 @@ HEADERS = [
 DONE = {
     'backup': 'The backup has been queued.',
     'restore': 'The restore has been queued.',
+    'new-share': 'The share is being made, and gets what is in the backup.',
     'delete': 'The deletion has been queued.',
     'cancel': 'The operation is being cancelled.',
     'run': 'The policy\'s backups have been queued.',

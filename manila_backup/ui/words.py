@@ -5,6 +5,9 @@ templates."""
 import datetime
 from urllib import parse
 
+from manila_backup.ui import due
+from manila_backup import wording
+
 _UNITS = ('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')
 
 _SPANS = ((86400, 'day'), (3600, 'hour'), (60, 'minute'))
@@ -39,6 +42,19 @@ def count(number):
     return UNKNOWN if number is None else f'{number:,}'.replace(',', '\u202f')
 
 
+def counted(number, one, many=None):
+    """Convert a number to a text with what it is of: ``1 entry``.
+
+    :param many: str, the plural; None for one with an ``s``.
+    """
+    return f'{count(number)} {wording.noun(number, one, many)}'
+
+
+def entries(number):
+    """Convert a number of directory entries to a text."""
+    return counted(number, 'entry', 'entries')
+
+
 def moment(text):
     """Parse a time of the API, which is UTC.
 
@@ -66,8 +82,7 @@ def span(seconds):
         return UNKNOWN
     for length, name in _SPANS:
         if seconds >= length:
-            number = round(seconds / length)
-            return f'{number} {name}' + ('s' if number != 1 else '')
+            return counted(round(seconds / length), name)
     return f'{int(seconds)} s'
 
 
@@ -115,4 +130,5 @@ def percent(operation):
 
 
 FILTERS = {each.__name__: each for each in (
-    size, count, time, span, ago, mood, state, quote, percent)}
+    size, count, counted, entries, time, span, ago, mood, state, quote,
+    percent, due.due)}

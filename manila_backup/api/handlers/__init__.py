@@ -18,6 +18,7 @@ from manila_backup.api.handlers import share_backup_metadata
 from manila_backup.api.handlers import share_backup_operations
 from manila_backup.api.handlers import share_backup_policies
 from manila_backup.api.handlers import share_backup_quotas
+from manila_backup.api.handlers import share_backup_repositories
 from manila_backup.api.handlers import share_backup_services
 from manila_backup.api.handlers import share_backup_usage
 from manila_backup.api.handlers import share_backups
@@ -41,8 +42,8 @@ def routes(conf):
                share_backup_file_versions, share_backup_files,
                share_backup_metadata, share_backup_operations,
                share_backup_policies, share_backup_coverage,
-               share_backup_quotas, share_backup_services,
-               share_backup_usage]
+               share_backup_quotas, share_backup_repositories,
+               share_backup_services, share_backup_usage]
     if conf.shares.source == 'local':
         modules.extend(LOCAL)
     table = {}

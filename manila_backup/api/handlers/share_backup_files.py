@@ -19,6 +19,7 @@ from manila_backup.contents import item
 from manila_backup.db import backups
 from manila_backup.policies import share_backups as policies
 from manila_backup import quoting
+from manila_backup import wording
 
 PATH = f'{share_backups.PATH}/{{backup_id}}/files'
 
@@ -131,7 +132,8 @@ def _range(req, size, etag):
         return streams.parse_range(header, size) or (0, size)
     except streams.Unsatisfiable as exc:
         raise faults.Fault(
-            416, f'The file has {size} bytes: there are none of that range.',
+            416, f'The file has {wording.counted(size, "byte")}, none '
+                 'of them in the requested range.',
             {'Content-Range': f'bytes */{size}'}) from exc
 
 

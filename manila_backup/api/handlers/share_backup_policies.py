@@ -10,6 +10,7 @@ from manila_backup.api import operation
 from manila_backup.api import request
 from manila_backup.api.schemas import share_backup_policies as schemas
 from manila_backup.api.schemas import types
+from manila_backup.api.views import common as common_views
 from manila_backup.api.views import share_backup_policies as views
 from manila_backup.db import backup_runs
 from manila_backup.db import plans as db_plans
@@ -125,12 +126,34 @@ def unassign(req, policy_id, assignment_id):
 
 @_operation(policies.GET, query=schemas.RUNS)
 def list_runs(req, policy_id, params):
-    """Last runs of a backup policy for shares of the project."""
+    """Runs of a backup policy for shares of the project, newest first."""
     row = _visible(req, policy_id)
-    found = req.services.database.read(
-        backup_runs.list_page, row.id, req.scope,
-        common.limit_of(req, params))
-    return 200, {'runs': [views.run(each) for each in found]}
+    limit = common.limit_of(req, params)
+    marker = params.pop('marker', None)
+    with_count = params.pop('with_count', False)
+
+    def query(conn):
+        last = marker and backup_runs.get_of_policy(conn, row.id, marker,
+                                                    req.scope)
+        if marker and not last:
+            raise faults.bad_request(
+                f'marker: {marker} could not be found.')
+        return (backup_runs.list_page(conn, row.id, req.scope, marker=last,
+                                      limit=limit + 1 if limit else 0,
+                                      **params),
+                backup_runs.count_all(conn, row.id, req.scope, **params)
+                if with_count else None)
+
+    found, count = req.services.database.read(query)
+    body = {'runs': [views.run(each) for each in found[:limit]]}
+    if len(found) > limit and extension.includes(req.extension,
+                                                 extension.RUNS):
+        body.update(common_views.next_links(
+            req, f'{PATH}/{row.id}/runs', 'runs', limit,
+            marker=found[limit - 1].id))
+    if with_count:
+        body['count'] = count
+    return 200, body
 
 
 @_operation(policies.UPDATE, body=schemas.ENABLE)
@@ -219,8 +242,14 @@ def _visible(req, policy_id):
 
 
 def _target(req, rule, policy_id):
-    return common.authorize_target(req, rule, db_plans.get_own, WHAT,
-                                   policy_id)
+    """The id of a policy that the caller may change."""
+    policy_id = common.authorize_target(req, rule, db_plans.get_own, WHAT,
+                                        policy_id)
+    # Who may not remove its assignment may not take away what it does.
+    if req.services.database.read(db_plans.is_mandatory, policy_id,
+                                  req.scope):
+        req.authorize(policies.MANDATE)
+    return policy_id
 
 
 def _views(req, rows):

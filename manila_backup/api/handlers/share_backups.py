@@ -6,10 +6,12 @@ import functools
 from manila_backup.api import extension
 from manila_backup.api import faults
 from manila_backup.api.handlers import common
+from manila_backup.api.handlers import shares as shares_handler
 from manila_backup.api import microversions
 from manila_backup.api import operation
 from manila_backup.api.schemas import share_backup_files as files
 from manila_backup.api.schemas import share_backups as schemas
+from manila_backup.api.schemas import types
 from manila_backup.api.views import common as common_views
 from manila_backup.api.views import share_backups as views
 from manila_backup.db import backup_metadata
@@ -113,10 +115,8 @@ def restore(req, backup_id, document):
     target = target and target.lower()
     admission = req.services.admission
     if asked.get('dry_run'):
-        backup, share_id, found = admission.files.preview(
-            req.context, backup_id, target)
-        return 200, {'restore': {**views.restore(backup, share_id),
-                                 'dry_run': views.preview(found)}}
+        return _dry_run('restore', admission.files.preview(
+            req.context, backup_id, target))
     backup, share_id, _ = admission.backups.restore(
         req.context, backup_id, target_share_id=target)
     return 202, {'restore': views.restore(backup, share_id)}
@@ -138,15 +138,44 @@ def restore_files(req, backup_id, document):
         asked.get('conflict', selection.Conflict.FAIL))
     admission = req.services.admission
     if asked.get('dry_run'):
-        backup, share_id, found = admission.files.preview(
-            req.context, backup_id, share_id, paths)
-        return 200, {'restore_files': {
-            **views.restore(backup, share_id), 'dry_run': views.preview(
-                found)}}
+        return _dry_run('restore_files', admission.files.preview(
+            req.context, backup_id, share_id, paths))
     backup, share_id, operation_id = admission.backups.restore(
         req.context, backup_id, share_id, paths)
     return 202, {'restore_files': {**views.restore(backup, share_id),
                                    'operation_id': operation_id}}
+
+
+@_operation(policies.RESTORE_TO_NEW_SHARE, extension=extension.FILES,
+            body=schemas.RESTORE_TO_NEW_SHARE)
+def restore_to_new_share(req, backup_id, document):
+    """Have a share made, and begin to restore a backup to it. Where the shares
+    are another service's, that is done with the caller's token."""
+    backup_id = _target(req, policies.RESTORE_TO_NEW_SHARE, backup_id)
+    asked = dict(document['restore_to_new_share'])
+    for name, convert in (('is_public', types.boolean), ('size', int)):
+        if asked.get(name) is not None:
+            asked[name] = convert(asked[name])
+    if req.services.conf.shares.source == 'local':
+        share_id, operation_id = shares_handler.create_of_backup(
+            req, backup_id, asked)
+    else:
+        _, share_id, operation_id = (
+            req.services.admission.backups.restore_to_new_share(
+                req.context, backup_id, asked))
+    return 202, {'restore_to_new_share': {
+        'backup_id': backup_id, 'share_id': share_id,
+        'operation_id': operation_id}}
+
+
+def _dry_run(name, told):
+    """Answer what a restore would do; or, while that takes, which operation
+    looks."""
+    backup, share_id, found, operation_id = told
+    shown = views.restore(backup, share_id)
+    if found is None:
+        return 202, {name: {**shown, 'operation_id': operation_id}}
+    return 200, {name: {**shown, 'dry_run': views.preview(found)}}
 
 
 def _path(name, text):
@@ -238,6 +267,7 @@ ROUTES = {
     f'{PATH}/{{backup_id}}/warnings': {'GET': warnings},
     f'{PATH}/{{backup_id}}/action': {'POST': operation.Actions({
         'restore': restore, 'restore_files': restore_files,
+        'restore_to_new_share': restore_to_new_share,
         'reset_status': reset_status,
         'cancel': cancel})},
 }

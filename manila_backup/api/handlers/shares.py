@@ -67,6 +67,26 @@ def create(req, document):
     return 200, _one(req, _reread(req, row.id))
 
 
+def create_of_backup(req, backup_id, asked):
+    """Begin to make a share with what is in a backup.
+
+    :param asked: dict, as of :data:`manila_backup.api.schemas.share_backups.
+        RESTORE_TO_NEW_SHARE`.
+    :returns: (its id, the id of the operation).
+    """
+    req.authorize(policies.CREATE)
+    if asked.get('share_network_id'):
+        raise faults.bad_request(
+            'share_network_id: this service has no share networks.')
+    values = _values(req, asked, asked.get('share_proto') or '')
+    values.update(size=asked.get('size'),
+                  availability_zone=asked.get('availability_zone'),
+                  properties=asked.get('metadata') or {})
+    share, operation_id = req.services.admission.shares.create_of_backup(
+        req.context, values, backup_id)
+    return share.id, operation_id
+
+
 @_operation(policies.MANAGE, body=schemas.MANAGE)
 def manage(req, document):
     """Begin to adopt a directory as a share."""

@@ -105,6 +105,12 @@ def fault_name(code):
     return f'Fault{code}'
 
 
+_DRY_RUN = _obj({
+    **dict.fromkeys(('entries', 'bytes', 'unchanged', 'conflicts', 'removed'),
+                    _COUNT),
+    'conflicting_paths': _array(_TEXT), 'removed_paths': _array(_TEXT),
+    'complete': _BOOLEAN})
+
 _BACKUP_BRIEF = {
     'id': _UUID, 'name': _TEXT_OR_NULL, 'share_id': _UUID,
     'status': _status(states.Backup)}
@@ -368,6 +374,8 @@ COMPONENTS = {
             'paths': _array(_TEXT), 'target_path': _TEXT_OR_NULL,
             'conflict': _TEXT,
             **dict.fromkeys(selection.COUNTS, _COUNT_OR_NULL),
+            'dry_run': _BOOLEAN,
+            'found': {**_DRY_RUN, 'type': ['object', 'null']},
         }), 'type': ['object', 'null'],
             'description': 'Since 1.2 of the extension.'},
     }),
@@ -383,6 +391,22 @@ COMPONENTS = {
         'processes': _COUNT,
         'running_operations': _COUNT,
         'updated_at': _TIME_OR_NULL,
+    }),
+    'ShareBackupRepository': _obj({
+        'backup_type': _TEXT,
+        'hosts': _array(_obj({
+            'host': _TEXT,
+            'location': _TEXT_OR_NULL,
+            'used_bytes': _COUNT_OR_NULL,
+            'free_bytes': _COUNT_OR_NULL,
+            'measured_at': _TIME_OR_NULL,
+            'problem': _TEXT_OR_NULL,
+            'updated_at': _TIME,
+        })),
+        **dict.fromkeys(('backups', 'stored_bytes', 'damaged_backups',
+                         'never_verified_backups'), _COUNT),
+        **dict.fromkeys(('oldest_verified_at', 'newest_verified_at'),
+                        _TIME_OR_NULL),
     }),
     'ShareBackupFile': _obj(_FILE),
     'ShareBackupFileVersion': _obj({
@@ -494,12 +518,6 @@ _ACCEPTED = 202, None
 
 _POLICY_ANSWER = 200, _one('share_backup_policy', 'ShareBackupPolicy')
 
-_DRY_RUN = _obj({
-    **dict.fromkeys(('entries', 'bytes', 'unchanged', 'conflicts', 'removed'),
-                    _COUNT),
-    'conflicting_paths': _array(_TEXT), 'removed_paths': _array(_TEXT),
-    'complete': _BOOLEAN})
-
 #: What each operation answers where it succeeds: the status code, and what
 #: the body is, None where there is none.
 ANSWERS = {
@@ -510,8 +528,8 @@ ANSWERS = {
     'share_backups.update': (200, _one('share_backup', 'ShareBackup')),
     'share_backups.delete': _ACCEPTED,
     'share_backups.restore': [
-        (202, _obj({'restore': _obj({'backup_id': _UUID,
-                                     'share_id': _UUID})})),
+        (202, _obj({'restore': _obj({'backup_id': _UUID, 'share_id': _UUID},
+                                    {'operation_id': _UUID})})),
         (200, _obj({'restore': _obj({'backup_id': _UUID, 'share_id': _UUID,
                                      'dry_run': _DRY_RUN})}))],
     'share_backups.restore_files': [
@@ -520,6 +538,9 @@ ANSWERS = {
         (200, _obj({'restore_files': _obj({
             'backup_id': _UUID, 'share_id': _UUID,
             'dry_run': _DRY_RUN})}))],
+    'share_backups.restore_to_new_share': (
+        202, _obj({'restore_to_new_share': _obj({
+            'backup_id': _UUID, 'share_id': _UUID, 'operation_id': _UUID})})),
     'share_backups.reset_status': _ACCEPTED,
     'share_backups.cancel': _ACCEPTED,
     'share_backups.warnings': (200, _obj({
@@ -543,8 +564,8 @@ ANSWERS = {
     'share_backup_policies.assign': (
         200, _one('assignment', 'ShareBackupPolicyAssignment')),
     'share_backup_policies.unassign': (204, None),
-    'share_backup_policies.list_runs': (200, _obj(
-        {'runs': _array(_ref('ShareBackupPolicyRun'))})),
+    'share_backup_policies.list_runs': (
+        200, _page('runs', 'ShareBackupPolicyRun')),
     'share_backup_policies.enable': _ACCEPTED,
     'share_backup_policies.disable': _ACCEPTED,
     'share_backup_policies.run_now': (
@@ -592,6 +613,9 @@ ANSWERS = {
         (f'share_backup_services.{name}'
          for name in ('show', 'enable', 'disable', 'drain')),
         (200, _one('share_backup_service', 'ShareBackupService'))),
+
+    'share_backup_repositories.index': (200, _obj({
+        'share_backup_repositories': _array(_ref('ShareBackupRepository'))})),
 
     'shares.index': (200, _page('shares', 'ShareBrief')),
     'shares.detail': _SHARES,

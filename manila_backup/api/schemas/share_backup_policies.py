@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Schemas of requests about backup policies and the coverage by them."""
 
+from manila_backup.api import extension
 from manila_backup.api.schemas import types
 from manila_backup.api import validation
 from manila_backup.plans import assignments
 from manila_backup.plans import retention
 from manila_backup.plans import schedule
+from manila_backup import states
 
 RESOURCE = 'share_backup_policy'
 
@@ -92,7 +94,15 @@ LIST = {
     **types.SCOPE,
 }
 
-RUNS = {'limit': types.count}
+RUNS = {
+    'limit': types.count,
+    **{name: types.since(extension.RUNS, convert) for name, convert in (
+        ('marker', types.uuid),
+        ('status', types.one_of(*states.Run)),
+        ('share_id', types.uuid),
+        ('since', types.moment),
+        ('with_count', types.boolean))},
+}
 
 COVERAGE = {
     'protected': types.boolean,

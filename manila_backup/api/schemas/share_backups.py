@@ -68,6 +68,20 @@ RESTORE_FILES = validation.Schema(types.wrapped('restore_files', {
     'dry_run': {'type': 'boolean'},
 }, required=['paths']))
 
+RESTORE_TO_NEW_SHARE = validation.Schema(types.wrapped(
+    'restore_to_new_share', {
+        'name': types.TEXT,
+        'description': types.TEXT,
+        'share_type': types.TEXT,
+        'share_proto': types.TEXT,
+        'share_network_id': types.OPTIONAL_UUID,
+        'availability_zone': types.TEXT,
+        'size': {'type': ['integer', 'null'], 'minimum': 1,
+                 'description': 'an integer of at least 1, or null'},
+        'is_public': types.BOOLEAN,
+        'metadata': types.STRINGS,
+    }))
+
 CANCEL = validation.Schema(types.obj({'cancel': types.NOTHING}, ['cancel']))
 
 RESET_STATUS = validation.Schema(types.wrapped('reset_status', {

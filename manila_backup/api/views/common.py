@@ -30,6 +30,7 @@ _LINKS = {
     'share_backup_policies': ('share_backup_policies_links',),
     'changes': ('changes_links',),
     'files': ('files_links',),
+    'runs': ('runs_links',),
     'share_backup_file_versions': ('share_backup_file_versions_links',),
     'share_backup_operations': ('share_backup_operations_links',),
     'share_backup_usage': ('share_backup_usage_links',),

@@ -2,6 +2,7 @@
 """Files in a share backup as callers see them."""
 
 import datetime
+import functools
 
 from manila_backup.api.views import common
 
@@ -19,15 +20,15 @@ def details(found):
 
 def _one(path, name, type, size, mtime, mode, uid, gid, target, is_stored,
          is_known, digest=None):
-    shown = {'path': f'/{path}', 'name': name, 'type': type,
-             'state': 'stored' if is_stored else 'missing',
-             'link_target': target, 'digest': digest}
-    # Of what could not be read nothing else is known.
-    shown.update(dict.fromkeys(('size', 'mtime', 'mode', 'uid', 'gid'))
-                 if not is_known else
-                 {'size': size, 'mtime': _moment(mtime),
-                  'mode': f'{mode:04o}', 'uid': uid, 'gid': gid})
-    return shown
+    if is_known:
+        mtime, mode = _moment(mtime), f'{mode:04o}'
+    else:
+        # Of what could not be read nothing else is known.
+        size = mtime = mode = uid = gid = None
+    return {'path': f'/{path}', 'name': name, 'type': type,
+            'state': 'stored' if is_stored else 'missing',
+            'link_target': target, 'digest': digest, 'size': size,
+            'mtime': mtime, 'mode': mode, 'uid': uid, 'gid': gid}
 
 
 def version(found):
@@ -56,8 +57,15 @@ def change(number, kind, path, previous, words, before, after):
 
 def _moment(nanoseconds):
     """A time as OpenStack writes it; None of one that no calendar has."""
+    seconds, rest = divmod(nanoseconds, 10 ** 9)
+    second = _second(seconds)
+    return second and f'{second}.{rest // 1000:06}'
+
+
+@functools.lru_cache(4096)
+def _second(seconds):
+    """Text of a time without fraction: files are often written together."""
     try:
-        return common.timestamp(_EPOCH + datetime.timedelta(
-            microseconds=nanoseconds // 1000))
+        return (_EPOCH + datetime.timedelta(seconds=seconds)).isoformat()
     except OverflowError:
         return None

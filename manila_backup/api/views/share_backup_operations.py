@@ -5,6 +5,7 @@ import datetime
 
 from manila_backup.api import extension
 from manila_backup.api.views import common
+from manila_backup.api.views import share_backups
 from manila_backup.path_restore import selection
 from manila_backup.policies import share_backup_operations as policies
 from manila_backup import states
@@ -63,13 +64,15 @@ def _paths(options):
     None of other operations."""
     if 'paths' not in options:
         return None
-    done = options.get('restored') or {}
+    done, found = options.get('restored') or {}, options.get(states.FOUND)
     target = options.get('target_path')
     return {'paths': [f'/{path}'.removesuffix('/.')
                       or '/' for path in options['paths']],
             'target_path': None if target is None else f'/{target}',
             'conflict': options['conflict'],
-            **{name: done.get(name) for name in selection.COUNTS}}
+            **{name: done.get(name) for name in selection.COUNTS},
+            'dry_run': states.DRY_RUN in options,
+            'found': found and share_backups.preview(found)}
 
 
 def _seconds(row):

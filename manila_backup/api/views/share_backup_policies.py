@@ -4,6 +4,7 @@
 from manila_backup.api.views import common
 from manila_backup.plans import assignments as plans
 from manila_backup.plans import retention
+from manila_backup import states
 
 
 def details(rows, rules):
@@ -68,6 +69,8 @@ def assignment(row):
 
 def run(row):
     """A run of a policy."""
+    # A worker is about to end it so.
+    is_skipped = row.withdrawn and row.status == states.Run.DUE
     return {
         'id': row.id,
         'policy_id': row.policy_id,
@@ -75,7 +78,7 @@ def run(row):
         'share_id': row.share_id,
         'project_id': row.project_id,
         'due_at': common.timestamp(row.due_at),
-        'status': row.status,
+        'status': str(states.Run.SKIPPED) if is_skipped else row.status,
         'reason': row.reason,
         'backup_id': row.backup_id,
         'ended_at': common.timestamp(row.ended_at),

@@ -68,8 +68,8 @@ def _opened(path: str) -> typing.Iterator[comparison.Result]:
         with contextlib.suppress(OSError):
             os.unlink(path)
         raise questions.Unanswered(
-            'What was kept of the comparison was damaged, and is made '
-            'anew. Try again in some seconds.') from exc
+            'The stored comparison was damaged and is made again. Try '
+            'again in some seconds.') from exc
 
 
 def _make(path: str, old: reader.Reader, new: reader.Reader) -> None:

@@ -15,6 +15,7 @@ from manila_backup.bus import questions
 from manila_backup.contents import item
 from manila_backup.drivers import base
 from manila_backup.engine.questions import files
+from manila_backup.fs import handles
 from manila_backup import quoting
 
 LOG = log.getLogger(__name__)
@@ -33,8 +34,10 @@ def open_file(driver: base.BackupDriver, place: base.BackupReference,
     :returns: dict of ``size``, ``digest``, which is None where there is none,
         and ``is_checked``, whether the content is known to have that.
     """
-    with files.opened_index(driver, place, folder) as index:
-        one = _regular(index.entry(quoting.unquote(path)))
+    wanted = quoting.unquote(path)
+    with files.opened_index(driver, place, folder,
+                            handles.split(wanted)[0]) as index:
+        one = _regular(index.entry(wanted))
         if one.size > most:
             return {'size': one.size}
         with (_damage(place),
@@ -55,8 +58,10 @@ def read_file(driver: base.BackupDriver, place: base.BackupReference,
     :param length: int, at most :data:`~manila_backup.bus.questions.PIECE`.
     :returns: dict of ``data``, str: in base64.
     """
-    with files.opened_index(driver, place, folder) as index:
-        one = _regular(index.entry(quoting.unquote(path)))
+    wanted = quoting.unquote(path)
+    with files.opened_index(driver, place, folder,
+                            handles.split(wanted)[0]) as index:
+        one = _regular(index.entry(wanted))
         with (_damage(place),
               driver.open_file(place, folder, index, one) as found):
             if found.digest != digest:
@@ -73,8 +78,8 @@ def _regular(one: item.Item) -> item.Item:
             'stored.')
     if one.type != 'file':
         raise questions.Refused(
-            f'This is of type {one.type}: only regular files have content '
-            'that can be downloaded.')
+            f'The path is of type {one.type}: only regular files can be '
+            'downloaded.')
     return one
 
 

@@ -117,13 +117,13 @@ class Desk:
                                 **arguments)
             except NotImplementedError as exc:
                 raise questions.Refused(
-                    f'Backups of the driver {driver} can\'t be looked into; '
-                    'they can be restored as a whole.') from exc
+                    f'Files in backups of the driver {driver} can\'t be '
+                    'listed or read; restore the whole backup.') from exc
             except base.DamagedBackup as exc:
                 LOG.warning('Backup %s: %s', place.backup_id, exc)
                 raise questions.Refused(
-                    'The backup is damaged: what it has can\'t be '
-                    'told.') from exc
+                    'The backup is damaged: its content can\'t be '
+                    'read.') from exc
             except base.DriverError as exc:
                 LOG.warning('Backup %s: %s', place.backup_id, exc)
                 raise questions.Unanswered(
@@ -141,7 +141,7 @@ class Desk:
                 left = end - self._clock()
                 if left <= 0:
                     raise questions.Unanswered(
-                        'The worker has too much to do. Try again in some '
+                        'The worker is busy. Try again in some '
                         'seconds.')
                 self._changed.wait(min(left, _PAUSE))
             mine = _Running(driver, project_id, self._clock())
@@ -162,8 +162,8 @@ class Desk:
         if sum(each.driver == driver and each.since < overdue
                for each in self._running) >= _MOST_OVERDUE:
             raise questions.Unanswered(
-                'The repository does not answer, or what others asked of it '
-                'takes long. Try again later.')
+                'The repository does not answer, or is busy with earlier '
+                'requests. Try again later.')
         counted = [each for each in self._running if each.since >= overdue]
         return (len(counted) < _MOST and sum(
             each.project_id == project_id

@@ -25,9 +25,9 @@ def list_files(driver: base.BackupDriver, place: base.BackupReference,
     :param after: str, the quoted name that the page before ended with.
     :returns: dict of ``files``, and ``more``, whether there are further ones.
     """
-    with opened_index(driver, place, folder) as index:
-        found = index.page(quoting.unquote(path),
-                           after and quoting.unquote(after),
+    directory = quoting.unquote(path)
+    with opened_index(driver, place, folder, directory) as index:
+        found = index.page(directory, after and quoting.unquote(after),
                            limit + 1)
         count = _count(found, limit)
         return {'files': told(index, found[:count]),
@@ -61,14 +61,18 @@ def find_files(driver: base.BackupDriver, place: base.BackupReference,
 
 @contextlib.contextmanager
 def opened_index(driver: base.BackupDriver, place: base.BackupReference,
-                 folder: str) -> typing.Iterator[reader.Reader]:
+                 folder: str, directory: bytes | None = None
+                 ) -> typing.Iterator[reader.Reader]:
     """Open the index of a backup; one that is found to be damaged is removed.
 
+    :param directory: bytes, the path of the only directory that is looked
+        into; None for any.
     :returns: context manager, of a
         :class:`~manila_backup.contents.reader.Reader`.
     """
     try:
-        with driver.open_index(place, folder) as index:
+        with (driver.open_index(place, folder) if directory is None
+              else driver.open_directory(place, folder, directory)) as index:
             yield index
     except reader.NoSuchEntry as exc:
         raise questions.Missing(
@@ -76,7 +80,7 @@ def opened_index(driver: base.BackupDriver, place: base.BackupReference,
     except database.DamagedIndex as exc:
         driver.drop_index(place, folder)
         raise questions.Unanswered(
-            'The index of the backup was damaged, and is made anew. Try '
+            'The index of the backup was damaged and is made again. Try '
             'again in some seconds.') from exc
 
 
@@ -96,10 +100,21 @@ def told(index: reader.Reader, found: list[item.Item]
 
     :param index: the index that they are from.
     """
-    return [{
-        'path': quoting.quote(each.path), 'name': quoting.quote(each.name),
-        'type': each.type, 'size': each.size, 'mtime': each.mtime,
-        'mode': each.mode & 0o7777, 'uid': each.uid, 'gid': each.gid,
-        'target': None if each.target is None else quoting.quote(each.target),
-        'digest': index.digest(each), 'is_stored': each.is_stored,
-        'is_known': not each.flags & item.UNKNOWN} for each in found]
+    shown = []
+    directory, prefix = item.ROOT, ''
+    for each in found:
+        # Mostly it is in the same directory as the one before.
+        if each.directory != directory:
+            directory = each.directory
+            prefix = ('' if directory == item.ROOT
+                      else quoting.quote(directory) + '/')
+        name = quoting.quote(each.name)
+        shown.append({
+            'path': prefix + name, 'name': name,
+            'type': each.type, 'size': each.size, 'mtime': each.mtime,
+            'mode': each.mode & 0o7777, 'uid': each.uid, 'gid': each.gid,
+            'target': (None if each.target is None
+                       else quoting.quote(each.target)),
+            'digest': index.digest(each), 'is_stored': each.is_stored,
+            'is_known': not each.flags & item.UNKNOWN})
+    return shown

@@ -2,13 +2,11 @@
 """Questions about what a restore of chosen paths would do."""
 
 import contextlib
-import os
 import typing
 
 from manila_backup.bus import questions
 from manila_backup.drivers import base
 from manila_backup.engine.questions import files
-from manila_backup.fs import handles
 from manila_backup.path_restore import selection
 from manila_backup.path_restore import survey
 from manila_backup import quoting
@@ -38,53 +36,33 @@ def preview_restore(driver: base.BackupDriver, place: base.BackupReference,
     :param seconds: float, after how long to answer what was found.
     :param whole: bool, whether a restore of all of the backup is meant, which
         removes what it does not have.
-    :returns: dict of ``entries``, ``bytes``, ``unchanged``, ``conflicts``,
-        ``conflicting_paths``, quoted, ``removed``, ``removed_paths``, and
-        ``complete``, whether all of the share was compared.
+    :returns: dict as of :func:`manila_backup.path_restore.survey.preview`.
     """
     chosen = selection.Selection(
         tuple(map(quoting.unquote, paths)),
         None if target_path is None else quoting.unquote(target_path))
-    ignored = frozenset(map(os.fsencode, getattr(driver, 'ignore', ())))
     ref = shares.ShareRef(**share)
     with (files.opened_index(driver, place, folder) as index,
-          _root(source, ref, place) as root):
+          _share(source, ref, place) as path):
         try:
-            found = survey.Survey(index, chosen, ignored,
-                                  ref.include_mounts).run(
-                                      root, seconds=seconds / 2)
-            surplus = survey.Surplus(index, ignored, ref.include_mounts)
-            if whole:
-                found.complete &= surplus.run(root, seconds / 2)
+            return survey.preview(index, path, chosen, driver,
+                                  ref.include_mounts, whole, seconds=seconds)
         except base.DriverError as exc:
             if exc.code == status_codes.StatusCode.NO_SUCH_FILE:
                 raise questions.Missing(str(exc)) from exc
             raise questions.Unanswered(
                 'The share can\'t be read at the moment. Try again '
                 'later.') from exc
-    room = quoting.Room()
-
-    def shown(paths):
-        return [quoting.quote(path) for path in paths if room.takes(path)]
-    return {'entries': found.entries, 'bytes': found.size,
-            'unchanged': found.equal, 'conflicts': found.conflicts,
-            'conflicting_paths': shown(found.named),
-            'removed': surplus.count, 'removed_paths': shown(surplus.named),
-            'complete': found.complete}
 
 
 @contextlib.contextmanager
-def _root(source: shares.ShareSource, ref: shares.ShareRef,
-          place: base.BackupReference) -> typing.Iterator[int]:
-    """Open a share's directory, to look only."""
-    job = shares.Job(place.backup_id, place.backup_id, 0, read_only=False)
+def _share(source: shares.ShareSource, ref: shares.ShareRef,
+           place: base.BackupReference) -> typing.Iterator[str]:
+    """Have the path of a share's directory, to look only."""
+    job = shares.Job(place.backup_id, place.backup_id, 0, looks_only=True)
     try:
         with source.use(ref, job, _Unlimited()) as view:
-            fd = os.open(view.path, handles.DIRECTORY & ~os.O_NOFOLLOW)
-            try:
-                yield fd
-            finally:
-                os.close(fd)
+            yield view.path
     except (shares.ShareError, OSError) as exc:
         raise questions.Unanswered(
             'The share can\'t be reached at the moment. Try again '

@@ -11,6 +11,7 @@ from manila_backup.bus import questions
 from manila_backup.contents import reader
 from manila_backup.drivers import base
 from manila_backup.engine.questions import files
+from manila_backup.fs import handles
 from manila_backup import quoting
 
 LOG = log.getLogger(__name__)
@@ -43,7 +44,8 @@ def list_versions(driver: base.BackupDriver, place: base.BackupReference,
 def _look(driver: base.BackupDriver, place: base.BackupReference,
           folder: str, path: bytes) -> dict[str, typing.Any]:
     try:
-        with files.opened_index(driver, place, folder) as index:
+        with files.opened_index(driver, place, folder,
+                                handles.split(path)[0]) as index:
             try:
                 one = index.entry(path)
             except reader.NoSuchEntry:

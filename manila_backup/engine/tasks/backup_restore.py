@@ -28,6 +28,9 @@ from manila_backup import status_codes
 #: numbers as.
 RESTORED = 'restored'
 
+#: A dry run of a restore of all, and of one of paths.
+WHOLE, PATHS = 'all', 'paths'
+
 #: What the options have in the restore to a share that is made for it.
 MAKES_SHARE = 'makes_share'
 
@@ -52,6 +55,20 @@ def begin(conn: sa.Connection, backup: base.Row, share: base.Row,
         _check_fits(backup, share)
     preconditions.claim_backup(conn, backup, states.Backup.RESTORING,
                                restore_progress=0, status_code=None)
+    return was
+
+
+def begin_dry_run(conn: sa.Connection, backup: base.Row, share: base.Row
+                  ) -> str | None:
+    """Claim a backup and the share that it would be restored to.
+
+    :returns: as of :func:`begin`.
+    """
+    preconditions.check_backup(backup, states.Backup.RESTORING)
+    was = None if share.status == states.Share.AVAILABLE else share.status
+    preconditions.claim_share_for_backup(
+        conn, share, states.Share.BACKUP_RESTORING)
+    preconditions.claim_backup(conn, backup, states.Backup.RESTORING)
     return was
 
 
@@ -84,7 +101,16 @@ class BackupRestore(base.ShareUsingTask):
 
     options = base.ShareUsingTask.options | {
         'source_share_id', 'paths', 'target_path', 'conflict', RESTORED,
-        MAKES_SHARE}
+        MAKES_SHARE, states.DRY_RUN, states.FOUND}
+
+    def __init__(self, *args: typing.Any) -> None:
+        super().__init__(*args)
+        asked = self.operation.options or {}
+        #: What of a restore it is to be told that it would do: ``paths`` or
+        #: ``all``; None to restore.
+        self.dry_run = asked.get(states.DRY_RUN)
+        self.looks_only = self.read_only = bool(self.dry_run)
+        self.changes_share = not self.dry_run
 
     @property
     def makes_share(self) -> bool:
@@ -120,6 +146,11 @@ class BackupRestore(base.ShareUsingTask):
             None if target is None else quoting.unquote(target),
             selection.Conflict(asked['conflict']), self.operation.id)
 
+    def leave_message(self, conn: sa.Connection, status: states.Operation,
+                      outcome: typing.Any) -> None:
+        if not self.dry_run:
+            super().leave_message(conn, status, outcome)
+
     def shortcoming(self,
                     outcome: drivers.Result) -> messages.Detail | None:
         return (messages.Detail.RESTORED_INCOMPLETELY
@@ -142,36 +173,58 @@ class BackupRestore(base.ShareUsingTask):
             return child.restore, to
         folder = os.path.join(self.tools.conf.state_path, 'contents')
         private.make_directories(folder)
+        if self.dry_run:
+            return child.preview_restore, (*to, chosen, folder,
+                                           self.dry_run == WHOLE)
         return child.restore_paths, (*to, chosen, folder)
 
     def clean(self) -> base.Call | None:
         chosen = self.chosen
-        if chosen is None or self.share is None:
+        if chosen is None or self.share is None or self.dry_run:
             return None
         return child.clean_share, (self.tools.source, self.ref, self.job,
                                    chosen)
 
     def note_progress(self, conn: sa.Connection, percent: int) -> None:
+        if self.dry_run:
+            return
         rows.update(conn, db_backups.TABLE, self.backup.id,
                     {'restore_progress': percent},
                     status=states.Backup.RESTORING)
 
     def succeeded(self, conn: sa.Connection, result: typing.Any) -> None:
+        if self.dry_run:
+            self._note(conn, {states.FOUND: result})
+            self._leave(conn)
+            return
         if self.chosen is None:
             base.set_share(conn, self.operation, states.Share.AVAILABLE,
                            states.Share.CREATING if self.makes_share
                            else states.Share.BACKUP_RESTORING)
         else:
             self.undo(conn, self.operation)
-            rows.update(conn, db_operations.TABLE, self.operation.id, {
-                'options': {**self.operation.options,
-                            RESTORED: result.restored}})
+            self._note(conn, {RESTORED: result.restored})
         self._set_backup(
             conn, states.Backup.AVAILABLE, states.Backup.RESTORING,
             restore_progress=100, fail_reason=base.problems(result))
 
+    def _note(self, conn: sa.Connection, values: dict[str, typing.Any]
+              ) -> None:
+        """Add to the operation's options."""
+        rows.update(conn, db_operations.TABLE, self.operation.id,
+                    {'options': {**self.operation.options, **values}})
+
+    def _leave(self, conn: sa.Connection) -> None:
+        """Leave share and backup as they were."""
+        self.undo(conn, self.operation)
+        self._set_backup(conn, states.Backup.AVAILABLE,
+                         states.Backup.RESTORING)
+
     def failed(self, conn: sa.Connection, reason: str,
                code: str = status_codes.StatusCode.FAILED) -> None:
+        if self.dry_run:
+            self._leave(conn)
+            return
         self._leave_share(conn)
         found = ({'result': states.Result.DAMAGED}
                  if code == status_codes.StatusCode.DAMAGED else {})

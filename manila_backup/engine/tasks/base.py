@@ -274,6 +274,9 @@ class ShareUsingTask(BackupTask):
     uses_share = True
     read_only = True
 
+    #: Whether it only looks at the share, for somebody who asks.
+    looks_only = False
+
     #: ``include_mounts``: the share was adopted with that wish. Only says so
     #: to workers that could not heed it: it is the share's row that counts.
     options = frozenset(('include_mounts',))
@@ -282,7 +285,8 @@ class ShareUsingTask(BackupTask):
     def job(self) -> shares.Job:
         """The attempt, as the share source is told of it."""
         return shares.Job(self.operation.id, self.backup.id,
-                          self.operation.attempt, self.read_only)
+                          self.operation.attempt, self.read_only,
+                          self.looks_only)
 
     def discard(self) -> None:
         if self.share is None:

@@ -18,6 +18,7 @@ from manila_backup.ui.pages import policy_form
 from manila_backup.ui.pages import quotas
 from manila_backup.ui.pages import restores
 from manila_backup.ui.pages import shares
+from manila_backup.ui.pages import whole_restores
 from manila_backup.ui.pages import workers
 
 
@@ -29,7 +30,7 @@ def routes(conf):
     """
     table = {}
     for module in (overview, shares, backups, files, comparing, restores,
-                   policies, policy_form, quotas, workers):
+                   whole_restores, policies, policy_form, quotas, workers):
         table.update(module.ROUTES)
     if conf.shares.source == 'local':
         # They are Manila's otherwise.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backups: the list, one of them, its restore and deletion."""
+"""Backups: the list, one of them, and its deletion."""
 
 from manila_backup import states
 from manila_backup.ui import calls
@@ -11,12 +11,15 @@ _FILTERS = ('status', 'result', 'share_id')
 def index(page):
     """List backups, newest first."""
     given = {name: page.query.get(name) or None for name in _FILTERS}
+    everybody = bool(page.query.get('all') and page.is_operator)
     offset = page.number('offset') or 0
     found = page.api.get(
         '/share-backups/detail', limit=calls.PAGE, offset=offset,
-        sort_key='created_at', sort_dir='desc', **given)['share_backups']
+        sort_key='created_at', sort_dir='desc',
+        all_tenants='1' if everybody else None, **given)['share_backups']
     return page.render(
         'backups.html', backups=found, given=given, offset=offset,
+        everybody=everybody,
         more=len(found) == calls.PAGE, size=calls.PAGE,
         statuses=[str(each) for each in states.Backup],
         results=[str(each) for each in states.Result])
@@ -49,19 +52,6 @@ def _warnings(page, backup):
                  'lost': []}]
 
 
-def ask_restore(page, backup_id):
-    """Show what a restore would do, before it does."""
-    return page.render('restore.html', backup=_backup(page, backup_id))
-
-
-def restore(page, backup_id):
-    """Begin a restore."""
-    target = (page.form.get('target') or '').strip()
-    page.api.post(f'/share-backups/{words.quote(backup_id)}/action',
-                  {'restore': target or None})
-    return page.redirect(f'backups/{words.quote(backup_id)}', done='restore')
-
-
 def ask_delete(page, backup_id):
     """Ask whether a backup is to be deleted."""
     return page.render('delete_backup.html', backup=_backup(page, backup_id))
@@ -83,7 +73,6 @@ def cancel(page, backup_id):
 ROUTES = {
     '/backups': {'GET': index},
     '/backups/{backup_id}': {'GET': show},
-    '/backups/{backup_id}/restore': {'GET': ask_restore, 'POST': restore},
     '/backups/{backup_id}/delete': {'GET': ask_delete, 'POST': delete},
     '/backups/{backup_id}/cancel': {'POST': cancel},
 }

@@ -4,12 +4,16 @@ the simulator."""
 
 import datetime
 
+from manila_backup import states
 from manila_backup.ui import calls
 from manila_backup.ui.pages import policy_form
 from manila_backup.ui import pictures
 from manila_backup.ui import words
 
 _PATH = '/share-backup-policies'
+
+#: How many runs are shown at once.
+_RUNS = 20
 
 
 def _policy(page, policy_id):
@@ -54,15 +58,20 @@ def create(page):
 
 
 def show(page, policy_id):
-    """Show a policy, its calendar, assignments and last runs."""
+    """Show a policy, its calendar, assignments and runs."""
     policy = _policy(page, policy_id)
     url = f'{_PATH}/{words.quote(policy_id)}'
+    status = page.query.get('status') or None
+    runs = page.api.get(f'{url}/runs', limit=_RUNS, status=status,
+                        marker=page.query.get('marker') or None)
     return page.render(
         'policy.html', policy=policy, kept=_in_words(policy['retention']),
         months=pictures.months(policy['rules'], datetime.date.today()),
         assignments=page.api.get(f'{url}/assignments',
                                  limit=calls.PAGE)['assignments'],
-        runs=page.api.get(f'{url}/runs', limit=20)['runs'])
+        runs=runs['runs'], status=status,
+        statuses=[str(each) for each in states.Run],
+        older=calls.next_marker(runs, 'runs'))
 
 
 def act(page, policy_id, action):

@@ -24,7 +24,8 @@ def numbers(given):
 def edit(page, policy_id):
     """Show the form with what the policy has."""
     policy = _policy(page, policy_id)
-    given = {name: policy[name] or '' for name in ('name', 'description')}
+    given = {name: policy[name] or '' for name in ('name', 'description',
+                                                   'timezone')}
     given.update(policy['retention'])
     for number, rule in enumerate(policy['rules']):
         given[f'rule-{number}-was'] = rule['name']
@@ -39,6 +40,13 @@ def save(page, policy_id):
     values = {'name': page.form.get('name') or '',
               'description': page.form.get('description') or None,
               'rules': _rules(page.form, policy['rules'])}
+    zone = (page.form.get('timezone') or '').strip()
+    if zone and zone != policy['timezone']:
+        values['timezone'] = zone
+        for rule in values['rules']:
+            # Those in the policy's own follow it.
+            if rule.get('timezone') == policy['timezone']:
+                del rule['timezone']
     kept = {**policy['retention'], **numbers(page.form)}
     if kept != policy['retention']:
         values['retention'] = kept
@@ -64,8 +72,10 @@ def put(page, policy, values, given):
         if exc.code == 400 and 'name' in given:
             return _show(page, policy, given, exc.message)
         count = exc.code == 409 and page.api.post(f'{url}/action', {
-            'simulate': {'retention': values.get('retention') or {},
-                         'limit': 0}})['simulation']['deletions']
+            'simulate': {'limit': 0, **{
+                name: values.get(name, policy[name])
+                for name in ('retention', 'timezone')}}})[
+                    'simulation']['deletions']
         if not count:
             raise
         return page.render('confirm_policy.html', policy=policy, count=count,

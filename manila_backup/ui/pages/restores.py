@@ -6,20 +6,19 @@ from manila_backup.ui import calls
 from manila_backup.ui import words
 
 #: What becomes of an entry that has something else in its place: the API's
-#: word for it, what it does, and what is said of how many there are.
+#: word for it, what it does, and what is said of them where there are any.
 CONFLICTS = {
     'keep_both': ('restore it beside that, to another name',
-                  'would be restored to other names, since something else is '
-                  'in their places'),
-    'skip': ('leave what is there',
-             'have something else in their places, and would not be '
-             'restored'),
+                  'They would be restored to other names.'),
+    'skip': ('leave what is there', 'They would not be restored.'),
     'overwrite': ('replace what is there',
-                  'in the share would be replaced by what the backup has'),
-    'fail': ('restore nothing at all',
-             'have something else in their places, so that nothing would be '
-             'restored'),
+                  'What is there would be overwritten.'),
+    'fail': ('restore nothing at all', 'So nothing would be restored.'),
 }
+
+# Beside Manila, the share has to be mounted first.
+_LONGER = ('Looking at the share takes longer: operation {} will say what it '
+           'would do.')
 
 
 def ask(page, backup_id, problem=None):
@@ -31,17 +30,32 @@ def ask(page, backup_id, problem=None):
     preview = None
     code = 400 if problem else 200
     if given.get('conflict') and not problem:
-        try:
-            preview = _act(page, backup_id, given, dry_run=True)['dry_run']
-        except calls.Refused as exc:
-            if exc.code not in (400, 409, 503):
-                raise
-            code, problem = exc.code, exc.message
+        code, preview, problem = tried(
+            lambda: _act(page, backup_id, given, dry_run=True))
     return page.render(
         'restore_files.html', code, problem=problem, preview=preview,
         backup=page.api.get(f'/share-backups/{words.quote(backup_id)}')[
             'share_backup'],
         given=given, paths=given.getall('path'), conflicts=CONFLICTS)
+
+
+def tried(ask_for):
+    """Ask what a restore would do.
+
+    :param ask_for: function without arguments that asks the API for it, and
+        returns what the action answers.
+    :returns: (status code of the page; what it would do, or None; why that is
+        not told, or None).
+    """
+    try:
+        found = ask_for()
+    except calls.Refused as exc:
+        if exc.code not in (400, 409, 503):
+            raise
+        return exc.code, None, exc.message
+    preview = found.get('dry_run')
+    return 200, preview, (_LONGER.format(found['operation_id'])
+                          if preview is None else None)
 
 
 def restore(page, backup_id):

@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shares, each with a time line of its backups."""
 
+import uuid
+
 from manila_backup.ui import calls
 from manila_backup.ui import pictures
 from manila_backup.ui import words
+
+#: The most policies whose retention a page asks about.
+_POLICIES = 5
+
+#: What is said of a backup that no rule keeps.
+NEXT = 'deleted next'
 
 
 def index(page):
@@ -29,8 +37,12 @@ def show(page, share_id):
     if not share and not backups:
         raise calls.Refused(404, 'There is no share with this id, or it has '
                                  'no backups that you may see.', [])
+    kept = _kept(page, share_id, backups)
+    for each in backups:
+        each['kept_by'] = kept.get(each['id'], ())
     return page.render(
         'share.html', share_id=share_id, share=share, backups=backups,
+        coverage=_coverage(page, share_id),
         marks=pictures.timeline(backups, words.now()), width=pictures.WIDTH,
         height=pictures.HEIGHT)
 
@@ -43,6 +55,38 @@ def _share(page, share_id):
         if exc.code in (403, 404):
             return None
         raise
+
+
+def _coverage(page, share_id):
+    """Coverage of a share, as dict; None where it is none of the project's."""
+    # The list goes on after a marker, and is in the order of the ids.
+    before = uuid.UUID(int=max(uuid.UUID(share_id).int - 1, 0))
+    found = page.api.get('/share-backup-coverage', limit=1, marker=before)
+    return next((each for each in found['share_backup_coverage']
+                 if each['share_id'] == share_id.lower()), None)
+
+
+def _kept(page, share_id, backups):
+    """By which rules of their policies' retention backups are kept.
+
+    :returns: dict of a backup's id to list of str.
+    """
+    found = {}
+    policies = {each['policy_id'] for each in backups if each['policy_id']}
+    for policy_id in sorted(policies)[:_POLICIES]:
+        try:
+            told = page.api.post(
+                f'/share-backup-policies/{words.quote(policy_id)}/action',
+                {'simulate': {'share_id': share_id}})['simulation']
+        except calls.Refused:
+            # It is gone, or not to be seen.
+            continue
+        for backup in (each for share in told['shares']
+                       for each in share['backups']):
+            found[backup['id']] = [
+                rule['rule'] for rule in backup['rules']
+            ] if backup['keep'] else [NEXT]
+    return found
 
 
 def back_up(page, share_id):
