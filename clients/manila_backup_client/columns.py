@@ -4,6 +4,14 @@
 from cliff import columns
 
 
+def counted(number, one, many=None):
+    """Return a number with what it is of: ``1 entry``, ``2 entries``.
+
+    :param many: str, the plural; None for one with an ``s``.
+    """
+    return f'{number} {one if number == 1 else many or one + "s"}'
+
+
 def readable_size(size):
     """Return a number of bytes in units, to one digit: ``1.5 GiB``."""
     unit = 'B'
@@ -54,11 +62,14 @@ class Words(columns.FormattableColumn):
 KINDS = {
     'lost': Words, 'differences': Words,
     'bytes_done': Size, 'bytes_total': Size, 'content_bytes': Size,
-    'stored_bytes': Size, 'bytes_per_second': Rate,
+    'stored_bytes': Size, 'used_bytes': Size, 'free_bytes': Size,
+    'bytes_per_second': Rate,
     **dict.fromkeys(('created_at', 'updated_at', 'completed_at', 'queued_at',
                      'started_at', 'finished_at', 'estimated_end_at',
                      'verified_at', 'taken_at', 'lease_until', 'mtime',
-                     'first_backup_at', 'last_backup_at'),
+                     'first_backup_at', 'last_backup_at', 'measured_at',
+                     'oldest_verified_at', 'newest_verified_at', 'due_at',
+                     'ended_at'),
                     Time)}
 
 

@@ -88,9 +88,20 @@ class Methods:
             of.
         :param options: ``target_path``, ``conflict`` and ``dry_run``, as the
             API has them.
-        :returns: dict of ``share_id``, and ``operation_id`` or ``dry_run``.
+        :returns: dict of ``share_id``, and ``operation_id`` or ``dry_run``;
+            beside Manila, a dry run may take longer: the operation has what
+            it found.
         """
         asked = {'paths': list(paths), **options}
         if target_share:
             asked['target_share_id'] = resource.Resource._get_id(target_share)
         return self._backup(share_backup).restore_files(self, asked)
+
+    def restore_share_backup_to_new_share(self, share_backup, **attrs):
+        """Have a share made, and begin to restore a backup to it.
+
+        :param attrs: of the share, as the API has them: ``name``,
+            ``share_type``, ``size`` and others.
+        :returns: dict of ``share_id`` and ``operation_id``.
+        """
+        return self._backup(share_backup).restore_to_new_share(self, attrs)

@@ -14,6 +14,7 @@ from osc_lib import utils
 import requests
 
 from manila_backup_client import api
+from manila_backup_client import columns
 from manila_backup_client import files
 
 _READ = 1 << 20
@@ -68,7 +69,8 @@ class DownloadFile(command.Command):
         Download(lambda headers: service.stream(path, headers,
                                                 path=parsed_args.path),
                  target).run()
-        self.app.stderr.write(f'{target}: {os.path.getsize(target)} bytes\n')
+        size = columns.counted(os.path.getsize(target), 'byte')
+        self.app.stderr.write(f'{target}: {size}\n')
 
 
 def default_name(path):

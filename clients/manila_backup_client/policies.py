@@ -16,8 +16,12 @@ _UNITS = {'h': 3600, 'd': 86400, 'w': 7 * 86400}
 _TARGETS = ('share', 'share_type', 'metadata', 'project')
 
 
-def _service(app):
-    return api.Api(app.client_manager.share, '1.1')
+_RUN = ('due_at', 'status', 'share_id', 'backup_id', 'reason', 'ended_at',
+        'id')
+
+
+def _service(app, extension='1.1'):
+    return api.Api(app.client_manager.share, extension)
 
 
 def _find(service, name):
@@ -130,7 +134,12 @@ def _contents(parsed_args):
 
 
 class _OfPolicy(command.Command):
-    """A command about one policy."""
+    """A command about one policy.
+
+    :cvar extension: the version of the extension that it needs.
+    """
+
+    extension = '1.1'
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
@@ -140,7 +149,7 @@ class _OfPolicy(command.Command):
 
     def found(self, parsed_args):
         """Return the service, the policy, and the policy's path."""
-        service = _service(self.app)
+        service = _service(self.app, self.extension)
         policy = _find(service, parsed_args.policy)
         return service, policy, f'{api.POLICIES}/{policy["id"]}'
 
@@ -309,6 +318,41 @@ class RunPolicy(_OfPolicy, command.ShowOne):
                 'run_now'])
 
 
+class ListRun(_OfPolicy, command.Lister):
+    """List the runs of a backup policy, the newest first"""
+
+    # Before, the service ignores what is asked for.
+    extension = '1.4'
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--status', choices=['due', 'queued', 'done', 'failed', 'missed',
+                                 'skipped', 'superseded'],
+            help='Only those in this status')
+        parser.add_argument('--share', metavar='<share>',
+                            help='Only those for this share (name or ID)')
+        parser.add_argument('--since', metavar='<time>',
+                            help='Only those that were due at this time, in '
+                                 'ISO 8601, or later')
+        parser.add_argument('--limit', metavar='<number>', type=int,
+                            help='How many at the most; all of them by '
+                                 'default')
+        parser.add_argument('--marker', metavar='<run>',
+                            help='ID of a run: only those that follow it')
+        return parser
+
+    def take_action(self, parsed_args):
+        service, _, path = self.found(parsed_args)
+        pages = service.pages(
+            f'{path}/runs', 'runs', parsed_args.limit, parsed_args.marker,
+            status=parsed_args.status, share_id=self.share(parsed_args),
+            since=parsed_args.since)
+        return ([columns.heading(key) for key in _RUN],
+                [columns.row(each, _RUN) for page in pages
+                 for each in page['runs']])
+
+
 class SimulatePolicy(_OfPolicy, command.Lister):
     """Tell which backups a retention would keep, and delete nothing"""
 
@@ -350,7 +394,8 @@ class SimulatePolicy(_OfPolicy, command.Lister):
                       f'{found["timezone"]}:\n', file=self.app.stdout)
                 print('\n'.join(lines), file=self.app.stdout)
         print(f'{calendars.LEGEND}\n\n{_retention(found["retention"])}: '
-              f'{found["deletions"]} backups would be deleted.',
+              f'{columns.counted(found["deletions"], "backup")} would be '
+              'deleted.',
               file=self.app.stdout)
 
 

@@ -121,6 +121,15 @@ class ShareBackup(_Cancellable, metadata.MetadataMixin):
         return self._act(session, 'restore_files',
                          asked).json()['restore_files']
 
+    def restore_to_new_share(self, session, asked):
+        """Have a share made, and restore it to that.
+
+        :param asked: dict, as the API has it.
+        :returns: dict.
+        """
+        return self._act(session, 'restore_to_new_share',
+                         asked).json()['restore_to_new_share']
+
 
 class ShareBackupOperation(_Cancellable):
     """Something that was asked for: how far it is, and how it ended."""
@@ -328,6 +337,8 @@ class ShareBackupPolicyRun(_Resource):
     base_path = '/share-backup-policies/%(policy_id)s/runs'
     allow_fetch = False
 
+    _query_mapping = resource.QueryParameters('status', 'share_id', 'since')
+
     policy_id = resource.URI('policy_id')
     rule_id = resource.Body('rule_id')
     share_id = resource.Body('share_id')
@@ -414,6 +425,30 @@ class ShareBackupService(_Resource):
         self._translate_response(self._act(
             session, action, {'reason': reason} if reason else None))
         return self
+
+
+class ShareBackupRepository(_Resource):
+    """The repository of a backup driver."""
+
+    resources_key = 'share_backup_repositories'
+    base_path = '/share-backup-repositories'
+    allow_fetch = False
+
+    _query_mapping = resource.QueryParameters('backup_type')
+
+    backup_type = resource.Body('backup_type')
+    #: What the workers of each host have found: list of dicts with ``host``,
+    #: ``location``, ``used_bytes``, ``free_bytes``, ``measured_at``,
+    #: ``problem`` and ``updated_at``.
+    hosts = resource.Body('hosts', type=list)
+    backups = resource.Body('backups', type=int)
+    stored_bytes = resource.Body('stored_bytes', type=int)
+    damaged_backups = resource.Body('damaged_backups', type=int)
+    never_verified_backups = resource.Body('never_verified_backups',
+                                           type=int)
+    #: When the backup was verified of which that is longest ago.
+    oldest_verified_at = resource.Body('oldest_verified_at')
+    newest_verified_at = resource.Body('newest_verified_at')
 
 
 class ShareBackupUsage(_Resource):

@@ -7,6 +7,7 @@ from osc_lib import utils
 
 from manila_backup_client import api
 from manila_backup_client import backups
+from manila_backup_client import columns
 from manila_backup_client import files
 from manila_backup_client import progress
 
@@ -96,29 +97,37 @@ class RestoreShareBackup(share_backups.RestoreShareBackup):
         found = service.post(f'{api.BACKUPS}/{backup_id}/action',
                              {action: asked})[action]
         if parsed_args.dry_run:
-            self._tell(found['dry_run'])
+            self._tell(found['dry_run'] if 'dry_run' in found
+                       else wait_for(service, found['operation_id'])[
+                           'restore_files']['found'])
         elif parsed_args.wait:
-            _wait_for(service, found['operation_id'])
+            wait_for(service, found['operation_id'])
 
     def _tell(self, found):
         say = self.app.stdout.write
-        say(f'{found["entries"]} entries, {found["bytes"]} bytes; '
-            f'{found["unchanged"]} of them are in the share as they are\n')
+
+        def entries(number):
+            return columns.counted(number, 'entry', 'entries')
+
+        say(f'{entries(found["entries"])}, '
+            f'{columns.counted(found["bytes"], "byte")}; '
+            f'{found["unchanged"]} of them in the share as they are\n')
         if not found['complete']:
             say('Not all of the share could be compared in time: there may '
                 'be more conflicts\n')
-        say(f'{found["conflicts"]} conflicts\n')
+        say(f'{columns.counted(found["conflicts"], "conflict")}\n')
         for path in found['conflicting_paths']:
             say(f'{path}\n')
         if found['removed']:
-            say(f'{found["removed"]} entries to be removed\n')
+            say(f'{entries(found["removed"])} to be removed\n')
             for path in found['removed_paths']:
                 say(f'{path}\n')
 
 
-def _wait_for(service, operation_id):
+def wait_for(service, operation_id):
     """Wait until an operation is over.
 
+    :returns: dict, the operation.
     :raises osc_lib.exceptions.CommandError: it came to nothing, or not to
         all.
     """
@@ -135,6 +144,11 @@ def _wait_for(service, operation_id):
     if operation['status'] != 'done':
         changed = ('some files may have been restored'
                    if operation['share_changed'] else 'nothing was restored')
+        hint = ''
+        if operation['status_code'] == 'files_exist':
+            hint = (' --dry-run lists what is in the way, and --conflict '
+                    'says what is to become of it.')
         raise exceptions.CommandError(
             f'The restore is {operation["status"]}, {changed}: '
-            f'{operation.get("error") or operation["status_reason"]}')
+            f'{operation.get("error") or operation["status_reason"]}{hint}')
+    return operation

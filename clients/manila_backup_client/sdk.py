@@ -41,10 +41,12 @@ _NEEDED = {
     'files': (1, 2),
     'changes': (1, 2),
     'share-backup-file-versions': (1, 2),
+    'share-backup-repositories': (1, 3),
+    'runs': (1, 4),
 }
 
 # The same of what is in bodies.
-_ACTIONS = {'restore_files': '1.2'}
+_ACTIONS = {'restore_files': '1.2', 'restore_to_new_share': '1.2'}
 
 
 def _extension(url):
@@ -156,7 +158,9 @@ class Proxy(contents.Methods, _proxy.Proxy):
 
         :param keys: iterable of str.
         """
-        backup = self._backup(share_backup)
+        # An object of which some metadata were set knows of no others, and
+        # openstacksdk wants those that it removes among them.
+        backup = self._backup(resource.Resource._get_id(share_backup))
         for key in keys:
             backup.delete_metadata_item(self, key)
 
@@ -313,8 +317,9 @@ class Proxy(contents.Methods, _proxy.Proxy):
             ignore_missing=ignore_missing)
 
     def share_backup_policy_runs(self, policy, **query):
-        """List the last runs of one.
+        """List the runs of one, the newest first.
 
+        :param query: ``status``, ``share_id``, ``since``, and paging.
         :returns: generator of :class:`~resources.ShareBackupPolicyRun`.
         """
         return self._list(resources.ShareBackupPolicyRun, **query,
@@ -399,6 +404,15 @@ class Proxy(contents.Methods, _proxy.Proxy):
     def drain_share_backup_service(self, service, reason=None):
         """Have them take no more, and hand over what they have."""
         return self._service(service).set_status(self, 'drain', reason)
+
+    def share_backup_repositories(self, **query):
+        """List the repositories that backups are in, with their room and when
+        what is in them was verified.
+
+        :param query: ``backup_type``.
+        :returns: generator of :class:`~resources.ShareBackupRepository`.
+        """
+        return self._list(resources.ShareBackupRepository, **query)
 
     def _service(self, service):
         return self._get_resource(resources.ShareBackupService, service)

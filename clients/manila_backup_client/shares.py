@@ -6,14 +6,15 @@ from osc_lib import exceptions
 from osc_lib import utils
 
 from manila_backup_client import api
-from manila_backup_client import backups
 from manila_backup_client import columns
 from manila_backup_client import files
-from manila_backup_client import progress
+from manila_backup_client import restoring
 
 # What of python-manilaclient's has no meaning for a share from a backup.
-_OTHERS = ('snapshot_id', 'share_network', 'share_group', 'scheduler_hint',
+_OTHERS = ('snapshot_id', 'share_group', 'scheduler_hint',
            'mount_point_name', 'encryption_key_ref')
+
+_FIELDS = {'share_network': 'share_network_id'}
 
 
 class CreateShare(share.CreateShare):
@@ -47,44 +48,23 @@ class CreateShare(share.CreateShare):
                 f'--from-backup and --{option} exclude one another.')
         client = self.app.client_manager.share
         service = api.Api(client, files.EXTENSION)
-        backup = utils.find_resource(client.share_backups,
-                                     parsed_args.from_backup)
+        backup_id = utils.find_resource(client.share_backups,
+                                        parsed_args.from_backup).id
         asked = {'share_proto': parsed_args.share_proto,
-                 'size': parsed_args.size or backup.size,
-                 'name': parsed_args.name,
+                 'size': parsed_args.size, 'name': parsed_args.name,
                  'description': parsed_args.description,
                  'is_public': parsed_args.public,
                  'availability_zone': parsed_args.availability_zone,
-                 'metadata': parsed_args.property,
-                 'source_backup_id': backup.id}
-        if parsed_args.share_type:
-            asked['share_type'] = utils.find_resource(
-                client.share_types, parsed_args.share_type).id
-        made = service.post('/shares', {'share': asked})['share']
+                 'metadata': parsed_args.property}
+        for name, manager in (('share_type', client.share_types),
+                              ('share_network', client.share_networks)):
+            wanted = getattr(parsed_args, name, None)
+            if wanted:
+                asked[_FIELDS.get(name, name)] = utils.find_resource(
+                    manager, wanted).id
+        made = service.post(f'{api.BACKUPS}/{backup_id}/action', {
+            'restore_to_new_share': asked})['restore_to_new_share']
         if parsed_args.wait:
-            made = _wait(service, made['id'], backup.id)
-        return columns.of_one(made)
-
-
-def _wait(service, share_id, backup_id):
-    """Wait until a share has been made.
-
-    :returns: dict, the share.
-    :raises osc_lib.exceptions.CommandError: it could not be.
-    """
-    found = {}
-
-    def look():
-        found.update(service.get(f'/shares/{share_id}', 'share'))
-        backup = service.get(f'{api.BACKUPS}/{backup_id}', 'share_backup')
-        found['backup'] = backup
-        return (found['status'] != 'creating',
-                int(backup.get('restore_progress') or 0))
-
-    progress.wait(look, 'restore')
-    backup = found.pop('backup')
-    if found['status'] != 'available':
-        raise exceptions.CommandError(
-            f'Share {share_id} is {found["status"]}: '
-            f'{backups.reason(backup)}')
-    return found
+            restoring.wait_for(service, made['operation_id'])
+        share_id = made['share_id']
+        return columns.of_one(service.get(f'/shares/{share_id}', 'share'))

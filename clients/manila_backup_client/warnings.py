@@ -52,7 +52,7 @@ def what_lacks(count, last):
     more = count - max((each['number'] for each in last['warnings']),
                        default=0)
     if 'warnings_links' in last or not last['warnings'] or more <= 0:
-        return (f'Not all of the {count} warnings of this backup have been '
-                f'recorded.\n')
-    return (f'{more} of the {count} warnings of this backup are not here: '
-            f'there was no room to record them.\n')
+        return ('Not all warnings of this backup have been recorded; their '
+                f'number is {count}.\n')
+    return ('Not all warnings of this backup are here: there was no room to '
+            f'record {more} of {count}.\n')
