@@ -4,6 +4,10 @@
 import pathlib
 import sys
 
+# Before oslo.messaging is, whose options are shown, too: it would look for
+# eventlet, which it does not find beside this service.
+import manila_backup.bus.rpc  # noqa: F401
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'doc' / 'source' / '_ext'))
 

@@ -4,7 +4,7 @@
 import os
 
 from manila_backup.drivers import base
-from manila_backup.drivers import folders
+from manila_backup.drivers import directory
 
 RSYNC = ('rsync', '-aHAX', '--numeric-ids', '--modify-window=-1', '--delete',
          '--out-format=%l %i%n')
@@ -16,7 +16,7 @@ DIGEST = 'bash', '-o', 'pipefail', '-c', r'''
       data; } | sha256sum'''
 
 
-class RsyncDriver(folders.FolderDriver):
+class RsyncDriver(directory.DirectoryDriver):
 
     ignore = ()
 
@@ -28,7 +28,7 @@ class RsyncDriver(folders.FolderDriver):
 
     def store(self, source, folder, options, progress):
         told = [f'"{line.partition(" ")[2]}": could not keep its holes.'
-                for line in folders.lines(HOLES, progress, source, b'\0')
+                for line in directory.lines(HOLES, progress, source, b'\0')
                 if float(line.partition(' ')[0]) < 1]
         data = os.path.join(folder, 'data')
         os.mkdir(data)
@@ -36,7 +36,7 @@ class RsyncDriver(folders.FolderDriver):
                                                  '--dry-run')]
         stored = self._copy(source, data, len(sizes), sum(sizes), progress)
         with open(os.path.join(folder, 'digest'), 'x') as file:
-            file.writelines(folders.lines(DIGEST, progress, folder))
+            file.writelines(directory.lines(DIGEST, progress, folder))
         return base.Result(len(sizes), sum(sizes), stored,
                            tuple(told[:base.MAX_PROBLEMS]), len(told))
 
@@ -49,8 +49,8 @@ class RsyncDriver(folders.FolderDriver):
             if not os.path.exists(os.path.join(folder, name)):
                 return [f'{name} is missing.']
         with open(os.path.join(folder, 'digest')) as file:
-            same = file.read() == ''.join(folders.lines(DIGEST, progress,
-                                                        folder))
+            same = file.read() == ''.join(directory.lines(DIGEST, progress,
+                                                          folder))
         return [] if same else ['The digest differs.']
 
     def _copy(self, source, target, files, size, progress, *options):
@@ -66,8 +66,8 @@ class RsyncDriver(folders.FolderDriver):
 
     def _rsync(self, source, target, progress, *options):
         ignore = [f'--exclude=/{name}' for name in self.ignore]
-        for line in folders.lines((*RSYNC, *ignore, *options, source + '/',
-                                   target), progress):
+        for line in directory.lines((*RSYNC, *ignore, *options, source + '/',
+                                     target), progress):
             size, _, what = line.partition(' ')
             # Neither the root, what was deleted, nor a remark.
             if size.isdigit() and what[0] != '*' and what[11:] != './':
