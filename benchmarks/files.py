@@ -1,17 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Looking into a backup: what its index costs, and what it answers how fast.
+"""Looking into a backup, and restoring one file of it: how fast it is, and
+what the index costs.
 
-usage: python benchmarks/files.py [--entries 1000000] [--rounds 5]
-                                  [--restic-entries 20000]
+usage: python benchmarks/files.py [--entries 1000000] [--backups 100]
+                                  [--rounds 20] [--directory DIR]
 
-The index is made of entries that are only made up, so that no disk decides.
-restic is asked the same of a backup of that many real files, which an index of
-as many is compared with: "restic ls" of one directory, and "restic find". Each
-figure is the median, and in brackets the fastest, of the rounds.
+A share of so many files, and one of 1 TiB that is a hole, is backed up by the
+posix driver and by restic's, and asked about by HTTP, as users do, of a
+service that is started for it. "restic ls" and "restic find" are asked the
+same of the same repository. Files are empty: an index knows no content. How
+long an index takes by itself is told of entries that are only made up, so that
+no disk decides, and what it adds to a backup by backups with and without one,
+in turn. Another backup is timed alone and beside 64 callers that page through
+the first one. Each figure is the median, and in brackets the fastest and the
+slowest, of the rounds; beside an aim, it is told whether that is met. The exit
+status is 1 if one is not. Run as root, with room for the files three times.
 """
 
 import argparse
+import contextlib
+import http.client
 import os
 import shutil
 import statistics
@@ -20,16 +29,27 @@ import sys
 import tempfile
 import time
 
+import embedded
+
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
+from manila_backup import conf as config  # noqa: E402
 from manila_backup.contents import comparison  # noqa: E402
 from manila_backup.contents import item  # noqa: E402
 from manila_backup.contents import reader  # noqa: E402
 from manila_backup.contents import writer  # noqa: E402
+from manila_backup.drivers import base  # noqa: E402
+from manila_backup.drivers.posix import contents_index  # noqa: E402
+from manila_backup.drivers.posix import driver as posix  # noqa: E402
+from manila_backup.drivers import progress  # noqa: E402
+from manila_backup import plugins  # noqa: E402
 
 FILE, DIRECTORY = 0o100644, 0o40755
 IN_DIRECTORY = 1000
 MTIME = 1764000000_000000000
+
+#: How many page through a backup while another one is made.
+CALLERS = 64
 
 
 def entries(count):
@@ -72,13 +92,36 @@ def times(function, rounds):
     return found
 
 
-def tell(what, seconds, peer=None):
-    """Print a line; with a peer's times, their ratio too."""
+#: Names of the aims that were missed.
+MISSED = []
+
+
+def judge(what, found, aim, unit):
+    """Print a figure and whether it meets an aim.
+
+    :param aim: float, the most that it may be.
+    """
+    met = found <= aim
+    if not met:
+        MISSED.append(what)
+    return f'aim {aim:g} {unit}: {"met" if met else "MISSED"}'
+
+
+def tell(what, seconds, peer=None, aim=None):
+    """Print a line.
+
+    :param seconds: list of float.
+    :param peer: the same of restic; None for none.
+    :param aim: float, the most seconds that the median may be; or None.
+    """
     middle = statistics.median(seconds)
-    line = f'{what:44} {middle * 1e3:10.1f} ms ({min(seconds) * 1e3:.1f})'
+    line = (f'{what:46}{middle * 1e3:9.1f} ms ({min(seconds) * 1e3:.1f} to '
+            f'{max(seconds) * 1e3:.1f})')
+    if aim:
+        line += '  ' + judge(what, middle * 1e3, aim * 1e3, 'ms')
     if peer:
         other = statistics.median(peer)
-        line += f'  restic {other * 1e3:.1f} ms, ratio {middle / other:.4f}'
+        line += f'  restic {other * 1e3:.1f} ms, ratio {middle / other:.3f}'
     print(line, flush=True)
 
 
@@ -130,69 +173,263 @@ def measure(scratch, count, rounds):
     every = count + -(-count // IN_DIRECTORY)
     print(f'{count} files: index written in {seconds:.1f} s '
           f'({seconds / count * 1e6:.1f} us an entry), '
-          f'{(os.path.getsize(path) - names) / every:.1f} bytes an entry '
-          'more than the names')
+          f'{(more := (os.path.getsize(path) - names) / every):.1f} bytes '
+          'an entry more than the names: '
+          + judge('bytes of the index', more, 60, 'bytes'))
     middle = b'd%06d' % (count // IN_DIRECTORY // 2)
     tell('a page of a directory of 1000',
-         times(lambda: page(path, middle), rounds))
+         times(lambda: page(path, middle), rounds), aim=0.05)
     tell('find by name, one match',
-         times(lambda: search_all(path, f'file-{count // 2}.dat'), rounds))
+         times(lambda: search_all(path, f'file-{count // 2}.dat'), rounds),
+         aim=2)
     tell('find by pattern, 1 of 100 matches',
          times(lambda: search_all(path, '*77.dat'), rounds))
     tell('a path in 100 indexes',
          times(lambda: [look(path, middle + b'/file-%d.dat' % (count // 2))
-                        for _ in range(100)], rounds))
+                        for _ in range(100)], rounds), aim=1)
     other, result = path + '.later', path + '.changes'
     make_index(other, count, later)
+    try:
+        _measure_changes(path, other, result)
+    finally:
+        for each in (path, other, result):
+            os.unlink(each)
+
+
+def _measure_changes(path, other, result):
     tell('compare with another index, 1 of 100 changed',
          times(lambda: compare_two(path, other, result), 1))
     tell('a page of 1000 changes',
-         times(lambda: first_page(result), rounds))
+         times(lambda: first_page(result), 5))
 
 
-def compare(scratch, count, rounds):
-    """Print what restic takes for the same of real files, and the index."""
-    if not shutil.which('restic'):
-        print('There is no restic to compare with.')
-        return
-    tree = os.path.join(scratch, 'tree')
+def fill(path, count):
+    """Fill a share with empty files, and one that is a hole."""
     for each in entries(count):
-        path = os.path.join(os.fsencode(tree), each.path)
+        where = os.path.join(os.fsencode(path), each.path)
         if each.is_directory:
-            os.makedirs(path)
+            os.mkdir(where)
         else:
-            with open(path, 'wb') as target:
-                target.write(each.name)
-    environment = dict(os.environ, RESTIC_PASSWORD='benchmark',
-                       RESTIC_REPOSITORY=os.path.join(scratch, 'restic'),
-                       RESTIC_CACHE_DIR=os.path.join(scratch, 'cache'))
+            os.close(os.open(where, os.O_CREAT | os.O_WRONLY, 0o644))
+    with open(os.path.join(path, 'hole'), 'wb') as hole:
+        hole.truncate(1 << 40)
 
-    def restic(*args):
+
+def drive(place, share, folder, indexed):
+    """Back a share up by the posix driver, in a process of its own.
+
+    :param place: str, the path of a new repository, which is removed again.
+    :param indexed: bool, whether its index is made, as always.
+    :returns: float, seconds.
+    """
+    began = time.perf_counter()
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            if not indexed:
+                contents_index.make = lambda *args: None
+            made = posix.PosixDriver(place)
+            made.check(create=True)
+            where = base.BackupReference('p1', 'share', 'backup')
+            counted = progress.Progress(made.processes)
+            made.backup(where, 1, share, {}, None, counted)
+            made.publish(where, 1)
+            status = 0
+        finally:
+            os._exit(status)
+    if os.waitpid(pid, 0)[1]:
+        raise SystemExit('the backup failed')
+    took = time.perf_counter() - began
+    shutil.rmtree(place)
+    os.sync()
+    return took
+
+
+def index_cost(scratch, share, rounds):
+    """Print what the index adds to the time of a backup of the posix driver:
+    with and without, in turn."""
+    place = os.path.join(scratch, 'driven')
+    found = {True: [], False: []}
+    for each in range(2 * rounds):
+        indexed = bool((each + each // 2) % 2)
+        found[indexed].append(drive(place, share, scratch, indexed))
+    plain, whole = map(statistics.median, (found[False], found[True]))
+    part = whole / plain - 1
+    print(f'posix: a backup takes {plain:.1f} s without an index '
+          f'({min(found[False]):.1f} to {max(found[False]):.1f}), '
+          f'{whole:.1f} s with one ({min(found[True]):.1f} to '
+          f'{max(found[True]):.1f}), {part:.1%} more: '
+          + judge('time of the index', part * 100, 10, '%'), flush=True)
+
+
+def restic_command(service, share_id):
+    """A function that runs restic on the repository of the service."""
+    conf = config.load(['--config-file', service.conf], 'benchmark')
+    driver = plugins.drivers(conf)['restic']
+    url, password = driver.export_key('p1')
+    environment = dict(os.environ, RESTIC_PASSWORD=password,
+                       RESTIC_REPOSITORY=url,
+                       RESTIC_CACHE_DIR=os.path.join(service.folder, 'cache'))
+
+    def run(*args):
         subprocess.run(['restic', '-q', *args], check=True, env=environment,
-                       stdout=subprocess.DEVNULL, cwd=tree)
-    restic('init')
-    restic('backup', '.')
-    path = os.path.join(scratch, 'compared')
-    make_index(path, count)
+                       stdout=subprocess.DEVNULL)
+    return run
+
+
+def ask(service, driver, backup_id, where, rounds, peers):
+    """Print how long requests about one backup take."""
+    directory, name = where
+    few = max(rounds // 4, 1)
+    tell(f'{driver}: a page of 1000', times(lambda: service.files(
+        backup_id, path=f'/{directory}', limit=1000), rounds),
+        peers.get('ls'), aim=0.05)
+    tell(f'{driver}: find by name', times(
+        lambda: service.find(backup_id, name), few), peers.get('find'),
+        aim=2)
+    tell(f'{driver}: one file restored', times(lambda: service.restore(
+        backup_id, f'/{directory}/{name}'), few), aim=2)
+
+
+def call(port, backup_id, count, seed):
+    """Page through a backup, directory by directory, until the process is
+    ended, and wait where the service says so. A line says each answer."""
+    connection = http.client.HTTPConnection('127.0.0.1', port)
+    while True:
+        seed += 1
+        connection.request(
+            'GET', f'/v2/share-backups/{backup_id}/files?limit=1000&path='
+            f'/d{seed * 7919 % (count // IN_DIRECTORY):06}',
+            headers=embedded.HEADERS)
+        answer = connection.getresponse()
+        answer.read()
+        os.write(1, b'%d\n' % answer.status)
+        if answer.status == 503:
+            time.sleep(int(answer.getheader('Retry-After', 1)))
+
+
+@contextlib.contextmanager
+def callers(service, backup_id, count):
+    """Have callers at work, in one process, for as long as the context lasts.
+
+    :returns: context manager, of a list of the status codes, which has them
+        in the end.
+    """
+    codes = []
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, '-c',
+         'import sys, threading\n'
+         'sys.path[0] = sys.argv[1]\n'
+         'import files\n'
+         'for seed in range(files.CALLERS):\n'
+         '    threading.Thread(target=files.call, args=('
+         'int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), seed * 9)'
+         ').start()\n',
+         os.path.dirname(os.path.abspath(__file__)), str(service.port),
+         backup_id, str(count)], stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL)
+    # They are at it once some are answered.
+    for _ in range(CALLERS):
+        process.stdout.readline()
+    try:
+        yield codes
+    finally:
+        process.kill()
+        codes += process.stdout.read().split()
+        process.wait()
+        codes.append(time.perf_counter() - began)
+
+
+def beside_callers(service, backup_id, count, rounds):
+    """Print what a backup takes alone, and beside callers that page through
+    another one."""
+    share_id, path = service.share()
+    fill(path, max(count // 10, IN_DIRECTORY))
+    alone, beside, answered, refused = [], [], [], []
+    for _ in range(rounds):
+        alone.append(_fresh_backup(service, share_id))
+        with callers(service, backup_id, count) as codes:
+            beside.append(_fresh_backup(service, share_id))
+        seconds = codes.pop()
+        answered.append(codes.count(b'200') / seconds)
+        refused.append(codes.count(b'503') / seconds)
+    ratio = statistics.median(beside) / statistics.median(alone)
+    tell(f'posix: a backup of {max(count // 10, IN_DIRECTORY)} files', alone)
+    tell(f'posix: the same beside {CALLERS} callers', beside)
+    print(f'posix: {ratio:.2f} times as long beside {CALLERS} callers, of '
+          f'whom {statistics.median(answered):.1f} pages a second were '
+          f'answered and {statistics.median(refused):.1f} put off: '
+          + judge('a backup beside callers', ratio, 1.1, 'times'),
+          flush=True)
+
+
+def _fresh_backup(service, share_id):
+    """Make a backup that has nothing to take over; returns seconds."""
+    backup_id, seconds = service.backup(share_id, 'posix')
+    service.ask('DELETE', f'/v2/share-backups/{backup_id}')
+    service.wait_gone(f'/share-backups/{backup_id}')
+    return seconds
+
+
+def serve(scratch, count, backups, rounds):
+    """Print what users wait for."""
     middle = f'd{count // IN_DIRECTORY // 2:06}'
-    tell(f'{count} files: a directory',
-         times(lambda: page(path, middle.encode()), rounds),
-         times(lambda: restic('ls', 'latest', f'/{middle}'), rounds))
     name = f'file-{count // 2}.dat'
-    tell(f'{count} files: find by name',
-         times(lambda: search_all(path, name), rounds),
-         times(lambda: restic('find', name), rounds))
+    with embedded.Service(scratch) as service:
+        share_id, path = service.share()
+        fill(path, count)
+        index_cost(scratch, path, max(rounds // 10, 1))
+        backup_id, seconds = service.backup(share_id, 'posix')
+        print(f'posix: the backup took {seconds:.1f} s', flush=True)
+        drivers = {'posix': backup_id}
+        peers = {}
+        if shutil.which('restic'):
+            drivers['restic'], seconds = service.backup(share_id, 'restic')
+            print(f'restic: the backup took {seconds:.1f} s')
+            run = restic_command(service, share_id)
+            peers = {
+                'ls': lambda: run('ls', '--tag', 'content', 'latest',
+                                  f'/{middle}'),
+                'find': lambda: run('find', '--tag', 'content', name)}
+            few = max(rounds // 4, 1)
+            peers = {what: times(function, few)
+                     for what, function in peers.items()}
+            # Of a backup that nobody has asked for yet.
+            tell('restic: one file restored, the first time', times(
+                lambda: service.restore(drivers['restic'],
+                                        f'/{middle}/{name}'), 1), aim=2)
+            tell('restic: its index made', times(lambda: service.files(
+                drivers['restic'], limit=1), 1))
+        for driver, backup_id in drivers.items():
+            ask(service, driver, backup_id, (middle, name), rounds,
+                peers if driver == 'restic' else {})
+        beside_callers(service, drivers['posix'], count, max(rounds // 4, 1))
+        small, path = service.share()
+        for number in range(backups):
+            with open(os.path.join(path, 'file'), 'w') as file:
+                file.write(f'{number // 2}')
+            service.backup(small, 'posix')
+        tell(f'posix: history of a path over {backups} backups', times(
+            lambda: service.versions(small, '/file'), rounds), aim=1)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--entries', type=int, default=1000000)
-    parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--restic-entries', type=int, default=20000)
+    parser.add_argument('--backups', type=int, default=100)
+    parser.add_argument('--rounds', type=int, default=20)
+    parser.add_argument('--directory')
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        measure(scratch, args.entries, args.rounds)
-        compare(scratch, args.restic_entries, args.rounds)
+    print(f'load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} '
+          'processors', flush=True)
+    with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+        measure(scratch, args.entries, max(args.rounds // 4, 1))
+        serve(scratch, args.entries, args.backups, args.rounds)
+    print(f'load average {os.getloadavg()[0]:.1f}')
+    if MISSED:
+        sys.exit('Missed: ' + ', '.join(MISSED))
 
 
 if __name__ == '__main__':

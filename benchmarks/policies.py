@@ -158,7 +158,8 @@ def _explain(database, policy_id):
             (backup_runs.waiting, [share], rule.id, now),
             (backup_runs.with_ended_backup, 500),
             (backup_runs.count_queued, 'p0'), (backup_runs.last_done,),
-            (backup_runs.backups_of, policy_id, share)):
+            (backup_runs.overdue, now),
+            (backup_runs.backups_of, policy_id, [share])):
         before = len(found)
         database.read(query, *args)
         for statement, parameters in found[before:]:
