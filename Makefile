@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # make demo [DATA=dir]   see the service at work on real files
-# make test              everything the tests need, and all tests
+# make test              everything the tests need, unit tests, and the
+#                        functional ones that take ten minutes together
+# make test-long         the other functional tests, and beside them all those
+#                        with a real Manila: for every night
 #
 # make venv              .venv/ with the service and the command line clients
 # make unit              unit tests only: no server needed
 # make coverage          the unit tests, and which lines they ran: in cover/
-# make test-manila       the tests beside a real Manila
+# make test-manila       the tests beside a real Manila; test-manila-short
+#                        leaves out those that take long
 # make test-galera       the service on a Galera cluster of three servers
-# make test-servers      the functional tests and those, beside each other
 # make ui-test           the pages in a real browser; PICTURES=DIR keeps what
 #                        they look like
+# make dashboard-test    the panels in a real Horizon
+# make heat-test         the resources in Heat's own engine
 # make tempest           manila-tempest-plugin's tests of share backups
 # make client-functional python-manilaclient's tests of share backups
 # make devstack-harness  DevStack's plugin at work on this machine, without
@@ -23,21 +28,27 @@
 #                        versions; EXAMPLES=50, SEED=n
 # make fidelity          generated, large and hostile shares on ext4, xfs and
 #                        btrfs; EXAMPLES=300, SECONDS=60
-# make keystone, manila  what the tests run as Keystone and Manila
+# make keystone, manila, dashboard, heat  what the tests run as Keystone, Manila,
+#                        Horizon and Heat
 # make restic            a restic that is new enough, whatever the machine has
 # make environments      what the tests run in; with -j, side by side
 # make constraints       the newest versions of what gets installed, into
 #                        constraints.txt
 # make lint              style and static checks
-# make lint-deploy       checks of the roles in deploy
+# make lint-deploy       checks of the roles and the chart in deploy
 # make docs, api-ref     the documentation as HTML
 # make api-samples       the API reference's samples, from a running service
-# make bench             the benchmarks; BENCH=... are their arguments
+# make dashboard-policies  what Horizon knows of the rules, from the service
+# make bench             a benchmark: NAME=copy, latency, restic, files, api,
+#                        operations, policies or pages; BENCH=... are its
+#                        arguments
 # make recovery-drill    the database lost, and made again from repositories:
 #                        posix, nfs, and restic on S3
 # make upgrade-drill     from the oldest release to this one, process by process,
 #                        with a hundred backups being made
 # make region-drill      all lost but the repositories; restored elsewhere
+# make availability-drill  APIs behind HAProxy, and clusters of the others, of
+#                        which each is killed while backups are asked for
 # make dist              a release of the last commit, in dist/: see "Releases"
 #                        in the contributor's guide; EXTRAS=mysql,... that can
 #                        be installed from it without an index
@@ -70,16 +81,23 @@ endif
 CONSTRAINTS = constraints.txt
 export CONSTRAINTS
 
+# Which benchmark.
+NAME = copy
+
+# What a release can be installed with.
+EXTRAS = mysql,postgresql,manila,castellan
+
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_PYTHON_VERSION_WARNING = 1
 
 .PHONY: help venv demo test unit coverage functional lint docs api-ref \
 	api-samples bench clean openapi ui-test \
-	services keystone manila restic test-manila tempest client-functional \
+	services keystone manila restic dashboard dashboard-test heat heat-test \
+	dashboard-policies test-manila test-manila-short tempest client-functional \
 	devstack-harness soak \
-	fidelity test-servers test-galera environments constraints FORCE \
+	fidelity test-long test-galera environments constraints FORCE \
 	dist test-dist deb test-deb \
-	recovery-drill upgrade-drill region-drill lint-deploy
+	recovery-drill upgrade-drill region-drill availability-drill lint-deploy
 
 help:
 	@sed -n '/^# make/,/^$$/s/^# \{0,1\}//p' Makefile
@@ -122,6 +140,19 @@ $(TOOLS)/manila/.stamp: tools/manila-requirements.txt $(TOOLS)/.stamp
 		"$(PYTHON)"
 	@touch $@
 
+$(TOOLS)/dashboard/.stamp: tools/dashboard-requirements.txt $(TOOLS)/.stamp
+	tools/make-venv $(TOOLS)/dashboard tools/dashboard-requirements.txt \
+		"$(PYTHON)"
+	@touch $@
+
+# With the resources, as entry points are found only of what is installed.
+$(TOOLS)/heat/.stamp: tools/heat-requirements.txt heat/pyproject.toml \
+		heat/requirements.txt clients/pyproject.toml \
+		clients/requirements.txt $(TOOLS)/.stamp
+	tools/make-venv $(TOOLS)/heat tools/heat-requirements.txt "$(PYTHON)"
+	tools/install $(TOOLS)/heat/bin/python -e ./clients -e ./heat
+	@touch $@
+
 $(TOOLS)/suites/.stamp: tools/make-suites tools/suites-requirements.txt \
 		$(TOOLS)/.stamp
 	tools/make-suites $(TOOLS)/suites "$(PYTHON)"
@@ -155,6 +186,10 @@ keystone: $(TOOLS)/keystone/.stamp
 
 manila: $(TOOLS)/manila/.stamp
 
+dashboard: $(TOOLS)/dashboard/.stamp
+
+heat: $(TOOLS)/heat/.stamp
+
 # The tests look there first (tests/__init__.py).
 restic: $(TOOLS)/restic/restic
 
@@ -162,7 +197,11 @@ $(TOOLS)/restic/restic: tools/make-restic | $(TOOLS)/.stamp
 	tools/make-restic $(TOOLS)/restic
 
 test: .tox/.made-functional keystone services
-	tools/run-tests $(TOOLS) $(RESULTS) unit functional
+	tools/run-tests $(TOOLS) $(RESULTS) unit short
+
+# Both of them wait most of the time, and beside each other take as long as one.
+test-long: .tox/.made-functional keystone manila services
+	tools/run-tests $(TOOLS) $(RESULTS) long+manila
 
 unit: .tox/.made-functional
 	tools/run-tests $(TOOLS) $(RESULTS) unit
@@ -173,19 +212,29 @@ coverage: $(TOOLS)/.stamp
 functional: .tox/.made-functional keystone services
 	tools/run-tests $(TOOLS) $(RESULTS) functional
 
-# Both of them wait most of the time, and beside each other take as long as one.
-test-servers: .tox/.made-functional keystone manila services
-	tools/run-tests $(TOOLS) $(RESULTS) functional+manila
-
 test-galera: .tox/.made-functional services
 	tools/run-tests $(TOOLS) $(RESULTS) galera
 
-test-manila: .tox/.made-functional keystone manila services
-	tools/run-tests $(TOOLS) $(RESULTS) manila
+test-manila test-manila-short: .tox/.made-functional keystone manila services
+	tools/run-tests $(TOOLS) $(RESULTS) $(@:test-%=%)
 
 ui-test: .tox/.made-functional keystone services
 	MANILA_BACKUP_TEST_PICTURES=$(abspath $(PICTURES)) \
 		$(TOOLS)/bin/tox run -qq -e functional -- test_pages
+
+dashboard-test: .tox/.made-functional keystone manila dashboard services
+	MANILA_BACKUP_TEST_SUITE=dashboard MANILA_BACKUP_TEST_RESULTS=dashboard \
+		MANILA_BACKUP_TEST_CONCURRENCY=1 \
+		$(TOOLS)/bin/tox run -qq --skip-pkg-install -e functional
+
+heat-test: .tox/.made-functional keystone heat services
+	MANILA_BACKUP_TEST_SUITE=heat MANILA_BACKUP_TEST_RESULTS=heat \
+		MANILA_BACKUP_TEST_CONCURRENCY=1 \
+		$(TOOLS)/bin/tox run -qq --skip-pkg-install -e functional
+
+dashboard-policies: .tox/.made-functional
+	.tox/functional/bin/python tools/dashboard_policies.py \
+		dashboard/manila_backup_dashboard/conf/default_policy.yaml
 
 tempest client-functional: keystone $(TOOLS)/suites/.stamp services
 	$(TOOLS)/bin/tox run -qq -e suites -- $@
@@ -209,7 +258,7 @@ soak: .tox/.made-functional services
 		--database $(or $(DATABASE),mysql) --driver $(or $(DRIVER),posix)
 	MANILA_BACKUP_TEST_DEATHS=$(or $(DEATHS),12) OS_TEST_TIMEOUT=3600 \
 		$(TOOLS)/bin/tox run -qq --skip-pkg-install -e functional -- \
-		test_policies
+		tests.functional.test_policies
 
 # What makes filesystems comes with the servers' packages.
 fidelity: $(TOOLS)/.stamp services
@@ -234,18 +283,18 @@ api-ref: $(TOOLS)/.stamp
 api-samples: $(VENV)/.stamp
 	$(VENV)/bin/python -B tools/api_samples.py
 
-bench: $(VENV)/.stamp restic
-	PATH="$(CURDIR)/$(TOOLS)/restic:$$PATH" \
-		$(VENV)/bin/python benchmarks/copy.py $(BENCH)
+bench: .tox/.made-functional restic services
+	PATH="$(CURDIR)/.tox/functional/bin:$(CURDIR)/$(TOOLS)/restic:$$PATH" \
+		.tox/functional/bin/python benchmarks/$(NAME).py $(BENCH)
 
-recovery-drill upgrade-drill region-drill: .tox/.made-functional services
-	MANILA_BACKUP_TEST_SUITE=drills MANILA_BACKUP_TEST_CONCURRENCY=1 \
+recovery-drill upgrade-drill region-drill availability-drill: .tox/.made-functional services
+	MANILA_BACKUP_TEST_SUITE=drills MANILA_BACKUP_TEST_RESULTS=drills \
+	MANILA_BACKUP_TEST_CONCURRENCY=1 \
 	OS_TEST_TIMEOUT=3600 $(TOOLS)/bin/tox run -qq --skip-pkg-install \
 		-e functional -- test_$(@:-drill=)
 
 dist: $(TOOLS)/.stamp
-	$(TOOLS)/bin/python tools/dist.py dist \
-		$(or $(EXTRAS),mysql,postgresql,manila,castellan)
+	$(TOOLS)/bin/python tools/dist.py dist $(EXTRAS)
 
 test-dist: dist
 	$(TOOLS)/bin/python tools/try_dist.py dist

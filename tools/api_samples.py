@@ -33,6 +33,8 @@ VERSION = '2.91'
 #: Asks for what Manila does not have.
 EXTENSION = {'OpenStack-API-Version': 'shared-file-system-backup 1.2'}
 
+REPOSITORIES = {'OpenStack-API-Version': 'shared-file-system-backup 1.3'}
+
 POLICIES = {'OpenStack-API-Version': 'shared-file-system-backup 1.1'}
 
 #: The ids in the samples follow from this and from the order in which they
@@ -47,9 +49,11 @@ TIMES = {'due_at': '2023-08-17T00:30:00.000000',
          'created_at': '2023-08-16T13:03:59.000000',
          'expires_at': '2023-09-15T13:03:59.000000',
          'completed_at': '2023-08-16T13:05:16.000000',
+         'measured_at': '2023-08-16T13:05:16.000000',
          'updated_at': '2023-08-16T13:05:16.000000'}
 #: Of what no two runs say the same.
-NUMBERS = {'duration': 77, 'bytes_per_second': 2}
+NUMBERS = {'duration': 77, 'bytes_per_second': 2, 'used_bytes': 4 << 40,
+           'free_bytes': 12 << 40}
 
 PERIOD = '2023-08-17'
 
@@ -304,6 +308,13 @@ class Sampler:
         self.call('POST', path, {'restore_files': asked}, name, name,
                   headers=EXTENSION)
         self.service.wait('share-backups', 'share_backup', backup_id)
+        name = 'share-backup-restore-to-new-share'
+        made = self.call('POST', path, {'restore_to_new_share': {
+            'name': 'reports of monday', 'share_type': None, 'size': 2}},
+            name, name, headers=EXTENSION)['restore_to_new_share']
+        self.service.wait('share-backups', 'share_backup', backup_id)
+        self.call('DELETE', f'/v2/shares/{made["share_id"]}')
+        self.service.wait_gone(f'/v2/shares/{made["share_id"]}')
 
     def compare(self, path, share_id):
         """Changes in a share since a backup, and versions of a file."""
@@ -399,6 +410,7 @@ class Sampler:
                   headers=EXTENSION)
         self.call('GET', '/v2/share-backup-usage?group_by=share',
                   response='share-backup-usage-list', headers=EXTENSION)
+        self.backup_repositories()
         # It is over by now, and so there is nothing to be cancelled.
         body = {'cancel': None}
         for each, sample in ((path, 'share-backup'),
@@ -494,6 +506,20 @@ class Sampler:
             self.call('POST', f'{path}/action', {name: body},
                       f'{sample}-{name}', f'{sample}-{name}', user='admin',
                       headers=EXTENSION)
+
+    def backup_repositories(self):
+        path = '/v2/share-backup-repositories'
+        key = 'share_backup_repositories'
+
+        def measured():
+            found = self.call('GET', path, user='admin',
+                              headers=REPOSITORIES)[key]
+            return any(host['measured_at'] for each in found
+                       for host in each['hosts'])
+
+        wait_until(measured)
+        self.call('GET', path, response='share-backup-repositories-list',
+                  user='admin', headers=REPOSITORIES)
 
     def backup_quotas(self):
         path = f'/v2/share-backup-quotas/{service.PROJECT}'

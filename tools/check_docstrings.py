@@ -19,7 +19,8 @@ REFUSED = frozenset((
     'How', 'If', 'That', 'Those', 'What', 'Whatever', 'When', 'Where',
     'Whether', 'Which', 'Who', 'Whoever', 'Why'))
 
-PARTS = ('benchmarks', 'doc', 'manila_backup', 'tools')
+PARTS = ('benchmarks', 'dashboard', 'doc', 'heat', 'manila_backup', 'tests',
+         'tools')
 
 
 def begins_badly(text):

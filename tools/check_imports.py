@@ -25,8 +25,11 @@ import checks
 
 #: Top-level module to distribution, where the names differ by more than
 #: case, dots and underscores.
-DISTRIBUTIONS = {'manilaclient': 'python-manilaclient',
-                 'openstack': 'openstacksdk',
+DISTRIBUTIONS = {'ansible': 'ansible-core', 'heat': 'openstack-heat',
+                 'helm_python': 'helm-python-sdk',
+                 'manila_backup_client': 'python-manila-backup-client',
+                 'manilaclient': 'python-manilaclient',
+                 'openstack': 'openstacksdk', 'openstack_dashboard': 'horizon',
                  'subunit': 'python-subunit', 'yaml': 'pyyaml'}
 
 SERVICE = ('requirements.txt',)
@@ -44,26 +47,45 @@ PARTS = {
         'tools/keystone-requirements.txt',),
     'tests/manila/serve_api.py': ('tools/manila-requirements.txt',),
     'tests/manila/backend/': ('tools/manila-requirements.txt',),
+    'tests/dashboard/horizon_settings.py': (
+        'tools/dashboard-requirements.txt',),
+    'tests/dashboard/serve_horizon.py': (
+        'tools/dashboard-requirements.txt',),
+    'tests/heat/engine.py': ('tools/heat-requirements.txt',
+                             'heat/requirements.txt'),
     'tests/functional/clients/': (*TESTS, 'clients/requirements.txt'),
     'tests/unit/clients/': (*TESTS, 'clients/requirements.txt'),
     'clients/': ('clients/requirements.txt',),
+    'clients/ansible/': ('clients/requirements.txt',
+                         'test-requirements.txt'),
+    'dashboard/': ('dashboard/requirements.txt',),
+    'heat/': ('heat/requirements.txt',),
     'benchmarks/': SERVICE,
     'doc/': (*SERVICE, 'doc/requirements.txt'),
     'tools/': ('tools/requirements.txt',),
+    'tools/check_chart.py': ('tools/deploy-requirements.txt',),
+    'tools/dashboard_policies.py': SERVICE,
 }
 
 #: Those where each declared distribution must be imported by one of these.
 NEEDED = {'requirements.txt': ('manila_backup/',),
           'test-requirements.txt': ('tests/',),
-          'clients/requirements.txt': ('clients/',)}
+          'clients/requirements.txt': ('clients/',),
+          'dashboard/requirements.txt': ('dashboard/',),
+          'heat/requirements.txt': ('heat/',)}
 
 #: Where code looks for modules beside its own directory.
 BESIDE = {'tools/api_samples.py': 'tools/demo',
           'tests/functional/clients/': 'clients',
-          'tests/unit/clients/': 'clients', 'clients/': 'clients'}
+          'tests/unit/clients/': 'clients', 'clients/': 'clients',
+          'clients/ansible/': 'clients/ansible', 'dashboard/': 'dashboard',
+          'heat/': 'heat', 'tests/heat/engine.py': 'heat',
+          'tests/dashboard/horizon_settings.py': 'dashboard'}
 
 #: What another environment's declarations bring along, and is meant to.
-BROUGHT = {'tests/manila/backend/': {'oslo-config'}}
+BROUGHT = {'tests/manila/backend/': {'oslo-config'},
+           'tests/heat/engine.py': {'keystoneauth1', 'oslo-config',
+                                    'oslo-log'}}
 
 
 def normalised(name):

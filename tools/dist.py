@@ -3,12 +3,13 @@
 
 usage: dist.py DIRECTORY EXTRA,...
 
-Builds the source distributions and wheels of the service and of its client,
-of the last commit, twice, and fails unless both times give the same bytes.
-Beside them go ``wheels/``, with which they are installed where there is no
-package index, with the named extras and the client's commands; the exact
-versions of these, ``constraints.txt``; what they are and are made of, as
-CycloneDX (``sbom.cdx.json``); and ``SHA256SUMS``.
+Builds the source distributions and wheels of the service, of its client, of
+its dashboard and of its resources for Heat, of the last commit, twice, and
+fails unless both times give the same bytes. Beside them go ``wheels/``, with
+which the first two are installed where there is no package index, with the
+named extras and the client's commands; the exact versions of these,
+``constraints.txt``; what they are and are made of, as CycloneDX
+(``sbom.cdx.json``); and ``SHA256SUMS``.
 
 All times in archives are that of the commit, or SOURCE_DATE_EPOCH.
 """
@@ -56,10 +57,12 @@ def repack(path, epoch):
         compressed.write(packed.getvalue())
 
 
-def build(folder, epoch):
-    """Build the service's and the client's distributions.
+def build(folder, commit, epoch):
+    """Build the distributions of the service, the client, the dashboard and
+    the resources for Heat.
 
     :param folder: str, directory to put them in.
+    :param commit: str, what they are of.
     :param epoch: int, seconds: the time of everything in them.
     """
     environ = {**os.environ, 'SOURCE_DATE_EPOCH': str(epoch),
@@ -68,9 +71,13 @@ def build(folder, epoch):
         source = os.path.join(scratch, 'source')
         run('git', '-c', 'advice.detachedHead=false', 'clone', '-q', ROOT,
             source)
+        # Whatever has been committed meanwhile.
+        run('git', '-C', source, 'reset', '-q', '--hard', commit)
         # Modes of files are what the umask makes of them.
         run('chmod', '-R', 'u=rwX,go=rX', source)
-        for project in (source, os.path.join(source, 'clients')):
+        for project in (source, os.path.join(source, 'clients'),
+                        os.path.join(source, 'dashboard'),
+                        os.path.join(source, 'heat')):
             made = os.path.join(scratch, 'made')
             _uv_build('--sdist', project, made, environ)
             sdist, = (os.path.join(made, name) for name in os.listdir(made)
@@ -109,8 +116,11 @@ def wheels(folder, extras):
     :param extras: str, those of the service, separated by commas.
     """
     there = os.path.join(folder, 'wheels')
+    # These are for a Horizon and a Heat that are there already.
     own = [os.path.join(folder, name) for name in sorted(os.listdir(folder))
-           if name.endswith('.whl')]
+           if name.endswith('.whl')
+           and not name.startswith(('manila_backup_dashboard-',
+                                    'manila_backup_heat-'))]
     service = next(each for each in own
                    if os.path.basename(each).startswith('manila_backup-'))
     own[own.index(service)] = f'{service}[{extras}]'
@@ -130,15 +140,16 @@ def main(folder, extras):
 
     :returns: int, the exit code.
     """
+    commit = run('git', '-C', ROOT, 'rev-parse', 'HEAD')
     epoch = int(os.environ.get('SOURCE_DATE_EPOCH') or run(
-        'git', '-C', ROOT, 'log', '-1', '--format=%ct'))
+        'git', '-C', ROOT, 'log', '-1', '--format=%ct', commit))
     if run('git', '-C', ROOT, 'status', '--porcelain'):
         print('dist: what is not committed is not in it', file=sys.stderr)
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     with tempfile.TemporaryDirectory() as again:
-        build(folder, epoch)
-        build(again, epoch)
+        build(folder, commit, epoch)
+        build(again, commit, epoch)
         different = compare(folder, again)
     if different:
         print(f'dist: not the same when built again: '

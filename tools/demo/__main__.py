@@ -53,9 +53,7 @@ class Demo:
                   + (', without installed packages' if self.leave_out
                      else ''))
         self.found = tree.Survey(self.data, self.leave_out)
-        print(f'  {self.found.files} files, {self.found.directories} '
-              f'directories, {self.found.others} others, '
-              f'{report.human(self.found.size)}')
+        print(f'  {self.kinds()}, {report.human(self.found.size)}')
         if self.found.unreadable:
             print(f'  {len(self.found.unreadable)} of them this user may '
                   'not read; they are left out:')
@@ -151,7 +149,7 @@ class Demo:
             if not (left_out and (path in left_out
                                   or what == 'should not be there'))]
         if changed:
-            print(f'  Note: {len(changed)} entries changed in {self.data} '
+            print(f'  Note: {entries(changed)} changed in {self.data} '
                   'while they were copied, or cp -a did not copy all of '
                   'them; the copy is what counts from here on:')
             for path, what in changed[:5]:
@@ -263,7 +261,8 @@ class Demo:
         wrong = tree.compare(self.before, tree.manifest(self.share))
         if not wrong and self.found.files:
             raise Failed('The damage did not damage anything.')
-        print(f'  {len(wrong)} entries now differ from the backup')
+        print('  Entries that differ from the backup now: '
+              f'{len(wrong)}')
         self.sync()
 
     def restore(self, title):
@@ -313,10 +312,11 @@ class Demo:
 
     def report(self, what, differences):
         if not differences:
-            print(f'  {what}: {len(self.before)} entries compared, '
+            print(f'  {what}: {entries(self.before)} compared, '
                   'no difference')
             return
-        self.problems.append(f'{what}: {len(differences)} differences')
+        self.problems.append(
+            f'{what}: {report.counted(len(differences), "difference")}')
         print(f'  {what}: {len(differences)} DIFFERENCES')
         for path, difference in differences[:20]:
             print(f'    {tree.readable(path)}: {difference}')
@@ -377,8 +377,20 @@ class Demo:
         for what, size, seconds, note in self.rows:
             print(f'{what:<28} {report.human(size):>10} {seconds:7.2f} s  '
                   f'{note}')
-        print(f'\n{self.found.files} files, {self.found.directories} '
-              f'directories, {self.found.others} others')
+        print(f'\n{self.kinds()}')
+
+    def kinds(self):
+        """Numbers of files, directories and others, in words."""
+        return ', '.join((
+            report.counted(self.found.files, 'file'),
+            report.counted(self.found.directories, 'directory',
+                           'directories'),
+            report.counted(self.found.others, 'other')))
+
+
+def entries(found):
+    """The number of entries that a list or dict has, in words."""
+    return report.counted(len(found), 'entry', 'entries')
 
 
 def interrupted(_number, _frame):

@@ -5,6 +5,11 @@ import sys
 import time
 
 
+def counted(number, one, many=None):
+    """A number with what it is of: 1 entry, 2 entries."""
+    return f'{number} {one if number == 1 else many or one + "s"}'
+
+
 def human(size):
     for unit in ('B', 'KiB', 'MiB', 'GiB'):
         if size < 1024 or unit == 'GiB':
