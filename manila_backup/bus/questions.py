@@ -11,6 +11,7 @@ nothing, and holds no lease.
 from concurrent import futures
 import contextlib
 import threading
+import time
 import typing
 
 from manila_backup.bus import faults
@@ -32,6 +33,9 @@ _TOPIC = 'manila-backup-questions'
 
 #: The most bytes of a file in one answer.
 PIECE = 1 << 20
+
+# Seconds between two attempts to reach workers of which none listens.
+_PAUSE = 0.2
 
 # What queues for answers are called by, where their names last.
 _ASKER = 'manila-backup-api'
@@ -187,22 +191,39 @@ class Asker:
             if self._number is None:
                 self._number = queue_names.number(
                     self._conf, self._transport, _ASKER)
-        client = self._client.prepare(
-            topic=topic(self._transport, driver),
-            **({} if host is None else {'server': host}),
-            timeout=self._conf.api.question_timeout,
-            retry=0)
+        options = {'topic': topic(self._transport, driver), 'retry': 0,
+                   'transport_options': rpc.messaging.TransportOptions(
+                       at_least_once=True),
+                   **({} if host is None else {'server': host})}
         with faults.Silence():
             try:
-                found: dict[str, typing.Any] = client.call(
-                    context, 'answer', question=question,
-                    project_id=context.project_id, arguments=arguments)
-                return found
+                return self._send(options, context, question, arguments)
+            except rpc.messaging.MessageUndeliverable:
+                problem = 'No worker listens.'
             except rpc.messaging.MessagingTimeout:
                 problem = 'No worker answered in time.'
             except rpc.messaging.MessageDeliveryFailure:
                 problem = 'The workers can\'t be reached.'
         raise Unanswered(problem + ' Try again in some seconds.')
+
+    def _send(self, options: dict[str, typing.Any],
+              context: context_.RequestContext, question: str,
+              arguments: dict[str, typing.Any]) -> dict[str, typing.Any]:
+        """Send a question, and again while no such worker listens: one that
+        has shown a sign of life may be about to."""
+        end = time.monotonic() + self._conf.api.question_timeout
+        while True:
+            left = end - time.monotonic()
+            try:
+                found: dict[str, typing.Any] = self._client.prepare(
+                    timeout=max(left, _PAUSE), **options).call(
+                        context, 'answer', question=question,
+                        project_id=context.project_id, arguments=arguments)
+                return found
+            except rpc.messaging.MessageUndeliverable:
+                if left <= _PAUSE:
+                    raise
+            time.sleep(_PAUSE)
 
     def _has_workers(self) -> bool:
         """Tell whether a worker lives that answers questions: without one, a

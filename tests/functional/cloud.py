@@ -203,7 +203,7 @@ class Cloud(fixtures.Fixture):
         os.mkdir(self.state)
         self.port = free_port()
         self.exchange = f'test-{uuid.uuid4()}'
-        self.addCleanup(self._forget_exchange)
+        self.addCleanup(self.forget_exchange)
         self._configure()
         self.engine = sa.create_engine(self.database.url,
                                        isolation_level='AUTOCOMMIT')
@@ -215,7 +215,7 @@ class Cloud(fixtures.Fixture):
         """Name of the queue of questions to workers that have a driver."""
         return f'manila-backup-questions.{self.exchange}.{driver}'
 
-    def _forget_exchange(self):
+    def forget_exchange(self):
         """Remove what the bus keeps of it, for there are many tests."""
         with kombu.Connection(
                 RABBITMQ.replace('rabbit:', 'amqp:', 1)) as connection:

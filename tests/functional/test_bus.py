@@ -3,6 +3,9 @@
 that last; not there, or not willing; and what is left behind in it. With TLS:
 :mod:`tests.functional.test_bus_tls`."""
 
+from concurrent import futures
+import time
+
 from manila_backup.bus import rpc
 from tests.functional import base
 from tests.functional import brokers
@@ -104,6 +107,31 @@ class BusTestCase(base.TestCase):
             for name, value in options.items():
                 group, _, option = name.partition('__')
                 file.write(f'[{group}]\n{option} = {value}\n')
+
+
+class Late(base.TestCase):
+    """A worker that says it is there before it listens."""
+
+    options = {'service_down_time': 3600, 'api__question_timeout': 120}
+
+    def test_questions_wait_for_it(self):
+        worker = self.cloud.start()
+        backup = self.cloud.create_backup(self.cloud.create_share()['id'])
+        self.cloud.wait_backup(backup['id'], 'available')
+        # Its row stays.
+        worker.kill()
+        self.cloud.forget_exchange()
+        with futures.ThreadPoolExecutor() as asking:
+            answer = asking.submit(
+                self.cloud.ask, 200, 'GET',
+                f'/share-backups/{backup["id"]}/files',
+                headers={'OpenStack-API-Version':
+                         'shared-file-system-backup 1.2'})
+            # It may have been asked by then, and need not.
+            time.sleep(1)
+            self.assertFalse(answer.done())
+            self.cloud.start_worker()
+            self.assertEqual([], answer.result()['files'])
 
 
 class Classic(BusTestCase):
