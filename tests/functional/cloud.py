@@ -239,6 +239,8 @@ class Cloud(fixtures.Fixture):
             'host': 'here',
             'database__connection': self.database.url,
             'api__bind_port': self.port,
+            # A slow machine is no reason for 503.
+            'api__question_timeout': 60,
             'backup__progress_interval': 0.2,
             'backup__lease_ttl': 3,
             'backup__retry_delay': 0.2,

@@ -112,7 +112,7 @@ class BusTestCase(base.TestCase):
 class Late(base.TestCase):
     """A worker that says it is there before it listens."""
 
-    options = {'service_down_time': 3600, 'api__question_timeout': 120}
+    options = {'service_down_time': 3600}
 
     def test_questions_wait_for_it(self):
         worker = self.cloud.start()
@@ -216,7 +216,6 @@ class Quorum(Classic):
 
 class QueueManager(Classic):
     rabbit_options = {'use_queue_manager': True}
-    options = {**Classic.options, 'api__question_timeout': 60}
 
     def test_two_workers_of_one_host(self):
         """Each hears every message: neither takes the other's away."""

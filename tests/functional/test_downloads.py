@@ -74,7 +74,7 @@ class Downloading(test_files.Looking):
 
 class DownloadsMySQL(Downloading):
 
-    options = {'api__question_timeout': 10, 'api__max_download': 32}
+    options = {'api__max_download': 32}
 
     #: Whether the digest of a file with holes is one of its own.
     HOLES = True
@@ -189,8 +189,6 @@ class DownloadsPostgreSQL(DownloadsMySQL):
 class DownloadsDamage(Downloading):
     """Of backups whose files are not what was stored."""
 
-    options = {'api__question_timeout': 10}
-
     def _damage(self, backup, name, offset):
         path = os.path.join(self.cloud.backup_path(backup), name)
         st = os.stat(path)
@@ -234,7 +232,7 @@ class DownloadsDamage(Downloading):
 
 class DownloadsRestic(DownloadsMySQL):
 
-    options = {'api__question_timeout': 30, 'api__max_download': 32,
+    options = {'api__max_download': 32,
                'backup__enabled_drivers': 'restic',
                'restic__repository': '$state_path/restic-repository'}
 

@@ -64,8 +64,6 @@ def _nothing(path):
 
 class ComparingMySQL(Comparing):
 
-    options = {'api__question_timeout': 20}
-
     def _versions(self, share, path, **query):
         return self._pages(
             'share_backup_file_versions', '/share-backup-file-versions',
@@ -144,8 +142,7 @@ class ComparingMySQL(Comparing):
 
 class ComparingRestic(ComparingMySQL):
 
-    options = {'api__question_timeout': 60,
-               'backup__enabled_drivers': 'restic',
+    options = {'backup__enabled_drivers': 'restic',
                'restic__repository': '$state_path/restic-repository'}
 
 

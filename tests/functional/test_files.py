@@ -46,8 +46,6 @@ class Looking(base.TestCase):
 
 class FilesMySQL(Looking):
 
-    options = {'api__question_timeout': 5}
-
     def test_a_backup_is_listed(self):
         _, backup = self._backup(self._fill)
         root = self._files(backup)
@@ -121,8 +119,18 @@ class FilesMySQL(Looking):
             self.cloud.backup_path(backup)))
         return os.path.join(share, '.contents.' + backup['id'])
 
-    def test_a_worker_that_does_not_answer(self):
+    def test_no_worker(self):
         _, backup = self._backup(self._fill)
+        self.worker.stop()
+        self.assertIn('No worker', str(self._files(backup, 503)))
+
+
+class Silent(Looking):
+
+    options = {'api__question_timeout': 3}
+
+    def test_a_worker_that_does_not_answer(self):
+        _, backup = self._backup(lambda path: None)
         self.worker.signal(signal.SIGSTOP)
         try:
             answer = self.cloud.request(
@@ -133,11 +141,6 @@ class FilesMySQL(Looking):
         self.assertEqual(503, answer.status)
         self.assertIn('Retry-After', answer.headers)
 
-    def test_no_worker(self):
-        _, backup = self._backup(self._fill)
-        self.worker.stop()
-        self.assertIn('No worker', str(self._files(backup, 503)))
-
 
 class FilesPostgreSQL(FilesMySQL):
 
@@ -147,8 +150,7 @@ class FilesPostgreSQL(FilesMySQL):
 class FilesRestic(Looking):
     """Of restic's backups, which have no index but the worker's."""
 
-    options = {'api__question_timeout': 60,
-               'backup__enabled_drivers': 'restic',
+    options = {'backup__enabled_drivers': 'restic',
                'restic__repository': '$state_path/restic-repository'}
 
     def _kept(self, backup):

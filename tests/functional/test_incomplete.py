@@ -47,8 +47,7 @@ class IncompleteTestCase(test_notifications.ListeningTestCase):
 
     options = {**test_notifications.ListeningTestCase.options,
                'metrics__enabled': True, 'metrics__worker_bind_port': 0,
-               'local_shares__point_in_time': 'live',
-               'api__question_timeout': 10}
+               'local_shares__point_in_time': 'live'}
 
     def setUp(self):
         super().setUp()
