@@ -198,7 +198,7 @@ class MountTest(NfsMixin, case.Case):
         self.assertUnavailable('No such file', self.anew(
             mount_template='/no/such/command {path}', mount_attempts=1))
         self.assertUnavailable('did not end', self.anew(
-            mount_template='sh -c "sleep 1000" {path}', mount_timeout=1))
+            mount_template='sh -c "sleep 1000" {path}', mount_timeout=10))
         self.eventually(lambda: not disks.processes('sh', self.point))
 
     def test_it_says_that_it_works_and_does_nothing(self):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import os
 import threading
 import types
 import unittest
@@ -31,6 +32,8 @@ class Here(unittest.TestCase):
         """Stand for the worker's desk."""
         if question == 'hang':
             self.go.wait()
+        if question == 'nice':
+            return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
         if question == 'none':
             raise questions.Missing('There is none.')
         return [driver, question, project_id, arguments]
@@ -39,6 +42,12 @@ class Here(unittest.TestCase):
         self.assertEqual(
             (['mine', 'ask', 'p1', {'path': 'a'}], 'here'),
             self.asker.ask_one(self.context, 'mine', 'ask', path='a'))
+
+    def test_gives_way_to_those_who_copy(self):
+        mine = os.getpriority(os.PRIO_PROCESS, 0)
+        self.assertEqual((max(mine, 10), 'here'), self.asker.ask_one(
+            self.context, 'mine', 'nice'))
+        self.assertEqual(mine, os.getpriority(os.PRIO_PROCESS, 0))
 
     def test_what_it_has_not(self):
         with self.assertRaisesRegex(questions.Missing, 'There is none'):
