@@ -3,6 +3,7 @@
 
 import array
 import bisect
+import copy
 import os
 import zlib
 
@@ -62,9 +63,19 @@ class Index:
                     self._sections.append(offset)
                 offset += len(text)
         self._sorted = array.array('Q', sorted(found))
+        self._forget()
+
+    def _forget(self):
         self._window, self._from = b'', 0
         self._section = None, None      # its number, the path
         self._asked = None, 0           # the path, its hash
+
+    def apart(self):
+        """A copy for another thread, which shares all that takes room."""
+        found = copy.copy(self)
+        found._tree = self._tree.apart()
+        found._forget()
+        return found
 
     def __len__(self):
         return len(self._sorted)

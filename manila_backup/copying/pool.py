@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that work through batches of one operation.
+"""Lanes that work through batches of one operation.
 
-They are forked from the operation's own process, which has one thread, and
-die with it. Batches stand in files that were open before the fork; what goes
-through the pipe to them is only where to find the next one, so whoever is
-free takes it, and the producer runs far ahead of the copying.
+A lane is a thread. There are as many processes as there are processors, since
+one computes at a time in each; further lanes are for calls that wait, and are
+threads in these, which start in no time and take little memory. The processes
+are forked from the operation's own, which has one thread, and die with it.
+Batches stand in files that were open before the fork; what goes through the
+pipe to them is only where to find the next one, so whoever is free takes it,
+and the producer runs far ahead of the copying.
 """
 
+import contextlib
 import fcntl
 import gc
 import os
@@ -16,6 +20,7 @@ import signal
 import struct
 import sys
 import termios
+import threading
 import traceback
 
 from manila_backup.copying import growth
@@ -33,20 +38,21 @@ _GROWING_MS = 2
 _LOOK_EVERY = 64
 
 
-def run(count, work, batches, progress):
-    """Have processes work through batches.
+def run(count, work, batches, progress, threads=True):
+    """Have lanes work through batches.
 
-    A process is only started when there is a batch that none of those before
-    has taken yet, and another one is of use: see :mod:`.growth`.
+    A lane is only started when there is a batch that none of those before has
+    taken yet, and another one is of use: see :mod:`.growth`.
 
-    :param count: int, number of processes at most.
-    :param work: called in each process with an iterator over the batches
-        that are its to do, and its number, from 1; what it returns must be
-        picklable.
+    :param count: int, number of lanes at most.
+    :param work: called in each lane with an iterator over the batches that
+        are its to do, and its number, from 1; what it returns must be
+        picklable. What it uses besides, the lanes of one process share.
     :param batches: iterable of tuples of three ints, consumed here.
-    :param progress: each process counts in a slot of its own.
-    :returns: list of what ``work`` returned, one per process that was
-        started.
+    :param progress: each lane counts in a slot of its own.
+    :param threads: bool; False: each lane is a process, since they may not
+        share what they use.
+    :returns: list of what ``work`` returned, one per lane that was started.
     :raises StorageFailed: the first that any of them raised; the others are
         dead then.
     """
@@ -55,7 +61,8 @@ def run(count, work, batches, progress):
         fcntl.fcntl(outbox, fcntl.F_SETPIPE_SZ, _PIPE)
     except OSError:
         pass    # a smaller one only makes the producer wait sooner
-    pool = _Pool(progress, count, work, inbox, outbox)
+    pool = _Pool(progress, count, growth.processors() if threads else count,
+                 work, inbox, outbox)
     try:
         for batch in batches:
             pool.grow()
@@ -76,18 +83,22 @@ def waiting(inbox):
 class _Pool:
     """The processes, and the pipe to them.
 
-    :ivar results: list of what those that have ended returned.
+    :param count: int, lanes at most.
+    :param processes: int, of which each process has one at least.
+    :ivar results: list of what the lanes of those that have ended returned.
     """
 
-    def __init__(self, progress, count, work, inbox, outbox):
+    def __init__(self, progress, count, processes, work, inbox, outbox):
         self.progress = progress
         self.results = []
         self._count = count
+        self._processes = processes
         self._work = work
         self._inbox = inbox     # None: no more are started
         self._outbox = outbox
         self._running = {}      # result pipe: process id
         self._said = {}
+        self._calls = []        # for more lanes: a pipe to each process
         self._started = 0
         self._growth = growth.Growth(count)
         self._poll = select.poll()
@@ -107,23 +118,40 @@ class _Pool:
             self._close_inbox()
 
     def _close_inbox(self):
-        if self._inbox is not None:
-            os.close(self._inbox)
-            self._inbox = None
+        if self._inbox is None:
+            return
+        os.close(self._inbox)
+        self._inbox = None
+        for fd in self._calls:
+            os.close(fd)
+        self._calls.clear()
 
     def _start(self):
-        reader, writer = os.pipe()
-        parent = os.getpid()
+        """Start a lane."""
         self._started += 1
+        self.progress.use_lanes(self._started)
+        if self._started > self._processes:
+            fd = self._calls[self._started % len(self._calls)]
+            # Whose process has ended is told by its result.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(fd, bytes([self._started]))
+            self._growth.add()
+            return
+        reader, writer = os.pipe()
+        called, calls = os.pipe()
+        parent = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if not pid:
-            if self._outbox is not None:
-                os.close(self._outbox)
-            _child(parent, self._started, self._work, self._inbox, writer,
-                   self.progress)
+            for fd in (calls, *self._calls, self._outbox):
+                if fd is not None:
+                    os.close(fd)
+            _Process(self._work, self._inbox, writer, self.progress).run(
+                parent, self._started, called)
         os.close(writer)
+        os.close(called)
+        self._calls.append(calls)
         self._growth.add(pid)
         self._running[reader] = pid
         self._said[reader] = b''
@@ -191,7 +219,7 @@ class _Pool:
         good, result = pickle.loads(said)
         if not good:
             raise result
-        self.results.append(result)
+        self.results.extend(result)
 
     def kill(self):
         """End those that are left, and all that is open."""
@@ -209,25 +237,65 @@ class _Pool:
             os.close(self._outbox)
 
 
-def _child(parent, number, work, inbox, writer, progress):
-    """The life of a process of the pool; does not return."""
-    status = 1
-    try:
-        syscalls.die_with(parent)
-        gc.freeze()
-        progress.use_slot(number)
+class _Process:
+    """A process of the pool.
+
+    :param writer: int, of the pipe for what becomes of its work.
+    """
+
+    def __init__(self, work, inbox, writer, progress):
+        self._work = work
+        self._inbox = inbox
+        self._writer = writer
+        self._progress = progress
+        self._results = []
+        self._failing = threading.Lock()
+
+    def run(self, parent, number, called):
+        """Its life; does not return.
+
+        :param parent: int, the id of the process that it dies with.
+        :param number: int, of its first lane.
+        :param called: int, the pipe with those of further ones.
+        """
         try:
-            answer = True, work(_take(inbox), number)
+            syscalls.die_with(parent)
+            gc.freeze()
+            lanes = []
+            while True:
+                lanes.append(threading.Thread(
+                    target=self._lane, args=(number,)))
+                lanes[-1].start()
+                more = os.read(called, 1)
+                if not more:
+                    break
+                number = more[0]
+            for lane in lanes:
+                lane.join()
+            self._end(True, self._results)
+        finally:
+            os._exit(1)
+
+    def _lane(self, number):
+        try:
+            self._progress.use_slot(number)
+            self._results.append(self._work(_take(self._inbox), number))
         except exception.StorageFailed as exc:
-            answer = False, exc
-        except Exception as exc:
-            answer = False, exception.StorageFailed(
+            self._end(False, exc)
+        except BaseException as exc:
+            self._end(False, exception.StorageFailed(
                 'A copying process failed: '
-                + ' '.join(traceback.format_exception(exc)[-3:]))
-        _say(writer, pickle.dumps(answer))
-        status = 0
-    finally:
-        os._exit(status)
+                + ' '.join(traceback.format_exception(exc)[-3:])))
+
+    def _end(self, good, result):
+        """Say what became of its work, and end it."""
+        # Only the first of those that fail.
+        self._failing.acquire()
+        try:
+            _say(self._writer, pickle.dumps((good, result)))
+            os._exit(0)
+        finally:
+            os._exit(1)
 
 
 def _say(fd, data):

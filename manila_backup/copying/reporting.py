@@ -46,6 +46,13 @@ MAX_PROBLEMS = 100
 MAX_NOTE_BYTES, NOTE_BYTES = 64 << 20, 256
 
 
+# What is kept to a number of operations a second: calls of the file systems,
+# on the side on which more of them are made.
+
+#: Calls that an entry takes which is copied, compared, or given another name.
+COPIED, COMPARED, LINKED = 4, 3, 1
+
+
 class Counted:
     """Count of the bytes of one file, as progress that may have to be taken
     back.
@@ -60,7 +67,7 @@ class Counted:
     def __call__(self, count):
         """Count more of them."""
         self.count += count
-        self._progress.advance(0, count)
+        self._progress.advance(0, count, 1)
 
     def take_back(self):
         """Have none of them counted."""

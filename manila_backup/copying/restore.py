@@ -155,7 +155,7 @@ class Restore:
 
         def work(inbox, number):
             return restore_plan.Comparer(
-                found, data, root, self._spools[number], self.ignore,
+                found.apart(), data, root, self._spools[number], self.ignore,
                 self.progress, self.cross, self.mounts, verifies)(
                     inbox, number)
 
@@ -216,8 +216,8 @@ class Restore:
 
     def _shape(self, found, data, root):
         def work(inbox, _):
-            return _Shaper(found, data, root, self.ignore, self._fallen,
-                           self.progress, self.cross)(inbox)
+            return _Shaper(found.apart(), data, root, self.ignore,
+                           self._fallen, self.progress, self.cross)(inbox)
 
         todo, last = _numbered(found.directories), False
         while todo:
@@ -237,9 +237,9 @@ class Restore:
 
     def _write(self, found, todo, data, root):
         def work(inbox, number):
-            return write.Writer(found, data, root, self._spools, number,
-                                self.ignore, self._fallen, self.progress,
-                                self.cross)(inbox)
+            return write.Writer(
+                found.apart(), data, root, self._spools, number, self.ignore,
+                self._fallen, self.progress, self.cross)(inbox)
 
         written = 0
         processes, left = self.processes, None
@@ -273,8 +273,8 @@ class Restore:
         whole = not (self.problems.count or self._short or self._damaged)
 
         def work(inbox, _):
-            return _finish(found, root, inbox, self.ignore, self._fallen,
-                           self.progress, whole, self.cross)
+            return _finish(found.apart(), root, inbox, self.ignore,
+                           self._fallen, self.progress, whole, self.cross)
 
         # From the leaves up: without privileges, a directory may not be
         # entered any more once it is done; so then by one process.
@@ -486,5 +486,6 @@ def _finish(found, root, inbox, ignore, fallen, progress, whole, cross):
                         whole and exc.errno in errors.GONE))
             if lost:
                 problems.lost(path, lost)
-            progress.advance(int(path != handles.ROOT), 0)
+            progress.advance(int(path != handles.ROOT), 0,
+                             reporting.COPIED)
     return problems.said()

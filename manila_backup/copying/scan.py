@@ -285,8 +285,7 @@ class Scan:
         """Keep a directory's attributes."""
         self._lines.append(dirent.line(entry))
         self._length += len(self._lines[-1])
-        # Each takes more calls than a file does.
-        if (4 * len(self._lines)
+        if (manifest.DIRECTORY * len(self._lines)
                 >= manifest.block_entries(len(self.directories))
                 or self._length >= manifest.BLOCK_BYTES):
             self._flush_directories()

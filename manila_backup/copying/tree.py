@@ -53,6 +53,12 @@ class Tree(numbered.Paths):
                 offset += len(text)
         return found
 
+    def apart(self):
+        """A copy for another thread, which shares all that takes room."""
+        found = Tree(self._fd)
+        found._offsets, found._hashes = self._offsets, self._hashes
+        return found
+
     def __len__(self):
         return len(self._offsets)
 

@@ -96,7 +96,9 @@ class TreeCopy:
 
         def work(inbox, _):
             return self.storer(root, aside, self.directory, born, self._spool,
-                               self._journal.paths(), interrupted, parent,
+                               self._journal.paths(),
+                               [each.apart() for each in interrupted],
+                               parent and parent.apart(),
                                surely, self.progress, self.cross,
                                bool(names and names.folds))(inbox)
 
@@ -106,7 +108,10 @@ class TreeCopy:
                 self.progress, self.noted)
 
         def batches():
-            yield from _apart(found.batches())
+            for batch in _apart(found.batches()):
+                # Of what is listed, there is a directory for each at most.
+                self.progress.advance(0, 0, reporting.COPIED)
+                yield batch
             self.progress.expect(found.files, found.bytes)
 
         self._copied = pool.run(self.processes, work, batches(),
@@ -220,7 +225,9 @@ def _apart(batches):
         begin.
     """
     batches = iter(batches)
-    yield from itertools.islice(batches, _STRIDE)
-    while window := list(itertools.islice(batches, _WINDOW)):
+    size = _STRIDE
+    # Few at first: nobody is to wait until there are many.
+    while window := list(itertools.islice(batches, size)):
         for first in range(_STRIDE):
             yield from window[first::_STRIDE]
+        size = min(2 * size, _WINDOW)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pauses that keep a process to a number of bytes a second.
+"""Pauses that keep a thread to a number of bytes, or of calls, a second.
 
-What counts is what it has read and written by the kernel's account, whichever
-is more: not what it only looked at, nor what a file system copies by itself
-(reflinks).
+What counts of bytes is what it has read and written by the kernel's account,
+whichever is more: not what it only looked at, nor what a file system copies by
+itself (reflinks). Calls are counted by those who make them.
 """
 
 import re
 import time
+
+from manila_backup.fs import overlap
 
 # Between two looks at the account; what may be caught up with after a pause of
 # its own, such as for a slow disk; the longest single pause. In nanoseconds.
@@ -19,17 +21,24 @@ _MOVED = re.compile(rb'^[rw]char: (\d+)$', re.M)
 
 
 def moved():
-    """Count the bytes that this process has read or written so far."""
-    with open('/proc/self/io', 'rb', buffering=0) as file:
-        return max(map(int, _MOVED.findall(file.read(512))))
+    """Count the bytes that this thread has read or written so far, or others
+    for it."""
+    with open('/proc/thread-self/io', 'rb', buffering=0) as file:
+        return (max(map(int, _MOVED.findall(file.read(512))))
+                + overlap.moved())
 
 
 class Pace:
-    """Pauses of one process."""
+    """Pauses of one thread.
 
-    def __init__(self):
+    :param count: returns how much of what counts the thread has done so far;
+        None: it is the bytes that it has moved.
+    """
+
+    def __init__(self, count=None):
+        self._count = count
         self._next = 0          # look
-        self._moved = None      # at the last look
+        self._counted = None    # at the last look
         self._due = 0           # when all until then was due
 
     def is_due(self, moment):
@@ -43,14 +52,14 @@ class Pace:
         """Iterate over the pauses that are due now; each has been when it is
         yielded.
 
-        :param rate: float, bytes that may be moved in a second.
+        :param rate: float, how much may be done in a second.
         :param clock: returns the time, as for :meth:`is_due`.
         """
-        now, count = clock(), moved()
-        if self._moved is not None:
+        now, count = clock(), (self._count or moved)()
+        if self._counted is not None:
             self._due = (max(self._due, now - _BURST)
-                         + int((count - self._moved) * 1e9 / rate))
-        self._moved = count
+                         + int((count - self._counted) * 1e9 / rate))
+        self._counted = count
         while (left := self._due - clock()) > 0:
             time.sleep(min(left, _PAUSE) / 1e9)
             yield

@@ -3,30 +3,33 @@
 
 The worker reads the counters at every tick and pushes the deadline forward
 each time the database grants it another lease term; the process that copies,
-and any processes it forks, count in slots of their own (one writer a slot, so
-no lock) and stop by themselves once the deadline has passed. That is what
-keeps a worker that was frozen and thawed from writing another byte: its lease
-ran out on the clock that goes on ticking during a suspend.
+and the lanes of any processes it forks, count in slots of their own (one
+writer a slot, so no lock) and stop by themselves once the deadline has passed.
+That is what keeps a worker that was frozen and thawed from writing another
+byte: its lease ran out on the clock that goes on ticking during a suspend.
 """
 
 import ctypes
 import multiprocessing
 import os
+import threading
 import time
 
 from manila_backup.copying import pool
 from manila_backup.drivers import pacing
 
-#: The processes that can count at once: an operation's own, and the most that
-#: it may fork.
+#: What can count at once: an operation's own process, and the most lanes of
+#: those that it may fork.
 SLOTS = 33
 
-_DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _CHANGES, _RATE, _HEADER = range(6)
+(_DEADLINE, _FILES_TOTAL, _BYTES_TOTAL, _CHANGES, _LANES, _RATE, _CALL_RATE,
+ _HEADER) = range(8)
 
-# Of each slot: entries, bytes, and when its process last looked at its pace.
-_FILES, _BYTES, _LOOKED, _CELLS = range(4)
+# Of each slot: entries, bytes, calls, and when its lane last looked at its
+# pace.
+_FILES, _BYTES, _CALLS, _LOOKED, _CELLS = range(5)
 
-# Nanoseconds for which a process that looked at its pace has its part of it.
+# Nanoseconds for which a lane that looked at its pace has its part of it.
 _ACTIVE = 2_000_000_000
 
 # Files with holes can say that they are as large as that, several of them
@@ -42,10 +45,31 @@ def now():
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
+class _Own(threading.local):
+    """A thread's own things: where its slot begins, and its paces.
+
+    :param cells: all the counters.
+    """
+
+    def __init__(self, cells):
+        self.cells = cells
+        self.use(0)
+
+    def __reduce__(self):
+        return type(self), (self.cells,)
+
+    def use(self, number):
+        """Have another slot."""
+        cells, slot = self.cells, _HEADER + _CELLS * number
+        self.slot = slot
+        self.pace = pacing.Pace()
+        self.call_pace = pacing.Pace(lambda: cells[slot + _CALLS])
+
+
 class Progress:
     """One operation's counters.
 
-    :param slots: int, how many processes can count at once.
+    :param slots: int, how many processes and lanes can count at once.
     :param context: the multiprocessing context of the process that will be
         started with this object among its arguments.
     """
@@ -54,16 +78,18 @@ class Progress:
         self._cells = context.RawArray(ctypes.c_int64,
                                        _HEADER + _CELLS * slots)
         self.slots = slots
-        self._mine = _HEADER
-        self._pace = pacing.Pace()
+        self._own = _Own(self._cells)
 
-    def limit(self, bytes_per_second):
-        """Worker: have all of the operation's processes together move no more
-        bytes than that.
+    def limit(self, bytes_per_second, operations_per_second=0):
+        """Worker: have all of the operation's processes together do no more
+        than that.
 
-        :param bytes_per_second: int; 0 for no limit.
+        :param bytes_per_second: int, bytes to move; 0 for no limit.
+        :param operations_per_second: int, calls of the file systems to make;
+            0 for no limit.
         """
         self._cells[_RATE] = bytes_per_second
+        self._cells[_CALL_RATE] = operations_per_second
 
     def extend(self, seconds):
         """Worker: let the children go on for so many seconds from now.
@@ -79,21 +105,28 @@ class Progress:
         self._cells[_BYTES_TOTAL] = min(size, _MOST)
 
     def use_slot(self, number):
-        """Child: count in this slot from here on. Slot 0 belongs to the
-        operation's own process; each process it forks takes another."""
+        """Child: count in this slot from here on, in this thread. Slot 0
+        belongs to the operation's own process; each lane takes another."""
         if not 0 <= number < self.slots:
             raise ValueError(f'no slot {number}')
-        self._mine = _HEADER + _CELLS * number
-        self._pace = pacing.Pace()
+        self._own.use(number)
 
-    def advance(self, files, size):
-        """Child: count entries and bytes as done; ends the process if the
-        lease has run out."""
-        cells, mine = self._cells, self._mine
-        cells[mine + _FILES] += files
-        cells[mine + _BYTES] = min(cells[mine + _BYTES] + size, _MOST)
+    def use_lanes(self, count):
+        """Child: say how many lanes work at once by now."""
+        self._cells[_LANES] = max(count, self._cells[_LANES])
+
+    def advance(self, files, size, calls=0):
+        """Child: count entries and bytes as done, and calls of the file
+        systems that took; ends the process if the lease has run out."""
+        cells = self._cells
+        if files or size or calls:
+            mine = self._own.slot
+            cells[mine + _FILES] += files
+            cells[mine + _BYTES] = min(cells[mine + _BYTES] + size, _MOST)
+            cells[mine + _CALLS] += calls
         self._end_if_over()
-        if cells[_RATE] and self._pace.is_due(now()):
+        if ((cells[_RATE] or cells[_CALL_RATE])
+                and self._own.pace.is_due(now())):
             self._keep_pace()
 
     def _end_if_over(self):
@@ -103,14 +136,18 @@ class Progress:
             os._exit(FENCED_EXIT)
 
     def _keep_pace(self):
-        """Pause, if this process has had its part of what may be moved."""
-        cells, moment = self._cells, now()
-        cells[self._mine + _LOOKED] = moment
-        active = sum(moment - looked < _ACTIVE
-                     for looked in cells[_HEADER + _LOOKED::_CELLS])
-        for _ in self._pace.pauses(cells[_RATE] / active, now):
-            cells[self._mine + _LOOKED] = now()
-            self._end_if_over()
+        """Pause, if this lane has had its part of what may be done."""
+        cells, own, moment = self._cells, self._own, now()
+        looked = own.slot + _LOOKED
+        cells[looked] = moment
+        active = sum(moment - each < _ACTIVE
+                     for each in cells[_HEADER + _LOOKED::_CELLS])
+        # That of bytes always: it also tells when to look again.
+        for rate, pace in ((cells[_CALL_RATE], own.call_pace),
+                           (cells[_RATE] or _MOST, own.pace)):
+            for _ in pace.pauses(rate / active, now) if rate else ():
+                cells[looked] = now()
+                self._end_if_over()
 
     def check(self):
         """Child: end the process if the lease has run out."""
@@ -125,6 +162,15 @@ class Progress:
     def has_changed(self):
         """Worker: whether the share may have been changed."""
         return bool(self._cells[_CHANGES])
+
+    def lanes(self):
+        """Worker: the most lanes that have worked at once, an int; 0 if all
+        was done by the operation's own process."""
+        return self._cells[_LANES]
+
+    def calls(self):
+        """Count the calls of the file systems so far, as an int."""
+        return sum(self._cells[_HEADER + _CALLS::_CELLS])
 
     def read(self):
         """(files done, bytes done, files total, bytes total) right now."""

@@ -149,7 +149,8 @@ class Attempt:
             self._run_here(self.task.publish)
             self.finish(states.Operation.DONE, self.task.succeeded, result)
             LOG.info('Operation %s: done in %s', operation.id,
-                     amount(time.monotonic() - began, *self._counters[:2]))
+                     amount(time.monotonic() - began, *self._counters[:2],
+                            self._counted.lanes))
         except exception.LeaseLost:
             LOG.warning('Operation %s: attempt %d lost its lease and stops',
                         operation.id, operation.attempt)
@@ -203,7 +204,8 @@ class Attempt:
         """Renew the lease and write the progress."""
         if progress:
             self._note(progress)
-            progress.limit(self._worker.bytes_per_second())
+            progress.limit(self._worker.bytes_per_second(),
+                           self._worker.operations_per_second())
         percent = percentage(*self._counters)
         if not self._database.write(self._write_progress, percent):
             raise self._why_not_ours()
@@ -213,6 +215,7 @@ class Attempt:
         self._counters = progress.read()
         self.harmless &= not progress.has_changed()
         self._counted.reached(*self._counters[:2])
+        self._counted.lanes = max(progress.lanes(), self._counted.lanes)
 
     def _write_progress(self, conn, percent):
         if self._cancelled:
@@ -375,18 +378,20 @@ def _reason(exc):
     return texts.fit(str(exc) or type(exc).__name__)
 
 
-def amount(seconds, files, size):
+def amount(seconds, files, size, lanes=0):
     """Return what an attempt has done, in words.
 
     :param seconds: float, how long it took.
     :param files: int, entries.
     :param size: int, bytes.
+    :param lanes: int, the most that copied at once; 0 if none did.
     """
     if not files:
         return f'{seconds:.1f} s'
-    return (f'{seconds:.1f} s: {wording.entries(files)}, '
+    said = (f'{seconds:.1f} s: {wording.entries(files)}, '
             f'{_readable(size)}, '
             f'{_readable(size / max(seconds, 0.001))}/s')
+    return f'{said}, {wording.counted(lanes, "lane")}' if lanes else said
 
 
 def _readable(size):

@@ -9,14 +9,13 @@ import hashlib
 import mmap
 import os
 import struct
+import threading
 
+from manila_backup.fs import overlap
 from manila_backup.fs import syscalls
 
-# Read in one system call; the buffer that all of a process's files share, and
-# that takes no memory in one that reads none.
+# Read in one system call.
 _CHUNK = 1 << 20
-_view = memoryview(mmap.mmap(-1, _CHUNK,
-                             mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 #: Bytes of a block of a file with holes, for its digest.
 BLOCK = 1 << 16
@@ -30,6 +29,18 @@ _WRITE_BEHIND = 16 << 20
 
 #: Files up to this size are read in one go.
 SMALL = 1 << 16
+
+
+class _Buffer(threading.local):
+    """The buffer that all files share which a thread reads; it takes no memory
+    in one that reads none."""
+
+    def __init__(self):
+        self.view = memoryview(mmap.mmap(-1, _CHUNK, mmap.MAP_PRIVATE
+                                         | mmap.MAP_ANONYMOUS))
+
+
+_buffer = _Buffer()
 
 
 class Changed(Exception):
@@ -167,15 +178,9 @@ def same(one, other):
 def _copy_dense(source, target, size, tick, st=None):
     digested = hashlib.sha256()
     done = asked = 0
-    while True:
-        count = os.readv(source, (_view,))
-        if not count:
-            break
-        part = _view[:count]
+    for part in _parts(source, target, size):
         digested.update(part)
-        if target is not None:
-            write_all(target, part)
-        done += count
+        done += len(part)
         if done > size:
             raise Changed
         if st is not None and done < size and not same(os.fstat(source), st):
@@ -183,12 +188,32 @@ def _copy_dense(source, target, size, tick, st=None):
         if target is not None and done - asked >= _WRITE_BEHIND:
             syscalls.start_writing(target, asked, done - asked)
             asked = done
-        tick(count)
+        tick(len(part))
     if done != size:
         raise Changed
     if asked:
         syscalls.start_writing(target, asked, done - asked)
     return digested.hexdigest().encode(), done
+
+
+def _parts(source, target, size):
+    """Iterate over the content of a file, part by part, up to its end or
+    beyond a size; each is written, or about to be.
+
+    :param target: int, what to write to, an empty file; or None.
+    """
+    if size >= overlap.FROM:
+        yield from overlap.chunks(
+            source, size, lambda part, offset:
+            target is not None and pwrite(target, part, offset))
+        yield from filter(None, [os.pread(source, 1, size)])
+        return
+    view = _buffer.view
+    while count := os.readv(source, (view,)):
+        part = view[:count]
+        if target is not None:
+            write_all(target, part)
+        yield part
 
 
 def _copy_sparse(source, target, size, tick, st=None):

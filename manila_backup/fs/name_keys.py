@@ -244,12 +244,15 @@ class Fallen:
         """Tell whether a directory is one of them, or below one."""
         if not self._paths or path == handles.ROOT:
             return False
-        if self._asked[0] != path:
+        asked, covered = self._asked
+        if asked != path:
             at = len(path)
             while at > 0 and path[:at] not in self._paths:
                 at = path.rfind(b'/', 0, at)
-            self._asked = path, at > 0
-        return self._asked[1]
+            covered = at > 0
+            # In one step, for all threads that ask.
+            self._asked = path, covered
+        return covered
 
     def has(self, path, name):
         """Tell whether a name in a directory is one of them, or below one."""

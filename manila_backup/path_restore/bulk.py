@@ -89,7 +89,8 @@ class Bulk:
         """
         back = []
         for told in pool.run(self._processes, lambda inbox, number: (
-                self._work(inbox, number, make)), batches, self._progress):
+                self._work(inbox, number, make)), batches, self._progress,
+                threads=False):
             if isinstance(told, Exception):
                 raise told
             done, more = told

@@ -29,6 +29,9 @@ LOG = log.getLogger(__name__)
 _BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600,
             24 * 3600, float('inf'))
 
+# Of lanes.
+_LANES = (1, 2, 4, 8, 16, 32)
+
 #: How many ports are tried, from ``[metrics] worker_bind_port`` on: workers of
 #: one host share their configuration.
 PORTS = 16
@@ -50,6 +53,10 @@ class Worker:
             'manila_backup_attempt_seconds',
             'Time from the claim of an operation to the end of the attempt.',
             ('kind', 'outcome'), buckets=_BUCKETS, registry=self.registry)
+        self._lanes = prometheus_client.Histogram(
+            'manila_backup_attempt_lanes',
+            'The most lanes that copied at once in the attempt.', ('kind',),
+            buckets=_LANES, registry=self.registry)
         self._running = self._gauge(
             'running_operations', 'Operations that this worker runs now.')
         self._gauge('concurrent_operations',
@@ -110,6 +117,8 @@ class Worker:
         """For :class:`Attempt`."""
         self._running.dec()
         self._attempts.labels(attempt.kind, outcome).observe(seconds)
+        if attempt.lanes:
+            self._lanes.labels(attempt.kind).observe(attempt.lanes)
         if outcome == LEASE_LOST:
             self._losses.labels(attempt.kind).inc()
 
@@ -165,10 +174,12 @@ class Attempt:
 
     :ivar outcome: what to count it as; what it is when nothing else is
         known is that the lease will run out.
+    :ivar lanes: int, the most that copied at once; 0 if none did.
     """
 
     def __init__(self, worker, kind):
         self.kind = kind
+        self.lanes = 0
         self.outcome = LEASE_LOST
         self._worker = worker
         self._began = time.monotonic()

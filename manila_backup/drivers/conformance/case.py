@@ -130,6 +130,8 @@ class Case(unittest.TestCase):
         keep.
     :cvar DEPTH: int, how many directories within one another there are to
         be at the most; less than usual only for what gets too slow.
+    :ivar counted: the :class:`~manila_backup.drivers.progress.Progress` of
+        the last backup or restore.
     :ivar scratch: str, a directory that goes with the test. The driver's
         repository and whatever else it has may be in there.
     :ivar repository: str, the local directory that the driver keeps backups
@@ -189,7 +191,7 @@ class Case(unittest.TestCase):
     def backup(self, to=None, attempt=1, options=None, source=None,
                record=None, still=True):
         to = to or place()
-        counted = progress.Progress()
+        counted = self.counted = progress.Progress()
         self.get_ready(to)
         report = self.driver.backup(to, attempt, source or self.source,
                                     options or {}, record, counted)
@@ -206,7 +208,7 @@ class Case(unittest.TestCase):
                                   progress.Progress())
 
     def restore(self, of=None, attempt=1, target=None):
-        counted = progress.Progress()
+        counted = self.counted = progress.Progress()
         report = self.driver.restore(of or place(), attempt,
                                      target or self.target, counted)
         self.assertIn(counted.has_changed(), (True, self.driver.TELLS_CHANGES))

@@ -117,6 +117,12 @@ class ParentBackup(reuse.StoredFiles):
         self._reflinks = clones.is_supported(directory)
         self._most = os.fpathconf(directory, 'PC_LINK_MAX')
 
+    def apart(self):
+        found = super().apart()
+        found._index, = found.indexes
+        found._looker = look_ahead.Looker()
+        return found
+
     def take(self, path, file, *args):
         """Link or clone a file: see :meth:`.StoredFiles.take`."""
         *_, ctime = file

@@ -37,7 +37,7 @@ class InterruptedAttempt(reuse.StoredFiles):
         self._folds = folds
         self._listed, self._tree = _directories(directory)
         boot = syscalls.boot_id().encode()
-        self._reread = set()    # the indexes of files that must be
+        self._reread = set()    # the files of those that must be
         times = []
         for name, booted, began in _parts(directory):
             times.append(began)
@@ -47,7 +47,7 @@ class InterruptedAttempt(reuse.StoredFiles):
                 fd, directories=self._tree if booted else None)
             self.indexes.append(index)
             if booted and booted != boot:
-                self._reread.add(index)
+                self._reread.add(fd)
         self.began = min(times, default=0)
 
     @classmethod
@@ -101,7 +101,7 @@ class InterruptedAttempt(reuse.StoredFiles):
         if not self._move(path, name, target):
             return None
         entry = dirent.parse(text)
-        if self._is_sound(entry, target, index in self._reread, tick):
+        if self._is_sound(entry, target, index.fd in self._reread, tick):
             return text + b'\n', entry.lost
         os.unlink(name, dir_fd=target)
         return None

@@ -7,6 +7,7 @@ what they were when it was stored: the ctime changes with every change of
 content or attributes and nobody can set it back.
 """
 
+import copy
 import os
 
 from manila_backup.copying import journal
@@ -15,7 +16,8 @@ from manila_backup.fs import handles
 
 
 class StoredFiles:
-    """Files to be taken over. Made before the fork, used after it.
+    """Files to be taken over. Made before the fork; what each lane uses after
+    it is a copy of its own.
 
     :param directory: int, descriptor of where they and what lists them are;
         kept.
@@ -37,6 +39,14 @@ class StoredFiles:
         for fd in (*(index.fd for index in self.indexes), self.data,
                    self.directory):
             os.close(fd)
+
+    def apart(self):
+        """A copy for another thread, which shares all that takes room. Only
+        the first one is ever closed."""
+        found = copy.copy(self)
+        found.descent = handles.Descent(self.data)
+        found.indexes = [index.apart() for index in self.indexes]
+        return found
 
     def take(self, path, file, target, setter, names, tick):
         """Store an unchanged file without its data.

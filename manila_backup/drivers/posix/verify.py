@@ -21,16 +21,16 @@ _MOST = 1000
 
 
 class _Verifier:
-    """Work of each process of a verification."""
+    """Work of each lane of a verification."""
 
     def __init__(self, data, found, progress):
         self._found = found
         self._progress = progress
         self._examiner = examine.Examiner(data, lambda count: progress.advance(
-            0, count))
+            0, count, 1))
         self._damages = []
 
-    def __call__(self, inbox, _):
+    def __call__(self, inbox):
         for kind, offset, size in inbox:
             if kind == examine.DIRECTORIES:
                 self._directories((offset, size))
@@ -56,7 +56,8 @@ class _Verifier:
     def _directories(self, span):
         for path, entry in self._found.described(span):
             self._guard(path, self._directory, path, entry)
-            self._progress.advance(int(path != handles.ROOT), 0)
+            self._progress.advance(int(path != handles.ROOT), 0,
+                                   reporting.COMPARED)
 
     def _directory(self, path, entry):
         fd = self._examiner.enter(path)
@@ -72,7 +73,7 @@ class _Verifier:
                 self._guard(handles.join(path, entry.name), self._entry,
                             path, entry, links)
             self._progress.advance(1 + len(links), entry.size if (
-                entry.kind == b'L') else 0)
+                entry.kind == b'L') else 0, reporting.COMPARED)
 
     def _entry(self, path, entry, links):
         fd = self._examiner.enter(path)
@@ -129,11 +130,14 @@ def _verify(directory, found, processes, progress):
         data = layout.open_data(directory)
     except base.DamagedBackup as exc:
         return [*damages, str(exc)]
+
+    def work(inbox, _):
+        return _Verifier(data, found.apart(), progress)(inbox)
+
     try:
-        # In an order that doesn't depend on which process was quicker.
-        damages.extend(sorted(itertools.chain.from_iterable(
-            pool.run(processes, _Verifier(data, found, progress),
-                     examine.spans(found), progress))))
+        # In an order that doesn't depend on which lane was quicker.
+        damages.extend(sorted(itertools.chain.from_iterable(pool.run(
+            processes, work, examine.spans(found), progress))))
         number = examine.count(data, progress.check)
         if damages or number != found.stored_entries:
             damages.extend(_extras(data, found, progress))

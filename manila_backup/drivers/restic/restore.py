@@ -389,14 +389,15 @@ class Part:
         self._files = files
         self.slots = progress.slots
         self.use_slot = progress.use_slot
+        self.use_lanes = progress.use_lanes
         self.check = progress.check
         self.changes = progress.changes
 
     def expect(self, files, size):
         pass
 
-    def advance(self, files, size):
-        self._progress.advance(files if self._files else 0, size)
+    def advance(self, files, size, calls=0):
+        self._progress.advance(files if self._files else 0, size, calls)
 
 
 class Staging:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that work through batches, and how many of them there are."""
+"""Lanes that work through batches, and how many of them there are."""
 
 import itertools
 import os
+import re
+import threading
 from unittest import mock
 
 from oslotest import base
@@ -15,8 +17,8 @@ from manila_backup import exception
 
 class Pool(base.BaseTestCase):
 
-    def _run(self, count, work, batches):
-        return pool.run(count, work, batches, progress.Progress())
+    def _run(self, count, work, batches, **kwargs):
+        return pool.run(count, work, batches, progress.Progress(), **kwargs)
 
     def test_each_batch_is_taken_once(self):
         batches = [(number, 0, 0) for number in range(5000)]
@@ -66,25 +68,74 @@ class Pool(base.BaseTestCase):
                                                  results))
         self.assertEqual(100, sum(count for _, count in results))
 
+    def test_as_many_processes_as_processors(self):
+        """Further lanes are threads in them, unless they may not be."""
+        processors = growth.processors()
+        for kwargs, expected in ({}, processors), ({'threads': False}, 12):
+            barrier = os.pipe()
+            for fd in barrier:
+                self.addCleanup(os.close, fd)
+
+            def work(inbox, number, barrier=barrier):
+                if number == 12:
+                    os.write(barrier[1], b'.' * 12)
+                os.read(barrier[0], 1)
+                return os.getpid(), threading.get_ident()
+
+            results = self._run(12, work, ((number, 0, 0)
+                                           for number in range(100)),
+                                **kwargs)
+            self.assertEqual(12, len(results))
+            self.assertEqual(expected, len({pid for pid, _ in results}))
+
+    def test_each_lane_counts_in_a_slot_of_its_own(self):
+        counted = progress.Progress()
+
+        def work(inbox, number):
+            for _ in inbox:
+                for _ in range(100):
+                    counted.advance(1, 3)
+
+        with mock.patch.object(growth.Growth, 'more', return_value=1):
+            pool.run(8, work, ((number, 0, 0) for number in range(500)),
+                     counted)
+        self.assertEqual((50000, 150000), counted.read()[:2])
+
 
 class Growth(base.BaseTestCase):
 
-    def _growth(self, most, processors, there, states):
-        """One that watches processes whose states are made up.
+    def _growth(self, most, processors, states):
+        """One that watches threads whose states are made up.
 
-        :param states: the letters that the kernel tells of them, one for each
-            of them at each look.
+        :param states: list of the letters that the kernel tells of the lanes
+            of each process.
         """
         made = growth.Growth(most, processors)
         self.addCleanup(made.close)
-        for _ in range(there):
-            made.add(os.getpid())
-        told = itertools.cycle(states)
-        patched = mock.patch.object(
-            growth.os, 'pread', lambda fd, size, offset:
-            b'7 (a) name) %b 1 2' % next(told).encode())
-        patched.start()
-        self.addCleanup(patched.stop)
+        told = {}
+
+        def listed(path):
+            pid = int(re.fullmatch('/proc/([0-9]+)/task', path)[1])
+            # The first one only waits.
+            return [str(number) for number in range(len(states[pid]) + 1)]
+
+        def opened(path, flags):
+            found = re.fullmatch('/proc/([0-9]+)/task/([0-9]+)/stat', path)
+            pid, thread = map(int, found.groups())
+            fd = os.dup(0)
+            told[fd] = f'S{states[pid]}'[thread]
+            return fd
+
+        for name, fake in (('listdir', listed), ('open', opened), (
+                'pread', lambda fd, size, offset:
+                b'7 (a) name) %b 1 2' % told[fd].encode())):
+            patched = mock.patch.object(growth.os, name, fake)
+            patched.start()
+            self.addCleanup(patched.stop)
+        for number, lanes in enumerate(states):
+            made.add(number)
+            for _ in lanes[1:]:
+                made.add()
         return made
 
     def _looked(self, made):
@@ -95,20 +146,26 @@ class Growth(base.BaseTestCase):
             return next(filter(None, (made.more() for _ in range(50))), 0)
 
     def test_one_for_each_processor(self):
-        self.assertEqual(1, self._growth(8, 4, 3, 'R').more())
-        self.assertEqual(0, self._growth(3, 4, 3, 'R').more())
+        self.assertEqual(1, self._growth(8, 4, ['R'] * 3).more())
+        self.assertEqual(0, self._growth(3, 4, ['R'] * 3).more())
 
     def test_none_where_they_run(self):
-        self.assertEqual(0, self._looked(self._growth(32, 2, 2, 'R')))
-        self.assertEqual(0, self._looked(self._growth(32, 2, 4, 'RRSD')))
+        self.assertEqual(0, self._looked(self._growth(32, 2, ['R', 'R'])))
+        self.assertEqual(0, self._looked(self._growth(32, 2, ['R', 'S'])))
+
+    def test_none_where_one_lane_of_each_runs(self):
+        """The others wait for what only one at a time can have."""
+        self.assertEqual(0, self._looked(self._growth(
+            32, 2, ['SSSR', 'SRSS'])))
 
     def test_twice_as_many_where_they_wait(self):
-        self.assertEqual(2, self._looked(self._growth(32, 2, 2, 'S')))
-        self.assertEqual(4, self._looked(self._growth(32, 2, 4, 'RSDS')))
-        self.assertEqual(7, self._looked(self._growth(32, 2, 25, 'S')))
+        self.assertEqual(2, self._looked(self._growth(32, 2, ['S', 'S'])))
+        self.assertEqual(6, self._looked(self._growth(32, 3, ['SR', 'SD',
+                                                              'SS'])))
+        self.assertEqual(7, self._looked(self._growth(32, 1, ['S' * 25])))
 
     def test_not_by_one_look(self):
-        made = self._growth(32, 2, 2, 'S')
+        made = self._growth(32, 2, ['S', 'S'])
         self.assertEqual(0, made.more())
 
     def test_one_that_is_gone(self):

@@ -83,6 +83,34 @@ class Limit(base.BaseTestCase):
         self._move(500, took=0.1)
         self.assertAlmostEqual(before + 1, self._passed(), delta=0.15)
 
+    def _call(self, calls, took=0.0):
+        self.clock.now += round(took * SECOND)
+        self.progress.advance(1, 5, calls)
+
+    def test_calls_take_their_time(self):
+        self.progress.limit(0, 100)
+        self._call(0)
+        for _ in range(50):
+            self._call(4, took=0.02)
+        self.assertEqual(200, self.progress.calls())
+        self.assertAlmostEqual(2, self._passed(), delta=0.15)
+
+    def test_both_limits_hold(self):
+        for limits in (1000, 10 ** 6), (10 ** 6, 1000):
+            before = self._passed()
+            self.progress.limit(*limits)
+            self._move(0, took=0.1)
+            for _ in range(10):
+                self.clock.moved += 500
+                self._call(500, took=0.1)
+            self.assertAlmostEqual(before + 5, self._passed(), delta=0.3)
+
+    def test_lanes(self):
+        self.assertEqual(0, self.progress.lanes())
+        for count in 1, 5, 2:
+            self.progress.use_lanes(count)
+        self.assertEqual(5, self.progress.lanes())
+
     def test_nobody_pauses_beyond_the_lease(self):
         self.progress.limit(1)
         self._move(0)

@@ -78,7 +78,8 @@ class Side:
             conf=conf, database=database, drivers={}, host=name,
             source=types.SimpleNamespace(EXTERNAL=False),
             identity=name, metrics=metrics.Worker(1),
-            bytes_per_second=lambda: 0, notifier=types.SimpleNamespace(
+            bytes_per_second=lambda: 0, operations_per_second=lambda: 0,
+            notifier=types.SimpleNamespace(
                 started=lambda *_: None, ended=lambda *_: None))
 
 

@@ -33,7 +33,7 @@ def worker(test, name):
         conf=test.conf, database=test.database, drivers={'first': mock.Mock()},
         source=mock.Mock(), host=name, identity=name,
         metrics=metrics.Worker(1), notifier=mock.Mock(), caller=mock.Mock(),
-        bytes_per_second=lambda: 0)
+        bytes_per_second=lambda: 0, operations_per_second=lambda: 0)
 
 
 class HandedOver(base.TestCase):
@@ -392,6 +392,9 @@ class Amount(testtools.TestCase):
     def test_of_a_backup(self):
         self.assertEqual('16.8 s: 20 entries, 3.0 MiB, 182.9 KiB/s',
                          attempt.amount(16.8, 20, 3 << 20))
+        self.assertEqual(
+            '16.8 s: 20 entries, 3.0 MiB, 182.9 KiB/s, 8 lanes',
+            attempt.amount(16.8, 20, 3 << 20, 8))
 
     def test_of_nothing(self):
         self.assertEqual('0.0 s', attempt.amount(0.01, 0, 0))
@@ -435,9 +438,10 @@ class Progress(TestCase):
     def test_its_child_is_told_how_much_it_may_move(self):
         claimed = self.claimed('w1')
         claimed._worker.bytes_per_second = lambda: 7000
-        child = mock.Mock(read=lambda: (0, 0, 0, 0))
+        claimed._worker.operations_per_second = lambda: 80
+        child = mock.Mock(read=lambda: (0, 0, 0, 0), lanes=lambda: 0)
         claimed.lease.renew(child)
-        child.limit.assert_called_once_with(7000)
+        child.limit.assert_called_once_with(7000, 80)
 
     def test_of_a_restore_begins_anew(self):
         first = self.attempt('w1')
