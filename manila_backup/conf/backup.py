@@ -108,6 +108,18 @@ OPTS = [
              'which has [restic] limit_upload and limit_download. 0: no '
              'limit.'),
     cfg.IntOpt(
+        'operations_per_second',
+        default=0, min=0,
+        mutable=True,
+        help='Maximum number of calls that one worker makes in a second of '
+             'the file systems of shares and of repositories, in all its '
+             'operations together. Each has an equal part. Of the two sides, '
+             'that counts on which a file takes more: a small file that is '
+             'copied counts 4, one that is compared 3, one that did not '
+             'change or is removed 1, and of a large one each part that is '
+             'read another 1. For what restic does there is no such limit. '
+             '0: no limit.'),
+    cfg.IntOpt(
         'nice',
         default=0, min=0, max=19,
         help='Niceness of the copying processes (19: lowest priority); the '

@@ -98,7 +98,7 @@ def set_directories(spans, spool, paths, directory, progress, noted=True):
             texts.append(text)
             counted = path != handles.ROOT
             files += counted
-            progress.advance(int(counted), 0)
+            progress.advance(int(counted), 0, reporting.COPIED)
         text = b''.join(texts)
         try:
             content.write_all(part, text)

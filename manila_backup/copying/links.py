@@ -224,7 +224,7 @@ class Linking:
             self._lines.append(self._here(b'c'))
         self._lines.append(text)
         self.files += 1
-        self.progress.advance(1, st.st_size)
+        self.progress.advance(1, st.st_size, reporting.COMPARED)
         return True
 
 

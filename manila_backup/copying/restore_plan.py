@@ -104,7 +104,7 @@ class Comparer:
         """Count bytes read, of either side, as the entry's bytes."""
         count = min(count, self._left)
         self._left -= count
-        self._progress.advance(0, count)
+        self._progress.advance(0, count, 1)
 
     def _directories(self, span):
         for path, _ in self._found.described(span):
@@ -135,11 +135,13 @@ class Comparer:
                 continue
             links = wanted(links, self._ignore)
             flags = self._entry(path, entry, links)
+            calls = reporting.COPIED * (1 + len(links))
             if flags:
                 todo[place] = flags
+                self._progress.advance(0, 0, calls)
             else:
-                self._progress.advance(1 + len(links), entry.size)
-        self._progress.advance(equal, counted)
+                self._progress.advance(1 + len(links), entry.size, calls)
+        self._progress.advance(equal, counted, equal * reporting.COMPARED)
         return todo
 
     def _plainly_equal(self, path, text):

@@ -203,7 +203,7 @@ class Storer(links.Linking):
         if text:
             self._lines.append(text)
             self.kept += 1
-            self._done(size)
+            self._done(size, reporting.LINKED)
             return text
         entry = None
         if self._sfd is not None:
@@ -212,16 +212,16 @@ class Storer(links.Linking):
             self._none(name, self._blocked)
         if entry is None:
             # It was counted, so that progress ends where it should.
-            self.progress.advance(1, size)
+            self.progress.advance(1, size, reporting.COPIED)
         return entry
 
     def _check(self, count):
         self.progress.check()
 
-    def _done(self, size):
+    def _done(self, size, calls=reporting.COPIED):
         self.files += 1
         self.bytes += size
-        self.progress.advance(1, size)
+        self.progress.advance(1, size, calls)
 
     def _had(self, file):
         """Take over a file that was stored before; its line, or None."""
@@ -257,7 +257,8 @@ class Storer(links.Linking):
                 self._lines.append(text)
                 self.files += 1
                 self.bytes += size
-                self.progress.advance(1, max(size - counted, 0))
+                self.progress.advance(1, max(size - counted, 0),
+                                      reporting.COPIED)
                 return text
             except stable_read.Gone:
                 return None

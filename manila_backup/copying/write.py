@@ -216,7 +216,8 @@ class Writer:
             self._link(path, entry, links)
         # What is read only now counts for the first step as well.
         size = entry.size << self._unverified
-        self._progress.advance(1 + len(links), size - counted)
+        self._progress.advance(1 + len(links), size - counted,
+                               reporting.COPIED * (1 + len(links)))
 
     def _is_shared(self, st, links):
         """Tell whether a file has names that the backup does not give it."""

@@ -178,7 +178,14 @@ class Worker:
     def bytes_per_second(self):
         """Return the number of bytes that each of the operations that run, and
         of the verifications, may move in a second, 0 for no limit."""
-        limit = self.conf.backup.bytes_per_second
+        return self._part_of(self.conf.backup.bytes_per_second)
+
+    def operations_per_second(self):
+        """Return the number of calls of the file systems that each of them may
+        make in a second, 0 for no limit."""
+        return self._part_of(self.conf.backup.operations_per_second)
+
+    def _part_of(self, limit):
         count = len(self._running) + self.verifying
         return limit and max(1, limit // max(1, count))
 

@@ -55,8 +55,8 @@ class Verifier(threads.LockingThread):
     so.
 
     :param worker: has ``conf``, ``database``, ``drivers``, ``source``,
-        ``notifier``, ``metrics``, ``mode``, ``verifying`` and
-        ``bytes_per_second``.
+        ``notifier``, ``metrics``, ``mode``, ``verifying``,
+        ``bytes_per_second`` and ``operations_per_second``.
     """
 
     name = 'verification'
@@ -151,7 +151,8 @@ class Verifier(threads.LockingThread):
         self._is_spent = is_spent
 
     def _pace(self, progress):
-        progress.limit(self._worker.bytes_per_second())
+        progress.limit(self._worker.bytes_per_second(),
+                       self._worker.operations_per_second())
 
     def _begin(self, conn, backup_id, size, limit):
         """Spend what it takes.

@@ -186,7 +186,7 @@ class PosixDriver(base.BackupDriver):
             raise errors.failed('delete the backup', name, exc) from exc
 
         def tick():
-            progress.advance(1, 0)
+            progress.advance(1, 0, reporting.LINKED)
 
         try:
             if away:

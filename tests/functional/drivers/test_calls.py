@@ -73,6 +73,9 @@ class CallsTestCase(case.Case):
         self.forget()
         with self.slow.counted() as counted:
             function()
+        # What a limit of operations goes by is no less than what is made.
+        self.assertLessEqual(FILES * sum(expected.values()),
+                             self.counted.calls())
         left = {name: number - FILES * expected.pop(name, 0)
                 for name, number in counted.items()}
         self.assertEqual({}, expected)

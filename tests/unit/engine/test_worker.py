@@ -99,6 +99,9 @@ class Modes(base.TestCase):
         self.assertEqual(1000, self.worker.bytes_per_second())
         self.worker._running = dict.fromkeys('abc')
         self.assertEqual(333, self.worker.bytes_per_second())
+        self.assertEqual(0, self.worker.operations_per_second())
+        self.conf.set_override('operations_per_second', 50, 'backup')
+        self.assertEqual(16, self.worker.operations_per_second())
 
     def test_other_hosts_are_others(self):
         self.set(states.ServiceMode.DISABLED)

@@ -50,6 +50,7 @@ class Verifying(repository.TestCase):
         self.tools.notifier = self.tools.metrics = self.telling
         self.tools.verifying = 0
         self.tools.bytes_per_second = lambda: 0
+        self.tools.operations_per_second = lambda: 0
         self.tools.mode = lambda: states.ServiceMode.ENABLED
         self.set(max_age_days=10)
         self.verifier = verifier.Verifier(self.tools)
