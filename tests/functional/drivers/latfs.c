@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * latfs: a passthrough FUSE file system that sleeps for each operation.
- * latfs BACKING MOUNTPOINT CONTROLFILE CACHE_SECONDS
+ * latfs BACKING MOUNTPOINT CONTROLFILE CACHE_SECONDS THREADS
  * CONTROLFILE is mapped: u64[0] = meta sleep in us, [1] = data sleep in us,
  * [2] = charge xattr calls (1/0), [3] = stop flag unused, [8..] counters. */
 #define _GNU_SOURCE
@@ -289,7 +289,7 @@ static const struct fuse_lowlevel_ops ops = {
     .removexattr = op_removexattr, .ioctl = op_ioctl };
 
 int main(int argc, char **argv) {
-    if (argc != 5) return 2;
+    if (argc != 6) return 2;
     cache_s = atof(argv[4]);
     umask(0);
     struct rlimit l = { 1048576, 1048576 };
@@ -306,8 +306,9 @@ int main(int argc, char **argv) {
     if (!se || fuse_session_mount(se, argv[2])) return 1;
     struct fuse_loop_config *cfg = fuse_loop_cfg_create();
     fuse_loop_cfg_set_clone_fd(cfg, 0);
-    fuse_loop_cfg_set_max_threads(cfg, 300);
-    fuse_loop_cfg_set_idle_threads(cfg, 300);
+    int threads = atoi(argv[5]);
+    fuse_loop_cfg_set_max_threads(cfg, threads);
+    fuse_loop_cfg_set_idle_threads(cfg, threads);
     fuse_session_loop_mt(se, cfg);
     fuse_session_unmount(se);
     fuse_session_destroy(se);

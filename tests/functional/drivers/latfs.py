@@ -31,14 +31,16 @@ class Storage:
         keeps.
     :param microseconds: int, what each call takes.
     :param xattrs: bool, whether those on extended attributes do too.
+    :param at_once: int, how many calls it answers at once; others wait.
     :ivar path: str, its root.
     :ivar backing: str, the directory that it shows.
     """
 
-    def __init__(self, folder, microseconds=0, xattrs=True):
+    def __init__(self, folder, microseconds=0, xattrs=True, at_once=300):
         self._folder = folder
         self._microseconds = microseconds
         self._xattrs = xattrs
+        self._at_once = at_once
         self._stack = contextlib.ExitStack()
 
     def __enter__(self):
@@ -48,7 +50,7 @@ class Storage:
         os.makedirs(self.backing)
         os.mkdir(self.path)
         fuse.mount(self._stack.callback, self.path, 'latfs.c', self.backing,
-                   self.path, control, '300')
+                   self.path, control, '300', str(self._at_once))
         with open(control, 'r+b') as file:
             self._words = mmap.mmap(file.fileno(), 4096)
         self._stack.callback(self._words.close)

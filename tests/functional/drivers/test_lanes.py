@@ -30,7 +30,8 @@ class LanesMixin:
 
     def make_driver(self, **kwargs):
         self.repository = os.path.join(self.scratch, 'repository')
-        return driver.PosixDriver(self.repository, LANES, **kwargs)
+        return driver.PosixDriver(self.repository, LANES, ['lost+found'],
+                                  **kwargs)
 
     def data(self, place, *names):
         return os.path.join(self.repository, place.project_id, place.share_id,
