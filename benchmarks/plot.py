@@ -20,13 +20,8 @@ from benchmarks import copy
 
 LEFT, WIDTH, RIGHT = 300, 420, 60
 ROW, BAR, TOP = 46, 14, 46
-LARGEST = 1.4
 COLOURS = ('#2b6cb0', '#dd8a2e')
 NAMES = ('of the better of cp -a and rsync -a', 'of restic')
-
-
-def x_of(ratio):
-    return LEFT + min(ratio, LARGEST) / LARGEST * WIDTH
 
 
 def text(x, y, said, anchor='start', colour='#222'):
@@ -34,8 +29,11 @@ def text(x, y, said, anchor='start', colour='#222'):
             f'fill="{colour}">{saxutils.escape(said)}</text>')
 
 
-def bar(y, ratio, aim, colour):
-    """A bar, its figure and its aim."""
+def bar(x_of, y, ratio, aim, colour):
+    """A bar, its figure and its aim.
+
+    :param x_of: function of a ratio: where it stands.
+    """
     yield (f'<rect x="{LEFT}" y="{y}" width="{x_of(ratio) - LEFT:.1f}" '
            f'height="{BAR}" fill="{colour}"/>')
     if aim is not None:
@@ -53,6 +51,14 @@ def draw(rows):
     :returns: str.
     """
     height = TOP + ROW * len(rows) + 20
+    # As far as the longest bar, and the figure behind it.
+    largest = max(filter(None, (each for _, ratios, aims in rows
+                                for each in (1, *ratios, *aims)))) * 1.05
+    step = 0.2 if largest < 2 else 0.5
+
+    def x_of(ratio):
+        return LEFT + ratio / largest * WIDTH
+
     found = [
         '<svg xmlns="http://www.w3.org/2000/svg" '
         f'viewBox="0 0 {LEFT + WIDTH + RIGHT} {height}" '
@@ -64,17 +70,18 @@ def draw(rows):
                      f'fill="{colour}"/>')
         found.append(text(x + 18, 18, name))
     found.append(text(8, 18, 'Time taken, as a part of the time'))
-    for tenth in range(0, int(LARGEST * 10) + 1, 2):
-        x = x_of(tenth / 10)
-        found.append(f'<path d="M{x:.1f} {TOP - 8}V{height - 20}" '
-                     f'stroke="{"#888" if tenth == 10 else "#ddd"}"/>')
-        found.append(text(x, height - 6, f'{tenth / 10:.1f}', 'middle'))
+    for number in range(int(largest / step) + 1):
+        ratio = number * step
+        x = x_of(ratio)
+        found.append(f'<path d="M{x:.1f} {TOP - 8}V{height - 20}" stroke='
+                     f'"{"#888" if abs(ratio - 1) < step / 2 else "#ddd"}"/>')
+        found.append(text(x, height - 6, f'{ratio:.1f}', 'middle'))
     for number, (work, ratios, aims) in enumerate(rows):
         y = TOP + ROW * number
         found.append(text(LEFT - 10, y + BAR + 5, work, 'end'))
         for which, (ratio, aim) in enumerate(zip(ratios, aims)):
             if ratio is not None and aim is not None:
-                found.extend(bar(y + (BAR + 3) * which, ratio, aim,
+                found.extend(bar(x_of, y + (BAR + 3) * which, ratio, aim,
                                  COLOURS[which]))
     return '\n'.join([*found, '</svg>', ''])
 
