@@ -56,7 +56,9 @@ def open_list(directory):
     fd = os.open(f'{PARTS}/{DIRECTORIES}',
                  os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600,
                  dir_fd=directory)
-    scratch = handles.scratch(directory)
+    # Eight bytes for each, on this host: where the repository is far away,
+    # those that copy would wait for it.
+    scratch = handles.scratch()
     return tree.Journal(fd, scratch), (fd, scratch)
 
 
