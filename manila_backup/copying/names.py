@@ -33,6 +33,7 @@ class Names:
 
     :param directory: int, descriptor of the attempt's directory.
     :ivar folds: bool, whether some names are taken for one another.
+    :ivar reserved: set of bytes, names that it has for its snapshots.
     """
 
     def __init__(self, directory):
@@ -41,6 +42,7 @@ class Names:
             os.mkdir(_PROBES, 0o700, dir_fd=directory)
             self._fd = os.open(_PROBES, handles.DIRECTORY, dir_fd=directory)
             self.folds = name_keys.folds(self._fd)
+            self.reserved = name_keys.reserved(self._fd)
         except OSError as exc:
             raise errors.failed('write to', 'the repository', exc) from exc
         self._takes_any = not any(map(self._try, _HARDEST))
@@ -115,13 +117,15 @@ class Names:
         return None
 
     def fallen(self, directory, ignore=frozenset()):
-        """The names in a directory of the share that would fall together
-        with others.
+        """The names that a directory of the share can't have in the
+        repository beside others.
 
         :param ignore: names not to look at.
-        :returns: dict of each to the one that has its place.
+        :returns: dict of each to the one that has its place; to None if that
+            is what the repository's file system has snapshots in.
         """
-        if not self.folds:
-            return {}
-        return dict(name_keys.fallen(self._fd, name_keys.groups(directory, (),
-                                                                ignore)))
+        found = dict.fromkeys(self.reserved)
+        if self.folds:
+            found.update(name_keys.fallen(self._fd, name_keys.groups(
+                directory, (), ignore)))
+        return found

@@ -177,7 +177,7 @@ class Restore:
         return todo
 
     def _pass_over(self, found, data, root):
-        """Find out which names have no place in the share beside others."""
+        """Find out which names the share can't have beside others."""
         stored = handles.Descent(data)
         target = handles.MakingDescent(root, replace=True, cross=self.cross)
         done = set()
@@ -189,25 +189,34 @@ class Restore:
                 continue
             if unstored:
                 done.add(hash(path))
-            groups = name_keys.groups(
-                stored.enter(path), unstored,
-                self.ignore if path == handles.ROOT else ())
-            if not groups:
+            fd = stored.enter(path)
+            ignore = self.ignore if path == handles.ROOT else ()
+            groups = name_keys.groups(fd, unstored, ignore)
+            of_snapshots = name_keys.of_snapshots(fd, unstored, ignore)
+            if not groups and not of_snapshots:
                 continue
             try:
-                fallen = name_keys.fallen(target.enter(path), groups)
+                here = target.enter(path)
+                fallen = name_keys.fallen(here, groups)
+                reserved = name_keys.reserved(here, of_snapshots)
             except OSError:
                 continue        # nor can anything else be made in it
             for name, kept in fallen:
-                below = handles.join(path, name)
-                self._fallen.add(below)
-                self.problems.add(
-                    f'"{errors.printable(below)}" was not restored: the '
-                    'share\'s file system takes its name for that of '
-                    f'"{errors.printable(kept)}", which was.')
+                self._has_no_place(path, name, 'takes its name for that of '
+                                   f'"{errors.printable(kept)}", which was.')
+            for name in sorted(reserved):
+                self._has_no_place(
+                    path, name, 'has its snapshots under that name.', True)
             self.progress.check()
         stored.close()
         target.close()
+
+    def _has_no_place(self, path, name, why, missing=False):
+        below = handles.join(path, name)
+        self._fallen.add(below)
+        self.problems.add(
+            f'"{errors.printable(below)}" was not restored: the share\'s file '
+            f'system {why}', missing)
 
     def _alike(self):
         """Yield the directories that the finder has queued."""

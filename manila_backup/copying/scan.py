@@ -197,6 +197,10 @@ class Scan:
                 f'{shown} and what is in it is not in the backup: the '
                 f'repository can\'t hold it ({errors.reason(exc)}).',
                 missing=True)
+        elif self._fallen[name] is None:
+            self.problems.add(
+                f'{shown} is not in the backup: the repository\'s file '
+                'system has its snapshots under that name.', missing=True)
         else:
             kept = handles.join(path[:-len(name) - 1] or handles.ROOT,
                                 self._fallen[name])

@@ -16,6 +16,12 @@ from manila_backup.fs import handles
 #: Of names that are there for a moment: a later restore removes them.
 TEMPORARY = b'.manila-backup-'
 
+#: Under one of these, CephFS, GlusterFS and filers have the snapshots of each
+#: directory in it, most of them without listing it; and what is made in such a
+#: directory is a snapshot.
+SNAPSHOTS = frozenset((b'.snap', b'.snaps', b'.snapshot', b'.snapshots'))
+_SNAPSHOTS = frozenset(map(os.fsdecode, SNAPSHOTS))
+
 # Keys compared in one go, which bounds the memory for it.
 _PART = 1 << 18
 
@@ -65,15 +71,20 @@ class Finder:
     def __init__(self, queue):
         self.queue = queue
         self._hashes = array.array('q')
+        self._may_be_taken = False
 
     def name(self, name):
         """Take notice of one more name of the directory at hand."""
         self._hashes.append(hash(key(name)))
+        self._may_be_taken |= name in _SNAPSHOTS
 
     def end(self, path):
-        """Finish a directory: queue it if names in it may be the same."""
-        if len(self._hashes) > 1 and _repeated(self._hashes):
+        """Finish a directory: queue it if names in it may be the same, or be
+        among :data:`SNAPSHOTS`."""
+        if self._may_be_taken or (len(self._hashes) > 1
+                                  and _repeated(self._hashes)):
             self.queue.put(path)
+        self._may_be_taken = False
         del self._hashes[:]
 
 
@@ -103,6 +114,41 @@ def groups(directory, more=(), ignore=frozenset()):
             if hash(shared) in repeated:
                 found.setdefault(shared, set()).add(os.fsencode(name))
     return [sorted(each) for each in found.values() if len(each) > 1]
+
+
+def of_snapshots(directory, more=(), ignore=frozenset()):
+    """Find the names among :data:`SNAPSHOTS` that a directory lists.
+
+    :param more: iterable of bytes, names that it should have besides.
+    :param ignore: names not to look at.
+    :returns: set of bytes.
+    """
+    with handles.entries(directory) as entries:
+        found = {entry.name for entry in entries
+                 if entry.name in _SNAPSHOTS}
+    return (set(map(os.fsencode, found)) | SNAPSHOTS.intersection(more)
+            ).difference(ignore)
+
+
+def reserved(directory, names=SNAPSHOTS):
+    """Find the names that a file system has in a directory for its snapshots:
+    they are found, and no listing shows them.
+
+    :param directory: int, a descriptor.
+    :param names: iterable of bytes, of those in :data:`SNAPSHOTS`.
+    :returns: set of bytes.
+    :raises OSError: the directory can't be read.
+    """
+    found = {name for name in names
+             if handles.look(directory, name) is not None}
+    if found:
+        with handles.entries(directory) as entries:
+            listed = {key(entry.name) for entry in entries}
+        # Another spelling of one that is listed is that one.
+        found = {name for name in found
+                 if key(os.fsdecode(name)) not in listed
+                 and handles.look(directory, name) is not None}
+    return found
 
 
 def folds(directory):

@@ -13,6 +13,7 @@ _MOST = 200_000
 MEANWHILE = 'there is something else of this name in the share by now.'
 DIRECTORY = ('there is a directory of this name in the share, which is never '
              'removed for a file.')
+SNAPSHOTS = 'the share\'s file system has its snapshots under that name.'
 ANOTHER = ('the share\'s file system takes its name for that of another '
            'entry.')
 

@@ -22,6 +22,7 @@ from manila_backup.fs import dirent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import name_keys
 from manila_backup.fs import removal
 from manila_backup.path_restore import catalogue
 from manila_backup.path_restore import frames
@@ -162,12 +163,14 @@ class Placing:
             try:
                 os.mkdir(name, 0o700, dir_fd=self._fd())
             except FileExistsError:
-                raise frames.Refused(frames.ANOTHER) from None
+                raise self._taken(self._fd(), name) from None
             self._push(name, name, entry, True)
             self.counts['created'] += is_chosen
             return True
         fd = self._fd()
         st = handles.look(fd, name)
+        if st is not None and self._is_reserved(fd, name):
+            raise frames.Refused(frames.SNAPSHOTS)
         if st is not None and is_chosen:
             self._frames[-1].check(st)
         over = st is not None and not stat.S_ISDIR(st.st_mode)
@@ -193,6 +196,15 @@ class Placing:
         self._begin(fd, name, entry, over, path)
         self.counts[count] += is_chosen
         return True
+
+    @staticmethod
+    def _is_reserved(fd, name):
+        return name in name_keys.SNAPSHOTS and name_keys.reserved(fd, (name,))
+
+    def _taken(self, fd, name):
+        """Return the error of a name that something new has already."""
+        return frames.Refused(frames.SNAPSHOTS if self._is_reserved(fd, name)
+                              else frames.ANOTHER)
 
     def _other_directory(self, fd, name):
         """Another name for a directory: (name, os.stat_result of what there
@@ -395,7 +407,7 @@ class Placing:
         try:
             lost = self._maker.make(one, entry, fd, name)
         except FileExistsError:
-            raise frames.Refused(frames.ANOTHER) from None
+            raise self._taken(fd, name) from None
         self._made(one, entry, has_links, fd, name, lost, 'created')
 
     def _place(self, one, entry, has_links, fd, name, count):

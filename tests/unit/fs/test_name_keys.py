@@ -3,6 +3,7 @@
 import os
 import tempfile
 import unittest
+from unittest import mock
 
 from manila_backup.fs import handles
 from manila_backup.fs import name_keys
@@ -67,3 +68,36 @@ class AlikeTest(unittest.TestCase):
         self.assertTrue(fallen.has(b'a', b'b'))
         self.assertTrue(fallen.has(b'a/b', b'x'))
         self.assertFalse(fallen.has(b'a', b'x'))
+
+
+class ReservedTest(unittest.TestCase):
+    """Names that are found, and that no listing shows."""
+
+    def setUp(self):
+        super().setUp()
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.path = place.name
+        self.fd = os.open(self.path, handles.DIRECTORY)
+        self.addCleanup(os.close, self.fd)
+
+    def _find(self, *names):
+        """Ask a file system that finds some names."""
+        def look(directory, name):
+            return os.fstat(directory) if name in names else None
+        with mock.patch.object(handles, 'look', look):
+            return name_keys.reserved(self.fd)
+
+    def test_what_is_listed_is_the_share_s(self):
+        self.assertEqual(set(), name_keys.reserved(self.fd))
+        for name in name_keys.SNAPSHOTS:
+            os.mkdir(name, dir_fd=self.fd)
+        self.assertEqual(set(), name_keys.reserved(self.fd))
+        self.assertEqual(set(), self._find(*name_keys.SNAPSHOTS))
+
+    def test_what_is_not_listed(self):
+        self.assertEqual({b'.snap'}, self._find(b'.snap'))
+
+    def test_another_spelling(self):
+        os.mkdir('.Snap', dir_fd=self.fd)
+        self.assertEqual(set(), self._find(b'.snap'))
