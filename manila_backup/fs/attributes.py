@@ -6,6 +6,7 @@ import os
 import stat
 
 from manila_backup.fs import dirent
+from manila_backup.fs import durable
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import inode_flags
@@ -29,8 +30,9 @@ DEFAULT_ACL = 'system.posix_acl_default'
 #: have it lacks it, and says so.
 UNREADABLE = '*'
 
-# What any filesystem with nanoseconds can hold; beyond, some can't.
-_EXACT_FROM, _EXACT_TO = -(1 << 31) * 10 ** 9, (1 << 31) * 10 ** 9
+# What any filesystem with nanoseconds can hold; beyond, some can't: CephFS has
+# none before 1970.
+_EXACT_FROM, _EXACT_TO = 0, (1 << 31) * 10 ** 9
 
 
 def special(directory, name):
@@ -132,9 +134,11 @@ class Setter:
         self._noted = noted
         self.readable = readable and not self.privileged
         self._exact = False
+        self._keeps_each = None     # not known yet
 
     def apply(self, target, entry, now, follow=True, had=_NONE):
-        """Make attributes what an entry says.
+        """Make attributes what an entry says. Nothing is to be changed after
+        that: an open file or directory is kept, see :mod:`.durable`.
 
         :param target: int, an open file or directory; or bytes from
             :func:`special` with ``follow=False`` for anything else, whose
@@ -194,7 +198,8 @@ class Setter:
             os.close(fd)
 
     def set_time(self, target, mtime, follow=True):
-        """Set the modification time, in ns.
+        """Set the modification time, in ns, as the last of all that is done
+        to something.
 
         :returns: False if the filesystem rounded it, or refused to.
         """
@@ -204,6 +209,9 @@ class Setter:
             if not is_of_one(exc):
                 raise
             return False
+        finally:
+            if follow:
+                self._keep(target)
         if self._exact and is_any(mtime):
             return True
         kept = os.stat(target, follow_symlinks=follow).st_mtime_ns == mtime
@@ -211,6 +219,12 @@ class Setter:
             # It holds nanoseconds: no need to look at every file.
             self._exact = True
         return kept
+
+    def _keep(self, fd):
+        if self._keeps_each is None:
+            self._keeps_each = durable.needs_each(fd)
+        if self._keeps_each:
+            os.fsync(fd)
 
     def _xattrs(self, target, wanted, had, follow, lost, early, mode=0):
         if not wanted and not had:

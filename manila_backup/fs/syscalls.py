@@ -245,6 +245,16 @@ def _fallocate(fd, mode, offset, size):
         raise OSError(code, os.strerror(code))
 
 
+def system_type(fd):
+    """int, the magic number of the file system that an open file is on, as
+    statfs(2) has it."""
+    found = (ctypes.c_long * 32)()      # more than any system's structure
+    if _libc.fstatfs(fd, found):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return found[0] & 0xffffffff
+
+
 def boot_id():
     """str, other after each boot of this machine."""
     with open('/proc/sys/kernel/random/boot_id') as source:

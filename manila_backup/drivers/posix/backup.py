@@ -23,6 +23,7 @@ from manila_backup.drivers.posix import contents_index
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import parent
 from manila_backup.drivers.posix import resume
+from manila_backup.fs import durable
 from manila_backup.fs import errors
 from manila_backup.fs import removal
 from manila_backup.fs import syscalls
@@ -209,6 +210,10 @@ class PosixBackup:
             stack.callback(os.close, fd)
             index = contents_index.make(stack, fd, digest)
             synced.result()
+        durable.keep(fd)
+        with open(layout.METADATA, 'rb', opener=lambda name, flags: os.open(
+                name, flags, dir_fd=directory)) as short:
+            durable.keep(short.fileno())
         return index
 
     def _sweep(self):

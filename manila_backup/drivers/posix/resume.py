@@ -13,6 +13,7 @@ from manila_backup.copying import tree
 from manila_backup.drivers.posix import reuse
 from manila_backup.fs import difference
 from manila_backup.fs import dirent
+from manila_backup.fs import durable
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import syscalls
@@ -37,6 +38,7 @@ class InterruptedAttempt(reuse.StoredFiles):
         self._folds = folds
         self._listed, self._tree = _directories(directory)
         boot = syscalls.boot_id().encode()
+        unsafe = durable.can_drop(directory)
         self._reread = set()    # the files of those that must be
         times = []
         for name, booted, began in _parts(directory):
@@ -46,7 +48,7 @@ class InterruptedAttempt(reuse.StoredFiles):
             index = manifest_index.Index(
                 fd, directories=self._tree if booted else None)
             self.indexes.append(index)
-            if booted and booted != boot:
+            if booted and (unsafe or booted != boot):
                 self._reread.add(fd)
         self.began = min(times, default=0)
 

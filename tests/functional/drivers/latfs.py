@@ -6,7 +6,9 @@ import contextlib
 import mmap
 import os
 import struct
+from unittest import mock
 
+from manila_backup.fs import durable
 from tests.functional.drivers import fuse
 
 # In the order of its counters.
@@ -31,15 +33,20 @@ class Storage:
         keeps.
     :param microseconds: int, what each call takes.
     :param xattrs: bool, whether those on extended attributes do too.
+    :param nfs: bool, whether it stands for a client of NFS in the kernel,
+        which syncfs(2) reaches: of what is in user space, each file is synced
+        by itself.
     :param at_once: int, how many calls it answers at once; others wait.
     :ivar path: str, its root.
     :ivar backing: str, the directory that it shows.
     """
 
-    def __init__(self, folder, microseconds=0, xattrs=True, at_once=300):
+    def __init__(self, folder, microseconds=0, xattrs=True, nfs=True,
+                 at_once=300):
         self._folder = folder
         self._microseconds = microseconds
         self._xattrs = xattrs
+        self._nfs = nfs
         self._at_once = at_once
         self._stack = contextlib.ExitStack()
 
@@ -47,6 +54,9 @@ class Storage:
         self.backing, self.path, control = (
             os.path.join(self._folder, name)
             for name in ('backing', 'slow', 'control'))
+        if self._nfs:
+            self._stack.enter_context(mock.patch.object(
+                durable, 'needs_each', return_value=False))
         os.makedirs(self.backing)
         os.mkdir(self.path)
         fuse.mount(self._stack.callback, self.path, 'latfs.c', self.backing,

@@ -27,12 +27,15 @@ class CallsTestCase(case.Case):
     """Backup and restore where one side is as slow as a network.
 
     :cvar where: str, 'source' or 'repository'.
+    :cvar nfs: bool, as for :class:`.latfs.Storage`.
     """
 
     where: str
+    nfs = True
 
     def make_driver(self, **kwargs):
-        self.slow = latfs.Storage(os.path.join(self.scratch, 'storage'), SLOW)
+        self.slow = latfs.Storage(os.path.join(self.scratch, 'storage'), SLOW,
+                                  nfs=self.nfs)
         self.slow.__enter__()
         self.addCleanup(self.slow.__exit__, None, None, None)
         self.repository = os.path.join(self.scratch, 'repository')
@@ -104,6 +107,17 @@ class SlowShareTest(CallsTestCase):
         self.backup()
         # Listings have all of it.
         self.assertCalls(functools.partial(self.backup, case.place(2)))
+
+
+class UserSpaceTest(CallsTestCase):
+    """A repository on a file system that is not told what to keep."""
+
+    where = 'repository'
+    nfs = False
+
+    def test_calls(self):
+        self.fill()
+        self.assertCalls(self.backup, create=1, write=1, setattr=1, fsync=1)
 
 
 class SlowRepositoryTest(CallsTestCase):
