@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The root of a share, opened to be copied from or to."""
 
+import contextlib
 import os
 
 from manila_backup import exception
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import syscalls
+
+_TRIES = 3
 
 
 def open_root(path, repository, shown):
@@ -33,6 +36,37 @@ def open_root(path, repository, shown):
             f'The share\'s directory "{path}" and the repository '
             f'"{shown}" lie within one another.')
     return root
+
+
+def is_reachable(root):
+    """Tell whether the path of an open directory leads to it.
+
+    Of a directory of CephFS that was a snapshot and is removed, nothing else
+    tells: it goes on being there, and is empty.
+    """
+    for _ in range(_TRIES):     # it may be renamed in between
+        try:
+            path = os.readlink(f'/proc/self/fd/{root}')
+            if os.path.samestat(os.stat(path), os.fstat(root)):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+@contextlib.contextmanager
+def staying(root):
+    """Copy a share, which must not be removed meanwhile: what is gone by then
+    would be missing in the copy.
+
+    :raises StorageFailed: it was removed.
+    """
+    was_reachable = is_reachable(root)
+    yield
+    if was_reachable and not is_reachable(root):
+        raise exception.StorageFailed(
+            'The share\'s directory, or the snapshot that was copied, was '
+            'removed meanwhile.', retryable=True)
 
 
 def apart(root, writable=False):

@@ -3,6 +3,7 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -61,6 +62,25 @@ class CrashSafety(case.Case):
         done = process.progress.read()
         time.sleep(0.1)
         self.assertEqual(done, process.progress.read())
+
+    def test_a_share_that_is_removed_meanwhile(self):
+        trees.many(self.source, 20, 40)
+        before = trees.snapshot(self.source)
+        self.get_ready(case.place())
+        process = case.Process(self.driver.backup, case.place(), 1,
+                               self.source, {}, None)
+        process.wait_for_files(20)
+        process.signal(signal.SIGSTOP)
+        shutil.rmtree(self.source)
+        process.signal(signal.SIGCONT)
+        try:
+            process.result()
+        except base.DriverError:
+            self.assertNotIn('published', str(self.states()))
+        else:
+            # It had all of it by then.
+            self.driver.publish(case.place(), 1)
+            self.assertStored(before)
 
     def test_an_operation_without_a_lease_ends(self):
         trees.many(self.source, 10, 30)

@@ -145,8 +145,9 @@ class PosixBackup:
             copy = stack.enter_context(tree_copy.TreeCopy(
                 directory, self.processes, self.progress, self.ignore,
                 self.cross, self.bytes_per_entry))
-            copy.run(root, aside, surely, self.repository.identity, taken,
-                     interrupted, parent_backup)
+            with roots.staying(aside):
+                copy.run(root, aside, surely, self.repository.identity,
+                         taken, interrupted, parent_backup)
             copy.check_read()
             digest = self._write(copy, directory, about)
         self._finish(directory, digest)

@@ -40,9 +40,8 @@ _UNREADABLE = 3
 # What it says where there is nothing that it keeps.
 _EMPTY = 'snapshot is empty'
 
-# How many bytes of paths that restic must not read are given to it as
-# arguments, of which a process may have some megabytes. With more, it is given
-# by name what is beside them.
+# Bytes of paths not to be read that restic is given as arguments, of which a
+# process may have some megabytes. With more, it is given what is beside them.
 _MOST_EXCLUDED = 64 << 10
 
 # How long, in seconds, we look at the share before we look at restic again.
@@ -90,6 +89,7 @@ class ResticBackup:
                 syscalls.syncfs(root)
             apart = roots.apart(root)
             stack.callback(os.close, apart)
+            stack.enter_context(roots.staying(root))
             self._copy(root, apart)
         return self._finish(began)
 
