@@ -12,6 +12,8 @@
 # make test-manila       the tests beside a real Manila; test-manila-short
 #                        leaves out those that take long
 # make test-galera       the service on a Galera cluster of three servers
+# make test-cephfs       the drivers on a Ceph cluster of one host, which it
+#                        starts; as root
 # make ui-test           the pages in a real browser; PICTURES=DIR keeps what
 #                        they look like
 # make dashboard-test    the panels in a real Horizon
@@ -95,7 +97,8 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 	services keystone manila restic dashboard dashboard-test heat heat-test \
 	dashboard-policies test-manila test-manila-short tempest client-functional \
 	devstack-harness soak \
-	fidelity test-long test-galera environments constraints FORCE \
+	fidelity test-long test-galera test-cephfs environments constraints \
+	FORCE \
 	dist test-dist deb test-deb \
 	recovery-drill upgrade-drill region-drill availability-drill lint-deploy
 
@@ -214,6 +217,11 @@ functional: .tox/.made-functional keystone services
 
 test-galera: .tox/.made-functional services
 	tools/run-tests $(TOOLS) $(RESULTS) galera
+
+# Ceph's packages are those of a profile of its own.
+test-cephfs: .tox/.made-functional
+	tools/servers.sh cephfs
+	tools/run-tests $(TOOLS) $(RESULTS) cephfs
 
 test-manila test-manila-short: .tox/.made-functional keystone manila services
 	tools/run-tests $(TOOLS) $(RESULTS) $(@:test-%=%)
