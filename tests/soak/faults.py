@@ -202,9 +202,15 @@ class Faults:
         if 'bus' in self._away:
             return False
         self._service.bus.control('stop_app')
-        self._later(self._random.uniform(0, 6), 'bus',
-                    lambda: self._service.bus.control('start_app'))
+        self._later(self._random.uniform(0, 6), 'bus', self._resume_bus)
         return True
+
+    def _resume_bus(self):
+        bus = self._service.bus
+        if bus.control('start_app') is None:
+            self._tally.count('restarts', 'bus', 'did not go on')
+            bus.kill()
+            bus.start()
 
     def _purge_queues(self):
         return 'bus' not in self._away and self._service.bus.purge()

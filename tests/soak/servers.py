@@ -20,6 +20,9 @@ import sqlalchemy as sa
 #: Seconds for a server to come up, with a busy machine in mind.
 PATIENCE = 180
 
+# Seconds for rabbitmqctl, which takes a few on a machine at rest.
+_CONTROL = 60
+
 #: Below the ports that the kernel gives to outgoing connections: a server
 #: that is down for a while must find its own free again.
 PORTS = range(20000, 30000)
@@ -206,12 +209,16 @@ class RabbitMQ(Server):
     def control(self, *words):
         """rabbitmqctl.
 
-        :returns: str, what it printed; None if it failed.
+        :returns: str, what it printed; None if it failed, or was not done on
+            a machine that has other work.
         """
-        done = subprocess.run(
-            [program('rabbitmqctl', *self._programs), '--quiet', *words],
-            env=self._environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=PATIENCE)
+        try:
+            done = subprocess.run(
+                [program('rabbitmqctl', *self._programs), '--quiet', *words],
+                env=self._environment, stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, timeout=_CONTROL)
+        except subprocess.TimeoutExpired:
+            return None
         return None if done.returncode else done.stdout
 
     def purge(self):
