@@ -98,7 +98,17 @@ def _read(project, place, about, progress):
     # nothing.
     for args in (['ls', *content],
                  ['dump', '--archive', 'tar', *content, '/']):
-        project.restic.run(*args, sink=True, on_io=Count(progress))
+        try:
+            _run(project, progress, *args, '--no-lock')
+        except base.DamagedBackup:
+            # Or was being rewritten just then, which a lock prevents. It is
+            # in the way of others for as long as it takes to read all, and
+            # for longer if the worker is killed.
+            _run(project, progress, *args)
+
+
+def _run(project, progress, *args):
+    project.restic.run(*args, sink=True, on_io=Count(progress))
 
 
 class Count:
