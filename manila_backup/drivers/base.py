@@ -30,6 +30,7 @@ from manila_backup.drivers import progress as shared_progress
 from manila_backup.drivers import upkeep
 from manila_backup import exception
 from manila_backup.path_restore import selection
+from manila_backup import states
 from manila_backup import status_codes
 
 if typing.TYPE_CHECKING:
@@ -156,6 +157,10 @@ class BackupDriver(upkeep.Upkeep, abc.ABC):
     #: Whether there is :meth:`restore_paths`.
     RESTORES_PATHS: bool = False
 
+    #: Whether an operation's processes may leave locks in the repository
+    #: when they are killed, which :meth:`unlock` removes.
+    LEAVES_LOCKS: bool = False
+
     #: Whether each file in a backup is as it was at one instant, also where
     #: the share itself was read: one that changes meanwhile is read again, or
     #: is missing in the backup.
@@ -166,6 +171,11 @@ class BackupDriver(upkeep.Upkeep, abc.ABC):
     #: :meth:`restore`; without, a backup does not enter them, and a restore
     #: leaves them as they are.
     include_mounts: bool = False
+
+    #: Whether it is no operation on a backup that removes something of it,
+    #: but a sweep, beside which one may begin. Set in the instance before
+    #: :meth:`delete` and :meth:`discard`.
+    sweeps: bool = False
 
     #: Seconds between two calls of :meth:`maintain`; 0 for none.
     maintain_interval: float = 0
@@ -307,6 +317,18 @@ class BackupDriver(upkeep.Upkeep, abc.ABC):
         is no error.
 
         Safe beside anything else that removes the same."""
+
+    def unlock(self, place: BackupReference, kind: states.Kind,
+               progress: shared_progress.Progress) -> None:
+        """Remove the locks that an operation's processes have left in the
+        repository, none of which there are any more. Locks of anybody else
+        stay. Called in the end of an operation, while no other on the same
+        backup has begun, if :attr:`LEAVES_LOCKS` and processes of it may have
+        been killed.
+
+        :param kind: what the operation does.
+        :raises DriverError: they could not be removed.
+        """
 
     @abc.abstractmethod
     def verify(self, place: BackupReference,

@@ -36,6 +36,11 @@ _Code = status_codes.StatusCode
 FILE_WEIGHT = 4096
 
 
+# Seconds that the removal of locks may take: the repository may be why the
+# operation has failed, or why its owner has cancelled it.
+_UNLOCKING = 30.0
+
+
 class HandedOver(lease.Interrupted):
     """The worker stops; someone else is to go on."""
 
@@ -69,6 +74,10 @@ class Attempt:
         self._counters = (0, 0, 0, 0)
         self._publishing = False
         self._cancelled = False
+        # Whether processes of the operation's have been at work, and whether
+        # this attempt's are not to be any more.
+        self._has_worked = operation.attempt > 1
+        self._is_over = False
         # What an earlier attempt did is only known if it came to its end.
         self.harmless = operation.attempt == 1 or (
             operation.harmless_attempt == operation.attempt - 1)
@@ -147,6 +156,8 @@ class Attempt:
             self._publishing = True
             self.lease.renew()
             self._run_here(self.task.publish)
+            if operation.attempt > 1:
+                self._unlock()
             self.finish(states.Operation.DONE, self.task.succeeded, result)
             LOG.info('Operation %s: done in %s', operation.id,
                      amount(time.monotonic() - began, *self._counters[:2],
@@ -180,6 +191,7 @@ class Attempt:
         function, args = self._run_here(self.task.work)
         if self.task.uses_share and self._worker.source.EXTERNAL:
             self._note_residue()
+        self._has_worked = True
         return self._run_child(function, args)
 
     def _note_residue(self):
@@ -212,6 +224,8 @@ class Attempt:
         self._percent = max(percent, self._percent)
 
     def _note(self, progress):
+        if self._is_over:
+            return
         self._counters = progress.read()
         self.harmless &= not progress.has_changed()
         self._counted.reached(*self._counters[:2])
@@ -264,7 +278,10 @@ class Attempt:
                          self.task.failed, reason, code)
 
     def _clean(self):
-        """Remove from the share what killed attempts have left in it."""
+        """Remove what killed attempts have left in the share, and their locks.
+        """
+        self._is_over = True
+        self._unlock()
         if self.harmless or not self.task.changes_share:
             return
         try:
@@ -274,6 +291,20 @@ class Attempt:
         except Exception as exc:
             LOG.warning('Operation %s: something is left in share %s: %s',
                         self.operation.id, self.operation.share_id, exc)
+
+    def _unlock(self):
+        """Remove the operation's locks from the repository. As long as it is
+        not over, no other one on the backup has any."""
+        self._is_over = True
+        if not self._has_worked:
+            return
+        try:
+            call = self.task.unlock()
+            if call:
+                self.lease.run(*call, self._conf, longest=_UNLOCKING)
+        except Exception as exc:
+            LOG.warning('Operation %s: its locks may be left in the '
+                        'repository: %s', self.operation.id, exc)
 
     def _call_off(self):
         """End an operation that was cancelled."""

@@ -116,15 +116,20 @@ class Lease:
 
     # -- what is done under it -------------------------------------------
 
-    def run(self, function, args, settings, ended=lambda progress: None):
+    def run(self, function, args, settings, ended=lambda progress: None,
+            longest=None):
         """Call ``function(*args, progress)`` in a process of its own.
 
         :param settings: the configuration's group ``[backup]``.
         :param ended: called with the child's Progress once it is gone.
+        :param longest: float, seconds that it may take, as nobody interrupts
+            it; None for what may take as long as it does until somebody
+            does.
         :returns: what the function returned.
         :raises manila_backup.exception.WorkFailed: what it raised.
         :raises manila_backup.engine.child.ChildDied: it ended without a
             word.
+        :raises TimeoutError: it took longer.
         :raises manila_backup.exception.LeaseLost: and the child is gone.
         :raises Interrupted: likewise.
         """
@@ -132,9 +137,14 @@ class Lease:
         try:
             self.renew(running.progress)
             running.start()
+            end = None if longest is None else time.monotonic() + longest
             while not running.wait(self._tick(), [self._poked]):
                 self._drain()
-                self.check()
+                if end is None:
+                    self.check()
+                elif time.monotonic() > end:
+                    raise TimeoutError(
+                        f'it took longer than {longest:g} seconds')
                 self.tend(running.progress)
             return running.result()
         finally:

@@ -155,7 +155,7 @@ class Sweep:
                          project_id=place.project_id,
                          share_id=place.share_id, id=place.backup_id,
                          attempt=stored.attempt),
-                    (judge, stored), _removal(driver, stored))
+                    (judge, stored), (_remove, driver, stored))
 
     # -- snapshots of local shares ---------------------------------------
 
@@ -296,12 +296,10 @@ def _unfinished(operations):
     return any(each.status not in states.OVER for each in operations)
 
 
-def _removal(driver, stored):
-    if stored.state is drivers.ItemState.PUBLISHED:
-        return driver.delete, stored.place
-    return _discard, driver, stored.place, stored.attempt or 0
-
-
-def _discard(driver, place, attempt, progress):
+def _remove(driver, stored, progress):
     """A function of its own, so that it can cross into another process."""
-    driver.discard(place, attempt)
+    driver.sweeps = True
+    if stored.state is drivers.ItemState.PUBLISHED:
+        driver.delete(stored.place, progress)
+    else:
+        driver.discard(stored.place, stored.attempt or 0)

@@ -182,6 +182,8 @@ class Audit:
 
     def _repository_is_right(self, asked):
         repository = self._service.backups
+        for each in repository.locks():
+            self._tally.violation(f'there is nobody who has the lock {each}')
         before = repository.contents()
         for _, _, name in before:
             if name.startswith('.'):

@@ -5,11 +5,15 @@ given back by its driver."""
 
 import abc
 import collections
+import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
+
+import psutil
 
 from manila_backup import conf as config
 from manila_backup.drivers import base
@@ -37,6 +41,11 @@ class Repository(abc.ABC):
     def contents(self):
         """List its items, as set of (project, share, name): that is a backup's
         id, or something that begins with ``.KIND.``."""
+
+    def locks(self):
+        """List the locks in it of operations on backups whose processes are
+        gone, as str."""
+        return []
 
     @abc.abstractmethod
     def look(self, place, check):
@@ -114,20 +123,44 @@ lock_timeout = 20
 
     def _snapshots(self, project):
         """dict of place to dict of kind of snapshot to set of attempts."""
-        key, = json.loads(self._service.manage(
-            'repository', 'key', '--project', project, '--format', 'json'))
-        said = subprocess.run(
-            ['restic', '--no-cache', 'snapshots', '--no-lock', '--json'],
-            check=True, stdout=subprocess.PIPE, env=dict(
-                os.environ, RESTIC_REPOSITORY=key['repository'],
-                RESTIC_PASSWORD=key['password'])).stdout
         found = collections.defaultdict(
             lambda: collections.defaultdict(set))
-        for each in json.loads(said):
+        for each in json.loads(self._restic(
+                self._key(project), 'snapshots', '--json')):
             tags = dict(tag.partition('=')[::2] for tag in each['tags'])
             kind, = (name for name, value in tags.items() if not value)
             place = tags['project'], tags['share'], tags['backup']
             found[place][kind].add(int(tags['attempt']))
+        return found
+
+    def _key(self, project):
+        key, = json.loads(self._service.manage(
+            'repository', 'key', '--project', project, '--format', 'json'))
+        return key
+
+    @staticmethod
+    def _restic(key, *args):
+        return subprocess.run(
+            ['restic', '--no-cache', '--no-lock', *args],
+            check=True, stdout=subprocess.PIPE, env=dict(
+                os.environ, RESTIC_REPOSITORY=key['repository'],
+                RESTIC_PASSWORD=key['password'])).stdout
+
+    def locks(self):
+        found = []
+        for project in self._projects():
+            folder = os.path.join(self._service.repository, project, 'locks')
+            # Not what is to become one.
+            names = [name for name in os.listdir(folder) if len(name) == 64]
+            key = names and self._key(project)
+            for name in names:
+                # Or it went just now.
+                with contextlib.suppress(subprocess.CalledProcessError):
+                    lock = json.loads(self._restic(key, 'cat', 'lock', name))
+                    # What is none of an operation's has the machine's.
+                    if lock['hostname'] != socket.gethostname() and (
+                            not psutil.pid_exists(lock['pid'])):
+                        found.append(f'{lock} in the repository of {project}')
         return found
 
     def look(self, place, check):

@@ -99,13 +99,13 @@ class ResticBackup:
 
         :returns: the report, if one of them was published; or None.
         """
+        self._project.restic.unlock()
         found = self._project.snapshots(self._place.backup_id)
         if repository.published(found):
             report = report_of(self._project.about(self._place))
             self._progress.expect(report.files, report.bytes)
             self._progress.advance(report.files, report.bytes)
             return report
-        self._project.restic.unlock()
         # Needs the repository for itself. If that is not to be had, what
         # was stored is stored again.
         with contextlib.suppress(base.DriverError):

@@ -182,21 +182,20 @@ class Restic:
         if self._host and f' on {self._host} by ' in said:
             self.unlock()
             return
-        # Or others are removing the same.
-        with contextlib.suppress(faults.Locked):
-            Restic(self._settings, self.url, self._password,
-                   tick=self._tick)._once(['unlock'], sink=True)
+        Restic(self._settings, self.url, self._password,
+               tick=self._tick).unlock()
 
     def unlock(self):
         """Remove the locks of our host's name. Whoever had them is over, or
         its name would not be ours: so restic is shown no process, and takes
         theirs for gone, as they are. Nobody else's are touched but those
         that restic itself takes for stale, not having been renewed for half
-        an hour."""
-        if self._host and os.geteuid() == 0:
-            # Or others are removing the same.
-            with contextlib.suppress(faults.Locked):
-                self._once(['unlock'], alone=True)
+        an hour. Where there can't be such names, those go that restic takes
+        for stale as their process on this host is gone."""
+        # Or others are removing the same.
+        with contextlib.suppress(faults.Locked):
+            self._once(['unlock'], sink=True,
+                       alone=bool(self._host) and os.geteuid() == 0)
 
     def _once(self, args, **kwargs):
         while True:

@@ -25,8 +25,14 @@ from manila_backup.drivers.restic import verify
 from manila_backup import exception
 from manila_backup.fs import handles
 from manila_backup import private
+from manila_backup import states
 
 OLDEST = (0, 17)
+
+# What is behind a backup's id in the host name of locks of an operation on it.
+_DOING = {states.Kind.BACKUP_CREATE: '',
+          states.Kind.BACKUP_RESTORE: '-restore',
+          states.Kind.BACKUP_DELETE: '-delete'}
 
 _RATE = {'type': 'string', 'pattern': '^[1-9][0-9]{0,9}$'}
 
@@ -59,6 +65,7 @@ class ResticDriver(base.BackupDriver):
 
     TELLS_CHANGES = True
     RESTORES_PATHS = True
+    LEAVES_LOCKS = True
 
     def __init__(self, url, settings, passwords, state, staging, ignore=(),
                  on_unreadable='warn', hole_limit=16 << 30, limits=(0, 0),
@@ -164,15 +171,24 @@ class ResticDriver(base.BackupDriver):
         which is its."""
         return self.catalogue().projects().get(project_id, [])[::-1]
 
-    def _at(self, place, progress=None, doing=''):
+    def _at(self, place, kind, progress=None):
         """Open the repository of a backup's project.
 
-        :param doing: str, which of the operations on one backup it is for,
-            apart from its making: each removes its own locks only.
+        :param kind: :class:`~manila_backup.states.Kind`, which of the
+            operations on one backup it is for: each removes its own locks
+            only.
         """
         repository.checked(place)
-        return self.project(place.project_id, place.backup_id + doing,
+        return self.project(place.project_id,
+                            place.backup_id + _DOING[kind],
                             progress and progress.check)
+
+    def _beside(self, place, progress=None):
+        """Open it for somebody who works beside operations, or reads: what
+        locks that takes are no operation's to remove."""
+        repository.checked(place)
+        return self.project(place.project_id,
+                            tick=progress and progress.check)
 
     def check(self, create=False):
         if self.version < OLDEST:
@@ -276,8 +292,8 @@ class ResticDriver(base.BackupDriver):
         if place.project_id not in self._there:
             self._make(place.project_id)
         return backup.ResticBackup(
-            self, self._at(place, progress), place, attempt, options,
-            record, progress).run(source)
+            self, self._at(place, states.Kind.BACKUP_CREATE, progress), place,
+            attempt, options, record, progress).run(source)
 
     def limited(self, options):
         """(upload, download): what is asked for, if that is less.
@@ -297,7 +313,7 @@ class ResticDriver(base.BackupDriver):
                                attempt)
 
     def publish(self, place, attempt):
-        project = self._at(place)
+        project = self._at(place, states.Kind.BACKUP_CREATE)
         prepared = self.prepared(place, attempt)
         # Not so by a mark alone: that of a worker that was frozen comes after
         # its content was removed.
@@ -313,7 +329,7 @@ class ResticDriver(base.BackupDriver):
         prepared.remove()
 
     def restore(self, place, attempt, target, progress):
-        project = self._at(place, progress, '-restore')
+        project = self._at(place, states.Kind.BACKUP_RESTORE, progress)
         try:
             return restore.Restore(self, project, place, attempt,
                                    progress).run(target)
@@ -324,14 +340,15 @@ class ResticDriver(base.BackupDriver):
     def restore_paths(self, place, attempt, target, chosen, folder,
                       progress):
         with self.making_index_anew(place, folder):
+            project = self._at(place, states.Kind.BACKUP_RESTORE, progress)
             return path_restore.PathRestore(
-                self, self._at(place, progress, '-restore'), place, attempt,
-                progress, self._indexes(place, folder), chosen,
-                folder).run(target)
+                self, project, place, attempt, progress,
+                self._indexes(place, folder), chosen, folder).run(target)
 
     def delete(self, place, progress):
         contents_index.forget(place)
-        project = self._at(place, progress, '-delete')
+        project = (self._beside(place, progress) if self.sweeps else
+                   self._at(place, states.Kind.BACKUP_DELETE, progress))
         found = project.snapshots(place.backup_id)
         if not found:
             return
@@ -348,13 +365,24 @@ class ResticDriver(base.BackupDriver):
                          repository.DELETED, repository.deleted(place))
 
     def discard(self, place, attempt):
-        project = self._at(place)
+        project = self._at(place, states.Kind.BACKUP_CREATE)
         self.prepared(place, attempt).remove()
         if attempt:
             with contextlib.suppress(faults.Absent):
                 project.restic.unlock()
+        if self.sweeps:
+            project = self._beside(place)
         found = project.snapshots(place.backup_id)
         project.forget(repository.leftovers(found, attempt))
+
+    def unlock(self, place, kind, progress):
+        projects = [self._at(place, states.Kind(kind), progress)]
+        if kind == states.Kind.BACKUP_RESTORE:
+            # A dry run only reads.
+            projects.append(self._beside(place, progress))
+        with contextlib.suppress(faults.Absent):
+            for each in projects:
+                each.restic.unlock()
 
     def verify(self, place, progress):
         return self._verify(place, progress, self._checks)
@@ -363,11 +391,8 @@ class ResticDriver(base.BackupDriver):
         return self._verify(place, progress, None)
 
     def _verify(self, place, progress, checks):
-        repository.checked(place)
-        # Its locks are nobody's to remove who restores at the same time.
-        return verify.verify(
-            self, self.project(place.project_id, tick=progress.check), place,
-            progress, checks)
+        return verify.verify(self, self._beside(place, progress), place,
+                             progress, checks)
 
     def mend(self, place, progress):
         self.mend_project(self.project(place.project_id, tick=progress.check),
@@ -390,7 +415,7 @@ class ResticDriver(base.BackupDriver):
             raise failed
 
     def describe(self, place):
-        about = self._at(place).about(place)
+        about = self._beside(place).about(place)
         return base.Info(
             about['created_at'], about['files'], about['bytes'],
             about.get('record'), about['stored_bytes'],
@@ -431,7 +456,7 @@ class ResticDriver(base.BackupDriver):
             repository.checked(place), folder, self.limits)
 
     def warnings(self, place, skip, limit):
-        about = self._at(place).about(place)
+        about = self._beside(place).about(place)
         notes = about.get(warnings.NOTES)
         cut = warnings.Cut(skip, limit)
         try:

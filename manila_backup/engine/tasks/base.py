@@ -156,6 +156,13 @@ class Task(abc.ABC):
         """
         return None
 
+    def unlock(self) -> Call | None:
+        """Return what removes from the repository, in a child process, the
+        locks that killed processes have left in it; None if there can't be
+        any.
+        """
+        return None
+
     def discard(self) -> None:
         """Remove unpublished content once the operation has ended for good."""
 
@@ -253,6 +260,12 @@ class BackupTask(Task):
         """The backup, as drivers are told of it."""
         return drivers.BackupReference(
             self.backup.project_id, self.backup.share_id, self.backup.id)
+
+    def unlock(self) -> Call | None:
+        driver = self.driver
+        if not driver.LEAVES_LOCKS:
+            return None
+        return driver.unlock, (self.place, self.operation.kind)
 
     def _prepared(self, make: bool = False) -> drivers.BackupDriver:
         """The backup's driver, ready for the operation."""

@@ -30,7 +30,8 @@ from tests.unit import base
 def worker(test, name):
     """Stand-in for what a :class:`~attempt.Attempt` has of a worker."""
     return types.SimpleNamespace(
-        conf=test.conf, database=test.database, drivers={'first': mock.Mock()},
+        conf=test.conf, database=test.database,
+        drivers={'first': mock.Mock(LEAVES_LOCKS=False)},
         source=mock.Mock(), host=name, identity=name,
         metrics=metrics.Worker(1), notifier=mock.Mock(), caller=mock.Mock(),
         bytes_per_second=lambda: 0, operations_per_second=lambda: 0)

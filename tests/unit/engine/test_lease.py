@@ -83,6 +83,15 @@ class NamedLock(base.TestCase):
         self.assertRaises(named_lock.Stopped, running.result, LONG)
         self.assertRaises(named_lock.Stopped, self.lock.keep)
 
+    def test_what_nobody_interrupts(self):
+        self.lock.stop()
+        run = self.lock._lease.run
+        self.assertEqual(3, run(add, (1, 2), self.conf.backup, longest=LONG))
+        self.assertRaises(TimeoutError, run, wait_for, (self.file,),
+                          self.conf.backup, longest=0.1)
+        self.assertRaises(named_lock.Stopped, run, wait_for, (self.file,),
+                          self.conf.backup)
+
     def test_is_kept_by_a_thread(self):
         first = self.row().held_until
         end = time.monotonic() + LONG
