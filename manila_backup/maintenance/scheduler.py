@@ -70,6 +70,10 @@ class _Busy(Exception):
     """Another worker is at it."""
 
 
+class _NoLongerAssigned(Exception):
+    """The policy does not apply to the share any more."""
+
+
 class Scheduler:
     """One worker's part in running policies.
 
@@ -253,23 +257,20 @@ class Scheduler:
                       'The policy or its rule is not in force any more.')
             return None
         try:
-            if _has_waited(run) and self._is_left(
-                    run, assigned(run.policy_id)):
-                self._end(run, _Run.SKIPPED, now, plans.NO_LONGER_ASSIGNED)
-                return None
-            return self._requests.scheduled_backups.prepare(run, policy, rule)
+            judge = None
+            if _has_waited(run):
+                judge = functools.partial(_check, assigned(run.policy_id))
+                if self._requests.plan_shares.are_local:
+                    judge(self._requests.plan_shares.get(run.share_id))
+            return self._requests.scheduled_backups.prepare(run, policy, rule,
+                                                            judge)
+        except _NoLongerAssigned:
+            self._end(run, _Run.SKIPPED, now, plans.NO_LONGER_ASSIGNED)
         except exception.ManilaBackupError as exc:
             self._refuse([(run, exc)], now)
         except Exception:
             LOG.exception('Run %s could not begin', run.id)
         return None
-
-    def _is_left(self, run, assigned):
-        """Tell whether the policy does not apply to the share any more: its
-        metadata may have changed, for instance. That a share is gone is found
-        by what comes next."""
-        share = self._requests.plan_shares.get(run.share_id)
-        return share is not None and plans.since(assigned, share) is None
 
     def _begin(self, wishes, now, wait):
         """Begin runs of a project.
@@ -411,6 +412,16 @@ def _batches(due):
     for runs in projects.values():
         for start in range(0, len(runs), _BATCH):
             yield runs[start:start + _BATCH]
+
+
+def _check(assigned, share):
+    """Make sure that a policy still is about a share: its metadata may have
+    changed, for instance. That a share is gone is found by what comes next.
+
+    :raises _NoLongerAssigned: it is not.
+    """
+    if share is not None and plans.since(assigned, share) is None:
+        raise _NoLongerAssigned()
 
 
 def _has_waited(run):

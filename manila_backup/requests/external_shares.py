@@ -32,13 +32,16 @@ class ExternalShares:
     def __bool__(self):
         return self._source is not None
 
-    def look_up(self, share_id, project_id, unknown):
+    def look_up(self, share_id, project_id, unknown, judge=None):
         """Bring the row of a share up to date, and make sure that a backup
         can be made of it or restored to it now. Does nothing where the
         shares are this service's own.
 
         :param project_id: str, whose share it must be; None for any.
         :param unknown: the exception to raise where there is none.
+        :param judge: called with the
+            :class:`manila_backup.plans.assignments.Share` if there is one;
+            raises what is to be raised whatever its state is.
         :raises manila_backup.exception.Conflict: it is changing.
         :raises manila_backup.exception.InvalidState: it can't be used.
         :raises manila_backup.exception.Unavailable: the other service
@@ -51,6 +54,9 @@ class ExternalShares:
         except base.ShareError as exc:
             LOG.error('Share %s could not be looked up: %s', share_id, exc)
             raise _unavailable() from exc
+        if found and judge:
+            judge(found.share or next(iter(self.find(share_id=share_id)),
+                                      None))
         if found is None or project_id not in (None, found.project_id):
             raise unknown
         if found.status != states.Share.AVAILABLE:

@@ -62,18 +62,19 @@ class ScheduledBackups:
         self._backups = requests
         self._external = external
 
-    def prepare(self, run, policy, rule):
+    def prepare(self, run, policy, rule, judge=None):
         """Make sure, as far as that takes no transaction, that a run can
         begin.
 
+        :param judge: as of :meth:`.external_shares.ExternalShares.look_up`.
         :returns: a :class:`Wish`.
         :raises manila_backup.exception.ManilaBackupError: as a request for
             the same backup.
         """
+        self._external.look_up(run.share_id, run.project_id,
+                               backups.unknown_share(run.share_id), judge)
         driver, options = self._backups.check_options(
             {**rule.backup_options, 'backup_type': rule.backup_type})
-        self._external.look_up(run.share_id, run.project_id,
-                               backups.unknown_share(run.share_id))
         return Wish(run, retention.context_of(policy, run.project_id),
                     names.fill(rule.name_template, policy.name, rule.name,
                                run.due_at, rule.timezone), driver, options)

@@ -104,6 +104,8 @@ class Description:
     :ivar status: str, what the other service calls its state.
     :ivar changing: bool, whether that is one that it only passes through.
     :ivar size: int, GiB.
+    :ivar share: the share as :meth:`ShareSource.find` finds it; None where
+        that has to be asked.
     """
 
     id: str
@@ -114,6 +116,8 @@ class Description:
     share_proto: str
     name: str | None = None
     availability_zone: str | None = None
+    share: assignments.Share | None = dataclasses.field(
+        default=None, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)

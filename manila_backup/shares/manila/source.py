@@ -95,7 +95,7 @@ class ManilaShares(base.ShareSource):
             if not found['task_state'].endswith(('_success', '_error',
                                                  '_cancelled')):
                 status = 'migrating'
-        return _described(found, status)
+        return _described(found, status, _share(found))
 
     def make(self, token, project_id, **values):
         return _described(self._short.create_share_as(
@@ -229,16 +229,17 @@ class ManilaShares(base.ShareSource):
             'cephx_user' if type_ == 'cephx' else 'access_to'])
 
 
-def _described(found, status=None):
+def _described(found, status=None, share=None):
     """A share of Manila's, for requests.
 
     :param status: str, what counts as its status.
+    :param share: the same for policies.
     """
     status = status or found['status']
     return base.Description(
         found['id'], found['project_id'], status, status in _CHANGING,
         found['size'], found['share_proto'], found.get('name'),
-        found.get('availability_zone'))
+        found.get('availability_zone'), share)
 
 
 def _share(found):
