@@ -18,7 +18,7 @@ import time
 import sqlalchemy as sa
 
 #: Seconds for a server to come up, with a busy machine in mind.
-PATIENCE = 180
+PATIENCE = 600
 
 # Seconds for rabbitmqctl, which takes a few on a machine at rest.
 _CONTROL = 60

@@ -21,8 +21,9 @@ from tests.soak import servers
 LEASE_TTL = 5.0
 SCAN_INTERVAL = 2.0
 
-#: Seconds for an answer: longer than any fault goes on.
-PATIENCE = 120
+#: Seconds for an answer: longer than any fault goes on. The end of one waits
+#: for a server that another has to come up.
+PATIENCE = servers.PATIENCE + 120
 
 #: Seconds for all processes to be at work, on a machine that has other work.
 STARTING = 300
