@@ -161,12 +161,15 @@ class Process:
 
 
 class Answer:
-    """Answer of the API: ``status``, ``headers`` and ``body``."""
+    """Answer of the API: ``status``, ``headers`` and ``body``; of a proxy
+    that answers in its place, the body is a page."""
 
     def __init__(self, status, headers, text):
         self.status = status
         self.headers = headers
-        self.body = json.loads(text) if text else None
+        self.body = text or None
+        if text and headers.get_content_type() != 'text/html':
+            self.body = json.loads(text)
 
 
 class Cloud(fixtures.Fixture):
