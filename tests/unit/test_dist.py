@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tools that build a release."""
 
+import fnmatch
 import gzip
 import io
 import json
@@ -31,6 +32,31 @@ class ExtrasTestCase(testtools.TestCase):
             env={name: value for name, value in os.environ.items()
                  if name not in ('MAKEFLAGS', 'MFLAGS', 'EXTRAS')}).stdout
         self.assertIn(f'tools/dist.py dist {needed}\n', shown)
+
+
+class SourceTestCase(testtools.TestCase):
+
+    def test_nothing_looks_as_if_it_were_generated(self):
+        """A template with a line that is longer is an error to lintian."""
+        with open(os.path.join(TOP, 'debian', 'source',
+                               'lintian-overrides')) as file:
+            known = re.findall(r'source-is-missing \[(.*)\]', file.read())
+        self.assertEqual([], [
+            name for name in self._templates()
+            if not any(fnmatch.fnmatch(name, each) for each in known)
+            and self._longest(name) > 512])
+
+    def _longest(self, name):
+        with open(os.path.join(TOP, name)) as file:
+            return max(map(len, file), default=0)
+
+    def _templates(self):
+        listed = subprocess.run(['git', '-C', TOP, 'ls-files', '*.html'],
+                                check=True, text=True,
+                                stdout=subprocess.PIPE).stdout.split()
+        self.assertIn('dashboard/manila_backup_dashboard/templates/'
+                      'share_backups/files.html', listed)
+        return listed
 
 
 class RepackTestCase(testtools.TestCase):
