@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2086,SC2154
 #
 # What is tried after the guide, in the same shell: what the units take away
 # is not needed, and what they promise is kept.
@@ -45,27 +45,32 @@ back_up_and_restore
 [ "$before" = "$(look)" ] || { echo "$before"; look; exit 1; }
 
 # Who no longer says that he works is started anew.
-for unit in manila-backup-api manila-backup-worker@1; do
+units="manila-backup-api manila-backup-worker@1"
+for unit in $units; do
     systemctl show -p Type -p WatchdogUSec -p StatusText -p MainPID "$unit"
     mkdir -p "/run/systemd/system/$unit.service.d"
-    printf '[Service]\nWatchdogSec=6\n' >"/run/systemd/system/$unit.service.d/watchdog.conf"
+    printf '[Service]\nWatchdogSec=15\n' >"/run/systemd/system/$unit.service.d/watchdog.conf"
 done
 systemctl daemon-reload
-systemctl restart manila-backup-api manila-backup-worker@1
+systemctl restart $units
 # It is told more than once that they work.
-sleep 15
-for unit in manila-backup-api manila-backup-worker@1; do
+sleep 35
+for unit in $units; do
     [ "$(systemctl show -p NRestarts --value "$unit")" = 0 ]
     systemctl kill --kill-whom=main -s STOP "$unit"
 done
-for unit in manila-backup-api manila-backup-worker@1; do
+for unit in $units; do
     until [ "$(systemctl show -p NRestarts --value "$unit")" = 1 ]; do
         sleep 1
     done
     until systemctl is-active -q "$unit"; do
         sleep 1
     done
+    rm -r "/run/systemd/system/$unit.service.d"
 done
+# With their own time, which they have for ending, too.
+systemctl daemon-reload
+systemctl restart $units
 
 systemd-analyze security --no-pager | grep manila
 logrotate --debug /etc/logrotate.d/manila-backup-common
