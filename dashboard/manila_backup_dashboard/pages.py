@@ -8,6 +8,14 @@ from horizon import tabs
 from horizon.utils import memoized
 
 
+def number(request, name):
+    """Return a parameter of an address that is a whole number; 0 if it is
+    none."""
+    given = request.GET.get(name, '')
+    return int(given) if given.isascii() and given.isdigit() and (
+        len(given) < 10) else 0
+
+
 class Form(forms.ModalFormView):
     """A form, which is sent to the address that it is from."""
 

@@ -25,6 +25,11 @@ KINDS = (('share', gettext_lazy('a share, by its ID')),
          ('project', gettext_lazy('a project, by its ID')))
 
 
+#: What becomes of a run.
+RUN_STATUSES = ('due', 'queued', 'done', 'failed', 'missed', 'skipped',
+                'superseded')
+
+
 def path(policy_id):
     """Return the path of a policy."""
     return f'{POLICIES}/{service.quote(policy_id)}'
@@ -66,10 +71,16 @@ def assignments(request, policy_id):
         f'{path(policy_id)}/assignments', limit=backups.FEW)['assignments'])
 
 
-def runs(request, policy_id):
-    """Return the last runs of a policy."""
-    return service.resources(ask(request).get(
-        f'{path(policy_id)}/runs', limit=backups.FEW)['runs'])
+def runs(request, policy_id, **query):
+    """Return a page of the runs of a policy, the newest first, and whether
+    there are older ones.
+
+    :param query: ``marker``, and filters: only where the service has
+        :data:`.service.RUNS`.
+    """
+    found = ask(request).get(f'{path(policy_id)}/runs', limit=backups.FEW,
+                             **query)
+    return found['runs'], 'runs_links' in found
 
 
 def numbers(data):

@@ -33,11 +33,13 @@ _FIRST = (2, 80)
 TARGETED_RESTORE = (2, 91)
 _LAST = (2, 91)
 
-#: Of the extension: results, warnings, operations and cancelling; policies;
-#: files. It also is the last one known here.
+#: Of the extension: results, warnings, metadata, usage, operations and
+#: cancelling; policies and coverage; files and restores to new shares; pages
+#: and filters of runs. The last is also the last one known here.
 RESULTS = (1, 0)
 POLICIES = (1, 1)
 FILES = (1, 2)
+RUNS = (1, 4)
 
 #: Seconds to wait for an answer.
 PATIENCE = 60
@@ -185,7 +187,7 @@ class Service:
         if answer.status_code not in (200, 403):
             raise errors.of(answer.status_code, _why(answer))
         extension = _extension(answer.headers.get(_HEADER))
-        return Versions(api, extension and min(extension, FILES))
+        return Versions(api, extension and min(extension, RUNS))
 
     def _newest(self):
         """The newest version that Manila says it has."""

@@ -16,7 +16,10 @@ from tests.functional import keystone
 
 BACKUPS = '/project/share_backups/'
 POLICIES = '/project/share_backup_policies/'
+COVERAGE = '/project/share_backup_coverage/'
+USAGE = '/project/share_backup_usage/'
 ADMIN = '/admin/share_backups/'
+ADMIN_USAGE = '/admin/share_backup_usage/'
 
 #: A name that is up to no good: markup, what turns the direction of writing,
 #: a control character.
@@ -92,6 +95,27 @@ class TestCase(base.Content, testtools.TestCase):
         """The project's backups, as dicts."""
         return self.cloud.ask(200, 'GET', '/share-backups/detail',
                               token=self.token)['share_backups']
+
+    def ask(self, method, path, body=None):
+        """A request by the member, with the extension; the answer's body."""
+        return self.cloud.request(
+            method, path, body, token=self.token, headers={
+                'OpenStack-API-Version': 'shared-file-system 2.91, '
+                                         'shared-file-system-backup 1.4'}).body
+
+    def create_policy(self, share=None, **values):
+        """A policy that is due once a year, assigned to a share; its
+        dict."""
+        policy = self.ask('POST', '/share-backup-policies', {
+            'share_backup_policy': {
+                'name': 'gold', 'rules': [{'name': 'yearly',
+                                           'cron': '0 3 1 1 *'}],
+                'retention': {'last': 5}, **values}})['share_backup_policy']
+        if share:
+            self.ask('POST', f'/share-backup-policies/{policy["id"]}'
+                             f'/assignments', {'assignment': {
+                                 'kind': 'share', 'target': share['id']}})
+        return policy
 
     def share_content(self, share):
         """The files in a share."""

@@ -81,6 +81,59 @@ class BackupsTest(base.TestCase):
         self.cloud.wait_share(other['id'], 'available', self.token)
         self.assertEqual({'a': b'first'}, self.share_content(other))
 
+    def test_new_share(self):
+        """A restore to a share that is made for it, which is named before it
+        is done."""
+        share = self.create_share(a='first')
+        backup = self.backed_up(share, name='monday')
+        page = self.visitor.get(f'{base.BACKUPS}{backup["id"]}/restore/')
+        page = self.visitor.submit(page, '/restore/', target='new', size='0')
+        self.assertNotIn('A share of', page.text)
+        page = self.visitor.submit(page, '/restore/', name='brand new',
+                                   size='2')
+        self.assertIn('A share of 2 GiB is made', page.text)
+        # What is confirmed is what was shown.
+        page = self.visitor.submit(page, '/restore/', size='3', confirm='on')
+        self.assertIn('A share of 3 GiB is made', page.text)
+        page = self.visitor.submit(page, '/restore/', confirm='on')
+        self.assertIn('Restoring share backup monday.', page.text)
+        made, = (each for each in self.cloud.ask(
+            200, 'GET', '/shares/detail', token=self.token)['shares']
+            if each['id'] != share['id'])
+        self.assertEqual(('brand new', 3), (made['name'], made['size']))
+        self.cloud.wait_share(made['id'], 'available', self.token)
+        self.cloud.wait_backup(backup['id'], 'available', self.token)
+        self.assertEqual({'a': b'first'}, self.share_content(made))
+
+    def test_metadata(self):
+        """Show and change it; what lines can't hold is left alone."""
+        share = self.create_share()
+        backup = self.backed_up(share, name='monday')
+        items = {'team': base.HOSTILE, 'a=b': 'c', 'two': 'lines\nof it'}
+        where = f'{base.BACKUPS}{backup["id"]}/'
+        self.ask('PUT', f'/share-backups/{backup["id"]}/metadata',
+                 {'metadata': items})
+        page = self.visitor.get(where)
+        for text in (f'team {base.SHOWN}', 'a=b c', 'two lines'):
+            self.assertIn(text, page.text)
+        self.assertIn('Edit Metadata', page.text)
+        page = self.visitor.get(where + 'metadata/')
+        self.assertIn('These stay as they are: a=b, two', page.text)
+        self.assertEqual(f'team={base.HOSTILE}',
+                         page.form('/metadata/').value('metadata'))
+        page = self.visitor.submit(page, '/metadata/', metadata='x')
+        self.assertIn('Each line has to be KEY=VALUE.', page.text)
+        page = self.visitor.submit(page, '/metadata/', metadata='x=')
+        self.assertIn('Each key has to have a value.', page.text)
+        page = self.visitor.submit(page, '/metadata/',
+                                   metadata='site = Berlin=Mitte\nx=1')
+        self.assertIn('The metadata is changed.', page.text)
+        del items['team']
+        self.assertEqual(
+            {**items, 'site': 'Berlin=Mitte', 'x': '1'},
+            self.ask('GET', f'/share-backups/{backup["id"]}')[
+                'share_backup']['metadata'])
+
     def test_files(self):
         """Look into a backup, find, download and restore a file."""
         share = self.create_share(a='first', b='second')
@@ -183,7 +236,8 @@ class BackupsTest(base.TestCase):
         reader = self.signed_in(self.new_user('reader'))
         page = self.index(reader)
         self.assertIn('monday', page.text)
-        for text in ('Create Share Backup', 'Restore', 'Delete', 'Edit'):
+        for text in ('Create Share Backup', 'Restore', 'Delete', 'Edit',
+                     'Metadata'):
             self.assertNotIn(text, page.text)
         where = f'{base.BACKUPS}{backup["id"]}/'
         page = reader.get(where + 'restore/')

@@ -44,21 +44,24 @@ class ManilaTest(manila.TestCase):
         page = alice.get(base.BACKUPS)
         self.assertEqual(200, page.status)
         self.assertNotIn('Result', page.text)
-        self.assertNotIn('Backup Policies', page.links)
+        for panel in ('Backup Policies', 'Protected Shares', 'Backup Usage'):
+            self.assertNotIn(panel, page.links)
         page = alice.get(base.BACKUPS + 'create/')
         page = alice.submit(page, '/create/', share=share['id'],
                             name='monday')
         self.assertIn('Creating share backup monday.', page.text)
         page = alice.get(base.BACKUPS)
-        self.assertNotIn('Cancel Operation', page.text)
+        for action in ('Cancel Operation', 'Edit Metadata', 'Browse Files'):
+            self.assertNotIn(action, page.text)
         where = page.links['monday']
         backup_id = where.split('/')[-2]
         page = alice.get(where)
         self.assertIn(share['id'], page.text)
-        for text in ('Stored for it', 'Warnings', 'Operations'):
+        for text in ('Stored for it', 'Warnings', 'Operations', 'Metadata'):
             self.assertNotIn(text, page.text)
-        page = alice.get(base.POLICIES)
-        self.assertIn('You are not authorized to access this page', page.text)
+        for panel in (base.POLICIES, base.COVERAGE, base.USAGE):
+            self.assertIn('You are not authorized to access this page',
+                          alice.get(panel).text)
 
         # Nothing is there that makes it.
         admin = self.signed_in('admin', _PLAIN)
@@ -70,7 +73,8 @@ class ManilaTest(manila.TestCase):
         page = alice.submit(page, '/update/', name='tuesday')
         self.assertIn('tuesday', page.text)
         page = alice.get(where + 'restore/')
-        self.assertNotIn('it is shown what', page.text)
+        for text in ('it is shown what', 'a new share'):
+            self.assertNotIn(text, page.text)
         page = alice.submit(page, '/restore/')
         self.assertIn('confirm it', page.text)
 
@@ -86,7 +90,8 @@ class ManilaTest(manila.TestCase):
         functional.eventually('the backup', lambda: 'complete' in alice.get(
             base.BACKUPS).text, pause=0.5)
         page = alice.get(base.BACKUPS)
-        self.assertIn('Backup Policies', page.links)
+        for panel in ('Backup Policies', 'Protected Shares', 'Backup Usage'):
+            self.assertIn(panel, page.links)
         where = page.links['monday']
         page = alice.get(where)
         self.assertIn('Stored for it', page.text)

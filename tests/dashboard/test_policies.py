@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The panel of backup policies."""
 
+import datetime
+import uuid
+
+import sqlalchemy as sa
+
+from manila_backup.db import models
 from tests.dashboard import base
 from tests.functional import cloud
 
@@ -16,13 +22,6 @@ class PoliciesTest(base.TestCase):
         policy, = self.ask('GET', '/share-backup-policies')[
             'share_backup_policies']
         return policy
-
-    def ask(self, method, path, body=None):
-        """A request by the member, with the extension."""
-        return self.cloud.request(
-            method, path, body, token=self.token, headers={
-                'OpenStack-API-Version': 'shared-file-system 2.91, '
-                                         'shared-file-system-backup 1.2'}).body
 
     def test_life(self):
         """Create, list, show, edit, disable, enable and delete."""
@@ -104,6 +103,60 @@ class PoliciesTest(base.TestCase):
         self.visitor.submit(page, where, button)
         page = self.visitor.get(where, tab='share_backup_policy__assignments')
         self.assertNotIn(share['id'], page.text)
+
+    def test_runs(self):
+        """Runs by their status and their share, and by pages."""
+        shares = [self.create_share() for _number in range(2)]
+        policy = self.create_policy(shares[0])
+        where = base.POLICIES + policy['id'] + '/'
+        for count, share in enumerate(shares, 1):
+            self.ask('POST', f'/share-backup-policies/{policy["id"]}'
+                             f'/assignments', {'assignment': {
+                                 'kind': 'share', 'target': share['id']}})
+            self.ask('POST', f'/share-backup-policies/{policy["id"]}/action',
+                     {'run_now': {'share_id': share['id']}})
+            self.wait_backups(count)
+        cloud.eventually('two runs', lambda: self._shown(
+            where, status='done').count('a href') == 2, pause=0.5)
+        self.assertIn('There are none.', self._shown(where, status='missed'))
+        found = self._shown(where, status='done', share_id=shares[0]['id'])
+        self.assertIn(shares[0]['id'], found)
+        self.assertNotIn(shares[1]['id'], found)
+        self.assertIn('Unable to retrieve the runs.', self.visitor.get(
+            where, tab='share_backup_policy__runs', share_id='x').text)
+
+    def test_pages_of_runs(self):
+        """More runs than a page has."""
+        share = self.create_share()
+        policy = self.create_policy(share)
+        self._note_runs(policy, share, 150)
+        where = base.POLICIES + policy['id'] + '/'
+        page = self.visitor.get(where, tab='share_backup_policy__runs',
+                                status='missed')
+        self.assertEqual(100, page.text.count('missed: late'))
+        page = self.visitor.get(where + page.links['Older'])
+        self.assertEqual(50, page.text.count('missed: late'))
+        self.assertNotIn('Older', page.links)
+
+    def _note_runs(self, policy, share, count):
+        """Have a policy have had runs."""
+        start = datetime.datetime(2026, 1, 1)
+        rule, = policy['rules']
+        with self.cloud.engine.begin() as conn:
+            conn.execute(sa.insert(models.backup_runs), [{
+                'id': str(uuid.uuid4()), 'policy_id': policy['id'],
+                'rule_id': rule['id'], 'share_id': share['id'],
+                'project_id': self.keystone.project_id(self.project),
+                **dict.fromkeys(('due_at', 'start_at', 'start_until'),
+                                start + datetime.timedelta(days=number)),
+                'status': 'missed', 'reason': 'late'}
+                for number in range(count)])
+
+    def _shown(self, where, **query):
+        """The HTML of the rows of runs that there are for some filters."""
+        page = self.visitor.get(where, tab='share_backup_policy__runs',
+                                **query)
+        return page.html.partition('id="runs"')[2].partition('</table>')[0]
 
     def wait_backups(self, count):
         """Wait until the project has so many backups, all available."""

@@ -187,18 +187,3 @@ class AssignmentsTable(tables.DataTable):
         verbose_name = _('Assignments')
         table_actions = (Assign, Unassign)
         row_actions = (Unassign,)
-
-
-class RunsTable(tables.DataTable):
-    due = tables.Column(lambda each: text.time(each.due_at),
-                        verbose_name=_('Due (UTC)'))
-    share = tables.Column(lambda each: each.share_id, verbose_name=_('Share'))
-    status = tables.Column(lambda each: text.words(each.status),
-                           verbose_name=_('Status'))
-    reason = tables.Column(lambda each: text.plain(each.reason),
-                           verbose_name=_('Reason'))
-
-    class Meta:
-        name = 'runs'
-        verbose_name = _('Runs')
-        multi_select = False

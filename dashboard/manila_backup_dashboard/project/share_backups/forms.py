@@ -15,9 +15,9 @@ from manila_backup_dashboard import text
 class Options(forms.CharField):
     """Lines of ``KEY=VALUE``, as a dict."""
 
-    def __init__(self, **more):
+    def __init__(self, rows=3, **more):
         super().__init__(required=False,
-                         widget=forms.Textarea(attrs={'rows': 3}), **more)
+                         widget=forms.Textarea(attrs={'rows': rows}), **more)
 
     def clean(self, value):
         found = {}
@@ -29,6 +29,20 @@ class Options(forms.CharField):
             if line.strip():
                 found[key.strip()] = text_of.strip()
         return found
+
+
+def as_lines(items):
+    """Return those items of a dict that :class:`Options` has as they are, in
+    lines, and a dict of the others."""
+    def fits(key, value):
+        return (f'{key}={value}'.splitlines() == [f'{key}={value}']
+                and key == key.strip() and value == value.strip()
+                and key and '=' not in key)
+
+    return ('\n'.join(f'{key}={value}' for key, value in sorted(items.items())
+                      if fits(key, value)),
+            {key: value for key, value in items.items()
+             if not fits(key, value)})
 
 
 def name_field(**more):
@@ -89,4 +103,30 @@ class Update(forms.SelfHandlingForm):
                               _('Unable to change the share backup.'))
             return False
         messages.success(request, _('The share backup is changed.'))
+        return True
+
+
+class UpdateMetadata(forms.SelfHandlingForm):
+    """Form of all metadata that there is, but for the items that lines can't
+    have, which stay."""
+
+    metadata = Options(label=_('Metadata'), rows=8, help_text=_(
+        'As KEY=VALUE, one a line. What is not here any more is removed.'))
+
+    def clean_metadata(self):
+        """Return the metadata, if the values are such as can be."""
+        found = self.cleaned_data['metadata']
+        if not all(found.values()):
+            raise forms.ValidationError(_('Each key has to have a value.'))
+        return found
+
+    def handle(self, request, data):
+        try:
+            service.of(request).put(
+                f'{backups.path(self.initial["backup_id"])}/metadata',
+                {'metadata': {**data['metadata'], **self.initial['others']}})
+        except Exception:
+            exceptions.handle(request, _('Unable to change the metadata.'))
+            return False
+        messages.success(request, _('The metadata is changed.'))
         return True

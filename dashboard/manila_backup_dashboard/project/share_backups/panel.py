@@ -4,13 +4,11 @@
 from django.utils.translation import gettext_lazy as _
 import horizon
 
-#: Any of the services that share backups may be had from.
-PERMISSIONS = (('openstack.services.sharev2',
-                'openstack.services.shared-file-system'),)
+from manila_backup_dashboard import panels
 
 
 class ShareBackups(horizon.Panel):
     name = _('Share Backups')
     slug = 'share_backups'
-    permissions = PERMISSIONS
+    permissions = panels.PERMISSIONS
     policy_rules = (('share-backup', 'share_backup:get_all'),)

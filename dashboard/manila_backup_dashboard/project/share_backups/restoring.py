@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from horizon import exceptions
 from horizon import forms
 from horizon import messages
+from openstack_dashboard import policy
 
 from manila_backup_dashboard import backups
 from manila_backup_dashboard import errors
@@ -27,6 +28,9 @@ _CONFLICTS = (
     ('skip', _('leave what is there')),
     ('overwrite', _('replace what is there')))
 
+#: What stands for a share that is made for the restore, among the shares.
+_NEW = 'new'
+
 #: The most paths that can be chosen.
 _MOST = 1000
 
@@ -39,7 +43,9 @@ class Form(forms.SelfHandlingForm):
     :ivar previewed_by: str, the id of the operation that will tell.
     """
 
-    target = forms.ThemableChoiceField(label=_('Share'))
+    target = forms.ThemableChoiceField(
+        label=_('Share'), widget=forms.ThemableSelectWidget(
+            attrs={'class': 'switchable', 'data-slug': 'target'}))
     confirm = forms.BooleanField(label=_('Restore this'), required=False)
     # The choice that a preview was shown of.
     previewed = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -114,10 +120,75 @@ class Form(forms.SelfHandlingForm):
         return True
 
 
+def _of_new_share(label):
+    """The attributes of a field that is only there for a new share."""
+    return {'class': 'switched', 'data-switch-on': 'target',
+            f'data-target-{_NEW}': label}
+
+
 class RestoreForm(Form):
+    """Form for all of a backup; also to a share that is made for it.
+
+    :ivar making: int, the size in GiB of the share to be made, once that is
+        to be confirmed.
+    """
+
     action = 'restore'
 
+    name = forms.CharField(
+        label=_('Name of the new share'), max_length=255, required=False,
+        widget=forms.TextInput(attrs=_of_new_share(
+            _('Name of the new share'))))
+    size = forms.IntegerField(
+        label=_('Its size in GiB'), min_value=1, required=False,
+        widget=forms.NumberInput(attrs=_of_new_share(_('Its size in GiB'))))
+
+    field_order = ('target', 'name', 'size', 'confirm')
+
+    making = None
+
+    def __init__(self, request, *args, **kwargs):
+        super().__init__(request, *args, **kwargs)
+        if service.of(request).has(service.FILES) and policy.check(
+                (('share-backup', 'share_backup:restore_to_new_share'),),
+                request):
+            self.fields['target'].choices += [(_NEW, _('a new share'))]
+            self.fields['size'].widget.attrs['placeholder'] = (
+                self.backup.size)
+        else:
+            del self.fields['name'], self.fields['size']
+
+    def clean_size(self):
+        """Return the size, if the backup fits in."""
+        size = self.cleaned_data['size']
+        if size and size < self.backup.size:
+            raise forms.ValidationError(
+                _('The share that was backed up has %s GiB: a new one can '
+                  'not have less.') % self.backup.size)
+        return size
+
+    def choice(self, data):
+        chosen = super().choice(data)
+        if data['target'] == _NEW:
+            chosen.update(name=data['name'], size=data['size'])
+        return chosen
+
+    def _look(self, data):
+        if data['target'] == _NEW:
+            # Nothing that there is becomes any other.
+            self.making = data['size'] or self.backup.size
+        else:
+            super()._look(data)
+
+    def handle(self, request, data):
+        if data['target'] == _NEW:
+            self.action = 'restore_to_new_share'
+        return super().handle(request, data)
+
     def arguments(self, data, dry_run):
+        if data['target'] == _NEW:
+            return {name: data[name] for name in ('name', 'size')
+                    if data[name]}
         target = self._target(data)
         if dry_run:
             return {'target_share_id': target, 'dry_run': True}

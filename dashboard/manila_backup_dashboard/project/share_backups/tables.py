@@ -40,6 +40,18 @@ class Edit(tables.LinkAction):
     policy_rules = (('share-backup', 'share_backup:update'),)
 
 
+class EditMetadata(tables.LinkAction):
+    name = 'metadata'
+    verbose_name = _('Edit Metadata')
+    url = 'horizon:project:share_backups:metadata'
+    classes = ('ajax-modal',)
+    icon = 'pencil'
+    policy_rules = (('share-backup', 'share_backup:update_metadata'),)
+
+    def allowed(self, request, backup=None):
+        return service.of(request).has(service.RESULTS)
+
+
 class Restore(tables.LinkAction):
     name = 'restore'
     verbose_name = _('Restore Share Backup')
@@ -186,7 +198,7 @@ class BackupsTable(tables.DataTable):
         status_columns = ('status',)
         row_class = Row
         table_actions = (Filter, Create, Delete)
-        row_actions = (Restore, Files, Edit, Cancel, Delete)
+        row_actions = (Restore, Files, Edit, EditMetadata, Cancel, Delete)
 
 
 class CancelOperation(tables.BatchAction):

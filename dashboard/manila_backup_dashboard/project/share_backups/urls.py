@@ -12,6 +12,8 @@ urlpatterns = [
     path('create/', views.Create.as_view(), name='create'),
     path('<str:backup_id>/', views.Detail.as_view(), name='detail'),
     path('<str:backup_id>/update/', views.Update.as_view(), name='update'),
+    path('<str:backup_id>/metadata/', views.UpdateMetadata.as_view(),
+         name='metadata'),
     path('<str:backup_id>/restore/', restoring.Restore.as_view(),
          name='restore'),
     path('<str:backup_id>/restore_files/', restoring.RestoreFiles.as_view(),

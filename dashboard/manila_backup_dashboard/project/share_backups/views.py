@@ -6,12 +6,14 @@ from django.utils.translation import gettext_lazy as _
 from horizon import exceptions
 from horizon import tables
 from horizon.utils import functions
+from horizon.utils import memoized
 
 from manila_backup_dashboard import backups
 from manila_backup_dashboard import pages
 from manila_backup_dashboard.project.share_backups import forms as our_forms
 from manila_backup_dashboard.project.share_backups import tables as our_tables
 from manila_backup_dashboard.project.share_backups import tabs as our_tabs
+from manila_backup_dashboard import text
 
 INDEX = 'horizon:project:share_backups:index'
 
@@ -38,10 +40,8 @@ class Index(tables.DataTableView):
         return found
 
     def _offset(self):
-        text = self.request.GET.get(
-            self.table_class._meta.pagination_param, '')
-        return int(text) if text.isascii() and text.isdigit() and (
-            len(text) < 10) else 0
+        return pages.number(self.request,
+                            self.table_class._meta.pagination_param)
 
     def has_more_data(self, table):
         return self._more
@@ -97,3 +97,31 @@ class Update(OfBackup, pages.Form):
         backup = self.one()
         return {'backup_id': backup.id, 'name': backup.name,
                 'description': backup.description}
+
+
+class UpdateMetadata(OfBackup, pages.Form):
+    form_class = our_forms.UpdateMetadata
+    form_id = 'update_share_backup_metadata'
+    template_name = 'share_backups/form.html'
+    page_title = _('Edit Metadata')
+    submit_label = _('Save')
+    success_url = reverse_lazy(INDEX)
+
+    @memoized.memoized_method
+    def get_initial(self):
+        backup = self.one()
+        # None of a service that has none: it refuses them, too.
+        lines, others = our_forms.as_lines(getattr(backup, 'metadata', {}))
+        return {'backup_id': backup.id, 'metadata': lines, 'others': others}
+
+    def get_context_data(self, **kwargs):
+        context = super().get_context_data(**kwargs)
+        context['explanation'] = _(
+            'Keys and values by which share backups can be told apart, and '
+            'found with the command line and the API.')
+        others = self.get_initial()['others']
+        if others:
+            context['explanation'] = _(
+                'Lines can not hold all that there is. These stay as they '
+                'are: %s') % ', '.join(map(text.plain, sorted(others)))
+        return context
