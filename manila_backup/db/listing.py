@@ -34,7 +34,9 @@ class same(functions.FunctionElement):
     """SQL function: whether two texts are equal, character by character:
     MariaDB's ``=`` ignores spaces at the end."""
 
-    type = sa.Boolean()
+    # Where a database has no booleans, SQLAlchemy compares those to 1, and
+    # no index is used for what is in there.
+    type = sa.types.NullType()
     inherit_cache = True
     name = 'same'
 

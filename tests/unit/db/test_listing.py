@@ -5,9 +5,11 @@
 import warnings
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 import testtools
 
 from manila_backup.db import backups
+from manila_backup.db import listing
 from manila_backup.db import models
 from manila_backup.db import shares
 from manila_backup.db import snapshots
@@ -66,3 +68,15 @@ class Pages(testtools.TestCase):
     def test_backups(self):
         self._is_whole(backups.list_page, project_id='p')
         self._is_whole(backups.list_page, filters={'status': 'available'})
+
+
+class Texts(testtools.TestCase):
+    """Conditions about texts."""
+
+    def test_index(self):
+        """One is no operand of another, or MariaDB uses no index for it."""
+        query = sa.select(models.share_backups.c.id).where(listing.is_text(
+            models.share_backups.c.result, 'damaged'))
+        said = str(query.compile(dialect=mysql.dialect()))
+        self.assertIn('WHERE (share_backups.result = ', said)
+        self.assertTrue(said.endswith(')'), said)
