@@ -22,6 +22,8 @@ addition raises the second number:
 * 1.3 ``/v2/share-backup-repositories``
 * 1.4 of ``/v2/share-backup-policies/{id}/runs``, pages, and filters by
   ``status``, ``share_id`` and ``since``
+* 1.5 of ``/v2/share-backup-usage``, sums for each day; of
+  ``/v2/share-backup-coverage``, numbers of shares
 """
 
 from manila_backup.api import faults
@@ -30,7 +32,7 @@ from manila_backup.api import microversions
 SERVICE_TYPE = 'shared-file-system-backup'
 
 MIN = (1, 0)
-MAX = (1, 4)
+MAX = (1, 5)
 
 #: The version that brought the extension.
 FIRST = (1, 0)
@@ -46,6 +48,9 @@ REPOSITORIES = (1, 3)
 
 #: The version that brought pages and filters of the runs of backup policies.
 RUNS = (1, 4)
+
+#: The version that brought sums for days and numbers of shares.
+SUMS = (1, 5)
 
 
 def entry(version):

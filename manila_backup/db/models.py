@@ -195,6 +195,11 @@ class ShareBackup(Base):
                  'project_id', 'size', 'stored_bytes'),
         sa.Index('ix_share_backups_policy',
                  'policy_id', 'share_id', 'due_at'),
+        sa.Index('ix_share_backups_result',
+                 'project_id', 'result', 'created_at', 'id'),
+        sa.Index('ix_share_backups_sums',
+                 'project_id', 'created_at', 'size', 'content_bytes',
+                 'stored_bytes'),
         sa.Index('ix_share_backups_verified',
                  'status', 'verified_at', 'created_at'),
         MYSQL)

@@ -207,6 +207,22 @@ def shares_page(conn, project_id=None, after=None, limit=None):
     return _shares(conn, *conditions, limit=limit)
 
 
+def count_shares(conn, project_id=None, assignments=None):
+    """Count local shares.
+
+    :param project_id: str, or None for those of all projects.
+    :param assignments: list of rows, none of which is about metadata, to
+        count the shares that some of them are about; None for all.
+    """
+    query = sa.select(sa.func.count()).select_from(_SHARES).where(
+        _SHARES.c.source == 'local')
+    if project_id is not None:
+        query = query.where(_SHARES.c.project_id == project_id)
+    if assignments is not None:
+        query = query.where(sa.or_(sa.false(), *map(_narrowed, assignments)))
+    return conn.execute(query).scalar_one()
+
+
 def _narrowed(assignment):
     conditions = [sa.true()]
     if assignment.scope != plans.EVERYWHERE:

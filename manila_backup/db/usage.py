@@ -65,7 +65,8 @@ def availability_zones(conn):
     return sorted(conn.execute(zones).scalars())
 
 
-def of_backups(conn, project_id=None, key=None, limit=None, offset=0):
+def of_backups(conn, project_id=None, key=None, limit=None, offset=0,
+               by_day=False):
     """Sum up the backups of each project, in a definite order.
 
     :param project_id: str, or None for all projects.
@@ -73,16 +74,26 @@ def of_backups(conn, project_id=None, key=None, limit=None, offset=0):
         project.
     :param limit: int, the most rows to return, or None for all.
     :param offset: int, how many rows to skip.
-    :returns: list of rows: ``project_id``, the key, ``backups`` (how many),
+    :param by_day: bool, whether to have a sum for each day of UTC on which
+        backups were created, within that.
+    :returns: list of rows: ``project_id``, the key, ``day`` (if that is asked
+        for; as a date, or a text of one), ``backups`` (how many),
         ``gigabytes`` (the sizes of their shares), ``content_bytes`` and
         ``stored_bytes`` (as far as those are known; null if of none),
         ``measured`` (of how many backups the latter is known),
         ``last_backup_at`` (when the last one was created).
     """
     table = models.share_backups
-    group = [table.c.project_id, *([table.c[key]] if key else [])]
+    project = table.c.project_id
+    group = [project, *([table.c[key]] if key else [])]
+    days = [sa.func.date(table.c.created_at).label('day')] if by_day else []
+    if project_id is not None:
+        # Sorting by what is the same for all takes as long as the sums do.
+        project = sa.literal(project_id).label('project_id')
+        del group[0]
     query = sa.select(
-        *group, sa.func.count().label('backups'),
+        project, *([table.c[key]] if key else []), *days,
+        sa.func.count().label('backups'),
         sa.func.sum(table.c.size).label('gigabytes'),
         counts.total(table.c.content_bytes).label('content_bytes'),
         counts.total(table.c.stored_bytes).label('stored_bytes'),
@@ -91,7 +102,8 @@ def of_backups(conn, project_id=None, key=None, limit=None, offset=0):
     if project_id is not None:
         query = query.where(table.c.project_id == project_id)
     return conn.execute(
-        query.group_by(*group).order_by(*map(listing.by_code, group))
+        query.group_by(*group, *days).having(sa.func.count() > 0)
+        .order_by(*map(listing.by_code, group), *days)
         .limit(limit).offset(offset)).all()
 
 

@@ -53,14 +53,17 @@ class Coverage:
         self._database = database
         self._shares = shares
 
-    def page(self, project_id=None, protected=None, after=None, limit=None):
+    def page(self, project_id=None, protected=None, after=None, limit=None,
+             with_count=False):
         """The coverage of shares, in the order of their ids.
 
         :param project_id: str, or None for those of all projects.
         :param protected: bool to have only those that are, or are not.
         :param after: str, only of shares with a greater id.
         :param limit: int, the most to return.
-        :returns: list of :class:`Covered`.
+        :param with_count: bool, whether to count shares, too.
+        :returns: (list of :class:`Covered`; None, or how many shares there
+            are and how many of them are protected).
         """
         judge = _Judge(self._database, project_id)
         found = []
@@ -72,12 +75,15 @@ class Coverage:
             if not shares:
                 break
             after = shares[-1].id
+            wanted = [share for share in shares
+                      if protected in (None, judge.is_protected(share))]
+            del wanted[limit - len(found):]
             good = self._database.read(db_runs.last_good,
-                                       [each.id for each in shares])
-            found += [each for each in (
-                judge.judge(share, good.get(share.id)) for share in shares)
-                if protected in (None, each.is_protected)]
-        return found[:limit]
+                                       [each.id for each in wanted])
+            found += [judge.judge(share, good.get(share.id))
+                      for share in wanted]
+        return found, (self._shares.count(project_id, judge.protecting)
+                       if with_count else None)
 
 
 class _Judge:
@@ -114,6 +120,18 @@ class _Judge:
                     objective = KEPT if reached else BROKEN
         return Covered(share, policies, good, min(due, default=None),
                        objective)
+
+    @functools.cached_property
+    def protecting(self):
+        """The assignments of policies that have rules."""
+        return [each for policy in self._policies
+                if any(rule.next_at is not None
+                       for rule in self._rules[policy.id])
+                for each in self._assigned[policy.id]]
+
+    def is_protected(self, share):
+        """Tell whether a policy that has rules is in force for a share."""
+        return any(plans.covers(each, share) for each in self.protecting)
 
     def _look_back(self, cron, timezone, seconds):
         """The last due time of which a run must have begun by now: it may

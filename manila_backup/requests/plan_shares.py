@@ -65,6 +65,23 @@ class PlanShares:
         return [each for each in found
                 if after is None or each.id > after][:limit]
 
+    def count(self, project_id, assignments):
+        """Count shares, and those that some assignments are about.
+
+        :param project_id: str, or None for those of all projects.
+        :param assignments: list of rows.
+        :returns: (how many there are, how many of them these are about).
+        """
+        if self._external or any(each.kind == plans.METADATA
+                                 for each in assignments):
+            shares = self.page(project_id)
+            return len(shares), sum(
+                any(plans.covers(each, share) for each in assignments)
+                for share in shares)
+        return (self._database.read(db_plans.count_shares, project_id),
+                self._database.read(db_plans.count_shares, project_id,
+                                    assignments))
+
 
 def _query(assignment):
     """Return the query that narrows the search for the shares of an

@@ -18,13 +18,19 @@ def index(req, params):
     """By which backup policies shares are protected, and how well."""
     project_id = common.list_scope(req, params)
     limit = common.limit_of(req, params)
-    found = req.services.admission.coverage.page(
-        project_id, params.get('protected'), params.get('marker'), limit + 1)
+    found, counted = req.services.admission.coverage.page(
+        project_id, params.get('protected'), params.get('marker'), limit + 1,
+        params.get('with_count'))
     name = 'share_backup_coverage'
     body = {name: [views.covered(each) for each in found[:limit]]}
     if len(found) > limit > 0:
         body.update(common_views.next_links(
             req, PATH, name, limit, marker=found[limit - 1].share.id))
+    if counted:
+        shares, protected = counted
+        body['count'] = {None: shares, True: protected,
+                         False: shares - protected}[params.get('protected')]
+        body['protected_count'] = protected
     return 200, body
 
 

@@ -19,10 +19,12 @@ def index(req, params):
     project_id = common.list_scope(req, params)
     key = schemas.GROUPS[params.get('group_by', 'project')]
     cut = common.page(req, params)
+    by_day = 'interval' in params
     rows = req.services.database.read(
-        usage.of_backups, project_id, key, cut['limit'], cut['offset'])
+        usage.of_backups, project_id, key, cut['limit'], cut['offset'],
+        by_day)
     return 200, common.paged(req, PATH, schemas.RESOURCE, cut, rows,
-                             lambda rows: views.sums(rows, key))
+                             lambda rows: views.sums(rows, key, by_day))
 
 
 ROUTES = {PATH: {'GET': index}}

@@ -72,11 +72,11 @@ def _none(key):
     return 200, _obj({key: {'type': 'array', 'maxItems': 0}})
 
 
-def _page(key, name):
-    """A list that may go on, and be counted."""
+def _page(key, name, **more):
+    """A list that may go on, and be counted; and what else it may have."""
     return _obj({key: _array(_ref(name))},
                 {**dict.fromkeys(views.link_names(key), _ref('NextLink')),
-                 'count': _COUNT})
+                 'count': _COUNT, **more})
 
 
 def _status(of):
@@ -492,6 +492,7 @@ COMPONENTS = {
         'share_id': _UUID,
         'backup_type': _TEXT,
         'status': _status(states.Backup),
+        'day': {'type': 'string', 'format': 'date'},
     }),
     'AccessRule': _ACCESS_RULE,
     'Message': _MESSAGE,
@@ -572,7 +573,8 @@ ANSWERS = {
         202, _obj({'run_now': _obj({'runs': _COUNT})})),
     'share_backup_policies.simulate': (200, _SIMULATION),
     'share_backup_coverage.index': (
-        200, _page('share_backup_coverage', 'ShareBackupCoverage')),
+        200, _page('share_backup_coverage', 'ShareBackupCoverage',
+                   protected_count=_COUNT)),
 
     'share_backup_files.index': (
         200, _obj({'files': _array(_ref('ShareBackupFile'))},

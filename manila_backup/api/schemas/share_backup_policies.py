@@ -108,5 +108,6 @@ COVERAGE = {
     'protected': types.boolean,
     'limit': types.count,
     'marker': types.uuid,
+    'with_count': types.since(extension.SUMS, types.boolean),
     **types.SCOPE,
 }

@@ -20,7 +20,8 @@ class Coverage(plan_base.TestCase):
 
     def covered(self, **which):
         """The coverage of the shares, by their ids."""
-        found = self.admission.coverage.page('p1', limit=100, **which)
+        found, _counted = self.admission.coverage.page('p1', limit=100,
+                                                       **which)
         return {each.share.id: each for each in found}
 
     def objective(self, share):
