@@ -69,6 +69,8 @@ def main():
             backup, share = data.fill(args.backups)
             with data.database.writer() as conn:
                 conn.exec_driver_sql(LATELY)
+                # Or else indexes are chosen for what was there before.
+                conn.exec_driver_sql('ANALYZE TABLE share_backups')
             begun = admission.Admission.from_conf(data.conf, data.database)
             http = server.Server(data.conf, ui.mount(app.build(
                 data.conf, data.database, begun), data.conf))

@@ -66,8 +66,8 @@ class Page:
         self.environ = environ
         self.session = session
         self.strategy = conf.auth_strategy
-        #: Whether messages are this service's own, not Manila's.
-        self.has_messages = conf.shares.source == 'local'
+        #: Whether shares and messages are this service's own, not Manila's.
+        self.has_shares = conf.shares.source == 'local'
         self.set_session = False
         self.api = calls.Api(app, environ, session.token if session else '')
         self._request = webob.Request(environ)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures: backups on a time line, and due times on a calendar."""
+"""Pictures: backups on a time line, due times on a calendar, and use over
+time."""
 
 import calendar
 import dataclasses
@@ -54,6 +55,37 @@ def mood(backup):
     if status != 'available':
         return words.mood(status)
     return words.mood(backup.get('result') or 'complete')
+
+
+@dataclasses.dataclass(frozen=True)
+class Use:
+    """Bytes that are stored, day by day.
+
+    :ivar bars: list of (date, bytes stored by then, height of that, bytes
+        of that day, height of that), the first day first; heights are of 100.
+    :ivar limit: bytes that may be stored; None for any number.
+    :ivar limit_height: float, of the limit; None where that is far above.
+    """
+
+    bars: list
+    limit: int | None
+    limit_height: float | None
+
+
+def use(days, limit):
+    """Draw what is stored, beneath a limit.
+
+    :param days: list of (date, bytes stored by then, bytes of that day).
+    :param limit: bytes; None for none.
+    :returns: a :class:`Use`.
+    """
+    most = max((stored for _day, stored, _added in days), default=0)
+    # Of a limit that is far away, use would be a flat line.
+    near = limit is not None and limit <= 4 * most
+    top = max(most, limit if near else 0) or 1
+    return Use([(day, stored, round(96 * stored / top, 1), added,
+                 round(96 * added / top, 1)) for day, stored, added in days],
+               limit, round(96 * limit / top, 1) if near else None)
 
 
 def months(rules, start, number=2):

@@ -3,6 +3,7 @@
 
 from manila_backup import states
 from manila_backup.ui import calls
+from manila_backup.ui.pages import shares
 from manila_backup.ui import words
 
 _FILTERS = ('status', 'result', 'share_id')
@@ -19,6 +20,7 @@ def index(page):
         all_tenants='1' if everybody else None, **given)['share_backups']
     return page.render(
         'backups.html', backups=found, given=given, offset=offset,
+        names=shares.names(page),
         everybody=everybody,
         more=len(found) == calls.PAGE, size=calls.PAGE,
         statuses=[str(each) for each in states.Backup],
@@ -35,6 +37,7 @@ def show(page, backup_id):
     backup = _backup(page, backup_id)
     return page.render(
         'backup.html', backup=backup, warnings=_warnings(page, backup),
+        names=shares.name(page, backup['share_id']),
         operations=page.api.get(
             '/share-backup-operations', backup_id=backup['id'],
             limit=20)['share_backup_operations'])

@@ -7,6 +7,7 @@ import datetime
 from manila_backup import states
 from manila_backup.ui import calls
 from manila_backup.ui.pages import policy_form
+from manila_backup.ui.pages import shares
 from manila_backup.ui import pictures
 from manila_backup.ui import words
 
@@ -65,7 +66,8 @@ def show(page, policy_id):
     runs = page.api.get(f'{url}/runs', limit=_RUNS, status=status,
                         marker=page.query.get('marker') or None)
     return page.render(
-        'policy.html', policy=policy, kept=_in_words(policy['retention']),
+        'policy.html', policy=policy, names=shares.names(page),
+        kept=_in_words(policy['retention']),
         months=pictures.months(policy['rules'], datetime.date.today()),
         assignments=page.api.get(f'{url}/assignments',
                                  limit=calls.PAGE)['assignments'],
@@ -123,6 +125,7 @@ def simulate(page, policy_id):
         pictured.append((share, pictures.timeline(backups, now)))
     return page.render(
         'simulate.html', policy=policy, proposed=proposed,
+        names=shares.names(page),
         simulation=simulation, pictured=pictured, width=pictures.WIDTH,
         height=pictures.HEIGHT)
 

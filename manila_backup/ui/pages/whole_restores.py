@@ -4,6 +4,7 @@ would be done first, and then doing it."""
 
 from manila_backup.ui import calls
 from manila_backup.ui.pages import restores
+from manila_backup.ui.pages import shares
 from manila_backup.ui import words
 
 #: Where a backup can be restored to.
@@ -35,7 +36,8 @@ def ask(page, backup_id, problem=None):
         ready = code in (200, 503)
     return page.render(
         'restore.html', code, problem=problem, preview=preview, ready=ready,
-        given=given, backup=backup)
+        given=given, backup=backup,
+        names=shares.name(page, backup['share_id']))
 
 
 def _target(given):

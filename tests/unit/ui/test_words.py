@@ -7,6 +7,7 @@ import testtools
 
 from manila_backup import states
 from manila_backup.ui import due
+from manila_backup.ui.pages import overview
 from manila_backup.ui import pictures
 from manila_backup.ui import words
 
@@ -102,3 +103,44 @@ class PicturesTest(testtools.TestCase):
         self.assertEqual({1: ['first'], 7: ['late'], 14: ['late'],
                           21: ['late'], 28: ['late']}, due)
         self.assertTrue(all(len(week) == 7 for week in weeks))
+
+
+class UseTest(testtools.TestCase):
+    """Bytes that are stored, day by day."""
+
+    TODAY = datetime.date(2026, 3, 1)
+
+    def _by_day(self, **stored):
+        return overview._by_day([
+            {'day': f'2026-{day[1:3]}-{day[3:]}', 'stored_bytes': size}
+            for day, size in stored.items()], self.TODAY)
+
+    def test_days_without_backups(self):
+        """They have what was stored before, at least of a week."""
+        found = self._by_day(d0227=5, d0301=2)
+        self.assertEqual(7, len(found))
+        self.assertEqual(
+            [(0, 0), (5, 5), (5, 0), (7, 2)],
+            [(stored, added) for _day, stored, added in found[-4:]])
+        self.assertEqual(self.TODAY, found[-1][0])
+
+    def test_long_ago(self):
+        """Backups of before the first day that is shown count."""
+        found = self._by_day(d0101=3)
+        self.assertEqual(60, len(found))
+        found = overview._by_day([
+            {'day': '2020-01-01', 'stored_bytes': 3}], self.TODAY)
+        self.assertEqual(overview.DAYS, len(found))
+        self.assertEqual({(3, 0)}, {each[1:] for each in found})
+
+    def test_limits(self):
+        """A limit is drawn where that leaves something to be seen."""
+        days = [(self.TODAY, 10, 5)]
+        for limit, height, line in ((None, 96, None), (1000, 96, None),
+                                    (20, 48, 96), (5, 96, 48), (0, 96, 0)):
+            drawn = pictures.use(days, limit)
+            self.assertEqual((height, line),
+                             (drawn.bars[0][2], drawn.limit_height))
+        # Nothing is stored at all.
+        self.assertEqual(0, pictures.use([(self.TODAY, 0, 0)],
+                                         None).bars[0][2])
