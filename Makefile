@@ -14,9 +14,9 @@
 # make test-galera       the service on a Galera cluster of three servers
 # make test-cephfs       the drivers on a Ceph cluster of one host, which it
 #                        starts; as root
-# make ui-test           the pages in a real browser; PICTURES=DIR keeps what
-#                        they look like
-# make dashboard-test    the panels in a real Horizon
+# make ui-test           the pages in a real browser; PICTURES=DIR takes the
+#                        documentation's pictures of them
+# make dashboard-test    the panels in a real Horizon; PICTURES=DIR as above
 # make heat-test         the resources in Heat's own engine
 # make tempest           manila-tempest-plugin's tests of share backups
 # make client-functional python-manilaclient's tests of share backups
@@ -233,6 +233,7 @@ ui-test: .tox/.made-functional keystone services
 dashboard-test: .tox/.made-functional keystone manila dashboard services
 	MANILA_BACKUP_TEST_SUITE=dashboard MANILA_BACKUP_TEST_RESULTS=dashboard \
 		MANILA_BACKUP_TEST_CONCURRENCY=1 \
+		MANILA_BACKUP_TEST_PICTURES=$(abspath $(PICTURES)) \
 		$(TOOLS)/bin/tox run -qq --skip-pkg-install -e functional
 
 heat-test: .tox/.made-functional keystone heat services

@@ -75,9 +75,16 @@ class Browser(fixtures.Fixture):
         dialog.dismiss()
 
 
-def picture(page, name):
-    """Take a picture of a page, for the documentation."""
+def picture(page, name, highest=1000):
+    """Take a picture of the upper part of a page, for the documentation.
+
+    :param highest: int, pixels: of a higher page, the rest is left out.
+    """
     if PICTURES:
         os.makedirs(PICTURES, exist_ok=True)
+        wide, high = page.evaluate('[document.documentElement.clientWidth, '
+                                   'document.documentElement.scrollHeight]')
         page.screenshot(path=os.path.join(PICTURES, f'{name}.png'),
-                        full_page=True)
+                        full_page=True, clip={
+                            'x': 0, 'y': 0, 'width': wide,
+                            'height': min(high, highest)})

@@ -223,8 +223,9 @@ class Cloud(fixtures.Fixture):
         with kombu.Connection(
                 RABBITMQ.replace('rabbit:', 'amqp:', 1)) as connection:
             channel = connection.default_channel
+            host = self._options.get('host', 'here')
             for driver in ('posix', 'nfs', 'restic'):
-                for end in ('', '.here'):
+                for end in ('', f'.{host}'):
                     channel.queue_delete(self.questions(driver) + end)
             channel.exchange_delete(self.exchange)
 

@@ -9,16 +9,25 @@ from tests.functional import cloud
 
 expect = sync_api.expect
 
+EXTENDED = {'OpenStack-API-Version': 'shared-file-system 2.91, '
+                                     'shared-file-system-backup 1.2'}
+
 
 class PagesTestCase(base.TestCase):
     """A test with a browser, in which a member of a project of its own is
     signed in. The service and the browser are the class's: each takes long
-    to start."""
+    to start.
+
+    :cvar project: str, the project's name; None for that of the test.
+    :cvar options: the service's configuration beside what all have.
+    """
+
+    project = None
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.shared = cloud.Cloud('mysql', ui__enabled=True)
+        cls.shared = cloud.Cloud('mysql', ui__enabled=True, **cls.options)
         cls.shared.setUp()
         cls.addClassCleanup(cls.shared.cleanUp)
         cls.worker = cls.shared.start()
@@ -30,7 +39,7 @@ class PagesTestCase(base.TestCase):
         # The class has the cloud.
         super(base.TestCase, self).setUp()
         self.cloud = self.shared
-        self.project = self.id().rpartition('.')[2]
+        self.project = self.project or self.id().rpartition('.')[2]
         self.token = f'demo:{self.project}'
         self.browser.problems.clear()
         self.addCleanup(self._check)
@@ -86,19 +95,20 @@ class PagesTestCase(base.TestCase):
 
     def policy(self, share=None, **values):
         """A policy, assigned to a share; its dict."""
-        headers = {'OpenStack-API-Version': 'shared-file-system 2.91, '
-                                            'shared-file-system-backup 1.2'}
         policy = self.cloud.ask(200, 'POST', '/share-backup-policies', {
             'share_backup_policy': {
                 'name': 'gold', 'rules': [{
                     'name': 'nightly', 'cron': '30 2 * * *',
                     'timezone': 'Europe/Berlin'}],
                 'retention': {'daily': 7}, **values}},
-            token=self.token, headers=headers)['share_backup_policy']
+            token=self.token, headers=EXTENDED)['share_backup_policy']
         if share:
-            self.cloud.ask(
-                200, 'POST',
-                f'/share-backup-policies/{policy["id"]}/assignments',
-                {'assignment': {'kind': 'share', 'target': share['id']}},
-                token=self.token, headers=headers)
+            self.assign(policy, share['id'])
         return policy
+
+    def assign(self, policy, share_id):
+        """Assign a policy to a share."""
+        self.cloud.ask(
+            200, 'POST', f'/share-backup-policies/{policy["id"]}/assignments',
+            {'assignment': {'kind': 'share', 'target': share_id}},
+            token=self.token, headers=EXTENDED)

@@ -6,7 +6,6 @@ import uuid
 
 from playwright import sync_api
 
-from tests.functional import browser
 from tests.functional import cloud
 from tests.functional import pages
 
@@ -48,7 +47,6 @@ class Restores(pages.PagesTestCase):
         self.figures(removed=0, overwritten=1, unchanged=0)
         expect(page.get_by_role('status').get_by_text('/d1/f1')
                ).to_be_visible()
-        browser.picture(page, 'restore-files')
         page.get_by_role('button', name='Restore', exact=True).click()
         self._restored()
 
@@ -61,7 +59,6 @@ class Restores(pages.PagesTestCase):
         told = page.get_by_role('status')
         for name in ('/new', '/d2/f2'):
             expect(told.get_by_text(name, exact=True)).to_be_visible()
-        browser.picture(page, 'restore')
         page.get_by_role('button', name='Restore', exact=True).click()
         self._restored()
 
@@ -101,7 +98,6 @@ class Restores(pages.PagesTestCase):
         page.get_by_role('button', name='See what it would do').click()
         expect(page.get_by_role('status')).to_contain_text(
             'A share of 2 GiB is made')
-        browser.picture(page, 'restore-new')
         page.get_by_role('button', name='Restore', exact=True).click()
         expect(page.get_by_role('status')).to_contain_text(
             'The share is being made')
