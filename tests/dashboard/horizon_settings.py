@@ -12,6 +12,7 @@ import manila_backup_dashboard
 import manila_backup_dashboard.enabled
 import openstack_dashboard.enabled
 from openstack_dashboard.test.settings import *  # noqa: F403
+from openstack_dashboard import theme_settings
 from openstack_dashboard.utils import settings as settings_utils
 
 _FOLDER = os.environ['MANILA_BACKUP_TEST_HORIZON_DIR']
@@ -41,6 +42,14 @@ POLICY_FILES_PATH = os.path.join(
 POLICY_FILES = {'identity': 'keystone_policy.yaml'}
 DEFAULT_POLICY_FILES = {'identity': 'default_policies/keystone.yaml'}
 
+# The tests of Horizon's own do without styles; pictures are taken of these.
+STATICFILES_DIRS = [
+    *theme_settings.get_theme_static_dirs(
+        _KNOWN['AVAILABLE_THEMES'], _KNOWN['THEME_COLLECTION_DIR'],
+        _KNOWN['ROOT_PATH']),
+    *_KNOWN['STATICFILES_DIRS']]
+COMPRESS_PRECOMPILERS = (
+    ('text/scss', 'horizon.utils.scss_filter.ScssFilter'),)
 COMPRESS_ROOT = os.path.join(_FOLDER, 'static')
 SECRET_KEY = 'of tests'
 

@@ -54,12 +54,14 @@ class Runs(tabs.Tab):
         given = {name: request.GET.get(name, '').strip() for name in (
             'status', 'share_id')} if can_filter else {}
         query = {name: value for name, value in given.items() if value}
-        context = {'runs': [], 'given': given, 'can_filter': can_filter,
-                   'tab': self.get_id(), 'following': None,
+        policy = self.tab_group.kwargs['policy']
+        context = {'policy': policy, 'runs': [], 'given': given,
+                   'can_filter': can_filter, 'tab': self.get_id(),
+                   'following': None,
                    'statuses': policies.RUN_STATUSES}
         try:
             context['runs'], more = policies.runs(
-                request, self.tab_group.kwargs['policy'].id,
+                request, policy.id,
                 marker=request.GET.get('marker') if can_filter else None,
                 **query)
         except Exception:
