@@ -4,6 +4,7 @@
 How a digest is formed is part of the format: repository-format.rst.
 """
 
+import contextlib
 import errno
 import hashlib
 import mmap
@@ -178,17 +179,20 @@ def same(one, other):
 def _copy_dense(source, target, size, tick, st=None):
     digested = hashlib.sha256()
     done = asked = 0
-    for part in _parts(source, target, size):
-        digested.update(part)
-        done += len(part)
-        if done > size:
-            raise Changed
-        if st is not None and done < size and not same(os.fstat(source), st):
-            raise Changed
-        if target is not None and done - asked >= _WRITE_BEHIND:
-            syscalls.start_writing(target, asked, done - asked)
-            asked = done
-        tick(len(part))
+    # Whatever is under way has ended before a descriptor is closed.
+    with contextlib.closing(_parts(source, target, size)) as parts:
+        for part in parts:
+            digested.update(part)
+            done += len(part)
+            if done > size:
+                raise Changed
+            if (st is not None and done < size
+                    and not same(os.fstat(source), st)):
+                raise Changed
+            if target is not None and done - asked >= _WRITE_BEHIND:
+                syscalls.start_writing(target, asked, done - asked)
+                asked = done
+            tick(len(part))
     if done != size:
         raise Changed
     if asked:
