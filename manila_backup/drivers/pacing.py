@@ -6,6 +6,7 @@ whichever is more: not what it only looked at, nor what a file system copies by
 itself (reflinks). Calls are counted by those who make them.
 """
 
+import operator
 import re
 import time
 
@@ -21,18 +22,22 @@ _MOVED = re.compile(rb'^[rw]char: (\d+)$', re.M)
 
 
 def moved():
-    """Count the bytes that this thread has read or written so far, or others
-    for it."""
+    """Count the bytes that this thread has read, and those that it has
+    written, or others for it, so far.
+
+    :returns: tuple of two ints.
+    """
     with open('/proc/thread-self/io', 'rb', buffering=0) as file:
-        return (max(map(int, _MOVED.findall(file.read(512))))
-                + overlap.moved())
+        return tuple(int(each) + overlap.moved()
+                     for each in _MOVED.findall(file.read(512)))
 
 
 class Pace:
     """Pauses of one thread.
 
-    :param count: returns how much of what counts the thread has done so far;
-        None: it is the bytes that it has moved.
+    :param count: returns how much the thread has done so far, as a tuple; what
+        has grown most since the last look counts. None: it is the bytes that
+        it has moved.
     """
 
     def __init__(self, count=None):
@@ -58,7 +63,8 @@ class Pace:
         now, count = clock(), (self._count or moved)()
         if self._counted is not None:
             self._due = (max(self._due, now - _BURST)
-                         + int((count - self._counted) * 1e9 / rate))
+                         + int(max(map(operator.sub, count, self._counted))
+                               * 1e9 / rate))
         self._counted = count
         while (left := self._due - clock()) > 0:
             time.sleep(min(left, _PAUSE) / 1e9)

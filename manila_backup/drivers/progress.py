@@ -63,7 +63,7 @@ class _Own(threading.local):
         cells, slot = self.cells, _HEADER + _CELLS * number
         self.slot = slot
         self.pace = pacing.Pace()
-        self.call_pace = pacing.Pace(lambda: cells[slot + _CALLS])
+        self.call_pace = pacing.Pace(lambda: (cells[slot + _CALLS],))
 
 
 class Progress:
