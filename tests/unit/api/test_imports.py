@@ -40,7 +40,7 @@ UNWANTED = frozenset((
 ))
 
 #: Those that :mod:`manila_backup` itself keeps from being loaded.
-KEPT_OUT = frozenset(('eventlet', 'greenlet'))
+KEPT_OUT = frozenset(('eventlet',))
 
 #: Loads the application as a WSGI server does, and says what it has then that
 #: is a module (``manila_backup`` says of some that they are none).
