@@ -43,7 +43,9 @@ class Pace:
     def __init__(self, count=None):
         self._count = count
         self._next = 0          # look
-        self._counted = None    # at the last look
+        # At the last look. It is made where the thread begins: what that does
+        # before the first one counts, too.
+        self._counted = (count or moved)()
         self._due = 0           # when all until then was due
 
     def is_due(self, moment):
@@ -61,10 +63,8 @@ class Pace:
         :param clock: returns the time, as for :meth:`is_due`.
         """
         now, count = clock(), (self._count or moved)()
-        if self._counted is not None:
-            self._due = (max(self._due, now - _BURST)
-                         + int(max(map(operator.sub, count, self._counted))
-                               * 1e9 / rate))
+        grown = max(0, *map(operator.sub, count, self._counted))
+        self._due = max(self._due, now - _BURST) + int(grown * 1e9 / rate)
         self._counted = count
         while (left := self._due - clock()) > 0:
             time.sleep(min(left, _PAUSE) / 1e9)

@@ -29,6 +29,9 @@ SLOTS = 33
 # pace.
 _FILES, _BYTES, _CALLS, _LOOKED, _CELLS = range(5)
 
+# Looks at the pace for what may be done in a second, at least.
+_LOOKS = 50
+
 # Nanoseconds for which a lane that looked at its pace has its part of it.
 _ACTIVE = 2_000_000_000
 
@@ -62,6 +65,7 @@ class _Own(threading.local):
         """Have another slot."""
         cells, slot = self.cells, _HEADER + _CELLS * number
         self.slot = slot
+        self.size = self.calls = 0      # since the last look at the paces
         self.pace = pacing.Pace()
         self.call_pace = pacing.Pace(lambda: (cells[slot + _CALLS],))
 
@@ -125,15 +129,26 @@ class Progress:
             cells[mine + _BYTES] = min(cells[mine + _BYTES] + size, _MOST)
             cells[mine + _CALLS] += calls
         self._end_if_over()
-        if ((cells[_RATE] or cells[_CALL_RATE])
-                and self._own.pace.is_due(now())):
-            self._keep_pace()
+        if cells[_RATE] or cells[_CALL_RATE]:
+            self._keep_pace_if_due(size, calls)
 
     def _end_if_over(self):
         deadline = self._cells[_DEADLINE]
         if deadline and now() > deadline:
             # Not an exception: no handler or destructor may write again.
             os._exit(FENCED_EXIT)
+
+    def _keep_pace_if_due(self, size, calls):
+        """Look now and then, and sooner where much was done since: a lane may
+        end before the next look."""
+        cells, own = self._cells, self._own
+        own.size += size
+        own.calls += calls
+        if (own.pace.is_due(now())
+                or own.size * _LOOKS > cells[_RATE] > 0
+                or own.calls * _LOOKS > cells[_CALL_RATE] > 0):
+            own.size = own.calls = 0
+            self._keep_pace()
 
     def _keep_pace(self):
         """Pause, if this lane has had its part of what may be done."""

@@ -105,6 +105,15 @@ class Limit(base.BaseTestCase):
                 self._call(500, took=0.1)
             self.assertAlmostEqual(before + 5, self._passed(), delta=0.3)
 
+    def test_lane_that_ends_before_the_next_look(self):
+        self.progress.limit(1000)
+        before = self._passed()
+        self.progress.use_slot(1)
+        for _ in range(2):
+            self.clock.moved += 500
+            self.progress.advance(1, 500)
+        self.assertAlmostEqual(before + 1, self._passed(), delta=0.15)
+
     def test_lanes(self):
         self.assertEqual(0, self.progress.lanes())
         for count in 1, 5, 2:
@@ -134,14 +143,12 @@ class Account(base.BaseTestCase):
 
     def test_of_the_kernel(self):
         """No faster than that, however fast the storage is."""
-        counted = progress.Progress()
-        counted.limit(1 << 20)
         with tempfile.TemporaryFile() as file:
-            file.write(bytes(1 << 16))
-            file.flush()
             # More than it reads then, which is no reason not to count that.
             file.write(bytes(1 << 24))
             file.flush()
+            counted = progress.Progress()
+            counted.limit(1 << 20)
             counted.advance(0, 0)
             start = time.monotonic()
             for _ in range(16):
