@@ -43,10 +43,14 @@ class Pace:
     def __init__(self, count=None):
         self._count = count
         self._next = 0          # look
-        # At the last look. It is made where the thread begins: what that does
-        # before the first one counts, too.
-        self._counted = (count or moved)()
         self._due = 0           # when all until then was due
+        self._counted = None    # at the last look, or the beginning
+
+    def begin(self):
+        """Have all count that the thread does from now on, and not only what
+        it does from the first look on. Without a limit, nobody needs the
+        account, which not each process may read."""
+        self._counted = (self._count or moved)()
 
     def is_due(self, moment):
         """Tell whether it is time for a look.
@@ -63,8 +67,9 @@ class Pace:
         :param clock: returns the time, as for :meth:`is_due`.
         """
         now, count = clock(), (self._count or moved)()
-        grown = max(0, *map(operator.sub, count, self._counted))
-        self._due = max(self._due, now - _BURST) + int(grown * 1e9 / rate)
+        if self._counted is not None:
+            grown = max(0, *map(operator.sub, count, self._counted))
+            self._due = max(self._due, now - _BURST) + int(grown * 1e9 / rate)
         self._counted = count
         while (left := self._due - clock()) > 0:
             time.sleep(min(left, _PAUSE) / 1e9)

@@ -68,6 +68,9 @@ class _Own(threading.local):
         self.size = self.calls = 0      # since the last look at the paces
         self.pace = pacing.Pace()
         self.call_pace = pacing.Pace(lambda: (cells[slot + _CALLS],))
+        if cells[_RATE] or cells[_CALL_RATE]:
+            self.pace.begin()
+            self.call_pace.begin()
 
 
 class Progress:
