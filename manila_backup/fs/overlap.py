@@ -9,7 +9,7 @@ copy of the file does.
 """
 
 import collections
-from concurrent import futures
+from concurrent.futures import thread
 import mmap
 import os
 import threading
@@ -54,7 +54,7 @@ def chunks(source, size, write):
             for _ in range(_BUFFERS)]
     reading, writing = collections.deque(), collections.deque()
     asked = 0
-    with futures.ThreadPoolExecutor(_THREADS) as pool:
+    with thread.ThreadPoolExecutor(_THREADS) as pool:
         try:
             while True:
                 while free and asked < size:

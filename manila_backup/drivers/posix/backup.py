@@ -4,7 +4,7 @@
 Nothing here is visible before :func:`~.layout.publish`.
 """
 
-from concurrent import futures
+from concurrent.futures import thread
 import contextlib
 import dataclasses
 import datetime
@@ -205,7 +205,7 @@ class PosixBackup:
         :returns: str, the path of its index, while the stack lasts; or None.
         """
         self.progress.check()
-        with futures.ThreadPoolExecutor(1) as pool:
+        with thread.ThreadPoolExecutor(1) as pool:
             synced = pool.submit(syscalls.syncfs, directory)
             fd = os.open(_NEW, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
             stack.callback(os.close, fd)
