@@ -280,7 +280,6 @@ class Attempt:
     def _clean(self):
         """Remove what killed attempts have left in the share, and their locks.
         """
-        self._is_over = True
         self._unlock()
         if self.harmless or not self.task.changes_share:
             return

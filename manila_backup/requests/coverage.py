@@ -75,8 +75,9 @@ class Coverage:
             if not shares:
                 break
             after = shares[-1].id
-            wanted = [share for share in shares
-                      if protected in (None, judge.is_protected(share))]
+            wanted = shares if protected is None else [
+                share for share in shares
+                if judge.is_protected(share) == protected]
             del wanted[limit - len(found):]
             good = self._database.read(db_runs.last_good,
                                        [each.id for each in wanted])
