@@ -4,7 +4,8 @@ that last; not there, or not willing; and what is left behind in it. With TLS:
 :mod:`tests.functional.test_bus_tls`."""
 
 from concurrent import futures
-import time
+
+import amqp
 
 from manila_backup.bus import rpc
 from tests.functional import base
@@ -127,11 +128,21 @@ class Late(base.TestCase):
                 f'/share-backups/{backup["id"]}/files',
                 headers={'OpenStack-API-Version':
                          'shared-file-system-backup 1.2'})
-            # It may have been asked by then, and need not.
-            time.sleep(1)
+            cloud.eventually('a question', self._was_asked)
             self.assertFalse(answer.done())
             self.cloud.start_worker()
             self.assertEqual([], answer.result()['files'])
+
+    def _was_asked(self):
+        """Tell whether a message has been sent: it is the sender who makes
+        the exchange."""
+        with rabbit.channel(cloud.RABBITMQ) as channel:
+            try:
+                channel.exchange_declare(self.cloud.exchange, 'topic',
+                                         passive=True)
+            except amqp.NotFound:
+                return False
+        return True
 
 
 class Classic(BusTestCase):
