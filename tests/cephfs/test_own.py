@@ -17,6 +17,7 @@ from manila_backup.path_restore import selection
 from manila_backup import status_codes
 from tests.cephfs import base
 from tests.cephfs import test_drivers
+from tests.functional.drivers import test_reserved
 
 _QUOTA, _POOL = 'ceph.quota.max_bytes', 'ceph.dir.layout.pool'
 
@@ -172,15 +173,7 @@ class Names(test_drivers.PosixMixin, path_case.PathCase):
 
     def setUp(self):
         super().setUp()
-        for name in ('.snap/below', 'd/.snap', 'd/.snapshot', 'e'):
-            os.makedirs(os.path.join(self.source, name))
-        for name in ('.snap/below/f', 'd/.snap/g', 'e/.snap', 'e/h'):
-            trees.write(os.path.join(self.source, name), name.encode())
-        # All else: the times of directories change with what they lack.
-        self.left = {
-            path: facts
-            for path, facts in trees.snapshot(self.source).items()
-            if b'.snap' not in path.split(b'/')}
+        self.left = test_reserved.fill(self.source)
 
     def assertLost(self, report, what):
         self.assertEqual(

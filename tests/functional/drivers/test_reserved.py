@@ -11,18 +11,26 @@ from manila_backup.fs import name_keys
 from tests.functional.drivers import test_posix
 
 
+def fill(path):
+    """Make entries called as snapshots are.
+
+    :param path: str, an empty directory.
+    :returns: dict, what :func:`trees.snapshot` tells of all others. Times of
+        directories change with what they lack.
+    """
+    for name in ('.snap/below', 'd/.snap', 'd/.snapshot', 'e'):
+        os.makedirs(os.path.join(path, name))
+    for name in ('.snap/below/f', 'd/.snap/g', 'e/.snap', 'e/h'):
+        trees.write(os.path.join(path, name), name.encode())
+    return {name: facts for name, facts in trees.snapshot(path).items()
+            if b'.snap' not in name.split(b'/')}
+
+
 class ReservedTest(test_posix.PosixMixin, case.Case):
 
     def setUp(self):
         super().setUp()
-        for name in ('.snap/below', 'd/.snap', 'd/.snapshot', 'e'):
-            os.makedirs(os.path.join(self.source, name))
-        for name in ('.snap/below/f', 'd/.snap/g', 'e/.snap', 'e/h'):
-            trees.write(os.path.join(self.source, name), name.encode())
-        self.left = {
-            path: facts
-            for path, facts in trees.snapshot(self.source).items()
-            if b'.snap' not in path.split(b'/')}
+        self.left = fill(self.source)
 
     def _reserve(self, *names):
         def reserved(directory, asked=name_keys.SNAPSHOTS):

@@ -9,7 +9,8 @@ from manila_backup.fs import handles
 from manila_backup.fs import name_keys
 
 
-class AlikeTest(unittest.TestCase):
+class DirectoryCase(unittest.TestCase):
+    """A case with an empty directory at ``path``, open as ``fd``."""
 
     def setUp(self):
         super().setUp()
@@ -18,6 +19,9 @@ class AlikeTest(unittest.TestCase):
         self.path = place.name
         self.fd = os.open(self.path, handles.DIRECTORY)
         self.addCleanup(os.close, self.fd)
+
+
+class AlikeTest(DirectoryCase):
 
     def test_names_that_may_be_the_same(self):
         for one, other in (('a', 'A'), ('a', 'a.'), ('a', 'a '),
@@ -70,16 +74,8 @@ class AlikeTest(unittest.TestCase):
         self.assertFalse(fallen.has(b'a', b'x'))
 
 
-class ReservedTest(unittest.TestCase):
+class ReservedTest(DirectoryCase):
     """Names that are found, and that no listing shows."""
-
-    def setUp(self):
-        super().setUp()
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.path = place.name
-        self.fd = os.open(self.path, handles.DIRECTORY)
-        self.addCleanup(os.close, self.fd)
 
     def _find(self, *names):
         """Ask a file system that finds some names."""
