@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import pwd
 import subprocess
 import urllib.request
 
@@ -11,6 +10,7 @@ import fixtures
 from testtools import content
 
 from tests.functional import cloud
+from tests.functional import keystone
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -48,10 +48,7 @@ class Horizon(fixtures.Fixture):
                  str(port), os.path.join(ROOT, 'dashboard'),
                  os.path.join(ROOT, 'tests', 'dashboard')],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**{name: os.environ[name] for name
-                        in ('PATH', 'LANG', 'TMPDIR', 'PYTHONPYCACHEPREFIX')
-                        if name in os.environ},
-                     'HOME': pwd.getpwuid(os.getuid()).pw_dir,
+                env={**keystone.clean_environment('PYTHONPYCACHEPREFIX'),
                      'MANILA_BACKUP_TEST_KEYSTONE_URL': self._keystone_url,
                      'MANILA_BACKUP_TEST_HORIZON_DIR': self.root})
         self.addCleanup(self._end)

@@ -121,8 +121,7 @@ class Keystone(fixtures.Fixture):
                  os.path.join(ROOT, 'tests', 'functional',
                               'serve_keystone.py'), str(port)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**_clean_environment(),
-                     'HOME': pwd.getpwuid(os.getuid()).pw_dir,
+                env={**clean_environment(),
                      'OS_KEYSTONE_CONFIG_FILES': config})
         self._processes.append((process, log))
 
@@ -297,10 +296,16 @@ class Keystone(fixtures.Fixture):
             'OS_IDENTITY_API_VERSION': '3'}
 
 
-def _clean_environment():
-    # No variable of tox or of the user's cloud is Keystone's business.
-    return {name: os.environ[name] for name in ('PATH', 'LANG', 'TMPDIR')
+def clean_environment(*more):
+    """Return the environment of another project's server: no variable of tox
+    or of the user's cloud is its business.
+
+    :param more: str, names of variables that it gets, too.
+    """
+    kept = {name: os.environ[name]
+            for name in ('PATH', 'LANG', 'TMPDIR', *more)
             if name in os.environ}
+    return {**kept, 'HOME': pwd.getpwuid(os.getuid()).pw_dir}
 
 
 class KeystoneCloud(fixtures.Fixture):

@@ -4,7 +4,6 @@
 import atexit
 import json
 import os
-import pwd
 import subprocess
 import uuid
 
@@ -14,6 +13,7 @@ from testtools import content
 
 from tests.functional import base
 from tests.functional import cloud
+from tests.functional import keystone
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -55,10 +55,7 @@ class Heat(fixtures.Fixture):
                                             'engine.py')],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=output, text=True,
-                env={**{name: os.environ[name] for name
-                        in ('PATH', 'LANG', 'TMPDIR', 'PYTHONPYCACHEPREFIX')
-                        if name in os.environ},
-                     'HOME': pwd.getpwuid(os.getuid()).pw_dir})
+                env=keystone.clean_environment('PYTHONPYCACHEPREFIX'))
         self.addCleanup(self._end)
         self._send({'folder': folder, 'auth': self._auth})
         self.answer()

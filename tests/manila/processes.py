@@ -3,7 +3,6 @@
 
 import configparser
 import os
-import pwd
 import signal
 import subprocess
 
@@ -119,9 +118,6 @@ def configure(path, groups):
 
 
 def _environment():
-    kept = {name: os.environ[name] for name in ('PATH', 'LANG', 'TMPDIR')
-            if name in os.environ}
-    # No variable of tox or of the user's cloud is Manila's business.
-    return {**kept, 'HOME': pwd.getpwuid(os.getuid()).pw_dir,
+    return {**keystone.clean_environment(),
             # What its share driver is in.
             'PYTHONPATH': os.path.join(HERE, 'backend')}
