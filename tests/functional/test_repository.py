@@ -157,8 +157,8 @@ class SweepMySQL(repositories.RepositoryTestCase):
         with self.cloud.engine.connect() as conn:
             conn.execute(models.named_locks.insert().values(
                 name='repository', holder='elsewhere:1:2',
-                held_until=models.sqltime.utc_in(60),
-                ended_at=models.sqltime.utcnow()))
+                held_until=sqltime.utc_in(60),
+                ended_at=sqltime.utcnow()))
         done = subprocess.run(
             [os.path.join(cloud.BIN, 'manila-backup-manage'),
              '--config-file', self.cloud.config, 'repository', 'sweep'],
