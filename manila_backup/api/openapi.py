@@ -20,6 +20,7 @@ from manila_backup.api import faults
 from manila_backup.api import microversions
 from manila_backup.api import operation
 from manila_backup.api import request
+from manila_backup.api.schemas import components
 from manila_backup.api.schemas import responses
 from manila_backup.api.schemas import types
 from manila_backup.api import streams
@@ -136,7 +137,7 @@ def document(table, strategy):
         'paths': paths,
         'security': _STRATEGIES[strategy],
         'components': {
-            'schemas': responses.COMPONENTS,
+            'schemas': components.COMPONENTS,
             'parameters': {
                 **{_version_name(first): _version_parameter(first)
                    for first in sorted({each.since for each in operations})},
@@ -307,7 +308,7 @@ def _kind(bodies):
 
 
 def _fault(code, strategy):
-    schema = {'$ref': f'#/components/schemas/{responses.fault_name(code)}'}
+    schema = {'$ref': f'#/components/schemas/{components.fault_name(code)}'}
     contents = {JSON: {'schema': schema}}
     if strategy == 'keystone' and code in (401, 503):
         # keystonemiddleware speaks for itself.

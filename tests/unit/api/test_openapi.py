@@ -14,6 +14,7 @@ from manila_backup.api import faults
 from manila_backup.api import handlers
 from manila_backup.api import openapi
 from manila_backup.api import operation
+from manila_backup.api.schemas import components
 from manila_backup.api.schemas import responses
 from manila_backup.api.schemas import shares
 from manila_backup.api.schemas import types
@@ -154,7 +155,7 @@ class TestDocument(base.ApiTest):
             body = faults.Fault(code, 'No.', **more).body
             jsonschema.validate(
                 json.loads(body),
-                responses.COMPONENTS[responses.fault_name(code)])
+                components.COMPONENTS[components.fault_name(code)])
 
     def test_patterns_are_those_of_ecma_262(self):
         patterns = [each['pattern'] for each in _everything(self.document)
