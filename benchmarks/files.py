@@ -12,14 +12,12 @@ service that is started for it. "restic ls" and "restic find" are asked the
 same of the same repository. Files are empty: an index knows no content. How
 long an index takes by itself is told of entries that are only made up, so that
 no disk decides, and what it adds to a backup by backups with and without one,
-in turn. Another backup is timed alone and beside 64 callers that page through
-the first one. Each figure is the median, and in brackets the fastest and the
+in turn. Each figure is the median, and in brackets the fastest and the
 slowest, of the rounds; beside an aim, it is told whether that is met. The exit
 status is 1 if one is not. Run as root, with room for the files three times.
 """
 
 import argparse
-import contextlib
 import http.client
 import os
 import shutil
@@ -47,9 +45,6 @@ from manila_backup import plugins  # noqa: E402
 FILE, DIRECTORY = 0o100644, 0o40755
 IN_DIRECTORY = 1000
 MTIME = 1764000000_000000000
-
-#: How many page through a backup while another one is made.
-CALLERS = 64
 
 
 def entries(count):
@@ -309,70 +304,6 @@ def call(port, backup_id, count, seed):
             time.sleep(int(answer.getheader('Retry-After', 1)))
 
 
-@contextlib.contextmanager
-def callers(service, backup_id, count):
-    """Have callers at work, in one process, for as long as the context lasts.
-
-    :returns: context manager, of a list of the status codes, which has them
-        in the end.
-    """
-    codes = []
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, '-c',
-         'import sys, threading\n'
-         'sys.path[0] = sys.argv[1]\n'
-         'import files\n'
-         'for seed in range(files.CALLERS):\n'
-         '    threading.Thread(target=files.call, args=('
-         'int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), seed * 9)'
-         ').start()\n',
-         os.path.dirname(os.path.abspath(__file__)), str(service.port),
-         backup_id, str(count)], stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL)
-    # They are at it once some are answered.
-    for _ in range(CALLERS):
-        process.stdout.readline()
-    try:
-        yield codes
-    finally:
-        process.kill()
-        codes += process.stdout.read().split()
-        process.wait()
-        codes.append(time.perf_counter() - began)
-
-
-def beside_callers(service, backup_id, count, rounds):
-    """Print what a backup takes alone, and beside callers that page through
-    another one."""
-    share_id, path = service.share()
-    fill(path, max(count // 10, IN_DIRECTORY))
-    alone, beside, answered, refused = [], [], [], []
-    for _ in range(rounds):
-        alone.append(_fresh_backup(service, share_id))
-        with callers(service, backup_id, count) as codes:
-            beside.append(_fresh_backup(service, share_id))
-        seconds = codes.pop()
-        answered.append(codes.count(b'200') / seconds)
-        refused.append(codes.count(b'503') / seconds)
-    ratio = statistics.median(beside) / statistics.median(alone)
-    tell(f'posix: a backup of {max(count // 10, IN_DIRECTORY)} files', alone)
-    tell(f'posix: the same beside {CALLERS} callers', beside)
-    print(f'posix: {ratio:.2f} times as long beside {CALLERS} callers, of '
-          f'whom {statistics.median(answered):.1f} pages a second were '
-          f'answered and {statistics.median(refused):.1f} put off: '
-          + judge('a backup beside callers', ratio, 1.1, 'times'),
-          flush=True)
-
-
-def _fresh_backup(service, share_id):
-    """Make a backup that has nothing to take over; returns seconds."""
-    backup_id, seconds = service.backup(share_id, 'posix')
-    service.ask('DELETE', f'/v2/share-backups/{backup_id}')
-    service.wait_gone(f'/share-backups/{backup_id}')
-    return seconds
-
-
 def serve(scratch, count, backups, rounds):
     """Print what users wait for."""
     middle = f'd{count // IN_DIRECTORY // 2:06}'
@@ -405,7 +336,6 @@ def serve(scratch, count, backups, rounds):
         for driver, backup_id in drivers.items():
             ask(service, driver, backup_id, (middle, name), rounds,
                 peers if driver == 'restic' else {})
-        beside_callers(service, drivers['posix'], count, max(rounds // 4, 1))
         small, path = service.share()
         for number in range(backups):
             with open(os.path.join(path, 'file'), 'w') as file:
