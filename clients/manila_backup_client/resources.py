@@ -459,9 +459,11 @@ class ShareBackupUsage(_Resource):
     allow_fetch = False
 
     _query_mapping = resource.QueryParameters(
-        'group_by', 'offset', 'project_id', 'all_projects')
+        'group_by', 'interval', 'offset', 'project_id', 'all_projects')
 
     project_id = resource.Body('project_id')
+    #: Of sums by day: the one on which they were created, as YYYY-MM-DD.
+    day = resource.Body('day')
     #: What they are grouped by: one of these, or none.
     share_id = resource.Body('share_id')
     backup_type = resource.Body('backup_type')

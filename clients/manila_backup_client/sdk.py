@@ -45,6 +45,9 @@ _NEEDED = {
     'runs': (1, 4),
 }
 
+# The same of parameters.
+_PARAMETERS = {'interval': '1.5'}
+
 # The same of what is in bodies.
 _ACTIONS = {'restore_files': '1.2', 'restore_to_new_share': '1.2'}
 
@@ -78,6 +81,8 @@ class Proxy(contents.Methods, _proxy.Proxy):
         if extension:
             for action in kwargs.get('json') or ():
                 extension = _ACTIONS.get(action, extension)
+            for name in kwargs.get('params') or ():
+                extension = _PARAMETERS.get(name, extension)
             version = (kwargs.get('microversion')
                        or ShareBackup._get_microversion(self))
             kwargs['microversion'] = version
@@ -373,7 +378,8 @@ class Proxy(contents.Methods, _proxy.Proxy):
         """List how many backups there are, and of what sizes.
 
         :param query: ``group_by`` (``project``, ``share``, ``backup_type``
-            or ``status``), ``all_projects``, and paging.
+            or ``status``), ``interval`` (``day``: a sum for each day of UTC
+            on which backups were created), ``all_projects``, and paging.
         :returns: generator of :class:`~resources.ShareBackupUsage`.
         """
         return self._list(resources.ShareBackupUsage, **query)

@@ -22,6 +22,9 @@ class ListUsage(command.Lister):
         parser.add_argument('--group-by', choices=sorted(_GROUPS),
                             default='project',
                             help='What there is a row for (default: project)')
+        parser.add_argument('--by-day', action='store_true',
+                            help='A row for each day, in UTC, on which '
+                                 'backups were created')
         parser.add_argument('--all-projects', action='store_true',
                             help='Those of all projects (administrators only)')
         parser.add_argument('--limit', metavar='<number>', type=int,
@@ -30,11 +33,16 @@ class ListUsage(command.Lister):
         return parser
 
     def take_action(self, parsed_args):
-        pages = api.Api(self.app.client_manager.share).pages(
+        by_day = parsed_args.by_day
+        service = api.Api(self.app.client_manager.share,
+                          '1.5' if by_day else '1.0')
+        pages = service.pages(
             api.USAGE, 'share_backup_usage', parsed_args.limit,
             group_by=parsed_args.group_by.replace('-', '_'),
+            interval='day' if by_day else None,
             all_projects=parsed_args.all_projects or None)
-        keys = ('project_id', *_GROUPS[parsed_args.group_by], *_SUMS)
+        keys = ('project_id', *_GROUPS[parsed_args.group_by],
+                *(('day',) if by_day else ()), *_SUMS)
         return ([columns.heading(key) for key in keys],
                 [columns.row(each, keys) for page in pages
                  for each in page['share_backup_usage']])

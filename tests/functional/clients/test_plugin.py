@@ -152,6 +152,11 @@ class Plugin(PluginTestCase):
                 '--group-by', 'share', '--all-projects', '--limit', '1')])
         of_type, = usage('--group-by', 'backup-type')
         self.assertEqual('posix', of_type['Backup Type'])
+        # Midnight may have been between the two.
+        by_day = usage('--by-day')
+        self.assertEqual(2, sum(each['Backups'] for each in by_day))
+        for each in by_day:
+            self.assertEqual(each['Last Backup At'][:10], each['Day'])
 
     def test_services(self):
         listed, = self.openstack('share', 'backup', 'service', 'list')

@@ -272,6 +272,11 @@ class Sdk(SdkCase):
                                                        limit=1))
         self.assertEqual(ids, {each.share_id for each in by_share})
         self.assertEqual(2, len(by_share))
+        by_day = list(self.shares.share_backup_usage(interval='day'))
+        # Midnight may have been between the two.
+        self.assertEqual(2, sum(each.backups for each in by_day))
+        for each in by_day:
+            self.assertEqual(each.last_backup_at[:10], each.day)
 
     def test_services(self):
         found, = self.shares.share_backup_services(state='up')
