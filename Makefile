@@ -55,8 +55,8 @@
 #                        in the contributor's guide; EXTRAS=mysql,... that can
 #                        be installed from it without an index
 # make test-dist         the same, installed from there and looked at
-# make deb               Debian packages of it, in dist/debian; what they are
-#                        built with comes from Debian
+# make deb               Debian packages of it, in dist/debian; installs what
+#                        they are built with, which comes from Debian
 # make test-deb          the same, installed in a Debian of its own and used as
 #                        "One host" in the administrator's guide says; as root
 # make clean             remove what the other targets made
@@ -308,12 +308,13 @@ dist: $(TOOLS)/.stamp
 test-dist: dist
 	$(TOOLS)/bin/python tools/try_dist.py dist
 
-# What both need is in bindep.txt's profile "deb".
 deb: dist
+	tools/servers.sh --packages deb
 	tools/make-deb dist dist/debian
 
 # Of what is built already: make deb test-deb
 test-deb: .tox/.made-functional
+	tools/servers.sh --packages deb
 	.tox/functional/bin/python -m tests.packages dist/debian \
 		$(TOOLS)/debian
 

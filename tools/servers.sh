@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # servers.sh [PROFILE]
+# servers.sh --packages PROFILE
 #
 # See to it that the tests' servers and programs are there: installs what is
 # missing (Debian's packages, as root only) and starts what is not running.
-# PROFILE is one of bindep.txt, for packages besides those that all tests need.
+# PROFILE is one of bindep.txt, for packages besides those that all tests need;
+# with --packages, its own are all that is installed, and nothing is started.
 #
 #   RabbitMQ    127.0.0.1:5672, user guest, password guest
 #   MariaDB     127.0.0.1:3306, user root, no password
@@ -17,7 +19,12 @@
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
-profile=${1:-test}
+profiles="test\|${1:-test}"
+only=
+if [ "${1:-}" = --packages ]; then
+    only=yes
+    profiles=$2
+fi
 
 declare -A PORT=([rabbitmq]=5672 [mariadb]=3306 [postgresql]=5432)
 declare -A PACKAGE=([rabbitmq]=rabbitmq-server [mariadb]=mariadb-server
@@ -49,7 +56,7 @@ missing_packages() {
     for server in "${!PORT[@]}"; do
         answers "$server" && needless+="${PACKAGE[$server]} "
     done
-    sed -n "s/^\([a-z0-9.+-]*\) *\[.*\(test\|$profile\).*\].*/\1/p" bindep.txt |
+    sed -n "s/^\([a-z0-9.+-]*\) *\[.* \($profiles\)[] ].*/\1/p" bindep.txt |
     while read -r package; do
         case $needless in
             *" $package "*) continue ;;
@@ -157,6 +164,7 @@ let_in() {
 }
 
 install
+[ -z "$only" ] || exit 0
 for name in rabbitmq mariadb postgresql; do
     start "$name"
 done
