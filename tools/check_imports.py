@@ -75,12 +75,14 @@ NEEDED = {'requirements.txt': ('manila_backup/',),
           'heat/requirements.txt': ('heat/',)}
 
 #: Where code looks for modules beside its own directory.
-BESIDE = {'tools/api_samples.py': 'tools/demo',
-          'tests/functional/clients/': 'clients',
-          'tests/unit/clients/': 'clients', 'clients/': 'clients',
-          'clients/ansible/': 'clients/ansible', 'dashboard/': 'dashboard',
-          'heat/': 'heat', 'tests/heat/engine.py': 'heat',
-          'tests/dashboard/horizon_settings.py': 'dashboard'}
+BESIDE = {'tools/api_samples.py': ('tools/demo',),
+          'tools/samples/': ('tools', 'tools/demo'),
+          'tests/functional/clients/': ('clients',),
+          'tests/unit/clients/': ('clients',), 'clients/': ('clients',),
+          'clients/ansible/': ('clients/ansible',),
+          'dashboard/': ('dashboard',),
+          'heat/': ('heat',), 'tests/heat/engine.py': ('heat',),
+          'tests/dashboard/horizon_settings.py': ('dashboard',)}
 
 #: What another environment's declarations bring along, and is meant to.
 BROUGHT = {'tests/manila/backend/': {'oslo-config'},
@@ -144,8 +146,8 @@ def imports(tree):
 def is_ours(root, path, name):
     """Tell whether a module is the project's own: found from its root or
     beside the module that imports it."""
-    beside = (folder for part, folder in BESIDE.items()
-              if path.startswith(part))
+    beside = (folder for part, folders in BESIDE.items()
+              if path.startswith(part) for folder in folders)
     return any(os.path.exists(os.path.join(root, folder, name + end))
                for folder in ('', os.path.dirname(path), *beside)
                for end in ('.py', '/'))
