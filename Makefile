@@ -14,6 +14,8 @@
 # make test-galera       the service on a Galera cluster of three servers
 # make test-cephfs       the drivers on a Ceph cluster of one host, which it
 #                        starts; as root
+# make test-ganesha      shares that NFS-Ganesha exports while they are backed
+#                        up and restored; as root
 # make ui-test           the pages in a real browser; PICTURES=DIR takes the
 #                        documentation's pictures of them
 # make dashboard-test    the panels in a real Horizon; PICTURES=DIR as above
@@ -97,8 +99,8 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 	services keystone manila restic dashboard dashboard-test heat heat-test \
 	dashboard-policies test-manila test-manila-short tempest client-functional \
 	devstack-harness soak \
-	fidelity test-long test-galera test-cephfs environments constraints \
-	FORCE \
+	fidelity test-long test-galera test-cephfs test-ganesha environments \
+	constraints FORCE \
 	dist test-dist deb test-deb \
 	recovery-drill upgrade-drill region-drill availability-drill lint-deploy
 
@@ -218,10 +220,10 @@ functional: .tox/.made-functional keystone services
 test-galera: .tox/.made-functional services
 	tools/run-tests $(TOOLS) $(RESULTS) galera
 
-# Ceph's packages are those of a profile of its own.
-test-cephfs: .tox/.made-functional
-	tools/servers.sh cephfs
-	tools/run-tests $(TOOLS) $(RESULTS) cephfs
+# Their packages are those of profiles of their own.
+test-cephfs test-ganesha: .tox/.made-functional
+	tools/servers.sh $(@:test-%=%)
+	tools/run-tests $(TOOLS) $(RESULTS) $(@:test-%=%)
 
 test-manila test-manila-short: .tox/.made-functional keystone manila services
 	tools/run-tests $(TOOLS) $(RESULTS) $(@:test-%=%)
