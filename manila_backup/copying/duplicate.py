@@ -112,7 +112,8 @@ class _Cloner(store.Storer):
                 if exc.errno in _NO_CLONES | _NO_CLONE:
                     raise _Impossible from exc
                 raise errors.failed('clone', self._shown(name), exc) from exc
-            if not content.same(os.fstat(source), st):
+            # A clone is of one instant, whether it was removed since or not.
+            if not content.may_be_same(os.fstat(source), st):
                 raise content.Changed
             text = self._finish(target, dirent.of_stat(
                 b'F', name, st, _NONE, xattrs, st.st_size), gone)

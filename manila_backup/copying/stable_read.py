@@ -112,9 +112,29 @@ def settle(fd):
         raise Other
     if 0 <= time.time_ns() - st.st_ctime_ns < _TICK_NS:
         time.sleep(_TICK_NS / 1e9)
-        if not content.same(os.fstat(fd), st):
+        if not content.may_be_same(os.fstat(fd), st):
             raise content.Changed
     return st
+
+
+def check(fd, st, digest, tick):
+    """Make sure that what was read of a file is what it was all the time.
+
+    One whose last name was removed meanwhile, as programs do that save a file
+    by renaming a new one, is as good as another, and read a second time.
+
+    :param st: os.stat_result from before it was read.
+    :param digest: bytes, of what was read.
+    :param tick: called with the number of bytes after each chunk.
+    :raises content.Changed: it is not, or nobody can tell.
+    """
+    if content.same(os.fstat(fd), st):
+        return
+    if not content.may_be_same(os.fstat(fd), st):
+        raise content.Changed
+    again(fd, st, digest, tick)
+    if not content.may_be_same(os.fstat(fd), st):
+        raise content.Changed
 
 
 def again(fd, st, digest, tick):

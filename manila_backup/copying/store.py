@@ -397,8 +397,7 @@ class Storer(links.Linking):
                     b'F', name, st, digest, tuple(sorted(more + xattrs)),
                     st.st_size)
                 # After the attributes too, since they are part of it.
-                if not content.same(os.fstat(source), st):
-                    raise content.Changed
+                stable_read.check(source, st, digest, self._check)
                 if cloned:
                     entry = cloned.attributes._replace(
                         name=name, size=st.st_size, extra=digest,
@@ -489,7 +488,8 @@ class Storer(links.Linking):
             return None
         digest = content.digest(source, st.st_size, had.extra, self._check)
         xattrs = tuple(sorted(more + attributes.read_xattrs(source)))
-        if not content.same(os.fstat(source), st):
+        # Removed or not: what was read is what the digest is of.
+        if not content.may_be_same(os.fstat(source), st):
             raise content.Changed
         os.lseek(source, 0, os.SEEK_SET)
         if digest != had.extra:
