@@ -294,7 +294,11 @@ api-ref: $(TOOLS)/.stamp
 api-samples: $(VENV)/.stamp
 	$(VENV)/bin/python -B tools/api_samples.py
 
-bench: .tox/.made-functional restic services
+# What it is beside comes with packages of a profile of its own, and two of them
+# are beside a Manila.
+bench: .tox/.made-functional restic \
+		$(if $(filter api operations,$(NAME)),$(TOOLS)/manila/.stamp)
+	tools/servers.sh bench
 	PATH="$(CURDIR)/.tox/functional/bin:$(CURDIR)/$(TOOLS)/restic:$$PATH" \
 		.tox/functional/bin/python benchmarks/$(NAME).py $(BENCH)
 

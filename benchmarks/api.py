@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time the API's reads under uWSGI, beside what Manila's API does.
+"""Time the API's reads under uWSGI, beside those of Manila's API.
 
-Makes a MariaDB database of its own with so many backups of one project,
-starts the API under uWSGI with two processes, and asks with wrk over eight
-kept connections for a while per kind of request. Prints requests/s, the
-median and the 99th percentile of the latency, what that is of Manila's, the
-memory that the processes hold, and for each kind what the database had to
+Makes a MariaDB database for each of the two with so many backups of one
+project, starts both under uWSGI with two processes, and asks with wrk over
+eight kept connections for a while per kind of request, the one and then the
+other. Prints requests/s, the median and the 99th percentile of the latency,
+the memory that the processes hold, and for each kind what the database had to
 do: how many statements, how many rows EXPLAIN expects and how many the server
-then read. The database is dropped at the end, and nothing else is left.
+then read. The databases are dropped at the end, and nothing else is left.
 """
 
 import os
@@ -19,22 +19,19 @@ sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import argparse
 import base64
-import collections
+import contextlib
 import datetime
 import platform
-import re
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
-import urllib.request
 import uuid
 
 import bcrypt
 import sqlalchemy as sa
 import webob
 
+from benchmarks import manila
+from benchmarks import serving
 from manila_backup.api import app
 from manila_backup import conf as config
 from manila_backup.db import engine
@@ -43,6 +40,7 @@ from manila_backup.db import schema
 
 PROJECT = 'bench'
 SHARES = 100
+OURS = 'this'
 
 #: Rows of one INSERT.
 BATCH = 1000
@@ -61,32 +59,6 @@ def _basic(user):
 
 MEMBER, ADMIN = map(_basic, USERS)
 
-#: requests/s, median latency in ms.
-Figures = collections.namedtuple('Figures', 'rate median')
-
-#: Manila 23.0.1, same class of machine (two cores): 10,000 backups of one
-#: project in MariaDB, two uWSGI processes, eight kept connections of wrk.
-MANILA = {
-    'show': Figures(833, 9.5),
-    'list': Figures(110, 71),
-    'detail': Figures(75, 104),
-    'detail at 9,000': Figures(53, 148),
-}
-MANILA_MEMORY = 318
-
-#: wrk's own summary rounds; this does not.
-SCRIPT = '''\
-done = function(summary, latency, requests)
-    local wrong = summary.errors
-    io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests,
-        summary.duration, latency:percentile(50), latency:percentile(99),
-        wrong.connect + wrong.read + wrong.write + wrong.status
-        + wrong.timeout))
-end
-'''
-
-Kind = collections.namedtuple('Kind', 'name path headers')
-
 
 class Data:
     """A database with backups in it.
@@ -96,13 +68,11 @@ class Data:
     """
 
     def __init__(self, server, conf):
-        self._name = f'manila_backup_bench_{uuid.uuid4().hex[:8]}'
-        self._server = sa.create_engine(server,
-                                        isolation_level='AUTOCOMMIT')
-        self.conf = conf(f'{server}/{self._name}')
+        self._own = serving.OwnDatabase(server)
+        self._conf = conf
 
     def __enter__(self):
-        self._execute(f'CREATE DATABASE {self._name}')
+        self.conf = self._conf(self._own.__enter__())
         try:
             self.database = engine.Database(self.conf)
             schema.sync(self.database, self.conf)
@@ -112,11 +82,7 @@ class Data:
         return self
 
     def __exit__(self, *args):
-        self._execute(f'DROP DATABASE {self._name}')
-
-    def _execute(self, statement):
-        with self._server.connect() as conn:
-            conn.exec_driver_sql(statement)
+        self._own.__exit__()
 
     def fill(self, count):
         """Make ``count`` backups.
@@ -205,121 +171,26 @@ class Work:
             if not name.endswith('_retry') and 'rnd_deleted' not in name)
 
 
-class Server:
-    """The API under uWSGI.
+def kinds(count, backup_id, share_id, member, admin):
+    """The kinds of request there are.
 
-    :param folder: str, where its configuration is and its log goes.
+    :param count: int, backups.
+    :param member: the headers of a user of the project, as lines; ``admin``:
+        of who may see all projects.
     """
-
-    def __init__(self, folder, uwsgi):
-        self._folder = folder
-        self._uwsgi = uwsgi
-        with socket.socket() as found:
-            found.bind(('127.0.0.1', 0))
-            self.port = found.getsockname()[1]
-
-    def __enter__(self):
-        self._log = open(os.path.join(self._folder, 'uwsgi.log'), 'w')
-        self._process = subprocess.Popen([
-            # Its router, --http, divides answers in two packets, of which
-            # the second waits 40 ms for the first to be acknowledged.
-            self._uwsgi, '--http11-socket', f'127.0.0.1:{self.port}',
-            '--tcp-nodelay', '--master',
-            '--processes', '2', '--threads', '4', '--enable-threads',
-            '--die-on-term', '--need-app',
-            '--disable-logging', '--pythonpath', sys.path[0],
-            '--virtualenv', sys.prefix,
-            '--module', 'manila_backup.wsgi.api:application'],
-            env={**os.environ, 'OS_MANILA_BACKUP_CONFIG_DIR': self._folder},
-            stdout=self._log, stderr=self._log)
-        try:
-            self._wait()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *args):
-        self._process.terminate()
-        self._process.wait()
-        self._log.close()
-
-    def _wait(self):
-        for _ in range(300):
-            if self._process.poll() is not None:
-                break
-            try:
-                with urllib.request.urlopen(
-                        f'http://127.0.0.1:{self.port}/v2/', timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        with open(self._log.name) as log:
-            raise SystemExit(f'uWSGI does not answer:\n{log.read()[-3000:]}')
-
-    def memory(self):
-        """Memory that all of its processes hold.
-
-        :returns: (resident, resident with what is shared counted once), in
-            MB.
-        """
-        resident = proportional = 0
-        for pid in self._pids(self._process.pid):
-            with open(f'/proc/{pid}/smaps_rollup') as file:
-                for line in file:
-                    name, _, size = line.partition(':')
-                    if name == 'Rss':
-                        resident += int(size.split()[0])
-                    elif name == 'Pss':
-                        proportional += int(size.split()[0])
-        return resident / 1000, proportional / 1000
-
-    def _pids(self, pid):
-        yield pid
-        for task in os.listdir(f'/proc/{pid}/task'):
-            with open(f'/proc/{pid}/task/{task}/children') as file:
-                for child in file.read().split():
-                    yield from self._pids(child)
-
-
-def kinds(count, backup_id, share_id):
-    """The kinds of request there are, for so many backups."""
     base = '/v2/share-backups'
-    member, admin = (VERSION, MEMBER), (VERSION, ADMIN)
     # The rarest name: all must be looked at.
     rare = f'{count - 1:06}'
-    return [
-        Kind('show', f'{base}/{backup_id}', member),
-        Kind('list', f'{base}?limit=50', member),
-        Kind('detail', f'{base}/detail?limit=50', member),
-        Kind('detail at 9,000', f'{base}/detail?limit=50&offset=9000',
-             member),
-        Kind('of a share', f'{base}/detail?limit=50&share_id={share_id}',
-             member),
-        Kind('name~ of many', f'{base}/detail?limit=50&name~=backup-0',
-             member),
-        Kind('all projects', f'{base}/detail?limit=50&all_tenants=1', admin),
-        # Last: what wrk gave up waiting for goes on for a while.
-        Kind('name~ of one', f'{base}/detail?limit=50&name~={rare}', member),
-    ]
-
-
-def measure(port, kind, seconds, script):
-    """Have wrk ask for a while.
-
-    :returns: (requests/s, median in ms, 99th percentile in ms).
-    """
-    headers = [argument for header in kind.headers
-               for argument in ('-H', header)]
-    said = subprocess.run(
-        ['wrk', '-t1', '-c8', f'-d{seconds}s', '-s', script, *headers,
-         f'http://127.0.0.1:{port}{kind.path}'],
-        check=True, capture_output=True, text=True).stdout
-    requests, duration, median, high, wrong = map(
-        int, re.search(r'^RESULT (.*)', said, re.MULTILINE)[1].split())
-    if wrong:
-        raise SystemExit(f'{kind.path}: {wrong} requests failed:\n{said}')
-    return requests / duration * 1e6, median / 1000, high / 1000
+    return [serving.Kind(name, f'{base}{path}', headers)
+            for name, path, headers in (
+        ('show', f'/{backup_id}', member),
+        ('list', '?limit=50', member),
+        ('detail', '/detail?limit=50', member),
+        ('detail at 9,000', '/detail?limit=50&offset=9000', member),
+        ('of a share', f'/detail?limit=50&share_id={share_id}', member),
+        ('name~ of many', '/detail?limit=50&name~=backup-0', member),
+        ('all projects', '/detail?limit=50&all_tenants=1', admin),
+        ('name~ of one', f'/detail?limit=50&name~={rare}', member))]
 
 
 def configure(folder, url):
@@ -341,27 +212,35 @@ def configure(folder, url):
         'manila-backup-api')
 
 
-def bench(count, args, folder, uwsgi):
+def bench(count, args, folder):
     """Measure with so many backups."""
-    script = os.path.join(folder, 'report.lua')
-    with open(script, 'w') as file:
-        file.write(SCRIPT)
-    with Data(args.database,
-              lambda url: configure(folder, url)) as data:
-        asked = kinds(count, *data.fill(count))
-        print(f'\n{count:,} backups, {args.seconds} s per kind')
+    with contextlib.ExitStack() as stack:
+        data = stack.enter_context(
+            Data(args.database, lambda url: configure(folder, url)))
+        stack.callback(data.database.dispose)
+        asked = kinds(count, *data.fill(count), (VERSION, MEMBER),
+                      (VERSION, ADMIN))
+        print(f'\n{count:,} backups, {args.seconds} s per kind', flush=True)
         report_work(data, asked)
-        with Server(folder, uwsgi) as server:
-            # Each process has answered some before what is measured.
-            for kind in asked:
-                measure(server.port, kind, 1, script)
-            before = server.memory()
-            report_speed(server.port, asked, args.seconds, script)
+        servers = {OURS: (stack.enter_context(serving.Server(
+            folder, 'manila_backup.wsgi.api:application',
+            pythonpath=sys.path[0],
+            env={'OS_MANILA_BACKUP_CONFIG_DIR': folder})), asked)}
+        if not args.alone:
+            peer = stack.enter_context(manila.Api(args.database, folder))
+            servers[manila.NAME] = peer.serve(), kinds(
+                count, *peer.fill(count, SHARES), *[manila.HEADERS] * 2)
+            stack.enter_context(servers[manila.NAME][0])
+        for server, there in servers.values():
+            server.warm(there)
+        before = {name: server.memory()
+                  for name, (server, _) in servers.items()}
+        report_speed(servers, args.seconds)
+        for name, (server, _) in servers.items():
             after = server.memory()
-        print(f'  memory: {before[0]:.0f} MB resident before, '
-              f'{after[0]:.0f} MB after ({after[1]:.0f} MB with what is '
-              f'shared counted once); Manila {MANILA_MEMORY} MB')
-        data.database.dispose()
+            print(f'  memory, {name}: {before[name][0]:.0f} MB resident '
+                  f'before, {after[0]:.0f} MB after ({after[1]:.0f} MB with '
+                  f'what is shared counted once)')
 
 
 def report_work(data, asked):
@@ -375,18 +254,28 @@ def report_work(data, asked):
               f'{answered:9,}')
 
 
-def report_speed(port, asked, seconds, script):
-    """Print how fast each kind is."""
-    print(f'  {"":16} {"requests/s":>10} {"p50 ms":>8} {"p99 ms":>8} '
-          f'{"x Manila":>9} {"its p50":>8}')
-    for kind in asked:
-        rate, median, high = measure(port, kind, seconds, script)
-        line = f'  {kind.name:16} {rate:10.0f} {median:8.2f} {high:8.2f}'
-        if not rate:
-            line = f'  {kind.name:16} no answer in time: more --seconds'
-        if kind.name in MANILA:
-            there = MANILA[kind.name]
-            line += f' {rate / there.rate:9.2f} {there.median:8.1f}'
+def report_speed(servers, seconds):
+    """Print how fast each kind is.
+
+    :param servers: dict of name to (:class:`~.serving.Server`, its kinds).
+    """
+    print(f'  {"":16} ' + ' '.join(
+        f'{name:>12}/s {"p50 ms":>8} {"p99 ms":>8}' for name in servers)
+        + '  times the rate, p50 shorter' * (len(servers) > 1))
+    for kinds_ in zip(*(there for _, there in servers.values()),
+                      strict=True):
+        # Both are there all the time, so a busy machine is so for both.
+        found = [server.measure(kind, seconds) for (server, _), kind in zip(
+            servers.values(), kinds_, strict=True)]
+        line = f'  {kinds_[0].name:16} ' + ' '.join(
+            f'{each.rate:14.1f} {each.median:8.2f} {each.high:8.2f}'
+            for each in found)
+        if not all(each.rate for each in found):
+            line += ' no answer in time: more --seconds'
+        elif len(found) > 1:
+            ours, theirs = found
+            line += (f' {ours.rate / theirs.rate:15.1f} '
+                     f'{theirs.median / ours.median:12.1f}')
         print(line, flush=True)
 
 
@@ -402,19 +291,23 @@ def main():
         '--database', default=os.environ.get(
             'MANILA_BACKUP_TEST_MYSQL', 'mysql+pymysql://root@127.0.0.1'),
         help='the MariaDB server (default: %(default)s)')
+    parser.add_argument('--alone', action='store_true',
+                        help='without Manila')
     args = parser.parse_args()
     if not shutil.which('wrk'):
         parser.error('wrk is not installed')
-    beside = os.path.join(os.path.dirname(sys.executable), 'uwsgi')
-    uwsgi = beside if os.path.exists(beside) else shutil.which('uwsgi')
-    if not uwsgi:
+    if not serving.uwsgi():
         parser.error('uwsgi is not installed')
+    if not (args.alone or manila.there()):
+        parser.error('Manila is not installed: "make manila" does it, and '
+                     '--alone leaves it out')
+    peer = 'without Manila' if args.alone else f'Manila {manila.version()}'
     print(f'{platform.machine()}, {os.cpu_count()} cores, Python '
-          f'{platform.python_version()}; Manila: 23.0.1, same class of '
-          f'machine, 10,000 backups')
+          f'{platform.python_version()}, a load of {os.getloadavg()[0]:.1f}; '
+          f'{peer}')
     for count in args.backups or (10_000, 100_000):
         with tempfile.TemporaryDirectory() as folder:
-            bench(count, args, folder, uwsgi)
+            bench(count, args, folder)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time what workers do: how soon an operation is done, how fast a queue
 drains, how soon another worker carries on after one was killed, and what a
-claim costs with a long queue.
+claim costs with a long queue; and the first three of Manila's own backups.
 
 Starts an API and workers of its own, with the functional tests' fixtures
 (see test-requirements.txt) on their database and message bus servers, and
@@ -29,6 +29,7 @@ import uuid
 
 import sqlalchemy as sa
 
+from benchmarks import manila
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import models
@@ -37,6 +38,7 @@ from tests.functional import cloud
 
 FILES = 10
 THREADS = 8
+PEER_PATIENCE = 300
 
 HEADERS = {'X-Auth-Token': 'demo:p1', 'Content-Type': 'application/json',
            'X-OpenStack-Manila-API-Version': '2.91'}
@@ -50,16 +52,19 @@ class Client:
     """One kept connection to the API.
 
     :param port: int.
+    :param headers: dict.
     """
 
-    def __init__(self, port):
+    def __init__(self, port, headers=HEADERS):
+        self._headers = headers
         self._connection = http.client.HTTPConnection('127.0.0.1', port)
         self._connection.connect()
 
     def ask(self, method, path, body=None):
         """Send a request and return the answer's decoded body."""
         self._connection.request(
-            method, f'/v2{path}', body and json.dumps(body), HEADERS)
+            method, f'/v2{path}', body and json.dumps(body),
+            self._headers)
         answer = self._connection.getresponse()
         text = answer.read()
         if answer.status >= 300:
@@ -87,14 +92,51 @@ class Client:
             time.sleep(0.002)
 
 
-def latency(made, rounds):
+class PeerClient(Client):
+    """A connection to Manila's API.
+
+    It calls a backup ``error`` if it looks after it, every ten seconds, before
+    anything is copied, and ``available`` once that is done all the same.
+
+    :ivar errors: set of the paths of those.
+    """
+
+    def __init__(self, port):
+        super().__init__(port, {
+            'Content-Type': 'application/json',
+            **dict(each.split(': ') for each in manila.HEADERS)})
+        self.errors = set()
+
+    def wait(self, path, key, status='available'):
+        end = time.monotonic() + PEER_PATIENCE
+        while (found := self.ask('GET', path)[key]['status']) != status:
+            if 'error' in found:
+                self.errors.add(path)
+            if time.monotonic() > end:
+                raise SystemExit(f'{path}: {found}')
+            time.sleep(0.02)
+
+
+def new_share(client):
+    """Have a share made; its id."""
+    share = client.share()
+    client.wait(f'/shares/{share}', 'share')
+    return share
+
+
+def fill(path, files=FILES):
+    """Put small files into a share."""
+    for number in range(files):
+        with open(os.path.join(path, f'f{number}'), 'wb') as file:
+            file.write(os.urandom(4096))
+
+
+def latency(client, rounds):
     """From the request to ``available``, of an empty share, one at a time.
 
     :returns: list of seconds.
     """
-    client = Client(made.port)
-    share = client.share()
-    client.wait(f'/shares/{share}', 'share')
+    share = new_share(client)
     found = []
     for _ in range(rounds):
         began = time.monotonic()
@@ -114,10 +156,7 @@ def drain(made, count):
                                range(count)))
         busy(made, 'share_create')
         for share in shares:
-            for number in range(FILES):
-                path = os.path.join(made.share_path(share), f'f{number}')
-                with open(path, 'wb') as file:
-                    file.write(os.urandom(4096))
+            fill(made.share_path(share))
         for each in made.processes:
             if each.command == 'manila-backup-worker' and each.running():
                 each.stop()
@@ -144,8 +183,7 @@ def takeover(made):
     :returns: seconds.
     """
     client = Client(made.port)
-    share = client.share()
-    client.wait(f'/shares/{share}', 'share')
+    share = new_share(client)
     content = os.urandom(10000)
     for number in range(40000):
         folder = os.path.join(made.share_path(share), f'd{number % 100}')
@@ -249,7 +287,7 @@ def report(args):
     with cloud.Cloud('mysql', **OPTIONS) as made:
         made.tolerate = '.'
         made.start()
-        found = latency(made, args.rounds)
+        found = latency(Client(made.port), args.rounds)
         print(f'empty share, from the request to available, {args.rounds} '
               f'times: median {statistics.median(found) * 1e3:.0f} ms, p99 '
               f'{high(found, 0.99) * 1e3:.0f} ms (aims: 150, 400)',
@@ -269,6 +307,49 @@ def report(args):
               f'{high(found, 0.99) * 1e3:.1f} ms (aim: 5)')
         for plan in plans:
             print('  EXPLAIN: table {}, key {}, {} rows, {}'.format(*plan))
+    if not args.alone:
+        with manila.Service() as peer:
+            report_peer(peer, args)
+
+
+def report_peer(peer, args):
+    """Measure and print what Manila's service for data does.
+
+    :param peer: a :class:`benchmarks.manila.Service`.
+    """
+    client = PeerClient(peer.port)
+    found = latency(client, args.peer_rounds)
+    print(f'{manila.NAME} {manila.version()}: empty share, {args.peer_rounds} '
+          f'times: median {statistics.median(found):.1f} s, most '
+          f'{max(found):.1f} s', flush=True)
+    shares = [new_share(client) for _ in range(args.peer_queue)]
+    for share in shares:
+        fill(peer.share_path(share))
+    began = time.monotonic()
+    backups = [client.backup(share) for share in shares]
+    for backup in backups:
+        client.wait(f'/share-backups/{backup}', 'share_backup')
+    taken = time.monotonic() - began
+    print(f'{manila.NAME}: {args.peer_queue} creates of {FILES}-file shares: '
+          f'{taken:.1f} s, {taken / args.peer_queue:.2f} s each; of all so '
+          f'far, {len(client.errors)} were called "error" until they were '
+          f'available', flush=True)
+    share = new_share(client)
+    fill(peer.share_path(share), 1000)
+    began = time.monotonic()
+    backup = client.backup(share)
+    time.sleep(min(found) + 2)
+    began = time.monotonic()
+    peer.services.stop(manila.DATA)
+    peer.services.start(manila.DATA)
+    status = 'creating'
+    while status == 'creating' and time.monotonic() < began + PEER_PATIENCE:
+        time.sleep(0.2)
+        status = client.ask('GET', f'/share-backups/{backup}')[
+            'share_backup']['status']
+    print(f'{manila.NAME}: its process killed and started again: after '
+          f'{time.monotonic() - began:.0f} s the backup is {status}',
+          flush=True)
 
 
 def main():
@@ -279,7 +360,17 @@ def main():
                         help='creates to drain (%(default)s)')
     parser.add_argument('--queued', type=int, default=10000,
                         help='operations to claim from (%(default)s)')
+    parser.add_argument('--peer-rounds', type=int, default=10,
+                        help="Manila's backups of an empty share "
+                        '(%(default)s)')
+    parser.add_argument('--peer-queue', type=int, default=20,
+                        help='creates that Manila does (%(default)s)')
+    parser.add_argument('--alone', action='store_true',
+                        help='without Manila')
     args = parser.parse_args()
+    if not (args.alone or manila.there()):
+        parser.error('Manila is not installed: "make manila" does it, and '
+                     '--alone leaves it out')
     if not shutil.which('manila-backup-worker', path=cloud.BIN):
         parser.error('manila-backup is not installed beside this Python')
     print(f'{platform.machine()}, {os.cpu_count()} cores, Python '

@@ -60,7 +60,7 @@ PARTS = {
                          'test-requirements.txt'),
     'dashboard/': ('dashboard/requirements.txt',),
     'heat/': ('heat/requirements.txt',),
-    'benchmarks/': SERVICE,
+    'benchmarks/': TESTS,
     'doc/': (*SERVICE, 'doc/requirements.txt'),
     'tools/': ('tools/requirements.txt',),
     'tools/check_chart.py': ('tools/deploy-requirements.txt',),

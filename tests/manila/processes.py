@@ -36,23 +36,9 @@ class Services(fixtures.Fixture):
             raise AssertionError(f'Manila is not installed in {VENV}: '
                                  '"make manila" does it.')
         self.addCleanup(self._end)
-        self.manage('db', 'sync')
+        manage(self._config, 'db', 'sync')
         for name in ('manila-scheduler', 'manila-share', 'manila-api'):
             self.start(name)
-
-    def manage(self, *args):
-        """Run manila-manage.
-
-        :returns: str, what it printed.
-        """
-        done = subprocess.run(
-            [os.path.join(VENV, 'bin', 'manila-manage'),
-             '--config-file', self._config, *args],
-            capture_output=True, text=True, env=_environment())
-        if done.returncode:
-            raise AssertionError(f'manila-manage {args}: '
-                                 f'{done.stdout}{done.stderr}')
-        return done.stdout
 
     def start(self, name):
         """Start one of the three, by its command's name.
@@ -104,6 +90,22 @@ class Services(fixtures.Fixture):
                            content.text_content(self.said(name)))
             # Nothing of it is kept, and in order it takes its time.
             self.stop(name)
+
+
+def manage(config, *args):
+    """Run manila-manage.
+
+    :param config: str, the configuration file.
+    :returns: str, what it printed.
+    """
+    done = subprocess.run(
+        [os.path.join(VENV, 'bin', 'manila-manage'),
+         '--config-file', config, *args],
+        capture_output=True, text=True, env=_environment())
+    if done.returncode:
+        raise AssertionError(f'manila-manage {args}: '
+                             f'{done.stdout}{done.stderr}')
+    return done.stdout
 
 
 def configure(path, groups):
