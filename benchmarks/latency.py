@@ -19,6 +19,7 @@ sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 import argparse
 import functools
 import json
+import platform
 import shutil
 import statistics
 import subprocess
@@ -213,6 +214,19 @@ class Bench:
             OURS=lambda: self.restore('to-ours'))
 
 
+def conditions(args):
+    """Print what the figures depend on, and who takes part."""
+    print(f'{platform.machine()}, {os.cpu_count()} processors, Python '
+          f'{platform.python_version()}, a load of {os.getloadavg()[0]:.1f}; '
+          f'{args.files} files of 4 KiB, {args.rounds} rounds')
+    for name, command in COMMANDS.items():
+        if name in args.without:
+            print(f'{name}: left out.')
+        elif not shutil.which(command):
+            print(f'{name}: MISSING, as "{command}" is not installed.')
+    sys.stdout.flush()
+
+
 def report(microseconds, times):
     """Print what was measured; True if every aim was met."""
     met = True
@@ -253,6 +267,9 @@ def main():
     args = parser.parse_args()
     # Files that have just been made may count as unchanged.
     parent._MARGIN = -3600 * 10 ** 9
+    conditions(args)
+    # Compiled before anything is timed.
+    floor()
     found, met = {}, True
     for milliseconds in args.latency or (0.2, 0.5, 2):
         microseconds = round(1000 * milliseconds)
