@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time a user of a share while a backup of it runs: without one, beside one
-that has no limit, and beside ones with limits of operations and of bytes.
+all of whose lanes work whatever the share does, beside one without a limit,
+some of whose lanes rest while the share is slow, and beside ones with limits
+of operations and of bytes.
 
 The share is a FUSE file system that sleeps in each call that would be a round
 trip, and that answers so many calls at once, as a busy file server does: what
@@ -25,22 +27,24 @@ import tempfile
 import time
 
 from benchmarks import copy
+from manila_backup.copying import restraint
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers import progress
 from tests.functional.drivers import latfs
 
-#: What is measured: bytes and operations that the backup may have in a second;
-#: None: there is no backup.
-NONE, FREE = 'no backup', 'a backup without a limit'
+#: What is measured besides bytes and operations that the backup may have in a
+#: second.
+NONE, ALL, FREE = ('no backup', 'all lanes, always',
+                   'a backup without a limit')
 SIZE = 4096
 
 
 class Backup:
     """One backup after another, in a process; a context manager.
 
-    :param limits: (bytes, operations) in a second, 0 for no limit; None: there
-        is no backup.
+    :param limits: (bytes, operations) in a second, 0 for no limit; ALL: none,
+        and lanes that do not rest; None: there is no backup.
     :ivar done: float, files a second, once it is over.
     """
 
@@ -66,12 +70,16 @@ class Backup:
             self._process.join()
 
     def _work(self):
+        limits = self._limits
+        if limits == ALL:
+            limits = 0, 0
+            restraint.FEWEST = sys.maxsize
         path = os.path.join(self._scratch, 'repository')
         made = driver.PosixDriver(path, incremental=False)
         made.check(create=True)
         for number in range(1 << 30):
             counted = _Counted(self._files)
-            counted.limit(*self._limits)
+            counted.limit(*limits)
             place = base.BackupReference('project', 'share', f'b{number}')
             made.backup(place, 1, self._source, {}, None, counted)
             shutil.rmtree(path, ignore_errors=True)
@@ -132,7 +140,7 @@ def main():
     parser.add_argument('--directory', help='where to work')
     parser.add_argument('--json', metavar='FILE')
     args = parser.parse_args()
-    limits = {NONE: None, FREE: (0, 0),
+    limits = {NONE: None, ALL: ALL, FREE: (0, 0),
               f'{args.operations} operations/s': (0, args.operations),
               f'{args.bytes} bytes/s': (args.bytes, 0)}
     took, done = ({name: [] for name in limits} for _ in range(2))

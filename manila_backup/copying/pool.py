@@ -13,6 +13,7 @@ and the producer runs far ahead of the copying.
 import contextlib
 import fcntl
 import gc
+import mmap
 import os
 import pickle
 import select
@@ -21,9 +22,11 @@ import struct
 import sys
 import termios
 import threading
+import time
 import traceback
 
 from manila_backup.copying import growth
+from manila_backup.copying import restraint
 from manila_backup import exception
 from manila_backup.fs import syscalls
 
@@ -35,14 +38,19 @@ _PIPE = 1 << 20
 _TICK_MS = 200
 # Between two looks whether more processes are of use.
 _GROWING_MS = 2
+# Between two looks how many may work, and the pauses of one that may not.
+_LOOKING_MS = 50
+_PAUSE_S = 0.1
 _LOOK_EVERY = 64
 
 
-def run(count, work, batches, progress, threads=True):
+def run(count, work, batches, progress, share=None, threads=True):
     """Have lanes work through batches.
 
     A lane is only started when there is a batch that none of those before has
-    taken yet, and another one is of use: see :mod:`.growth`.
+    taken yet, and another one is of use: see :mod:`.growth`. Some of them
+    take no more batches while the share answers slowly: see
+    :mod:`.restraint`.
 
     :param count: int, number of lanes at most.
     :param work: called in each lane with an iterator over the batches that
@@ -50,6 +58,8 @@ def run(count, work, batches, progress, threads=True):
         picklable. What it uses besides, the lanes of one process share.
     :param batches: iterable of tuples of three ints, consumed here.
     :param progress: each lane counts in a slot of its own.
+    :param share: int, descriptor of a directory of the share whose users are
+        not to wait for them; None: there are none.
     :param threads: bool; False: each lane is a process, since they may not
         share what they use.
     :returns: list of what ``work`` returned, one per lane that was started.
@@ -62,7 +72,7 @@ def run(count, work, batches, progress, threads=True):
     except OSError:
         pass    # a smaller one only makes the producer wait sooner
     pool = _Pool(progress, count, growth.processors() if threads else count,
-                 work, inbox, outbox)
+                 work, inbox, outbox, share)
     try:
         for batch in batches:
             pool.grow()
@@ -88,7 +98,8 @@ class _Pool:
     :ivar results: list of what the lanes of those that have ended returned.
     """
 
-    def __init__(self, progress, count, processes, work, inbox, outbox):
+    def __init__(self, progress, count, processes, work, inbox, outbox,
+                 share):
         self.progress = progress
         self.results = []
         self._count = count
@@ -101,18 +112,25 @@ class _Pool:
         self._calls = []        # for more lanes: a pipe to each process
         self._started = 0
         self._growth = growth.Growth(count)
+        self._restraint = restraint.Restraint(
+            count, None if share is None else lambda: syscalls.ask(share))
+        # The number of the last lane that may work, for all to see.
+        self._allowed = mmap.mmap(-1, 1)
+        self._allowed[0] = count
         self._poll = select.poll()
         self._sent = 0
         os.set_blocking(outbox, False)
 
     def grow(self):
-        """Start as many more as are of use."""
+        """Start as many more as are of use, and have as many work as may."""
+        self._restraint.look(self._started)
+        self._allowed[0] = self._restraint.lanes
         if self._inbox is None:
             return
         more = 1
         if self._started:
             more = self._growth.more() if waiting(self._inbox) else 0
-        for _ in range(more):
+        for _ in range(min(more, self._restraint.lanes - self._started)):
             self._start()
         if self._started == self._count:
             self._close_inbox()
@@ -147,8 +165,8 @@ class _Pool:
             for fd in (calls, *self._calls, self._outbox):
                 if fd is not None:
                     os.close(fd)
-            _Process(self._work, self._inbox, writer, self.progress).run(
-                parent, self._started, called)
+            _Process(self._work, self._inbox, writer, self.progress,
+                     self._allowed).run(parent, self._started, called)
         os.close(writer)
         os.close(called)
         self._calls.append(calls)
@@ -191,7 +209,9 @@ class _Pool:
             self._wait(self._tick())
 
     def _tick(self):
-        return _TICK_MS if self._inbox is None else _GROWING_MS
+        if self._inbox is not None:
+            return _GROWING_MS
+        return _LOOKING_MS if self._started > restraint.FEWEST else _TICK_MS
 
     def _wait(self, milliseconds):
         """Wait a moment for anything to happen."""
@@ -241,13 +261,16 @@ class _Process:
     """A process of the pool.
 
     :param writer: int, of the pipe for what becomes of its work.
+    :param allowed: shared memory with the number of the last lane that may
+        work.
     """
 
-    def __init__(self, work, inbox, writer, progress):
+    def __init__(self, work, inbox, writer, progress, allowed):
         self._work = work
         self._inbox = inbox
         self._writer = writer
         self._progress = progress
+        self._allowed = allowed
         self._results = []
         self._failing = threading.Lock()
 
@@ -279,7 +302,8 @@ class _Process:
     def _lane(self, number):
         try:
             self._progress.use_slot(number)
-            self._results.append(self._work(_take(self._inbox), number))
+            self._results.append(self._work(
+                _take(self._inbox, number, self._allowed), number))
         except exception.StorageFailed as exc:
             self._end(False, exc)
         except BaseException as exc:
@@ -303,9 +327,19 @@ def _say(fd, data):
         data = data[os.write(fd, data):]
 
 
-def _take(inbox):
+def _take(inbox, number, allowed):
+    """Yield batches for a lane, while it may work."""
     while True:
+        while number > allowed[0] and not _is_over(inbox):
+            time.sleep(_PAUSE_S)
         message = os.read(inbox, _MESSAGE.size)
         if not message:
             return
         yield _MESSAGE.unpack(message)
+
+
+def _is_over(inbox):
+    """Tell whether no batch will ever come any more."""
+    poll = select.poll()
+    poll.register(inbox, 0)
+    return bool(poll.poll(0)) and not waiting(inbox)

@@ -171,7 +171,7 @@ class Restore:
 
         todo = []
         for result in pool.run(self.processes, work, batches(),
-                               self.progress):
+                               self.progress, root):
             todo.extend(result['todo'])
             self.problems.merge(*result['problems'])
         return todo
@@ -253,7 +253,7 @@ class Restore:
         written = 0
         processes, left = self.processes, None
         while todo:
-            results = pool.run(processes, work, iter(todo), self.progress)
+            results = pool.run(processes, work, todo, self.progress, root)
             todo = []
             shorts = []
             for result in results:

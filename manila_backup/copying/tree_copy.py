@@ -115,7 +115,7 @@ class TreeCopy:
             self.progress.expect(found.files, found.bytes)
 
         self._copied = pool.run(self.processes, work, batches(),
-                                self.progress)
+                                self.progress, root)
         self._described = pool.run(self.processes, describe,
                                    found.directories, self.progress)
         self.problems.merge(*found.problems.said())

@@ -17,6 +17,7 @@ _SYS_OPEN_TREE, _SYS_OPENAT2, _SYS_MOUNT_SETATTR = 428, 437, 442
 # Clone, close on exec, of a descriptor, submounts too.
 _OPEN_TREE = 0x1 | 0x80000 | 0x1000 | 0x8000
 _AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
+_AT_FORCE_SYNC, _BASIC_STATS = 0x2000, 0x7ff
 _RDONLY, _NODEV = 0x1, 0x4
 _AT_FDCWD = -100
 _CLONE_NEWNS = 0x20000
@@ -144,6 +145,19 @@ def syncfs(fd):
     """
     if _libc.syncfs(fd):
         code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def ask(fd):
+    """Ask a file's server for its attributes, whatever of them is known.
+
+    :param fd: int, an open file.
+    :raises OSError: it does not answer; or ENOSYS, if the system can't ask.
+    """
+    call = getattr(_libc, 'statx', None)
+    if call is None or call(fd, b'', _AT_EMPTY_PATH | _AT_FORCE_SYNC,
+                            _BASIC_STATS, ctypes.create_string_buffer(256)):
+        code = ctypes.get_errno() if call else errno.ENOSYS
         raise OSError(code, os.strerror(code))
 
 
