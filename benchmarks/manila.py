@@ -10,6 +10,7 @@ import datetime
 import importlib.metadata
 import json
 import os
+import subprocess
 import sys
 import urllib.request
 import uuid
@@ -170,11 +171,18 @@ class Service(fixtures.Fixture):
             rootdir=cloud.FOLDER)).path
         for name in ('repository', 'mounts'):
             os.mkdir(os.path.join(self._root, name))
+        self.addCleanup(self._unmount)
         self.port = cloud.free_port()
         self.services = self.useFixture(processes.Services(
             self._configure(), self.port))
         self.services.start(DATA)
         cloud.eventually("Manila's services", self._at_work, pause=0.2)
+
+    def _unmount(self):
+        """Unmount what a data service that was killed has left mounted."""
+        mounts = os.path.join(self._root, 'mounts')
+        for name in os.listdir(mounts):
+            subprocess.run(['umount', os.path.join(mounts, name)])
 
     def _configure(self):
         mounts = os.path.join(self._root, 'mounts')
