@@ -26,6 +26,7 @@ import subprocess
 import tempfile
 import time
 
+from manila_backup.copying import manifest
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers import progress
@@ -47,17 +48,19 @@ AIMS = {
 
 MEMORY_AIM_MIB = 200
 MILLION_AIM = 1.2
+WIDE_AIM = 1.2
 
 
-def fill(root, count, size):
-    """Make files, a hundred to a directory.
+def fill(root, count, size, each=100):
+    """Make files.
 
     :param size: called with random numbers; the bytes of a file.
+    :param each: int, files in one directory.
     """
     numbers = random.Random(0)
     for number in range(count):
-        directory = os.path.join(root, f'd{number // 100}')
-        if number % 100 == 0:
+        directory = os.path.join(root, f'd{number // each}')
+        if number % each == 0:
             os.makedirs(directory)
         with open(os.path.join(directory, f'f{number}'), 'wb') as target:
             left = size(numbers)
@@ -227,26 +230,31 @@ class Bench:
 
 
 class Million:
-    """Many tiny files: time per file, and each process's memory."""
+    """Many tiny files: time per file, each process's memory, and the bytes of
+    the manifest."""
 
     def __init__(self, scratch, processes):
         self.scratch = scratch
         self.driver = driver.PosixDriver(os.path.join(scratch, 'repository'),
                                          processes)
         self.driver.check(create=True)
+        self.runs = 0
 
-    def run(self, count):
+    def run(self, count, each=100):
         """Back up twice and restore.
 
+        :param each: int, files in one directory.
         :returns: dict of the work to (microseconds per file, MiB of the
-            largest process).
+            largest process), and of ``manifest`` to its
+            bytes for an entry.
         """
-        source, target = (os.path.join(self.scratch, f'{name}-{count}')
+        self.runs += 1
+        source, target = (os.path.join(self.scratch, f'{name}-{self.runs}')
                           for name in ('source', 'target'))
         os.mkdir(source)
         os.mkdir(target)
-        fill(source, count, lambda numbers: numbers.randrange(1025))
-        places = [base.BackupReference('project', f'share-{count}',
+        fill(source, count, lambda numbers: numbers.randrange(1025), each)
+        places = [base.BackupReference('project', f'share-{self.runs}',
                                        f'backup-{number}')
                   for number in (1, 2)]
 
@@ -260,8 +268,14 @@ class Million:
             'backup again': watched(lambda: backup(places[1])),
             'restore': watched(lambda: self.driver.restore(
                 places[1], 1, target, progress.Progress()))}
-        return {work: (seconds / count * 1e6, memory)
-                for work, (seconds, memory) in found.items()}
+        stored = os.path.join(self.scratch, 'repository', 'project',
+                              places[1].share_id)
+        size = os.path.getsize(os.path.join(stored, places[1].backup_id,
+                                            manifest.NAME))
+        remove(source, target, stored)
+        return {manifest.NAME: size / count,
+                **{work: (seconds / count * 1e6, memory)
+                   for work, (seconds, memory) in found.items()}}
 
 
 def watched(function):
@@ -329,13 +343,23 @@ def report(times, used):
     sys.stdout.flush()
 
 
-def report_million(few, many):
-    print('\nfiles of 0 to 1 KiB: µs a file; MiB of the largest process')
-    for work, (each, memory) in many.items():
-        ratio = each / few[work][0]
-        print(f'  {work:14}{few[work][0]:7.1f} -> {each:7.1f} µs: '
-              f'{ratio:.2f}, aim {MILLION_AIM}: '
-              f'{"met" if ratio <= MILLION_AIM else "MISSED"}; {memory:.0f} '
+def report_many(title, few, many, aim):
+    """Print the figures of :meth:`Million.run` of many beside those of few.
+
+    :param few: list of them, of which the median counts.
+    """
+    print(f'\n{title}, files of 0 to 1 KiB (a load of '
+          f'{os.getloadavg()[0]:.1f}): µs a file; MiB of the largest process')
+    for work, found in many.items():
+        if work == manifest.NAME:
+            print(f'  {work:14}{found:7.1f} bytes an entry')
+            continue
+        each, memory = found
+        before = statistics.median(one[work][0] for one in few)
+        ratio = each / before
+        print(f'  {work:14}{before:7.1f} -> {each:7.1f} µs: '
+              f'{ratio:.2f}, aim {aim}: '
+              f'{"met" if ratio <= aim else "MISSED"}; {memory:.0f} '
               f'MiB, aim {MEMORY_AIM_MIB}: '
               f'{"met" if memory < MEMORY_AIM_MIB else "MISSED"}')
     sys.stdout.flush()
@@ -377,6 +401,9 @@ def main():
     parser.add_argument('--million', nargs='?', type=int, const=1_000_000,
                         metavar='FILES', help='also a million tiny files, or '
                         'so many')
+    parser.add_argument('--wide', nargs='?', type=int, const=500_000,
+                        metavar='FILES', help='also one directory of half a '
+                        'million tiny files, or so many, beside 500')
     parser.add_argument('--directory', help='where to work')
     parser.add_argument('--json', metavar='FILE',
                         help='write all figures there, for plot.py')
@@ -404,10 +431,20 @@ def main():
     if args.million:
         with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
             many = Million(scratch, args.processes)
-            found['few'] = many.run(20_000)
+            found['few'] = [many.run(20_000) for _ in range(args.rounds)]
             found['many'] = many.run(args.million)
-            # Before all that is removed, which takes its time.
-            report_million(found['few'], found['many'])
+            report_many('Many files', found['few'], found['many'],
+                        MILLION_AIM)
+    if args.wide:
+        with tempfile.TemporaryDirectory(dir=args.directory) as scratch:
+            many = Million(scratch, args.processes)
+            each = -(-args.wide // 500)
+            # The first pays for memory that all after it find ready.
+            found['narrow'] = [many.run(args.wide, each)]
+            found['wide'] = many.run(args.wide, args.wide)
+            found['narrow'].append(many.run(args.wide, each))
+            report_many('One directory', found['narrow'][1:], found['wide'],
+                        WIDE_AIM)
     if args.json:
         with open(args.json, 'w', encoding='utf-8') as target:
             json.dump(found, target, indent=1)
