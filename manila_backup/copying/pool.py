@@ -42,9 +42,12 @@ _GROWING_MS = 2
 _LOOKING_MS = 50
 _PAUSE_S = 0.1
 _LOOK_EVERY = 64
+# Batches held at most.
+_WINDOW = 1024
 
 
-def run(count, work, batches, progress, share=None, threads=True):
+def run(count, work, batches, progress, share=None, threads=True,
+        spread=False):
     """Have lanes work through batches.
 
     A lane is only started when there is a batch that none of those before has
@@ -62,6 +65,9 @@ def run(count, work, batches, progress, share=None, threads=True):
         not to wait for them; None: there are none.
     :param threads: bool; False: each lane is a process, since they may not
         share what they use.
+    :param spread: bool, whether batches that follow one another may be put
+        apart: only one lane at a time can make an entry in a directory, so
+        where that takes long, the others would wait for each.
     :returns: list of what ``work`` returned, one per lane that was started.
     :raises StorageFailed: the first that any of them raised; the others are
         dead then.
@@ -76,7 +82,10 @@ def run(count, work, batches, progress, share=None, threads=True):
     try:
         for batch in batches:
             pool.grow()
-            pool.send(batch)
+            if spread:
+                pool.hold(batch)
+            else:
+                pool.send(batch)
         pool.finish()
         return pool.results
     finally:
@@ -84,7 +93,8 @@ def run(count, work, batches, progress, share=None, threads=True):
 
 
 def waiting(inbox):
-    """Tell whether there is a batch in the pipe."""
+    """Tell whether there is a batch in the pipe, of which either end will
+    do."""
     count = bytearray(4)
     fcntl.ioctl(inbox, termios.FIONREAD, count)
     return int.from_bytes(count, sys.byteorder) > 0
@@ -119,6 +129,7 @@ class _Pool:
         self._allowed[0] = count
         self._poll = select.poll()
         self._sent = 0
+        self._held = []
         os.set_blocking(outbox, False)
 
     def grow(self):
@@ -175,6 +186,22 @@ class _Pool:
         self._said[reader] = b''
         self._poll.register(reader, select.POLLIN)
 
+    def hold(self, batch):
+        """Have one of them work through a batch, among others: it is kept
+        back until there are many, or a lane has nothing to do."""
+        self._held.append(batch)
+        if len(self._held) == _WINDOW or not waiting(self._outbox):
+            self._send_held()
+
+    def _send_held(self):
+        """Send what was held, so that as many as there are lanes come from all
+        over it."""
+        stride = -(-len(self._held) // self._count)
+        for first in range(stride):
+            for batch in self._held[first::stride]:
+                self.send(batch)
+        self._held.clear()
+
     def send(self, batch):
         """Have one of them work through a batch."""
         message = _MESSAGE.pack(*batch)
@@ -200,6 +227,7 @@ class _Pool:
 
     def finish(self):
         """Wait until everything is done. Still, more of them may be."""
+        self._send_held()
         os.close(self._outbox)
         self._outbox = None
         while self._running:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The copy of a tree: scan, store in parallel, put the manifest together."""
 
-import itertools
 import os
 
 from manila_backup.copying import budget
@@ -18,11 +17,6 @@ from manila_backup.fs import handles
 from manila_backup.fs import mountpoints
 from manila_backup.fs import spools
 from manila_backup import wording
-
-
-# Batches that are put into another order together, and how far apart those
-# are that follow one another then.
-_WINDOW, _STRIDE = 128, 8
 
 # Bytes of what a process wrote that are asked for before they are needed.
 _AHEAD = 1 << 17
@@ -108,14 +102,14 @@ class TreeCopy:
                 self.progress, self.noted)
 
         def batches():
-            for batch in _apart(found.batches()):
+            for batch in found.batches():
                 # Of what is listed, there is a directory for each at most.
                 self.progress.advance(0, 0, reporting.COPIED)
                 yield batch
             self.progress.expect(found.files, found.bytes)
 
         self._copied = pool.run(self.processes, work, batches(),
-                                self.progress, root)
+                                self.progress, root, spread=True)
         self._described = pool.run(self.processes, describe,
                                    found.directories, self.progress)
         self.problems.merge(*found.problems.said())
@@ -215,19 +209,3 @@ def _born(directory):
     finally:
         os.close(data)
     return st.st_uid, st.st_gid
-
-
-def _apart(batches):
-    """Put batches of one directory apart: only one process at a time can make
-    an entry in it, so over a network the others would wait for each call.
-
-    :param batches: iterable; what comes first stays first, so that work can
-        begin.
-    """
-    batches = iter(batches)
-    size = _STRIDE
-    # Few at first: nobody is to wait until there are many.
-    while window := list(itertools.islice(batches, size)):
-        for first in range(_STRIDE):
-            yield from window[first::_STRIDE]
-        size = min(2 * size, _WINDOW)

@@ -31,6 +31,29 @@ class Pool(base.BaseTestCase):
     def test_nothing_to_do(self):
         self.assertEqual([], self._run(4, lambda inbox, number: 1, iter(())))
 
+    def test_batches_put_apart(self):
+        """Batches that no lane takes at once come from all over what there
+        is."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+
+        def batches():
+            yield from ((number, 0, 0) for number in range(100))
+            os.close(writer)
+
+        def work(inbox, number):
+            os.close(writer)
+            first = next(inbox)
+            os.read(reader, 1)
+            return [first, *inbox]
+
+        with mock.patch.object(growth.Growth, 'more', return_value=0):
+            taken, = self._run(8, work, batches(), spread=True)
+        numbers = [number for number, _, _ in taken]
+        self.assertEqual(0, numbers[0])
+        self.assertEqual([*range(100)], sorted(numbers))
+        self.assertNotEqual([*range(100)], numbers)
+
     def test_one_that_ends_too_early(self):
         def work(inbox, number):
             next(inbox)
