@@ -64,7 +64,7 @@ class ReplacedTest(test_posix.PosixMixin, case.Case):
         self._back_up(20 * MIB, 18 * MIB)
 
     def test_replaced_and_written_to(self):
-        """A file that is written to by who has it open, once it is replaced."""
+        """A file written to by who has it open, once it is replaced."""
         trees.write(self.path, b'a' * 10)
         writer = os.open(self.path, os.O_WRONLY)
         self.addCleanup(os.close, writer)
