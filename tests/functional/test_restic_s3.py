@@ -129,7 +129,7 @@ class ResticS3Test(base.TestCase):
         texts = [each.said() for each in self.cloud.processes]
         texts.append(subprocess.run(
             ['mysqldump', '-u', 'root', '-h', '127.0.0.1',
-             self.cloud.database.url.rpartition('/')[2]], check=True,
+             self.cloud.database.name], check=True,
             capture_output=True, text=True).stdout)
         _, password = self.key('p1')
         for text in texts:
