@@ -52,15 +52,21 @@ PATIENCE = 300
 
 
 def eventually(what, check, patience=PATIENCE, pause=0.02):
-    """Wait until ``check()`` gives something true, and return that."""
-    end = time.monotonic() + patience
+    """Wait until ``check()`` gives something true, and return that.
+
+    :param pause: float, seconds between two looks. What takes longer is looked
+        at up to five times less often: looking takes processor time from what
+        is waited for.
+    """
+    begin = time.monotonic()
     while True:
         found = check()
         if found:
             return found
-        if time.monotonic() > end:
+        passed = time.monotonic() - begin
+        if passed > patience:
             raise AssertionError(f'{what}: not within {patience} s')
-        time.sleep(pause)
+        time.sleep(min(max(pause, passed / 10), 5 * pause))
 
 
 def free_port():
