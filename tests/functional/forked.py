@@ -14,6 +14,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import importlib.metadata
 import json
 import os
 import runpy
@@ -96,7 +97,8 @@ class Nursery:
 
     :param modules: sequence of str, what it imports. One that ends in ``.*``
         stands for all modules of a package; one that has a colon for a
-        function of a module, which is called without arguments.
+        function of a module, which is called without arguments; one that
+        begins with ``@`` for the entry points of all groups that begin so.
     :param path: str, its PYTHONPATH.
     """
 
@@ -203,13 +205,23 @@ def _main(fd, *modules):
 
 
 def _load(name):
-    if ':' in name:
+    if name.startswith('@'):
+        _load_points(name[1:])
+    elif ':' in name:
         module, function = name.split(':')
         getattr(importlib.import_module(module), function)()
     elif name.endswith('.*'):
         _load_all(name[:-2])
     else:
         importlib.import_module(name)
+
+
+def _load_points(prefix):
+    points = importlib.metadata.entry_points()
+    for group in points.groups:
+        if group.startswith(prefix):
+            for each in points.select(group=group):
+                each.load()
 
 
 def _load_all(package):

@@ -4,10 +4,12 @@
 from tests.functional import cloud
 from tests.functional import forked
 
-# What it imports, whatever it is to do.
-_MODULES = ('openstackclient.shell', 'manilaclient.osc.*',
+# What it imports, whatever it is to do: it loads each of its commands. What is
+# installed, it looks up for its help.
+_MODULES = ('openstackclient.shell', '@openstack.', 'manilaclient.osc.*',
             'manilaclient.v2.*', 'openstack.connection',
-            'keystoneauth1.loading')
+            'keystoneauth1.loading',
+            'cliff.command:_get_distributions_by_modules')
 
 
 def run(*args, env, path='', modules=()):
