@@ -22,6 +22,7 @@ from testtools import content
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import schema
+import tests
 from tests.functional import databases
 from tests.functional import forked
 from tests import lock_order
@@ -33,10 +34,8 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 RABBITMQ = os.environ.get('MANILA_BACKUP_TEST_RABBITMQ',
                           'rabbit://guest:guest@127.0.0.1:5672/')
 
-#: Where shares and repositories are kept: in memory where that can be. What
-#: these tests are about is not the disk, and its moods cost minutes.
-FOLDER = os.environ.get('MANILA_BACKUP_TEST_DIR') or (
-    '/dev/shm' if os.access('/dev/shm', os.W_OK) else None)
+#: Where shares and repositories are kept.
+FOLDER = tests.FOLDER
 
 #: What the API's log may say where a message finds no worker.
 NO_WORKER = 'no exchange .manila-backup-worker_fanout'

@@ -17,6 +17,7 @@ from manila_backup.db import schema
 from manila_backup.db import shares as db_shares
 from manila_backup.requests import admission
 from manila_backup import states
+import tests
 from tests import statuses
 from tests.unit import template
 
@@ -57,7 +58,8 @@ class TestCase(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.root = self.useFixture(fixtures.TempDir()).path
+        self.root = self.useFixture(
+            fixtures.TempDir(rootdir=tests.FOLDER)).path
         template.put(f'{self.root}/db')
         self.conf = config.load(['--config-file', os.devnull], 'test')
         for option, value, group in (
