@@ -98,9 +98,10 @@ class Listening(base.TestCase):
         # It has nothing that it could listen on by itself.
         with open(self.cloud.config, 'a') as file:
             file.write('[api]\nbind_host = 192.0.2.1\n')
+        # Debian's sh knows no descriptors of two digits.
         as_given = (
-            'sh', '-c', f'exec 3<&{there.fileno()} && '
-            f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', 'sh')
+            'bash', '-c', f'exec 3<&{there.fileno()} && '
+            f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', 'bash')
         with futures.ThreadPoolExecutor(1) as pool:
             for _number in range(2):
                 # Nobody serves it yet, or any more.
