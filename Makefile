@@ -11,8 +11,6 @@
 # make coverage          the unit tests, and which lines they ran: in cover/
 # make test-manila       the tests beside a real Manila; test-manila-short
 #                        leaves out those that take long
-# make test-short        "test" and "test-manila-short" side by side, which is
-#                        what .ci/run does
 # make test-galera       the service on a Galera cluster of three servers
 # make test-cephfs       the drivers on a Ceph cluster of one host, which it
 #                        starts; as root
@@ -90,6 +88,9 @@ export CONSTRAINTS
 # Which benchmark.
 NAME = copy
 
+# What "make test" runs at once.
+SUITES = short+unit
+
 # What a release can be installed with.
 EXTRAS = mysql,postgresql,manila,castellan
 
@@ -99,7 +100,7 @@ export PIP_NO_PYTHON_VERSION_WARNING = 1
 .PHONY: help venv demo test unit coverage functional lint docs api-ref \
 	api-samples bench clean openapi ui-test \
 	services keystone manila restic dashboard dashboard-test heat heat-test \
-	dashboard-policies test-manila test-manila-short test-short tempest \
+	dashboard-policies test-manila test-manila-short tempest \
 	client-functional devstack-harness soak \
 	fidelity test-long test-galera test-cephfs test-ganesha environments \
 	constraints FORCE \
@@ -205,11 +206,9 @@ $(TOOLS)/restic/restic: tools/make-restic | $(TOOLS)/.stamp
 
 # Functional tests wait a good part of the time, which the unit tests can use;
 # and those beside a Manila most of it.
-test: .tox/.made-functional keystone services
-	tools/run-tests $(TOOLS) $(RESULTS) short+unit
-
-test-short: .tox/.made-functional keystone manila services
-	tools/run-tests $(TOOLS) $(RESULTS) short+unit+manila-short
+test: .tox/.made-functional keystone services \
+		$(if $(findstring manila,$(SUITES)),manila)
+	tools/run-tests $(TOOLS) $(RESULTS) $(SUITES)
 
 # Both of them wait most of the time, and beside each other take as long as one.
 test-long: .tox/.made-functional keystone manila services
