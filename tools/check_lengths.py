@@ -23,7 +23,6 @@ TOPS = ('benchmarks', 'clients', 'dashboard', 'doc', 'heat', 'manila_backup',
 LONGER = frozenset((
     'manila_backup/copying/store.py',
     'manila_backup/drivers/posix/layout.py',
-    'tests/functional/drivers/test_posix.py',
 ))
 
 
