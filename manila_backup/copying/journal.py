@@ -10,6 +10,7 @@ import time
 from manila_backup.copying import reporting
 from manila_backup.copying import tree
 from manila_backup.fs import attributes
+from manila_backup.fs import btrfs
 from manila_backup.fs import content
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
@@ -23,17 +24,29 @@ PARTS = 'parts'
 DIRECTORIES = 'directories'
 
 
-def prepare(directory):
+def prepare(directory, subvolume=False):
     """Make what a copy goes to.
 
     :param directory: int, descriptor of an empty one, which is made private.
+    :param subvolume: bool, whether the copy is to be one of btrfs where that
+        can be.
     """
     # What it inherits would be inherited by all in it.
     os.fchmod(directory, 0o700)
     if attributes.DEFAULT_ACL in dict(attributes.read_xattrs(directory)):
         os.removexattr(directory, attributes.DEFAULT_ACL)
-    for name in (DATA, PARTS):
-        os.mkdir(name, 0o700, dir_fd=directory)
+    os.mkdir(PARTS, 0o700, dir_fd=directory)
+    if subvolume and not _has_quotas(directory):
+        btrfs.make_directory(DATA, directory)
+    else:
+        os.mkdir(DATA, 0o700, dir_fd=directory)
+
+
+def _has_quotas(directory):
+    try:
+        return btrfs.has_quotas(directory)
+    except OSError:
+        return False    # it is no btrfs
 
 
 def begin(directory):

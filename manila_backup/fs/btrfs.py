@@ -5,6 +5,8 @@ import errno
 import fcntl
 import os
 import struct
+import typing
+import uuid
 
 from manila_backup.fs import handles
 from manila_backup.fs import removal
@@ -17,26 +19,32 @@ _VOLUME_ARGS_V2 = struct.Struct('<qQQ32x4040s')
 _LOOKUP_ARGS = struct.Struct('<QQ4080s')
 _INFO_SIZE = 1024
 _INFO = struct.Struct('=16x16s')
+# UUIDs of it and of what it is a snapshot of; generations of its last change
+# and of its creation.
+_SUBVOLUME = struct.Struct('<280xQ8x16s16s16x8xQ144x')
 _REFERENCE = struct.Struct('<QQ')
 _REFERENCES = 255
 _REFERENCES_SIZE = 4096
 
 _READ_ONLY = 1 << 1
 
-_WRITE, _READ = 1, 2
+WRITE, READ = 1, 2
 
 
-def _request(number, size, direction):
+def request(number, size, direction):
+    """The number of an ioctl of btrfs."""
     return direction << 30 | size << 16 | 0x94 << 8 | number
 
 
-_SNAP_DESTROY = _request(15, _VOLUME_ARGS.size, _WRITE)
-_INO_LOOKUP = _request(18, _LOOKUP_ARGS.size, _READ | _WRITE)
-_SNAP_CREATE_V2 = _request(23, _VOLUME_ARGS_V2.size, _WRITE)
-_SUBVOL_CREATE_V2 = _request(24, _VOLUME_ARGS_V2.size, _WRITE)
-_SUBVOL_SETFLAGS = _request(26, 8, _WRITE)
-_FS_INFO = _request(31, _INFO_SIZE, _READ)
-_GET_SUBVOL_ROOTREF = _request(61, _REFERENCES_SIZE, _READ | _WRITE)
+_SYNC = request(8, 0, 0)
+_SNAP_DESTROY = request(15, _VOLUME_ARGS.size, WRITE)
+_INO_LOOKUP = request(18, _LOOKUP_ARGS.size, READ | WRITE)
+_SNAP_CREATE_V2 = request(23, _VOLUME_ARGS_V2.size, WRITE)
+_SUBVOL_CREATE_V2 = request(24, _VOLUME_ARGS_V2.size, WRITE)
+_SUBVOL_SETFLAGS = request(26, 8, WRITE)
+_FS_INFO = request(31, _INFO_SIZE, READ)
+_GET_SUBVOL_INFO = request(60, _SUBVOLUME.size, READ)
+_GET_SUBVOL_ROOTREF = request(61, _REFERENCES_SIZE, READ | WRITE)
 
 
 def create(name, parent):
@@ -49,16 +57,16 @@ def create(name, parent):
           _VOLUME_ARGS_V2.pack(0, 0, 0, os.fsencode(name)))
 
 
-def snapshot(top, name, parent):
-    """Make a read-only snapshot of a subvolume, without the subvolumes that
-    are in it.
+def snapshot(top, name, parent, writable=False):
+    """Make a snapshot of a subvolume, without the subvolumes that are in it.
 
     :param top: int, descriptor of the subvolume's top.
     :raises OSError: EXDEV, if the directory ``parent`` is on another
         filesystem.
     """
     _call(parent, _SNAP_CREATE_V2,
-          _VOLUME_ARGS_V2.pack(top, 0, _READ_ONLY, os.fsencode(name)))
+          _VOLUME_ARGS_V2.pack(top, 0, 0 if writable else _READ_ONLY,
+                               os.fsencode(name)))
 
 
 def remove(name, parent, tick):
@@ -82,6 +90,35 @@ def remove(name, parent, tick):
         finally:
             os.close(fd)
     removal.remove(name, parent, tick)
+
+
+def destroy(name, parent):
+    """Remove a subvolume with all that is in it, which takes no longer for a
+    large one: the kernel frees it afterwards.
+
+    :param parent: int, descriptor of the directory that it is in.
+    :returns: bool, whether that was done: not if it is none, has another in
+        it, or nobody but root may.
+    """
+    try:
+        if os.stat(name, dir_fd=parent, follow_symlinks=False).st_ino != TOP:
+            return False
+        _call(parent, _SNAP_DESTROY, _VOLUME_ARGS.pack(0, os.fsencode(name)))
+        # Else nothing is freed before its next turn, in half a minute.
+        fcntl.ioctl(parent, _SYNC)
+        return True
+    except OSError:
+        return False
+
+
+def has_quotas(fd):
+    """Tell whether there are quotas on the filesystem that an open directory
+    is on: those of a subvolume don't hold for the subvolumes in it.
+
+    :raises OSError: it is no btrfs.
+    """
+    name = str(uuid.UUID(bytes=uuid_of(fd)))
+    return os.path.exists(f'/sys/fs/btrfs/{name}/qgroups')
 
 
 def children(top):
@@ -113,6 +150,29 @@ def uuid_of(fd):
     args = bytearray(_INFO_SIZE)
     fcntl.ioctl(fd, _FS_INFO, args)
     return _INFO.unpack_from(args)[0]
+
+
+class Subvolume(typing.NamedTuple):
+    """Information about a subvolume.
+
+    :ivar uuid: str; two never have the same.
+    :ivar origin: str, that of what it is a snapshot of.
+    :ivar changed: int, the generation in which it was last written to.
+    :ivar created: int, the one in which it was made.
+    """
+
+    uuid: str
+    origin: str
+    changed: int
+    created: int
+
+
+def subvolume_of(fd):
+    """Read the :class:`Subvolume` that an open directory is in."""
+    args = bytearray(_SUBVOLUME.size)
+    fcntl.ioctl(fd, _GET_SUBVOL_INFO, args)
+    changed, own, origin, created = _SUBVOLUME.unpack(args)
+    return Subvolume(own.hex(), origin.hex(), changed, created)
 
 
 def number_of(fd):
@@ -152,6 +212,6 @@ def make_directory(name, parent):
         os.close(fd)
 
 
-def _call(fd, request, args):
+def _call(fd, number, args):
     # A mutable buffer: only those may be so large.
-    fcntl.ioctl(fd, request, bytearray(args))
+    fcntl.ioctl(fd, number, bytearray(args))

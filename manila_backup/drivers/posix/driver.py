@@ -17,7 +17,6 @@ from manila_backup.drivers.posix import verify
 from manila_backup import exception
 from manila_backup.fs import errors
 from manila_backup.fs import handles
-from manila_backup.fs import removal
 from manila_backup.path_restore import catalogue
 from manila_backup.path_restore import restore as paths
 
@@ -190,7 +189,7 @@ class PosixDriver(base.BackupDriver):
 
         try:
             if away:
-                removal.remove(away, share, tick)
+                layout.remove(away, share, tick)
             layout.sweep(share, place, None, tick)
             contents_index.remove(share, place)
         except OSError as exc:

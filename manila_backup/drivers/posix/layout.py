@@ -18,6 +18,7 @@ from manila_backup.copying import manifest
 from manila_backup.copying import reporting
 from manila_backup.copying import warnings
 from manila_backup.drivers import base
+from manila_backup.fs import btrfs
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
 from manila_backup.fs import handles
@@ -244,7 +245,23 @@ def sweep(share, place, attempt=None, tick=None):
                 continue
             name = trash(share, name, place)
         if name:
-            removal.remove(name, share, tick)
+            remove(name, share, tick)
+
+
+def remove(name, share, tick=None):
+    """Remove what an attempt or a deletion left, as
+    :func:`manila_backup.fs.removal.remove`: where ``data`` is a subvolume, at
+    once."""
+    try:
+        fd = os.open(name, handles.DIRECTORY, dir_fd=share)
+    except OSError:
+        pass
+    else:
+        try:
+            btrfs.destroy(DATA, fd)
+        finally:
+            os.close(fd)
+    removal.remove(name, share, tick)
 
 
 def trash(share, name, place):
@@ -281,12 +298,12 @@ def prepare(repository, place, attempt):
                 # Of the same attempt: can't be, unless it was handed twice.
                 left = trash(share, name, place)
                 if left:
-                    removal.remove(left, share)
+                    remove(left, share)
                 os.mkdir(name, 0o700, dir_fd=share)
                 fd = os.open(name, handles.DIRECTORY, dir_fd=share)
             except FileNotFoundError:
                 continue    # tidied away by the deletion of another backup
-            journal.prepare(fd)
+            journal.prepare(fd, subvolume=True)
             return fd
     raise base.DriverError('The share\'s directory in the repository is '
                            'removed repeatedly.', retryable=True)

@@ -189,7 +189,7 @@ class ParentBackup(reuse.StoredFiles):
             if not _agrees(directory, entry):
                 return None
             if self._reflinks:
-                return self._clone(directory, now, target, setter)
+                return reuse.clone(directory, now, target, setter)
             lost = [each for each in entry.lost
                     if each not in (b'flags', b'x:*room')]
             if self._link(directory, now.name, target, names):
@@ -214,7 +214,7 @@ class ParentBackup(reuse.StoredFiles):
             if not _agrees(directory, entry):
                 return None
             if self._reflinks:
-                return self._clone(directory, entry, target, setter)
+                return reuse.clone(directory, entry, target, setter)
             lost = entry.lost
         if self._link(directory, name, target, names, st.st_nlink):
             return text + b'\n', lost
@@ -232,28 +232,6 @@ class ParentBackup(reuse.StoredFiles):
         os.link(name, name, src_dir_fd=directory, dst_dir_fd=target,
                 follow_symlinks=False)
         return True
-
-    def _clone(self, directory, entry, target, setter):
-        """A new file with the same blocks and an entry's attributes."""
-        source = os.open(entry.name, handles.READ, dir_fd=directory)
-        try:
-            if os.fstat(source).st_size != entry.size:
-                return None
-            out = os.open(entry.name, handles.CREATE, entry.mode & 0o777,
-                          dir_fd=target)
-            try:
-                clones.clone(source, out)
-                lost = setter.apply(out, entry, os.fstat(out))
-            except OSError:
-                os.unlink(entry.name, dir_fd=target)
-                raise
-            finally:
-                os.close(out)
-        finally:
-            os.close(source)
-        if b'flags' in entry.lost:
-            lost.append(b'flags')
-        return dirent.line(entry._replace(lost=()), lost), lost
 
 
 def _agrees(directory, entry):

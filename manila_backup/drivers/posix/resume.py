@@ -100,12 +100,30 @@ class InterruptedAttempt(reuse.StoredFiles):
 
     def _take(self, index, text, path, file, target, setter, names, tick):
         name = file[0]
-        if not self._move(path, name, target):
-            return None
         entry = dirent.parse(text)
-        if self._is_sound(entry, target, index.fd in self._reread, tick):
+        reread = index.fd in self._reread
+        try:
+            if not self._move(path, name, target):
+                return None
+        except OSError as exc:
+            if exc.errno != errno.EXDEV:
+                raise
+            # Each attempt's is a subvolume of its own.
+            return self._clone(path, entry, target, setter, reread, tick)
+        if self._is_sound(entry, target, reread, tick):
             return text + b'\n', entry.lost
         os.unlink(name, dir_fd=target)
+        return None
+
+    def _clone(self, path, entry, target, setter, reread, tick):
+        """Take a file over as a clone, which what is still written to the
+        older attempt does not reach either; None if there can't be one."""
+        try:
+            directory = self.descent.enter(path)
+            if self._is_sound(entry, directory, reread, tick):
+                return reuse.clone(directory, entry, target, setter)
+        except OSError:
+            pass    # it is copied anew, which says what is wrong
         return None
 
     def _move(self, path, name, target):
