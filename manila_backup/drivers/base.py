@@ -29,6 +29,7 @@ from manila_backup.copying import warnings as copying_warnings
 from manila_backup.drivers import progress as shared_progress
 from manila_backup.drivers import upkeep
 from manila_backup import exception
+from manila_backup.fs import lineages
 from manila_backup.path_restore import selection
 from manila_backup import states
 from manila_backup import status_codes
@@ -171,6 +172,11 @@ class BackupDriver(upkeep.Upkeep, abc.ABC):
     #: :meth:`restore`; without, a backup does not enter them, and a restore
     #: leaves them as they are.
     include_mounts: bool = False
+
+    #: The :class:`manila_backup.fs.lineages.Lineage` of the snapshot that a
+    #: backup is copied from, where that is known: it tells what has changed
+    #: since an earlier one. Set in the instance before :meth:`backup`.
+    lineage: lineages.Lineage | None = None
 
     #: Whether it is no operation on a backup that removes something of it,
     #: but a sweep, beside which one may begin. Set in the instance before

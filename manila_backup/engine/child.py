@@ -213,6 +213,7 @@ def back_up(driver, source, share, job, place, options, record, progress):
     """
     driver.include_mounts = share.include_mounts
     with source.use(share, job, progress) as view:
+        driver.lineage = None if view.left_out else view.lineage
         record = {**record, 'copied_from': view.kind}
         if view.reason or view.left_out:
             record[warnings.RECORDED] = [*_notes(view)]

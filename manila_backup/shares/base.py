@@ -8,6 +8,7 @@ import dataclasses
 import typing
 
 from manila_backup import exception
+from manila_backup.fs import lineages
 from manila_backup.plans import assignments
 from manila_backup import status_codes
 
@@ -89,12 +90,15 @@ class View:
     :ivar left_out: tuple of paths of directories, as bytes: what is mounted
         in the share, and no part of it, that can't be found by looking at the
         view.
+    :ivar lineage: a snapshot's place in the history of what it is one of; None
+        if that is not known.
     """
 
     path: str
     kind: str = LIVE
     reason: str | None = None
     left_out: tuple[bytes, ...] = ()
+    lineage: lineages.Lineage | None = None
 
 
 @dataclasses.dataclass(frozen=True)

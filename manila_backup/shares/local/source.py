@@ -189,6 +189,7 @@ class LocalShares(base.ShareSource):
     def remove(self, share, progress):
         """Remove the share's directory with all it holds. An adopted
         directory is emptied but stays: this service did not make it."""
+        self._temporary.forget(share.id)
         if share.path:
             if share.identity is None:
                 # Nobody has seen yet what is there.

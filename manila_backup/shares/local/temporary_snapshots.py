@@ -13,6 +13,10 @@ the name in ``.held`` is a symbolic link that says where, which is there, and
 on the disk, before the snapshot is made. So whatever a crash leaves can be
 found from ``.held``, without the database.
 
+For each share, a file in ``.marks`` beside ``.held`` tells later backups that
+the file system was not put back to before a snapshot: see
+:mod:`manila_backup.fs.lineages`. It stays as long as the share does.
+
 Of a share that is no subvolume itself, the snapshot is one of the subvolume
 that it is in: that takes no longer, and only the share's part is read.
 """
@@ -26,6 +30,7 @@ import stat
 from manila_backup.fs import btrfs
 from manila_backup.fs import errors
 from manila_backup.fs import handles
+from manila_backup.fs import lineages
 from manila_backup.fs import mountpoints
 from manila_backup.fs import syscalls
 from manila_backup import private
@@ -33,6 +38,7 @@ from manila_backup.shares import base
 from manila_backup.shares.local import directories
 
 HELD = '.held'
+MARKS = '.marks'
 BESIDE = '.manila-backup-held'
 
 _NO_BTRFS = 'it is not on btrfs'
@@ -87,12 +93,12 @@ class TemporarySnapshots:
                 _check_btrfs(directory.fd)
                 raise _Impossible('what is mounted in it is part of it, and '
                                   'would not be in a snapshot')
-            found = self._snapshot(share_id, directory.fd,
-                                   f'{backup_id}.{attempt}', progress)
+            found, known = self._snapshot(
+                share_id, directory.fd, f'{backup_id}.{attempt}', progress)
             stack.callback(os.close, found)
             return base.View(
                 directories.view_of(found), base.SNAPSHOT,
-                left_out=tuple(mounted))
+                left_out=tuple(mounted), lineage=known)
         except _Impossible as exc:
             why = str(exc)
         except OSError as exc:
@@ -128,6 +134,13 @@ class TemporarySnapshots:
         _tidy(folder)
         _tidy(os.path.dirname(folder))
 
+    def forget(self, share_id):
+        """Remove what is kept of a share that is removed."""
+        folder = os.path.join(self._path, MARKS)
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(folder, share_id))
+        _tidy(folder)
+
     def held(self):
         """As :meth:`.base.ShareSource.held`."""
         top = os.path.join(self._path, HELD)
@@ -141,7 +154,8 @@ class TemporarySnapshots:
         """Make a snapshot; whatever is raised, it may be there.
 
         :param share: int, descriptor of the share's directory.
-        :returns: int, descriptor of the share's directory in it.
+        :returns: (int, descriptor of the share's directory in it; its
+            :class:`~manila_backup.fs.lineages.Lineage`, or None).
         """
         inode = os.fstat(share).st_ino
         with contextlib.ExitStack() as stack:
@@ -149,7 +163,8 @@ class TemporarySnapshots:
             folder = os.path.join(self._path, HELD, share_id)
             progress.check()
             made = _make_in(folder, name, top)
-            if made is None:
+            is_beside = made is None
+            if is_beside:
                 made = _make_beside(share, folder, name, top)
             stack.callback(os.close, made)
             _check_subvolumes(top, below)
@@ -163,7 +178,17 @@ class TemporarySnapshots:
                 raise _Impossible(_MOVED) from exc
             if os.fstat(found).st_ino != inode:
                 raise _Impossible(_MOVED)
-            return os.dup(found)
+            return os.dup(found), (None if is_beside else
+                                   self._lineage(share_id, made))
+
+    def _lineage(self, share_id, made):
+        """The lineage of a snapshot; None if that can't be told."""
+        try:
+            return _in_private(
+                os.path.join(self._path, MARKS),
+                lambda folder: lineages.leave_mark(made, folder, share_id))
+        except OSError:
+            return None
 
 
 def names(folder):
