@@ -58,4 +58,14 @@ OPTS = [
              'deleted; but damage to a file on the disk of the repository '
              'damages all backups that share it. If disabled, each backup '
              'stores all files anew.'),
+    cfg.IntOpt(
+        'full_scan_every',
+        default=10, min=1,
+        help='Of how many backups of a share one looks at every entry of it. '
+             'Where a share is copied from a snapshot of btrfs, the service '
+             'runs as root and the repository is on btrfs without quotas, '
+             'the others look only at what the file system says was written '
+             'since the backup before, and begin as a snapshot of it; '
+             'elsewhere, and wherever anything is in doubt, each backup looks '
+             'at all. 1: each does everywhere.'),
 ]

@@ -129,8 +129,8 @@ class Writer:
         self._sum = hashlib.sha256()
         self._paths = paths if version == FIRST else None
         self._spend = spend
-        self._write(_MAGIC % version)
-        self._write(b'about %b\n' % json.dumps(about).encode())
+        self.add(_MAGIC % version)
+        self.add(b'about %b\n' % json.dumps(about).encode())
 
     def __enter__(self):
         return self
@@ -149,7 +149,7 @@ class Writer:
             offset += len(data)
             size -= len(data)
             if self._paths is None:
-                self._write(data)
+                self.add(data)
                 continue
             # Lines can be long, but with the pieces put together once.
             whole, newline, new = data.rpartition(b'\n')
@@ -166,7 +166,7 @@ class Writer:
         for text in io.BytesIO(data):
             if text.startswith(_DIRECTORIES):
                 text = self._by_path(text)
-            self._write(text)
+            self.add(text)
 
     def _by_path(self, text):
         fields = text.split(b' ', 4)
@@ -181,12 +181,13 @@ class Writer:
 
         :returns: str, the manifest's digest.
         """
-        self._write(b'totals %b\n' % json.dumps(totals).encode())
+        self.add(b'totals %b\n' % json.dumps(totals).encode())
         digest = self._sum.hexdigest()
         self._file.write(b'sha256 %b\n' % digest.encode())
         return digest
 
-    def _write(self, data):
+    def add(self, data):
+        """Append lines as they are."""
         self._spend(len(data))
         self._sum.update(data)
         self._file.write(data)

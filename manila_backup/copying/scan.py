@@ -233,12 +233,19 @@ class Scan:
         if self.mounts and handles.join(here.path, name) in self.mounts:
             self._miss(handles.join(here.path, name), manifest.MOUNTED)
             return
+        if st.st_nlink > 1:
+            self.files += 1
+            self.bytes += st.st_size
+            self._link(st.st_dev, st.st_ino, self._chain[-1], name)
+        else:
+            self._put_file(name, st)
+
+    def _put_file(self, name, st):
+        """Put an entry with one name into the batch."""
         self.files += 1
         self.bytes += st.st_size
         _, files, others = self._groups[-1]
-        if st.st_nlink > 1:
-            self._link(st.st_dev, st.st_ino, self._chain[-1], name)
-        elif stat.S_ISREG(st.st_mode):
+        if stat.S_ISREG(st.st_mode):
             self._count += 1
             # No more than is really there has to be read.
             self._weight += min(st.st_size, st.st_blocks * 512)

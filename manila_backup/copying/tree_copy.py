@@ -39,6 +39,9 @@ class TreeCopy:
     scanner = scan.Scan
     storer = store.Storer
 
+    #: Whether only what has changed since an earlier one is looked at.
+    continues = False
+
     #: As for :class:`~.scan.Scan`.
     partial = frozenset()
 
@@ -85,6 +88,7 @@ class TreeCopy:
             self.budget, self.cross, mountpoints.inside(aside), self.partial,
             names)
 
+        parent = self.parent(parent)
         # The same for all of them: who asks makes a file.
         born = _born(self.directory)
 
@@ -114,6 +118,14 @@ class TreeCopy:
                                    found.directories, self.progress)
         self.problems.merge(*found.problems.said())
         self._unread = found.unread
+
+    def parent(self, given):
+        """Return the earlier backup that files are taken from, once it is
+        known what there is to do.
+
+        :param given: the one that was given to :meth:`run`.
+        """
+        return given
 
     def check_read(self):
         """See that what could not be read is no sign of a broken file
@@ -165,21 +177,35 @@ class TreeCopy:
                       | os.O_CLOEXEC, 0o600, dir_fd=self.directory)
         with manifest.Writer(out, about, version, self._journal.paths(),
                              spend) as writer:
-            for section in (self._described, self._copied):
-                self._gather(writer, section)
+            self.gather(writer)
             return writer.finish(self.totals)
 
-    def _gather(self, writer, results):
+    def gather(self, writer):
+        """Write all entries."""
+        for section in (self._described, self._copied):
+            self.append(writer, section)
+
+    def append(self, writer, results):
         """Append what the processes wrote, in the order of the batches."""
+        for span in self.spans(results):
+            writer.copy(*span)
+
+    def spans(self, results):
+        """Iterate over what the processes wrote, in the order of the batches.
+
+        :returns: iterator of (descriptor, offset, size).
+        """
         opened = at_once.opened(
             self._open_part, [result['part'] for result in results])
         spans = [(number, fd, offset, size)
                  for fd, result in zip(opened, results, strict=True)
                  for number, offset, size in result['spans']]
-        for _, fd, offset, size in sorted(spans):
-            writer.copy(fd, offset, size)
-        for fd in opened:
-            os.close(fd)
+        try:
+            for _, *span in sorted(spans):
+                yield span
+        finally:
+            for fd in opened:
+                os.close(fd)
 
     def _open_part(self, name):
         fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.directory)

@@ -44,9 +44,30 @@ class Walk:
             while self._next():
                 yield self.path
         finally:
-            self._descent.close()
-            if self._spool:
-                self._spool.close()
+            self.close()
+
+    def close(self):
+        """Let go of all; for who does not iterate over it."""
+        self._descent.close()
+        if self._spool:
+            self._spool.close()
+
+    def below(self, path, names):
+        """Go through some of the directories in another one, and what is
+        below them, instead of through all. May be called again.
+
+        :returns: as of :meth:`__iter__`.
+        """
+        ways = [] if path == handles.ROOT else path.split(b'/')
+        self.path, self.depth = path, len(ways)
+        self._ends = [0]
+        for name in ways:
+            self._ends.append(self._ends[-1] + len(name)
+                              + (len(self._ends) > 1))
+        for name in names:
+            self.put(name)
+        while self._next():
+            yield self.path
 
     def entries(self):
         """List the current directory, and put those that are in it.

@@ -8,6 +8,7 @@ from concurrent.futures import thread
 import contextlib
 import dataclasses
 import datetime
+import logging
 import os
 import time
 
@@ -20,6 +21,7 @@ from manila_backup.copying import stable_read
 from manila_backup.copying import tree_copy
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import contents_index
+from manila_backup.drivers.posix import continuation
 from manila_backup.drivers.posix import layout
 from manila_backup.drivers.posix import parent
 from manila_backup.drivers.posix import resume
@@ -27,6 +29,11 @@ from manila_backup.fs import durable
 from manila_backup.fs import errors
 from manila_backup.fs import removal
 from manila_backup.fs import syscalls
+
+LOG = logging.getLogger(__name__)
+
+# Entries up to which a backup that continues another gets its index at once.
+_INDEXED_AT_ONCE = 50_000
 
 # What the manifest is called until it is complete.
 _NEW = 'manifest.new'
@@ -52,11 +59,14 @@ class PosixBackup:
         has.
     :param bytes_per_entry: int, see :class:`~.budget.Budget`.
     :param cross: bool, whether what is mounted in the share is part of it.
+    :param lineage: as of :class:`~manila_backup.drivers.base.BackupDriver`.
+    :param full_scan_every: int, of how many backups one looks at everything.
     """
 
     def __init__(self, repository, place, attempt, options, record,
                  processes, ignore, progress, incremental=True,
-                 bytes_per_entry=0, cross=False):
+                 bytes_per_entry=0, cross=False, lineage=None,
+                 full_scan_every=1):
         self.repository = repository
         self.place = place
         self.attempt = attempt
@@ -68,6 +78,8 @@ class PosixBackup:
         self.incremental = incremental
         self.bytes_per_entry = bytes_per_entry
         self.cross = cross
+        self.lineage = lineage
+        self.full_scan_every = full_scan_every
 
     def run(self, source):
         """Copy a directory.
@@ -89,6 +101,9 @@ class PosixBackup:
             'earlier': None,
             'has_flags': True,
         }
+        known = continuation.describe(self.lineage, self.ignore)
+        if known:
+            about[continuation.LINEAGE] = known
         aside = roots.open_root(source, self.repository.fd,
                                 self.repository.path)
         root = roots.apart(aside)
@@ -97,15 +112,56 @@ class PosixBackup:
         with contextlib.suppress(OSError):
             syscalls.syncfs(root)
         try:
-            directory = layout.prepare(self.repository, self.place,
-                                       self.attempt)
-            try:
-                return self._copy(root, aside, directory, about, surely)
-            finally:
-                os.close(directory)
+            return (self._continue(root, aside, about, surely)
+                    or self._begin(root, aside, about, surely))
         finally:
             os.close(aside)
             os.close(root)
+
+    def _continue(self, root, aside, about, surely):
+        """Copy what has changed since the backup before, if that can be told.
+
+        :returns: a Result; or None.
+        """
+        if (not self.incremental or self.cross or self.lineage is None
+                or self.full_scan_every < 2):
+            return None
+        check = self.progress.check
+        try:
+            with contextlib.ExitStack() as stack:
+                earlier, before = continuation.find(
+                    self.repository, self.place, self.lineage, self.ignore,
+                    self.full_scan_every)
+                stack.callback(earlier.close)
+                what = continuation.written(root, before['generation'], check)
+                found = continuation.outlined(earlier, what, check)
+                directory = layout.prepare(self.repository, self.place,
+                                           self.attempt)
+                stack.callback(os.close, directory)
+                continuation.begin(earlier, directory)
+                with self.repository.share(self.place) as share:
+                    # None of them can be published any more.
+                    layout.take(share, self.place, self.attempt)
+                copy = continuation.Copy(
+                    earlier, found, what, directory, self.processes,
+                    self.progress, self.ignore, False, self.bytes_per_entry)
+                return self._run(copy, root, aside, directory, {
+                    **about, 'read_since': about['created_at'],
+                    'earlier': earlier.name,
+                    continuation.LINEAGE: continuation.describe(
+                        self.lineage, self.ignore, before)}, surely)
+        except continuation.Unfit as exc:
+            LOG.info('Backup %s looks at all of the share: %s.',
+                     self.place.backup_id, exc)
+            return None
+
+    def _begin(self, root, aside, about, surely):
+        """Copy all of the share."""
+        directory = layout.prepare(self.repository, self.place, self.attempt)
+        try:
+            return self._copy(root, aside, directory, about, surely)
+        finally:
+            os.close(directory)
 
     def _published(self, share):
         """An earlier attempt got as far as that before its worker died."""
@@ -142,15 +198,25 @@ class PosixBackup:
             if parent_backup:
                 stack.callback(parent_backup.close)
                 about['earlier'] = parent_backup.name
-            copy = stack.enter_context(tree_copy.TreeCopy(
+            copy = tree_copy.TreeCopy(
                 directory, self.processes, self.progress, self.ignore,
-                self.cross, self.bytes_per_entry))
+                self.cross, self.bytes_per_entry)
+            return self._run(copy, root, aside, directory, about, surely,
+                             taken, interrupted, parent_backup)
+
+    def _run(self, copy, root, aside, directory, about, surely, taken=None,
+             *reusable):
+        """Copy, and finish it."""
+        with copy:
             with roots.staying(aside):
                 copy.run(root, aside, surely, self.repository.identity,
-                         taken, interrupted, parent_backup)
+                         taken, *reusable)
             copy.check_read()
             digest = self._write(copy, directory, about)
-        self._finish(directory, digest)
+        # It would take longer than all else of one that continues another.
+        self._finish(directory, digest,
+                     not copy.continues
+                     or copy.totals['files'] <= _INDEXED_AT_ONCE)
         return report_of(about, copy.totals)
 
     def _interrupted(self, folds):
@@ -179,12 +245,13 @@ class PosixBackup:
             raise errors.failed('write the repository\'s', manifest.NAME,
                                 exc) from exc
 
-    def _finish(self, directory, digest):
+    def _finish(self, directory, digest, with_index):
         with contextlib.ExitStack() as stack:
             try:
-                index = self._sync(directory, digest, stack)
+                index = self._sync(directory, digest, stack, with_index)
                 self.progress.check()
                 # All of the data, then the name that says so.
+                continuation.seal(directory)
                 os.rename(_NEW, manifest.NAME, src_dir_fd=directory,
                           dst_dir_fd=directory)
                 removal.remove(journal.PARTS, directory)
@@ -198,10 +265,11 @@ class PosixBackup:
                 with self.repository.share(self.place) as share:
                     contents_index.add(index, share, self.place)
 
-    def _sync(self, directory, digest, stack):
+    def _sync(self, directory, digest, stack, with_index):
         """Have all of the backup on the disk, and meanwhile make what lets it
         be looked into quickly. Without, the first who looks has it made.
 
+        :param with_index: bool, whether to make it.
         :returns: str, the path of its index, while the stack lasts; or None.
         """
         self.progress.check()
@@ -209,7 +277,8 @@ class PosixBackup:
             synced = pool.submit(syscalls.syncfs, directory)
             fd = os.open(_NEW, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
             stack.callback(os.close, fd)
-            index = contents_index.make(stack, fd, digest)
+            index = (contents_index.make(stack, fd, digest) if with_index
+                     else None)
             synced.result()
         durable.keep(fd)
         with open(layout.METADATA, 'rb', opener=lambda name, flags: os.open(

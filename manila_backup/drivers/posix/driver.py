@@ -33,6 +33,8 @@ class PosixDriver(base.BackupDriver):
     :param bytes_per_entry: int, how much a manifest may take for each entry;
         0 for no limit.
     :param verified: a :class:`~manila_backup.copying.restore.Verify`.
+    :param full_scan_every: int, of how many backups of a share one looks at
+        all of it, where others need not.
     """
 
     LOCATION = 'posix', 'repository_path'
@@ -43,9 +45,11 @@ class PosixDriver(base.BackupDriver):
 
     def __init__(self, path, processes=32, ignore=(), incremental=True,
                  bytes_per_entry=0,
-                 verified=restore.Verify.WHEN_OVERWRITING):
+                 verified=restore.Verify.WHEN_OVERWRITING,
+                 full_scan_every=10):
         self.path = path
         self.verified = verified
+        self.full_scan_every = full_scan_every
         self.bytes_per_entry = bytes_per_entry
         self.processes = processes
         self.ignore = tuple(ignore)
@@ -66,7 +70,8 @@ class PosixDriver(base.BackupDriver):
         """
         return (conf.posix.processes, conf.backup.ignore_files,
                 conf.posix.incremental, conf.posix.bytes_per_entry,
-                restore.Verify(conf.posix.verify_before_restore))
+                restore.Verify(conf.posix.verify_before_restore),
+                conf.posix.full_scan_every)
 
     @contextlib.contextmanager
     def _open(self):
@@ -96,7 +101,8 @@ class PosixDriver(base.BackupDriver):
             return backup.PosixBackup(
                 repository, place, attempt, options, record, self.processes,
                 self.ignore, progress, self.incremental,
-                self.bytes_per_entry, self.include_mounts).run(source)
+                self.bytes_per_entry, self.include_mounts, self.lineage,
+                self.full_scan_every).run(source)
 
     def can_upgrade(self):
         with self._open() as repository:

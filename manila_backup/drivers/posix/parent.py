@@ -4,6 +4,7 @@
 What counts as unchanged, and what is checked: repository-format.rst.
 """
 
+import dataclasses
 import datetime
 import os
 import stat
@@ -35,6 +36,24 @@ def find(repository, place):
     :param place: of the new one.
     :returns: a :class:`ParentBackup`, or None.
     """
+    found = candidate(repository, place)
+    if found is None:
+        return None
+    try:
+        return found.files()
+    except (OSError, dirent.Malformed):
+        return None     # it is being deleted
+    finally:
+        found.close()
+
+
+def candidate(repository, place, read=manifest.check):
+    """The same, of which only the manifest is open.
+
+    :param read: what reads its ``about``, and checks it on the way, if it
+        does.
+    :returns: a :class:`Candidate`, or None.
+    """
     with repository.share(place) as share:
         if share is None:
             return None
@@ -42,10 +61,22 @@ def find(repository, place):
         for began, name in sorted(_published(share), reverse=True):
             if since and began <= since:
                 return None
-            found = _open(share, place, name)
+            found = _open(share, place, name, read)
             if found:
                 return found
     return None
+
+
+def surely_until(since):
+    """Make a test whether a file that has the ctime that it had when it was
+    read surely was not changed afterwards.
+
+    :param since: datetime, when reading began.
+    :returns: callable of that ctime in nanoseconds.
+    """
+    start = (since - _EPOCH) // datetime.timedelta(microseconds=1) * 1000
+    return lambda ctime: ctime <= start - (
+        _MARGIN if ctime % _SECOND else _COARSE_MARGIN)
 
 
 def _published(share):
@@ -72,17 +103,16 @@ def _time(text):
         datetime.timezone.utc)
 
 
-def _open(share, place, name):
+def _open(share, place, name, read):
     directory = text = None
     try:
         directory = os.open(name, handles.DIRECTORY, dir_fd=share)
         text = manifest.open_in(directory)
-        about = manifest.check(text)
+        about = read(text)
         if (about['project_id'], about['share_id'], about['backup_id']) == (
                 place.project_id, place.share_id, name):
-            return ParentBackup(name, directory, text, _time(
-                about.get('read_since') or about['created_at']),
-                bool(about.get('has_flags')))
+            return Candidate(name, directory, text, about, _time(
+                about.get('read_since') or about['created_at']))
     except (OSError, base.DriverError, dirent.Malformed, KeyError,
             TypeError, ValueError):
         pass    # it is damaged, or being deleted: there may be another one
@@ -90,6 +120,47 @@ def _open(share, place, name):
         if fd is not None:
             os.close(fd)
     return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """Backup that another one can begin with.
+
+    :ivar name: str, its id.
+    :ivar directory: int, descriptor of it.
+    :ivar text: int, of its manifest.
+    :ivar about: dict, what that says.
+    :ivar since: datetime; nothing in it was read earlier.
+    """
+
+    name: str
+    directory: int
+    text: int
+    about: dict
+    since: datetime.datetime
+
+    def close(self):
+        """Let go of it."""
+        for fd in (self.directory, self.text):
+            os.close(fd)
+
+    def files(self, lines=None, directories=None):
+        """Open its files: a :class:`ParentBackup`.
+
+        :param lines: int, of a file with some lines of the manifest, to be
+            used instead of that.
+        :param directories: as for :class:`~.manifest_index.Index`.
+        """
+        opened = [os.dup(self.directory),
+                  os.dup(self.text if lines is None else lines)]
+        try:
+            return ParentBackup(
+                self.name, *opened, self.since,
+                bool(self.about.get('has_flags')), directories)
+        except BaseException:
+            for fd in opened:
+                os.close(fd)
+            raise
 
 
 class ParentBackup(reuse.StoredFiles):
@@ -103,17 +174,18 @@ class ParentBackup(reuse.StoredFiles):
     :param text: int, of its manifest; kept.
     :param since: datetime; nothing in it was read earlier.
     :param has_flags: bool, whether it has inode flags and project ids.
+    :param directories: as for :class:`~.manifest_index.Index`.
     """
 
-    def __init__(self, name, directory, text, since, has_flags=False):
-        self._index = manifest_index.Index(text)
+    def __init__(self, name, directory, text, since, has_flags=False,
+                 directories=None):
+        self._index = manifest_index.Index(text, directories=directories)
         super().__init__(directory)
         self.indexes.append(self._index)
         self.name = name
         self.has_flags = has_flags
         self._looker = look_ahead.Looker()
-        self._since = (since - _EPOCH) // datetime.timedelta(
-            microseconds=1) * 1000
+        self._surely = surely_until(since)
         self._reflinks = clones.is_supported(directory)
         self._most = os.fpathconf(directory, 'PC_LINK_MAX')
 
@@ -126,8 +198,7 @@ class ParentBackup(reuse.StoredFiles):
     def take(self, path, file, *args):
         """Link or clone a file: see :meth:`.StoredFiles.take`."""
         *_, ctime = file
-        if ctime > self._since - (_MARGIN if ctime % _SECOND
-                                  else _COARSE_MARGIN):
+        if not self._surely(ctime):
             return None
         try:
             return super().take(path, file, *args)

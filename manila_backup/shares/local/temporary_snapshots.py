@@ -162,6 +162,10 @@ class TemporarySnapshots:
             top, below = _subvolume(share, stack)
             folder = os.path.join(self._path, HELD, share_id)
             progress.check()
+            # What is written in the same generation as the snapshot is made in
+            # counts as written since: let that be little.
+            with contextlib.suppress(OSError):
+                syscalls.syncfs(top)
             made = _make_in(folder, name, top)
             is_beside = made is None
             if is_beside:
