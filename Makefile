@@ -43,9 +43,9 @@
 # make docs, api-ref     the documentation as HTML
 # make api-samples       the API reference's samples, from a running service
 # make dashboard-policies  what Horizon knows of the rules, from the service
-# make bench             a benchmark: NAME=copy, latency, courtesy, restic,
-#                        files, callers, api, operations, policies, pages or
-#                        embedded; BENCH=... are its arguments
+# make bench             a benchmark: NAME=copy, changed, latency, courtesy,
+#                        restic, files, callers, api, operations, policies,
+#                        pages or embedded; BENCH=... are its arguments
 # make recovery-drill    the database lost, and made again from repositories:
 #                        posix, nfs, and restic on S3
 # make upgrade-drill     from the oldest release to this one, process by process,

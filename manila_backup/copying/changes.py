@@ -112,12 +112,15 @@ class Changes(scan.Scan):
         numbers = changed | again.keys()
         count = 0
         for number, _, _, lines in self.found.blocks(numbers):
+            if number not in changed:
+                wanted = set(map(dirent.quote, again[number]))
+                lines = [line for line in lines if line.quoted in wanted]
             count += len(lines)
             if count > _MOST:
                 raise Unfit('directories that have changed have too many '
                             'entries')
             self._old.setdefault(number, {}).update(
-                (line.name, line) for line in lines)
+                (dirent.checked_name(line.quoted), line) for line in lines)
         inodes = {number: inode for inode, number in known.items()}
         for number in sorted(numbers):
             if not self._is_dead(number):
@@ -333,8 +336,6 @@ class ChangesCopy(tree_copy.TreeCopy):
     def scanner(self, *args):
         """Find out what there is to do, and remove what is not to stay."""
         self.changes = Changes(self.found, self.written, self.is_same, *args)
-        self.progress.expect(self.changes.files, self.changes.bytes)
-        self.progress.advance(*self.changes.kept)
         data = os.open(journal.DATA, handles.DIRECTORY,
                        dir_fd=self.directory)
         descent = handles.Descent(data)
@@ -344,6 +345,8 @@ class ChangesCopy(tree_copy.TreeCopy):
         finally:
             descent.close()
             os.close(data)
+        self.progress.expect(self.changes.files, self.changes.bytes)
+        self.progress.advance(*self.changes.kept)
         return self.changes
 
     def __exit__(self, *exc_info):

@@ -60,9 +60,9 @@ class Line(typing.NamedTuple):
     is_grouped: bool
 
     @property
-    def name(self):
-        """bytes."""
-        return dirent.checked_name(self.text.split(b' ', 2)[1].rstrip())
+    def quoted(self):
+        """bytes, its name as in the line."""
+        return self.text.split(b' ', 2)[1].rstrip()
 
     @property
     def size(self):
@@ -126,14 +126,13 @@ class Outline:
             self._check()
             data = os.pread(self.fd, min(_PIECE, self._size - offset), offset)
             digest.update(data)
-            whole, newline, new = data.rpartition(b'\n')
-            if not newline:
+            end = data.rfind(b'\n') + 1
+            if not end:
                 rest.append(data)
                 continue
-            data = b''.join((*rest, whole, newline))
+            rest, data = [data[end:]], b''.join((*rest, data[:end]))
             yield at, data
             at += len(data)
-            rest = [new]
         if any(rest):
             raise dirent.Malformed('its last line is not whole')
 

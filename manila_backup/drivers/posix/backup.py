@@ -136,7 +136,7 @@ class PosixBackup:
                 what = continuation.written(root, before['generation'], check)
                 found = continuation.outlined(earlier, what, check)
                 directory = layout.prepare(self.repository, self.place,
-                                           self.attempt)
+                                           self.attempt, subvolume=False)
                 stack.callback(os.close, directory)
                 continuation.begin(earlier, directory)
                 with self.repository.share(self.place) as share:

@@ -286,9 +286,10 @@ def trash(share, name, place):
     return away
 
 
-def prepare(repository, place, attempt):
+def prepare(repository, place, attempt, subvolume=True):
     """Make the directory of a new attempt, empty and private.
 
+    :param subvolume: as for :func:`.journal.prepare`.
     :returns: int, a descriptor.
     """
     name = partial_name(place, attempt)
@@ -303,7 +304,7 @@ def prepare(repository, place, attempt):
                 fd = os.open(name, handles.DIRECTORY, dir_fd=share)
             except FileNotFoundError:
                 continue    # tidied away by the deletion of another backup
-            journal.prepare(fd, subvolume=True)
+            journal.prepare(fd, subvolume)
             return fd
     raise base.DriverError('The share\'s directory in the repository is '
                            'removed repeatedly.', retryable=True)

@@ -150,3 +150,12 @@ class Continued(testtools.TestCase):
 
     def assertSound(self, place):
         self.assertEqual([], self.driver.verify(place, progress.Progress()))
+
+
+class Elsewhere(Continued):
+    """The repository is on another btrfs, so that only the share counts
+    generations there."""
+
+    def make_repository(self):
+        self.other = self.useFixture(disks.Disk(self.SIZE, 'btrfs'))
+        return os.path.join(self.other.path, 'repository')

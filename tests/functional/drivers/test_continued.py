@@ -347,12 +347,7 @@ class ContinuedTest(continued.Continued):
             self.back_up(True)
 
 
-class ElsewhereTest(continued.Continued):
-    """The repository is on another btrfs."""
-
-    def make_repository(self):
-        self.other = self.useFixture(disks.Disk(400 * disks.MIB, 'btrfs'))
-        return os.path.join(self.other.path, 'repository')
+class ElsewhereTest(continued.Elsewhere):
 
     def test_it_is_continued_as_well(self):
         self.write('f')
@@ -361,8 +356,8 @@ class ElsewhereTest(continued.Continued):
         self.back_up(True)
 
     def test_a_file_system_that_was_put_back(self):
-        self.write('f')
-        self.write('g')
+        for name in 'f', 'g', 'other':
+            self.write(name)
         self.back_up(False)
         image, path = self.disk.image, self.disk.path
         subprocess.run(['umount', path], check=True)

@@ -19,13 +19,10 @@ class RandomTest(continued.Continued):
         super().setUp()
         self.chance = random.Random(self.id())
 
-    def test_one(self):
+    def test_some(self):
         self._rounds()
 
-    def test_two(self):
-        self._rounds()
-
-    def test_three(self):
+    def test_others(self):
         self._rounds()
 
     def _rounds(self):
@@ -116,3 +113,8 @@ class RandomTest(continued.Continued):
     def _hard_link(self, new, files, directories):
         if self.chance.random() < 0.1:
             os.link(self.chance.choice(files), new, follow_symlinks=False)
+
+
+class ElsewhereTest(RandomTest, continued.Elsewhere):
+
+    pass
