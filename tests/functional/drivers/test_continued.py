@@ -2,6 +2,7 @@
 """Backups that continue the one before: each kind of change, and each reason
 to look at everything instead."""
 
+import ctypes
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ import time
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers import progress
+from manila_backup.engine import child
 from manila_backup.fs import btrfs
 from manila_backup.fs import handles
 from manila_backup.shares import base
@@ -94,9 +96,18 @@ class ContinuedTest(continued.Continued):
         os.rename(self.at('d7', 'e'), self.at('d7', 'swap'))
         os.rename(self.at('d6-new', 'e'), self.at('d7', 'e'))
         os.rename(self.at('d7', 'swap'), self.at('d6-new', 'e'))
+        self.exchange(self.at('d0', 'c'), self.at('d1', 'c'))
+        self.exchange(self.at('d0', 'e'), self.at('d1', 'b'))
         os.rename(self.at('d7'), self.at('d7 odd\n\xe9'))
         os.rename(os.fsencode(self.at('d1', 'a')),
                   os.fsencode(self.at('d1', 'x')) + b'\xff')
+
+    @staticmethod
+    def exchange(one, other):
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.renameat2(-100, os.fsencode(one), -100, os.fsencode(other),
+                          2):
+            raise OSError(ctypes.get_errno(), one)
 
     def nothing(self):
         for path, _, names in os.walk(self.at()):
@@ -354,6 +365,21 @@ class ElsewhereTest(continued.Elsewhere):
         self.back_up(False)
         self.write('f', data=b'y')
         self.back_up(True)
+
+    def test_as_a_worker_does_it(self):
+        self.write('f')
+        for number, continues in (1, False), (2, True):
+            place = case.place(number)
+            result = child.back_up(
+                self.driver, self.source, self.share,
+                base.Job('op', place.backup_id, 1), place, {},
+                {'version': 1}, progress.Progress())
+            self.driver.publish(place, 1)
+            self.assertEqual((1, 0), (result.files, result.problem_count))
+            self.assertEqual(continues, self.continues(place))
+            self.assertSound(place)
+        self.source.remove(self.share, self.progress)
+        self.assertEqual([], os.listdir(self.shares))
 
     def test_a_file_system_that_was_put_back(self):
         for name in 'f', 'g', 'other':
