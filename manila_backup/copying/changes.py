@@ -160,10 +160,10 @@ class Changes(scan.Scan):
             st = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if st.st_ino != file or stat.S_ISDIR(st.st_mode):
                 raise Unfit('a name is not of the inode that it was of')
-            if st.st_nlink > 1:
-                raise Unfit('hard links have changed')
             if name in gone and self.is_same(gone[name], st):
                 del gone[name]      # it was only read
+            elif st.st_nlink > 1:
+                raise Unfit('hard links have changed')
             else:
                 store.append((name, st))
         self._remove(number, path, gone)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Search in the trees of btrfs for inodes that were written, by ioctl; for root
-only.
+"""Search in the trees of btrfs for inodes that were written, by ioctl; for
+root only.
 
 Every block of such a tree has the generation in which it was written, which
 only the kernel counts, so that all that has not changed since one is passed
