@@ -27,6 +27,11 @@ TRIES = len(store._BACKOFF) + 1
 SIZES = {'small': 10_000, 'large': 300_000, 'sparse': 2 << 20}
 
 
+def _of_all(st):
+    """Return what tells a file from those of other subvolumes, too."""
+    return st.st_dev, st.st_ino
+
+
 class Still(case.Case):
     """Share and repository on one file system."""
 
@@ -63,12 +68,12 @@ class Still(case.Case):
         :param times: int, how often; None for always.
         """
         settle = stable_read.settle
-        sizes = {os.stat(self.at(name)).st_ino: (name, size)
+        sizes = {_of_all(os.stat(self.at(name))): (name, size)
                  for name, size in SIZES.items()}
 
         def settle_and_write(fd):
             st = settle(fd)
-            name, size = sizes.get(st.st_ino, (None, 0))
+            name, size = sizes.get(_of_all(st), (None, 0))
             if name and (times is None or st.st_size - size < times):
                 with open(self.at(name), 'ab') as target:
                     target.write(b'+')
