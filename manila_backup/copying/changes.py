@@ -324,8 +324,6 @@ class ChangesCopy(tree_copy.TreeCopy):
     :param found: as for :class:`Changes`; so are ``written`` and ``is_same``.
     """
 
-    continues = True
-
     def __init__(self, found, written, is_same, *args):
         super().__init__(*args)
         self.found = found

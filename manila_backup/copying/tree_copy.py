@@ -39,9 +39,6 @@ class TreeCopy:
     scanner = scan.Scan
     storer = store.Storer
 
-    #: Whether only what has changed since an earlier one is looked at.
-    continues = False
-
     #: As for :class:`~.scan.Scan`.
     partial = frozenset()
 

@@ -47,10 +47,14 @@ def remove(name, parent, tick=None, cross=False, kept=None,
     removal = _Removal(os.fsencode(name), parent, tick, cross, kept, above)
     try:
         removal.run()
+        if removal.first and not kept:
+            raise removal.first
     except _Ended as exc:
         raise exc.args[0] from exc
-    if removal.first and not kept:
-        raise removal.first
+    finally:
+        # Or the error had this frame, and that the error, and what its
+        # traceback has stayed open.
+        del removal
 
 
 class _Ended(Exception):

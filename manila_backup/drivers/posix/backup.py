@@ -127,6 +127,7 @@ class PosixBackup:
                 or self.full_scan_every < 2):
             return None
         check = self.progress.check
+        directory = None
         try:
             with contextlib.ExitStack() as stack:
                 earlier, before = continuation.find(
@@ -137,7 +138,6 @@ class PosixBackup:
                 found = continuation.outlined(earlier, what, check)
                 directory = layout.prepare(self.repository, self.place,
                                            self.attempt, subvolume=False)
-                stack.callback(os.close, directory)
                 continuation.begin(earlier, directory)
                 with self.repository.share(self.place) as share:
                     # None of them can be published any more.
@@ -145,15 +145,24 @@ class PosixBackup:
                 copy = continuation.Copy(
                     earlier, found, what, directory, self.processes,
                     self.progress, self.ignore, False, self.bytes_per_entry)
-                return self._run(copy, root, aside, directory, {
+                about = {
                     **about, 'read_since': about['created_at'],
                     'earlier': earlier.name,
                     continuation.LINEAGE: continuation.describe(
-                        self.lineage, self.ignore, before)}, surely)
+                        self.lineage, self.ignore, before)}
+                digest = self._run(copy, root, aside, directory, about,
+                                   surely)
+            # It would take longer than all else.
+            self._finish(directory, digest,
+                         copy.totals['files'] <= _INDEXED_AT_ONCE)
+            return report_of(about, copy.totals)
         except continuation.Unfit as exc:
             LOG.info('Backup %s looks at all of the share: %s.',
                      self.place.backup_id, exc)
             return None
+        finally:
+            if directory is not None:
+                os.close(directory)
 
     def _begin(self, root, aside, about, surely):
         """Copy all of the share."""
@@ -201,23 +210,24 @@ class PosixBackup:
             copy = tree_copy.TreeCopy(
                 directory, self.processes, self.progress, self.ignore,
                 self.cross, self.bytes_per_entry)
-            return self._run(copy, root, aside, directory, about, surely,
-                             taken, interrupted, parent_backup)
+            digest = self._run(copy, root, aside, directory, about, surely,
+                               taken, interrupted, parent_backup)
+        # Nothing is open any more of what is about to be removed.
+        self._finish(directory, digest, True)
+        return report_of(about, copy.totals)
 
     def _run(self, copy, root, aside, directory, about, surely, taken=None,
              *reusable):
-        """Copy, and finish it."""
+        """Copy.
+
+        :returns: the digest of the manifest.
+        """
         with copy:
             with roots.staying(aside):
                 copy.run(root, aside, surely, self.repository.identity,
                          taken, *reusable)
             copy.check_read()
-            digest = self._write(copy, directory, about)
-        # It would take longer than all else of one that continues another.
-        self._finish(directory, digest,
-                     not copy.continues
-                     or copy.totals['files'] <= _INDEXED_AT_ONCE)
-        return report_of(about, copy.totals)
+            return self._write(copy, directory, about)
 
     def _interrupted(self, folds):
         """Open the earlier attempts' work that this attempt can resume.

@@ -146,6 +146,13 @@ class Folding(Confined):
         report = self.backup(attempt=2)
         self.assertEqual((0, ()), (report.stored_bytes, report.problems))
         self.assertStored(self.source)
+        # What is open when it is removed stays on such file systems, under
+        # another name.
+        place = case.place()
+        self.assertEqual([], [
+            name for name in os.listdir(os.path.join(
+                self.repository, place.project_id, place.share_id))
+            if name.startswith(('.taken', '.trash'))])
 
     def test_another_backup_after_it(self):
         for name in 'Aab':
