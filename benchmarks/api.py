@@ -30,7 +30,7 @@ import bcrypt
 import sqlalchemy as sa
 import webob
 
-from benchmarks import manila
+from benchmarks import real_manila
 from benchmarks import serving
 from manila_backup.api import app
 from manila_backup import conf as config
@@ -227,10 +227,10 @@ def bench(count, args, folder):
             pythonpath=sys.path[0],
             env={'OS_MANILA_BACKUP_CONFIG_DIR': folder})), asked)}
         if not args.alone:
-            peer = stack.enter_context(manila.Api(args.database, folder))
-            servers[manila.NAME] = peer.serve(), kinds(
-                count, *peer.fill(count, SHARES), *[manila.HEADERS] * 2)
-            stack.enter_context(servers[manila.NAME][0])
+            peer = stack.enter_context(real_manila.Api(args.database, folder))
+            servers[real_manila.NAME] = peer.serve(), kinds(
+                count, *peer.fill(count, SHARES), *[real_manila.HEADERS] * 2)
+            stack.enter_context(servers[real_manila.NAME][0])
         for server, there in servers.values():
             server.warm(there)
         before = {name: server.memory()
@@ -298,10 +298,11 @@ def main():
         parser.error('wrk is not installed')
     if not serving.uwsgi():
         parser.error('uwsgi is not installed')
-    if not (args.alone or manila.there()):
+    if not (args.alone or real_manila.there()):
         parser.error('Manila is not installed: "make manila" does it, and '
                      '--alone leaves it out')
-    peer = 'without Manila' if args.alone else f'Manila {manila.version()}'
+    peer = ('without Manila' if args.alone
+            else f'Manila {real_manila.version()}')
     print(f'{platform.machine()}, {os.cpu_count()} cores, Python '
           f'{platform.python_version()}, a load of {os.getloadavg()[0]:.1f}; '
           f'{peer}')

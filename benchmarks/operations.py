@@ -29,7 +29,7 @@ import uuid
 
 import sqlalchemy as sa
 
-from benchmarks import manila
+from benchmarks import real_manila
 from manila_backup import conf as config
 from manila_backup.db import engine
 from manila_backup.db import models
@@ -104,7 +104,7 @@ class PeerClient(Client):
     def __init__(self, port):
         super().__init__(port, {
             'Content-Type': 'application/json',
-            **dict(each.split(': ') for each in manila.HEADERS)})
+            **dict(each.split(': ') for each in real_manila.HEADERS)})
         self.errors = set()
 
     def wait(self, path, key, status='available'):
@@ -308,18 +308,19 @@ def report(args):
         for plan in plans:
             print('  EXPLAIN: table {}, key {}, {} rows, {}'.format(*plan))
     if not args.alone:
-        with manila.Service() as peer:
+        with real_manila.Service() as peer:
             report_peer(peer, args)
 
 
 def report_peer(peer, args):
     """Measure and print what Manila's service for data does.
 
-    :param peer: a :class:`benchmarks.manila.Service`.
+    :param peer: a :class:`benchmarks.real_manila.Service`.
     """
     client = PeerClient(peer.port)
     found = latency(client, args.peer_rounds)
-    print(f'{manila.NAME} {manila.version()}: empty share, {args.peer_rounds} '
+    print(f'{real_manila.NAME} {real_manila.version()}: empty share, '
+          f'{args.peer_rounds} '
           f'times: median {statistics.median(found):.1f} s, most '
           f'{max(found):.1f} s', flush=True)
     shares = [new_share(client) for _ in range(args.peer_queue)]
@@ -330,7 +331,8 @@ def report_peer(peer, args):
     for backup in backups:
         client.wait(f'/share-backups/{backup}', 'share_backup')
     taken = time.monotonic() - began
-    print(f'{manila.NAME}: {args.peer_queue} creates of {FILES}-file shares: '
+    print(f'{real_manila.NAME}: {args.peer_queue} creates of '
+          f'{FILES}-file shares: '
           f'{taken:.1f} s, {taken / args.peer_queue:.2f} s each; of all so '
           f'far, {len(client.errors)} were called "error" until they were '
           f'available', flush=True)
@@ -340,14 +342,14 @@ def report_peer(peer, args):
     backup = client.backup(share)
     time.sleep(min(found) + 2)
     began = time.monotonic()
-    peer.services.stop(manila.DATA)
-    peer.services.start(manila.DATA)
+    peer.services.stop(real_manila.DATA)
+    peer.services.start(real_manila.DATA)
     status = 'creating'
     while status == 'creating' and time.monotonic() < began + PEER_PATIENCE:
         time.sleep(0.2)
         status = client.ask('GET', f'/share-backups/{backup}')[
             'share_backup']['status']
-    print(f'{manila.NAME}: its process killed and started again: after '
+    print(f'{real_manila.NAME}: its process killed and started again: after '
           f'{time.monotonic() - began:.0f} s the backup is {status}',
           flush=True)
 
@@ -368,7 +370,7 @@ def main():
     parser.add_argument('--alone', action='store_true',
                         help='without Manila')
     args = parser.parse_args()
-    if not (args.alone or manila.there()):
+    if not (args.alone or real_manila.there()):
         parser.error('Manila is not installed: "make manila" does it, and '
                      '--alone leaves it out')
     if not shutil.which('manila-backup-worker', path=cloud.BIN):
