@@ -7,8 +7,6 @@ import functools
 import os
 import uuid
 
-_MESSAGE_LENGTH = 200
-
 
 class _Url(ctypes.Structure):
     """``struct nfs_url``."""
@@ -50,7 +48,7 @@ def _library():
 
 
 class Client:
-    """A client of one export; a context manager.
+    """A client of one export.
 
     :param url: str, ``nfs://HOST/EXPORT?...`` as libnfs takes it.
     :param user: int, the user and the group that it says it is.
@@ -79,18 +77,15 @@ class Client:
         finally:
             self._nfs.nfs_destroy_url(parsed)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc_info):
+    def disconnect(self):
+        """Give up the connection."""
         self._nfs.nfs_destroy_context(self._context)
 
     def _call(self, name, *args):
         result = getattr(self._nfs, name)(self._context, *args)
         if result < 0:
             said = self._nfs.nfs_get_error(self._context) or b''
-            raise OSError(-result, said.decode(errors='replace')[
-                :_MESSAGE_LENGTH])
+            raise OSError(-result, said.decode(errors='replace'))
         return result
 
     def open(self, path, flags=os.O_RDONLY):

@@ -49,7 +49,7 @@ class Exported(base.TestCase):
 
     def connect(self, user=0):
         found = client.Client(self.server.url, user)
-        self.addCleanup(found.__exit__)
+        self.addCleanup(found.disconnect)
         return found
 
     def back_up(self):
