@@ -67,11 +67,7 @@ class Line(typing.NamedTuple):
     @property
     def size(self):
         """int, what it counts in the sum of sizes."""
-        if self.text.startswith(b'F '):
-            return int(self.text.split(b' ', 9)[8])
-        if self.text.startswith(b'L '):
-            return len(dirent.unquote(self.text.split(b' ', 9)[8].rstrip()))
-        return 0
+        return dirent.size_of(self.text)
 
 
 class Outline:

@@ -134,6 +134,20 @@ def parse(text):
         raise Malformed(f'{text[:80]!r}') from exc
 
 
+def size_of(text):
+    """Read the size of a line's entry without parsing the rest: what
+    :func:`parse` has as ``size``, and 0 of other kinds.
+
+    :param text: bytes, with its newline or without.
+    """
+    kind, *fields = text.rstrip(b'\n').split(b' ', 9)
+    if kind == b'F':
+        return int(fields[7])
+    if kind == b'L':
+        return len(unquote(fields[7]))
+    return 0
+
+
 def _optional(fields):
     xattrs, lost = [], ()
     for field in fields:

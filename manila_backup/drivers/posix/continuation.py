@@ -75,15 +75,13 @@ def find(repository, place, lineage, ignore, every):
 
     :param repository: an open :class:`~.layout.Repository`.
     :param place: of the new one.
-    :param lineage: as for :func:`describe`; so is ``ignore``.
+    :param lineage: a :class:`~manila_backup.fs.lineages.Lineage`.
+    :param ignore: as for :func:`describe`.
     :param every: int, of how many backups one looks at everything.
     :returns: (a :class:`~.parent.Candidate`, dict of what it was copied
         from).
     :raises Unfit: there is none.
     """
-    if lineage is None:
-        raise Unfit('it is not copied from a snapshot of btrfs whose history '
-                    'is known')
     if repository.format != manifest.SECOND:
         raise Unfit('the repository has an older format')
     found = parent.candidate(repository, place, outline.peek)
@@ -236,8 +234,9 @@ class Copy(changes.ChangesCopy):
     def _is_same(self, line, st):
         """Tell whether a file was written to, but not changed, as when it was
         read: what a scan takes for unchanged."""
-        return (line.text.startswith(b'F ')
-                and b' %d %d %d %d ' % (st.st_mtime_ns, st.st_ctime_ns,
-                                        st.st_ino, st.st_size) in line.text
-                and not manifest.has_unread(line.text)
+        if not line.text.startswith(b'F ') or manifest.has_unread(line.text):
+            return False
+        entry = dirent.parse(line.text.rstrip(b'\n'))
+        return ((entry.mtime, entry.ctime, entry.inode, entry.size)
+                == (st.st_mtime_ns, st.st_ctime_ns, st.st_ino, st.st_size)
                 and self._surely(st.st_ctime_ns))
