@@ -30,6 +30,7 @@ class LineTest(testtools.TestCase):
         self.assertTrue(text.endswith(b'\n'))
         self.assertNotIn(b'\n', text[:-1])
         self.assertEqual(one, dirent.parse(text[:-1]))
+        self.assertEqual(one.size, dirent.size_of(text))
 
     def test_every_kind_comes_back(self):
         for name in NAMES:
