@@ -11,6 +11,7 @@ import time
 
 from manila_backup.copying import journal
 from manila_backup.copying import names
+from manila_backup.copying import regular_files
 from manila_backup.copying import roots
 from manila_backup.copying import stable_read
 from manila_backup.copying import store
@@ -75,23 +76,19 @@ def _copy(root, aside, directory, processes, progress):
     return copy.report()
 
 
-class _Cloner(store.Storer):
+class _Clones(regular_files.RegularFiles):
     """Clones files where that is possible, of one instant each, and copies
     them where it is not."""
 
     _clones = True
 
-    def __init__(self, *args):
-        super().__init__(*args)
-        self._setter = attributes.Setter(readable=True)
-
-    def _copy_once(self, source, name, cloned=None):
+    def store(self, source, name, cloned=None):
         if self._clones:
             try:
                 return self._clone(source, name)
             except _Impossible:
                 pass
-        return super()._copy_once(source, name, cloned)
+        return super().store(source, name, cloned)
 
     def _clone(self, source, name):
         try:
@@ -101,8 +98,8 @@ class _Cloner(store.Storer):
             gone = ([b'flags'] * fixed
                     + [b'x:*room'] * inode_flags.has_room(source, st))
         except OSError as exc:
-            raise self._unreadable(name, exc) from exc
-        target = self._create(name, st.st_mode)
+            raise self.unreadable(name, exc) from exc
+        target = self.create(name, st.st_mode)
         try:
             inode_flags.prepare(target, more)
             try:
@@ -111,18 +108,24 @@ class _Cloner(store.Storer):
                 self._clones = exc.errno not in _NO_CLONES
                 if exc.errno in _NO_CLONES | _NO_CLONE:
                     raise _Impossible from exc
-                raise errors.failed('clone', self._shown(name), exc) from exc
+                raise errors.failed('clone', self._at.path_of(name),
+                                    exc) from exc
             # A clone is of one instant, whether it was removed since or not.
             if not content.may_be_same(os.fstat(source), st):
                 raise content.Changed
-            text = self._finish(target, dirent.of_stat(
+            text = self.finish(target, dirent.of_stat(
                 b'F', name, st, _NONE, xattrs, st.st_size), gone)
         except BaseException:
-            handles.unlink(name, self._dfd)
+            handles.unlink(name, self._at.target)
             raise
         finally:
             os.close(target)
         return text, 0, st.st_size
+
+
+class _Cloner(store.Storer):
+    regular = _Clones
+    noted = False
 
 
 class _Copy(tree_copy.TreeCopy):

@@ -49,7 +49,7 @@ class Linking:
         """All names of one inode: the first is copied, the rest linked."""
         first = entered = before = parted = None
         inode = records[0][1]
-        self._names = len(records)
+        self._at.names = len(records)
         # Each is written later, not to part the group.
         strangers, unsettled, unread = [], [], []
         for record in records:
@@ -59,7 +59,7 @@ class Linking:
             except OSError as exc:
                 unread.append((place, exc))
                 continue
-            path = self._path
+            path = self._at.path
             if st is None or record == before:
                 # Gone, or named twice by a listing.
                 self.progress.advance(1, 0 if st is None else st.st_size)
@@ -91,7 +91,7 @@ class Linking:
         elif unsettled:
             self._late.append((number, 'links', [
                 record for record in records if record[2:] in unsettled]))
-        self._names = 1
+        self._at.names = 1
         for (directory, name), exc in unread:
             self._unlooked(directory, name, exc)
             self.progress.advance(1, 0)
@@ -100,9 +100,9 @@ class Linking:
 
     def _unlooked(self, directory, name, exc):
         """Note a name that could not even be looked at."""
-        self._number = directory
-        self._path = self.paths.path(directory)
-        self._lines.append(self._here())
+        self._at.number = directory
+        self._at.path = self.paths.path(directory)
+        self._lines.append(self._heading())
         self._none(name, exc)
 
     def _tell_parted(self, parted, name):
@@ -111,7 +111,7 @@ class Linking:
         :param parted: (path, name, ...) of that; None if it could.
         """
         if parted:
-            shown = self._shown(name)
+            shown = self._at.path_of(name)
             self.problems.add(reporting.parted(
                 shown, handles.join(*parted[:2]), 'backup'),
                 note=warnings.note(shown, _Code.HARD_LINK))
@@ -143,7 +143,7 @@ class Linking:
                 st = None
             if st is not None and st.st_ino == inode and self._joins(
                     name, st, first, entered) is True:
-                entered = self._path
+                entered = self._at.path
             else:
                 others.append((directory, name))
         return others
@@ -156,13 +156,13 @@ class Linking:
         """
         path = self.paths.path(directory)
         self._enter_source(path, directory)
-        self._dfd = self._data.enter(path)
+        self._at.target = self._data.enter(path)
         if self._blocked:
             raise self._blocked
-        if self._sfd is None:
+        if self._at.source is None:
             return None
         try:
-            return os.stat(name, dir_fd=self._sfd, follow_symlinks=False)
+            return os.stat(name, dir_fd=self._at.source, follow_symlinks=False)
         except OSError as exc:
             if self._is_gone(name, exc):
                 return None
@@ -173,7 +173,7 @@ class Linking:
 
         :param inode: int, which it must have; None for any.
         """
-        self._lines.append(self._here())
+        self._lines.append(self._heading())
         self._inode = inode
         try:
             return self._first(name, st)
@@ -205,7 +205,7 @@ class Linking:
             try:
                 os.link(first_name, name,
                         src_dir_fd=self._data.enter(first_path),
-                        dst_dir_fd=self._dfd, follow_symlinks=False)
+                        dst_dir_fd=self._at.target, follow_symlinks=False)
             except OSError as exc:
                 if exc.errno == errno.EEXIST:
                     if self._is_another(name):
@@ -217,11 +217,11 @@ class Linking:
                 if errnos.can_not_hold(exc):
                     return False
                 raise errors.failed('create in the repository',
-                                    self._shown(name), exc) from exc
+                                    self._at.path_of(name), exc) from exc
         else:
             text = b'H %b lost=node\n' % dirent.quote(name)
-        if self._path != entered:
-            self._lines.append(self._here(b'c'))
+        if self._at.path != entered:
+            self._lines.append(self._heading(b'c'))
         self._lines.append(text)
         self.files += 1
         self.progress.advance(1, st.st_size, reporting.COMPARED)

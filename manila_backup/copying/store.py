@@ -8,7 +8,6 @@ reads if this one is killed.
 """
 
 import errno
-import hashlib
 import os
 import time
 
@@ -16,6 +15,7 @@ from manila_backup.copying import frozen_copy
 from manila_backup.copying import journal
 from manila_backup.copying import links
 from manila_backup.copying import manifest
+from manila_backup.copying import regular_files
 from manila_backup.copying import reporting
 from manila_backup.copying import stable_read
 from manila_backup.fs import attributes
@@ -24,17 +24,12 @@ from manila_backup.fs import dirent
 from manila_backup.fs import errnos
 from manila_backup.fs import errors
 from manila_backup.fs import handles
-from manila_backup.fs import inode_flags
-from manila_backup.fs import rewrite
 from manila_backup.fs import special_files
 
 # Seconds before each further try of a file that changed while it was read.
 _BACKOFF = (0.02, 0.06, 0.2)
 
 _LONG_LINE = 1 << 16
-
-# Bytes of a file from which on its earlier version is looked for.
-_PATCHED_FROM = 4 << 20
 
 
 class Storer(links.Linking):
@@ -56,6 +51,12 @@ class Storer(links.Linking):
         another.
     """
 
+    #: What stores regular files.
+    regular = regular_files.RegularFiles
+
+    #: As for :class:`~manila_backup.fs.attributes.Setter`.
+    noted = True
+
     def __init__(self, source, aside, directory, born, spool, paths,
                  interrupted, parent, surely, progress, cross=False,
                  folds=False):
@@ -63,12 +64,10 @@ class Storer(links.Linking):
         self.folds = folds
         self.spool = spool
         self.paths = paths
-        self.parent = parent
         self.reusable = (*interrupted, parent) if parent else interrupted
-        self.surely = surely
         self.progress = progress
         self.problems = reporting.Problems()
-        self.files = self.bytes = self.stored = self.kept = 0
+        self.files = self.bytes = self.kept = 0
         self.unread = 0
         self._root = source
         self._late = []         # what is tried again in the end
@@ -76,18 +75,16 @@ class Storer(links.Linking):
         self._blocked = None    # why the directory at hand can't be entered
         self.spans = []
         self._source = handles.Descent(source, cross)
-        self._project = inode_flags.project(source)
         # Where flags may not have been noted.
         self._untold = not all(files.has_flags for files in self.reusable)
         data = os.open(journal.DATA, handles.DIRECTORY, dir_fd=directory)
         self._directory = data
         self._data = handles.MakingDescent(data)
-        self._born = born
-        self._setter = attributes.Setter(readable=True, noted=True)
+        self._setter = attributes.Setter(readable=True, noted=self.noted)
+        self._at = regular_files.Location()
+        self._regular = self.regular(self._at, source, self._setter, born,
+                                     parent, surely, progress, self.problems)
         self._name, self._part, self._end = journal.begin(directory)
-        self._path = self._sfd = self._dfd = None
-        self._number = None     # of the directory at hand
-        self._names = 1     # of the file at hand
         self._inode = None  # which it must be, to be the first of a group
         self._lines = []
         os.umask(0)
@@ -105,7 +102,7 @@ class Storer(links.Linking):
         for number, kind, payload in late:
             self._batch(number, kind, payload)
         return {'part': self._name, 'spans': self.spans, 'files': self.files,
-                'bytes': self.bytes, 'stored_bytes': self.stored,
+                'bytes': self.bytes, 'stored_bytes': self._regular.stored,
                 'kept': self.kept, 'unread': self.unread,
                 'problems': self.problems.sentences,
                 'count': self.problems.count,
@@ -125,7 +122,7 @@ class Storer(links.Linking):
         except OSError as exc:
             # Everything else that can be is caught where it happens.
             raise errors.failed('copy, in the directory,',
-                                self._path or b'.', exc) from exc
+                                self._at.path or b'.', exc) from exc
 
     def _append(self, number):
         data = b''.join(self._lines)
@@ -144,14 +141,14 @@ class Storer(links.Linking):
         for directory, files, others in groups:
             path = self.paths.path(directory)
             try:
-                self._dfd = self._data.enter(path)
+                self._at.target = self._data.enter(path)
             except OSError as exc:
                 raise errors.failed('make in the repository the directory',
                                     path, exc) from exc
             if not files and not others:
                 continue
             self._enter_source(path, directory)
-            self._lines.append(self._here())
+            self._lines.append(self._heading())
             for file in files:
                 try:
                     self._file(file)
@@ -161,7 +158,7 @@ class Storer(links.Linking):
                 if len(self._lines[-1]) > _LONG_LINE:
                     # Attributes can be of many megabytes, of each file.
                     self._append(number)
-                    self._lines.append(self._here())
+                    self._lines.append(self._heading())
             for name in others:
                 try:
                     self._other(name)
@@ -171,23 +168,22 @@ class Storer(links.Linking):
 
     def _none_of(self, payload):
         """Record entries that the scan could not stat."""
-        for self._number, name, why in payload:
-            self._lines.append(self._here())
+        for self._at.number, name, why in payload:
+            self._lines.append(self._heading())
             self._lines.append(manifest.unstored_line(name, why))
             self.progress.advance(1, 0)
 
-    def _here(self, kind=b'd'):
+    def _heading(self, kind=b'd'):
         """The line before those of what is in the directory at hand."""
-        return b'%b /%d\n' % (kind, self._number)
+        return b'%b /%d\n' % (kind, self._at.number)
 
     def _enter_source(self, path, number):
         """None as descriptor if the directory is gone, or can't be
         entered."""
-        self._path = path
-        self._number = number
-        self._sfd = self._blocked = None
+        self._at.path, self._at.number = path, number
+        self._at.source = self._blocked = None
         try:
-            self._sfd = self._source.enter(path)
+            self._at.source = self._source.enter(path)
         except OSError as exc:
             if exc.errno in stable_read.GONE:
                 return
@@ -206,7 +202,7 @@ class Storer(links.Linking):
             self._done(size, reporting.LINKED)
             return text
         entry = None
-        if self._sfd is not None:
+        if self._at.source is not None:
             entry = self._copy(name)
         elif self._blocked:
             self._none(name, self._blocked)
@@ -225,24 +221,15 @@ class Storer(links.Linking):
 
     def _had(self, file):
         """Take over a file that was stored before; its line, or None."""
-        if self._untold and self._sfd is not None and inode_flags.has_any(
-                self._sfd, file[0], self._project):
+        if (self._untold and self._at.source is not None
+                and self._regular.has_flags(file[0])):
             return None
         for files in self.reusable:
-            taken = files.take(self._path, file, self._dfd, self._setter,
-                               self._names, self._check)
+            taken = files.take(self._at.path, file, self._at.target,
+                               self._setter, self._at.names, self._check)
             if taken:
-                return self._told(file[0], taken)
+                return self._regular.taken(file[0], taken)
         return None
-
-    def _told(self, name, taken):
-        """The line of what :class:`~.reuse.StoredFiles` had, or None."""
-        if not taken:
-            return None
-        text, lost = taken
-        if lost:
-            self.problems.lost(self._shown(name), lost, stored=True)
-        return text
 
     def _copy(self, name):
         """Copy a regular file.
@@ -262,15 +249,15 @@ class Storer(links.Linking):
                 return text
             except stable_read.Gone:
                 return None
-            except _Twice:
+            except regular_files.Twice:
                 self._collided(name)
                 return None
             except stable_read.Other:
                 return self._other(name)
-            except _Unreadable as exc:
+            except regular_files.Unreadable as exc:
                 self._none(name, exc.args[0])
                 return None
-            except _TooMuch as exc:
+            except regular_files.TooMuch as exc:
                 self._none(name, exc.args[0], manifest.TOO_MUCH)
                 return None
             except content.Changed:
@@ -287,7 +274,7 @@ class Storer(links.Linking):
 
         :param exc: the OSError; None if it would not hold still.
         """
-        shown = f'"{errors.printable(self._shown(name))}"'
+        shown = f'"{errors.printable(self._at.path_of(name))}"'
         if exc is None:
             why = manifest.CHANGING
             self.problems.add(f'{shown} was being written to all the time: '
@@ -312,7 +299,7 @@ class Storer(links.Linking):
         found by: one that was created or renamed in the share meanwhile."""
         if not self.folds:
             return False
-        with handles.entries(self._dfd) as entries:
+        with handles.entries(self._at.target) as entries:
             return all(os.fsencode(entry.name) != name for entry in entries)
 
     def _try(self, name, clone):
@@ -330,7 +317,7 @@ class Storer(links.Linking):
                 raise links.Replaced
             if clone:
                 cloned = frozen_copy.of(source, (self.aside, self._directory))
-            return self._copy_once(source, name, cloned)
+            return self._regular.store(source, name, cloned)
         finally:
             os.close(source)
             if cloned:
@@ -338,199 +325,20 @@ class Storer(links.Linking):
 
     def _open_source(self, name):
         try:
-            return stable_read.open_file(self._sfd, name)
+            return stable_read.open_file(self._at.source, name)
         except OSError as exc:
-            raise self._unreadable(name, exc) from exc
-
-    def _unreadable(self, name, exc):
-        """Return the exception for an entry that can't be read."""
-        if exc.errno == errno.ESTALE and not errnos.is_broken(self._root):
-            return content.Changed()    # replaced on its server
-        if errnos.is_of_entry(exc, self._root):
-            return _Unreadable(exc)
-        return errors.failed('read from the share', self._shown(name), exc)
+            raise self._regular.unreadable(name, exc) from exc
 
     def _is_gone(self, name, exc):
         """Tell whether an entry is gone; False if it can't be read."""
         if exc.errno in stable_read.GONE:
             return True
-        said = self._unreadable(name, exc)
+        said = self._regular.unreadable(name, exc)
         if isinstance(said, content.Changed):
             return True
-        if not isinstance(said, _Unreadable):
+        if not isinstance(said, regular_files.Unreadable):
             raise said from exc
         return False
-
-    def _shown(self, name):
-        return handles.join(self._path, name)
-
-    def _copy_once(self, source, name, cloned=None):
-        """One try.
-
-        :param cloned: a :class:`~.frozen_copy.Clone` to read instead, or None.
-        :returns: (line, bytes counted as progress already, size).
-        """
-        counted = reporting.Counted(self.progress)
-        try:
-            fixed, more = inode_flags.read(source, self._project)
-            if cloned:
-                source, origin = cloned.fd, source
-            else:
-                origin = source
-            st = stable_read.settle(source)
-            # Of the file itself: a clone has no more than its content.
-            gone = [b'flags'] * fixed + [b'x:*room'] * inode_flags.has_room(
-                origin, os.fstat(origin))
-            text = (self.parent and not gone and not cloned
-                    and self._same_content(source, name, st, more))
-            if text:
-                return text, 0, st.st_size
-            # Of a clone, not its own: that one nobody else may open.
-            target = self._create(name, cloned.attributes.mode if cloned
-                                  else st.st_mode)
-            try:
-                digest, written = self._content(source, target, name, st,
-                                                counted)
-                xattrs = (cloned.attributes.xattrs if cloned
-                          else attributes.read_xattrs(source))
-                entry = dirent.of_stat(
-                    b'F', name, st, digest, tuple(sorted(more + xattrs)),
-                    st.st_size)
-                # After the attributes too, since they are part of it.
-                stable_read.check(source, st, digest, self._check)
-                if cloned:
-                    entry = cloned.attributes._replace(
-                        name=name, size=st.st_size, extra=digest,
-                        xattrs=entry.xattrs)
-                text = self._finish(target, entry, gone)
-            except BaseException:
-                handles.unlink(name, self._dfd)
-                raise
-            finally:
-                os.close(target)
-        except content.Changed:
-            counted.take_back()
-            raise
-        except content.WriteFailed as exc:
-            counted.take_back()
-            raise self._unwritable('write to', name, exc) from exc
-        except OSError as exc:
-            counted.take_back()
-            raise self._unreadable(name, exc) from exc
-        self.stored += written
-        return text, counted.count, st.st_size
-
-    def _content(self, source, target, name, st, tick):
-        """Copy the content; (digest, bytes written)."""
-        copied = None
-        if st.st_size <= content.SMALL:
-            data = content.read_small(source, st.st_size)
-            digest = hashlib.sha256(data).hexdigest().encode()
-            if content.holed(st):
-                content.write_like(source, target, data)
-            elif data:
-                content.write_all(target, data)
-            written = len(data)
-        else:
-            if (self.parent and st.st_size >= _PATCHED_FROM
-                    and self.parent.lend(self._path, name, target)):
-                copied = self._patch(source, target, st, tick)
-            digest, written = copied or content.copy(source, target, st, tick)
-        if st.st_ctime_ns > self.surely:
-            stable_read.again(source, st, digest, self._check)
-        return digest, written
-
-    def _patch(self, source, target, st, tick):
-        """Write what differs from an earlier version of a file.
-
-        :param target: int, a file that begins as a clone of that.
-        :returns: (digest, bytes written); None if it has to be copied, after
-            all, to the file that is empty then.
-        """
-        counted = 0
-
-        def count(size):
-            nonlocal counted
-            counted += size
-            tick(size)
-
-        try:
-            written = rewrite.apply(source, target, st.st_size, count)
-            # Of what is stored now, read once more: nothing else tells that
-            # what was taken over is what the share has.
-            os.lseek(target, 0, os.SEEK_SET)
-            return content.digest_like_copy(target, st, self._check), written
-        except content.WriteFailed:
-            raise
-        except OSError:
-            # Of which of the two, nobody knows: the earlier version may be
-            # damaged.
-            tick(-counted)
-            content.truncate(target, 0)
-            for fd in source, target:
-                os.lseek(fd, 0, os.SEEK_SET)
-            return None
-
-    def _unwritable(self, doing, name, exc):
-        """Return the exception for an entry that can't be written to the
-        repository.
-        """
-        if errnos.can_not_hold(exc):
-            return _TooMuch(exc)
-        return errors.failed(f'{doing} the repository', self._shown(name),
-                             exc)
-
-    def _same_content(self, source, name, st, more):
-        """Store a file without its data if the parent backup has the same;
-        its line, or None."""
-        had = self.parent.like(self._path, name, st)
-        if had is None:
-            return None
-        digest = content.digest(source, st.st_size, had.extra, self._check)
-        xattrs = tuple(sorted(more + attributes.read_xattrs(source)))
-        # Removed or not: what was read is what the digest is of.
-        if not content.may_be_same(os.fstat(source), st):
-            raise content.Changed
-        os.lseek(source, 0, os.SEEK_SET)
-        if digest != had.extra:
-            return None
-        return self._told(name, self.parent.share(
-            self._path, had, dirent.of_stat(
-                b'F', name, st, digest, xattrs, st.st_size),
-            self._dfd, self._setter, self._names))
-
-    def _create(self, name, mode):
-        try:
-            return os.open(name, handles.CREATE_AND_READ, mode & 0o777,
-                           dir_fd=self._dfd)
-        except FileExistsError:
-            # A listing that named it twice; whoever made it says the rest.
-            raise _Twice from None
-        except OSError as exc:
-            raise self._unwritable('create in', name, exc) from exc
-
-    def _finish(self, target, entry, more):
-        """Set the attributes of a file just written; its line.
-
-        :param more: list of bytes, what else is ``lost=``.
-        """
-        name = entry.name
-        try:
-            if (entry.xattrs or entry.mode & ~0o777
-                    or self._born != (entry.uid, entry.gid)
-                    or self._setter.readable and not entry.mode & 0o400):
-                lost = self._setter.apply(target, entry, os.fstat(target))
-            elif self._setter.set_time(target, entry.mtime):
-                lost = []
-            else:
-                lost = [b'time']
-        except OSError as exc:
-            raise errors.failed('set in the repository the attributes of',
-                                self._shown(name), exc) from exc
-        lost += more
-        if lost:
-            self.problems.lost(self._shown(name), lost, stored=True)
-        return dirent.line(entry, lost)
 
     def _other(self, name):
         """Anything that is not a regular file.
@@ -540,9 +348,9 @@ class Storer(links.Linking):
         :raises links.Unsettled: it is a file that would not hold still.
         """
         text = None
-        if self._sfd is not None:
+        if self._at.source is not None:
             try:
-                entry = special_files.read(self._sfd, name)
+                entry = special_files.read(self._at.source, name)
             except OSError as exc:
                 entry = None
                 if not self._is_gone(name, exc):
@@ -566,9 +374,9 @@ class Storer(links.Linking):
         return text
 
     def _make(self, entry):
-        shown = self._shown(entry.name)
+        shown = self._at.path_of(entry.name)
         try:
-            lost = special_files.make(self._dfd, entry, self._setter)
+            lost = special_files.make(self._at.target, entry, self._setter)
         except FileExistsError:
             self._collided(entry.name)
             self.progress.advance(0, entry.size)
@@ -582,15 +390,3 @@ class Storer(links.Linking):
         self._lines.append(text)
         self._done(entry.size)
         return text
-
-
-class _Twice(Exception):
-    """The name is stored already."""
-
-
-class _Unreadable(Exception):
-    """The OSError that it has is of the one entry in the share."""
-
-
-class _TooMuch(Exception):
-    """The OSError that it has is of the one entry in the repository."""

@@ -9,6 +9,7 @@ import time
 from manila_backup.copying import journal
 from manila_backup.copying import manifest
 from manila_backup.copying import names
+from manila_backup.copying import regular_files
 from manila_backup.copying import scan
 from manila_backup.copying import store
 from manila_backup.copying import tree_copy
@@ -21,16 +22,22 @@ from manila_backup.fs import errors
 from manila_backup.fs import handles
 
 
-class _Reader(store.Storer):
-    """Finds things where they should be stored, so only describes them."""
+class _Digests(regular_files.RegularFiles):
+    """Describes files, which are where they should be stored."""
 
-    def _copy_once(self, source, name, cloned=None):
+    def store(self, source, name, cloned=None):
         st = os.fstat(source)
         digest = content.digest_like_copy(
-            source, st, lambda count: self.progress.check())
+            source, st, lambda count: self._progress.check())
         return dirent.line(dirent.of_stat(
             b'F', name, st, digest, attributes.read_xattrs(source),
             st.st_size)), 0, st.st_size
+
+
+class _Reader(store.Storer):
+    """Finds things where they should be stored, so only describes them."""
+
+    regular = _Digests
 
     def _make(self, entry):
         text = dirent.line(entry)
@@ -39,8 +46,8 @@ class _Reader(store.Storer):
         return text
 
     def _join(self, name, st, first, entered):
-        if self._path != entered:
-            self._lines.append(self._here(b'c'))
+        if self._at.path != entered:
+            self._lines.append(self._heading(b'c'))
         self._lines.append(b'H %b\n' % dirent.quote(name))
         self._done(st.st_size)
         self.bytes -= st.st_size
