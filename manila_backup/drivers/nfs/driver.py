@@ -7,7 +7,7 @@ import os
 from manila_backup.drivers import base
 from manila_backup.drivers.nfs import mount
 from manila_backup.drivers.posix import driver as posix
-from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import marker
 from manila_backup import exception
 from manila_backup.fs import mount_commands
 from manila_backup.fs import private_mounts
@@ -32,7 +32,7 @@ class NfsDriver(posix.PosixDriver):
     def check(self, create=False):
         if create:
             with self._mounted() as root:
-                layout.initialise(self.path, root)
+                marker.initialise(self.path, root)
         super().check()
 
     def verify(self, place, progress):

@@ -23,6 +23,8 @@ from manila_backup.drivers import base
 from manila_backup.drivers.posix import contents_index
 from manila_backup.drivers.posix import continuation
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import marker
+from manila_backup.drivers.posix import metadata
 from manila_backup.drivers.posix import parent
 from manila_backup.drivers.posix import resume
 from manila_backup.fs import durable
@@ -176,12 +178,12 @@ class PosixBackup:
         """An earlier attempt got as far as that before its worker died."""
         directory = layout.open_published(share, self.place)
         try:
-            found = layout.read_metadata(directory)
+            found = metadata.read(directory)
             report = dataclasses.replace(report_of(found, found),
                                          record=found.get('record'))
         except KeyError as exc:
             raise base.DamagedBackup(
-                f'The backup\'s {layout.METADATA} lacks {exc}.') from exc
+                f'The backup\'s {metadata.NAME} lacks {exc}.') from exc
         finally:
             os.close(directory)
         self.progress.expect(report.files, report.bytes)
@@ -243,13 +245,13 @@ class PosixBackup:
         return found
 
     def _write(self, copy, directory, about):
-        hint = ('' if self.repository.format == layout.FORMAT else
+        hint = ('' if self.repository.format == marker.FORMAT else
                 ' "manila-backup-manage repository upgrade" upgrades the '
                 'repository to a format that stores each path only once.')
         try:
             digest = copy.write_manifest(_NEW, about, self.repository.format,
                                          hint)
-            layout.write_metadata(directory, about, copy.totals, digest)
+            metadata.write(directory, about, copy.totals, digest)
             return digest
         except OSError as exc:
             raise errors.failed('write the repository\'s', manifest.NAME,
@@ -291,7 +293,7 @@ class PosixBackup:
                      else None)
             synced.result()
         durable.keep(fd)
-        with open(layout.METADATA, 'rb', opener=lambda name, flags: os.open(
+        with open(metadata.NAME, 'rb', opener=lambda name, flags: os.open(
                 name, flags, dir_fd=directory)) as short:
             durable.keep(short.fileno())
         return index

@@ -22,6 +22,7 @@ from manila_backup.copying import manifest
 from manila_backup.copying import reporting
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import metadata
 from manila_backup.fs import content
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
@@ -222,10 +223,10 @@ def digest_of(directory):
 
     :raises DamagedBackup: it does not tell.
     """
-    found = layout.read_metadata(directory).get(MANIFEST)
+    found = metadata.read(directory).get(MANIFEST)
     if not isinstance(found, str):
         raise base.DamagedBackup(
-            f'The backup\'s {layout.METADATA} lacks {MANIFEST}.')
+            f'The backup\'s {metadata.NAME} lacks {MANIFEST}.')
     return found
 
 

@@ -13,6 +13,8 @@ from manila_backup.drivers.posix import contents_index
 from manila_backup.drivers.posix import damage_markers
 from manila_backup.drivers.posix import exclusive_size
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import marker
+from manila_backup.drivers.posix import metadata
 from manila_backup.drivers.posix import verify
 from manila_backup import exception
 from manila_backup.fs import errors
@@ -92,7 +94,7 @@ class PosixDriver(base.BackupDriver):
 
     def check(self, create=False):
         if create:
-            layout.initialise(self.path)
+            marker.initialise(self.path)
         with self._open() as repository:
             repository.check_writable()
 
@@ -106,11 +108,11 @@ class PosixDriver(base.BackupDriver):
 
     def can_upgrade(self):
         with self._open() as repository:
-            return repository.format != layout.FORMAT
+            return repository.format != marker.FORMAT
 
     def upgrade(self):
         with self._open() as repository:
-            return layout.upgrade(repository)
+            return marker.upgrade(repository)
 
     def publish(self, place, attempt):
         with (self._open() as repository,
@@ -130,7 +132,7 @@ class PosixDriver(base.BackupDriver):
             with repository.share(place) as share:
                 directory = layout.open_published(share, place)
             stack.callback(os.close, directory)
-            stored = layout.open_manifest(directory, place)
+            stored = metadata.open_manifest(directory, place)
             stack.callback(os.close, stored.fd)
             data = layout.open_data(directory)
             stack.callback(os.close, data)
@@ -157,7 +159,7 @@ class PosixDriver(base.BackupDriver):
         indexes = contents_index.Indexes(repository, self._reachable(),
                                          folder)
         with contextlib.ExitStack() as stack:
-            manifest = layout.check_manifest(directory, place)
+            manifest = metadata.check_manifest(directory, place)
             stack.callback(os.close, manifest)
             data = layout.open_data(directory)
             stack.callback(os.close, data)
@@ -233,7 +235,7 @@ class PosixDriver(base.BackupDriver):
             with repository.share(place) as share:
                 directory = layout.open_published(share, place)
             try:
-                found = layout.open_manifest(directory, place)
+                found = metadata.open_manifest(directory, place)
                 os.close(found.fd)
             finally:
                 os.close(directory)
@@ -277,7 +279,7 @@ class PosixDriver(base.BackupDriver):
             with repository.share(place) as share:
                 directory = layout.open_published(share, place)
             try:
-                return layout.read_warnings(directory, place, skip, limit)
+                return metadata.read_warnings(directory, place, skip, limit)
             finally:
                 os.close(directory)
 
@@ -315,7 +317,7 @@ def _entries(share, place):
     except OSError:
         return 0
     try:
-        return int(layout.read_metadata(fd).get('files', 0))
+        return int(metadata.read(fd).get('files', 0))
     except (base.DriverError, ValueError, TypeError):
         return 0
     finally:

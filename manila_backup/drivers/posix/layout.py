@@ -5,36 +5,22 @@ The names are part of the format: repository-format.rst.
 """
 
 import contextlib
-import dataclasses
-import datetime
 import errno
-import json
 import os
 import re
-import uuid
 
 from manila_backup.copying import journal
 from manila_backup.copying import manifest
 from manila_backup.copying import reporting
-from manila_backup.copying import warnings
 from manila_backup.drivers import base
+from manila_backup.drivers.posix import marker
+from manila_backup.drivers.posix import metadata
 from manila_backup.fs import btrfs
-from manila_backup.fs import dirent
 from manila_backup.fs import errors
 from manila_backup.fs import handles
 from manila_backup.fs import removal
-from manila_backup import private
-
-MARKER = 'manila-backup-repository'
-
-#: The formats that are known, and the one of a new repository. In the first,
-#: manifests are of the first version; in the second, they may also be of the
-#: second.
-FORMATS = frozenset((manifest.FIRST, manifest.SECOND))
-FORMAT = manifest.SECOND
 
 DATA = journal.DATA
-METADATA = 'metadata.json'
 
 _PARTIAL = re.compile(r'\.partial\.(.+)\.(\d+)')
 _TAKEN = re.compile(r'\.taken\.(.+)\.(\d+)')
@@ -47,7 +33,7 @@ def component(text):
 
     :raises DriverError: it can't.
     """
-    if text == MARKER:
+    if text == marker.NAME:
         raise base.DriverError(f'"{text}" is the name of the marker.')
     return base.component(text)
 
@@ -73,9 +59,9 @@ class Repository:
         try:
             self.fd = os.open(at or path, handles.DIRECTORY & ~os.O_NOFOLLOW)
         except OSError as exc:
-            raise _unavailable(path, exc) from exc
+            raise marker.unavailable(path, exc) from exc
         try:
-            self.format = _check_marker(self.fd, path)
+            self.format = marker.check(self.fd, path)
         except BaseException:
             os.close(self.fd)
             raise
@@ -95,7 +81,7 @@ class Repository:
         try:
             os.close(handles.scratch(self.fd))
         except OSError as exc:
-            raise _unavailable(self.path, exc) from exc
+            raise marker.unavailable(self.path, exc) from exc
 
     @property
     def identity(self):
@@ -279,7 +265,7 @@ def trash(share, name, place):
             raise
         # A full btrfs lets remove, but not rename. So it keeps its name,
         # and loses first what makes a backup of it.
-        for part in (METADATA, manifest.NAME):
+        for part in (metadata.NAME, manifest.NAME):
             removal.remove(f'{name}/{part}', share)
         return name
     os.fsync(share)
@@ -361,46 +347,6 @@ def publish(share, place, attempt):
         raise errors.failed('publish', final, exc) from exc
 
 
-def metadata(about, totals, digest):
-    """The short form, as the bytes of its file."""
-    return json.dumps({**about, **totals, 'manifest_sha256': digest},
-                      indent=1, sort_keys=True).encode() + b'\n'
-
-
-def write_metadata(fd, about, totals, digest):
-    """Write the short form beside the manifest."""
-    out = os.open(METADATA, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-                  | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=fd)
-    with open(out, 'wb') as target:
-        target.write(metadata(about, totals, digest))
-
-
-def read_metadata_text(fd):
-    """The bytes of the short form.
-
-    :raises OSError: it can't be read.
-    """
-    source = os.open(METADATA, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-                     | os.O_CLOEXEC, dir_fd=fd)
-    with open(source, 'rb') as text:
-        return text.read()
-
-
-def read_metadata(fd):
-    """The short form.
-
-    :raises DamagedBackup: it is not there or not readable.
-    """
-    try:
-        found = json.loads(read_metadata_text(fd))
-        if not isinstance(found, dict):
-            raise ValueError('not an object')
-        return found
-    except (OSError, ValueError) as exc:
-        raise base.DamagedBackup(
-            f'The backup\'s {METADATA} can\'t be read: {exc}.') from exc
-
-
 def open_data(fd):
     """The tree of an opened backup: a descriptor.
 
@@ -411,193 +357,3 @@ def open_data(fd):
     except OSError as exc:
         raise errors.failed('open the backup\'s', DATA, exc,
                             reporting.kind(exc)) from exc
-
-
-def open_manifest(fd, place):
-    """The checked manifest of an opened backup.
-
-    :raises DamagedBackup: it is not as it was written, or another backup's.
-    """
-    source = _open_manifest(fd)
-    try:
-        with _damage():
-            found = manifest.Manifest(source)
-            _check_place(found.about, place)
-            return found
-    except BaseException:
-        os.close(source)
-        raise
-
-
-def check_manifest(fd, place):
-    """Open the manifest of an opened backup, without reading its entries.
-
-    :returns: int, a descriptor.
-    :raises DamagedBackup: it is not as it was written, or another backup's.
-    """
-    source = _open_manifest(fd)
-    try:
-        with _damage():
-            _check_place(manifest.check(source), place)
-            return source
-    except BaseException:
-        os.close(source)
-        raise
-
-
-def read_warnings(fd, place, skip, limit):
-    """Read warnings of an opened backup; see :func:`.warnings.read`.
-
-    :raises DamagedBackup: the manifest is not as it was written, or another
-        backup's.
-    """
-    source = _open_manifest(fd)
-    try:
-        with _damage():
-            about, page = warnings.read(source, skip, limit)
-            _check_place(about, place)
-            return page
-    finally:
-        os.close(source)
-
-
-def _open_manifest(fd):
-    try:
-        return manifest.open_in(fd)
-    except OSError as exc:
-        raise errors.failed('open the backup\'s', manifest.NAME, exc,
-                            reporting.kind(exc)) from exc
-
-
-@contextlib.contextmanager
-def _damage():
-    """Tell what a manifest that is read in the context has wrong."""
-    try:
-        yield
-    except base.DriverError:
-        raise
-    except (dirent.Malformed, ValueError, IndexError, AttributeError,
-            KeyError, TypeError) as exc:
-        raise base.DamagedBackup(
-            f'The backup\'s manifest is damaged: {exc}.') from exc
-    except OSError as exc:
-        raise errors.failed('read the backup\'s', manifest.NAME, exc,
-                            reporting.kind(exc)) from exc
-
-
-def _check_place(about, place):
-    for name, value in dataclasses.asdict(place).items():
-        if about[name] != value:
-            raise dirent.Malformed(
-                f'it is of a backup with {name} {about[name]!r}')
-    if not isinstance(about['created_at'], str):
-        raise dirent.Malformed('it does not say when it was made')
-
-
-def initialise(path, at=None):
-    """Make sure that a directory is a repository.
-
-    :param path: str, what it is called.
-    :param at: str, the path that it can be opened by, if that is another.
-    :raises RepositoryUnavailable: it isn't, and is not empty either.
-    """
-    try:
-        private.make_directories(at or path)
-        fd = os.open(at or path, handles.DIRECTORY & ~os.O_NOFOLLOW)
-    except OSError as exc:
-        raise _unavailable(path, exc) from exc
-    try:
-        # Only the marker, not its absence, says anything: an empty
-        # directory may be a mount point.
-        with os.scandir(fd) as entries:
-            names = {entry.name for entry in entries}
-        if MARKER not in names:
-            if any(name != 'lost+found' and not name.startswith(f'.{MARKER}')
-                   for name in names):
-                raise base.RepositoryUnavailable(
-                    f'"{path}" is neither empty nor a repository of this '
-                    'service.', retryable=False)
-            _write_marker(fd)
-        _check_marker(fd, path)
-    except OSError as exc:
-        raise _unavailable(path, exc) from exc
-    finally:
-        os.close(fd)
-
-
-def _write_marker(fd):
-    """First come, first served: a link never replaces anything."""
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
-    name = _new_marker(fd, {'format': FORMAT, 'id': str(uuid.uuid4()),
-                            'created_at': now})
-    try:
-        os.link(name, MARKER, src_dir_fd=fd, dst_dir_fd=fd)
-    except FileExistsError:
-        pass
-    os.unlink(name, dir_fd=fd)
-    os.fsync(fd)
-
-
-def _new_marker(fd, said):
-    """Write a marker under a name of its own, which is returned."""
-    name = f'.{MARKER}.{os.urandom(8).hex()}'
-    out = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC,
-                  0o600, dir_fd=fd)
-    with open(out, 'w', encoding='utf-8') as target:
-        json.dump(said, target)
-        target.flush()
-        os.fsync(target.fileno())
-    return name
-
-
-def upgrade(repository):
-    """Let manifests of the newest version be written into a repository. No
-    release that does not know its format can use it any more.
-
-    :returns: bool, whether it was of an older format.
-    """
-    if repository.format == FORMAT:
-        return False
-    said = {**_read_marker(repository.fd), 'format': FORMAT}
-    try:
-        name = _new_marker(repository.fd, said)
-        os.rename(name, MARKER, src_dir_fd=repository.fd,
-                  dst_dir_fd=repository.fd)
-        os.fsync(repository.fd)
-    except OSError as exc:
-        raise _unavailable(repository.path, exc) from exc
-    return True
-
-
-def _read_marker(fd):
-    source = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-                     | os.O_CLOEXEC, dir_fd=fd)
-    with open(source, encoding='utf-8') as text:
-        return json.loads(text.read(65536))
-
-
-def _check_marker(fd, path):
-    """Make sure that a directory is a repository; its format."""
-    try:
-        found = _read_marker(fd)['format']
-    except FileNotFoundError:
-        raise base.RepositoryUnavailable(
-            f'"{path}" is not a repository of this service: is it not '
-            'mounted?') from None
-    except OSError as exc:
-        raise _unavailable(path, exc) from exc
-    except (ValueError, KeyError, TypeError) as exc:
-        raise base.RepositoryUnavailable(
-            f'The marker of the repository "{path}" is damaged.',
-            retryable=False) from exc
-    if found not in FORMATS:
-        raise base.RepositoryUnavailable(
-            f'The repository "{path}" has format {found}; this release '
-            f'knows {FORMAT} and older ones.', retryable=False)
-    return found
-
-
-def _unavailable(path, exc):
-    return base.RepositoryUnavailable(
-        f'The repository "{path}" can\'t be used: '
-        f'{os.strerror(exc.errno or 0)}.')

@@ -13,7 +13,7 @@ from manila_backup.copying import manifest
 from manila_backup.copying import manifest_index
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import damage_markers
-from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import metadata
 from manila_backup.drivers.posix import reuse
 from manila_backup.fs import attributes
 from manila_backup.fs import clones
@@ -90,7 +90,7 @@ def _published(share):
         except OSError:
             continue
         try:
-            said = layout.read_metadata(fd)
+            said = metadata.read(fd)
             yield _time(said['created_at']), name
         except (base.DamagedBackup, KeyError, TypeError, ValueError):
             continue

@@ -11,6 +11,7 @@ from manila_backup.copying import pool
 from manila_backup.copying import reporting
 from manila_backup.drivers import base
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import metadata
 from manila_backup.fs import dirent
 from manila_backup.fs import errors
 from manila_backup.fs import handles
@@ -106,7 +107,7 @@ def verify(repository, place, processes, progress):
             return [str(exc)]
     try:
         try:
-            found = layout.open_manifest(directory, place)
+            found = metadata.open_manifest(directory, place)
         except base.DamagedBackup as exc:
             return [str(exc)]
         try:
@@ -123,7 +124,7 @@ def _verify(directory, found, processes, progress):
         damages.extend(
             f'"{errors.printable(os.fsencode(entry.name))}" does not belong '
             f'beside the backup\'s {layout.DATA}.' for entry in entries
-            if entry.name not in (layout.DATA, layout.METADATA,
+            if entry.name not in (layout.DATA, metadata.NAME,
                                   manifest.NAME))
     progress.expect(found.entries, found.bytes)
     try:
@@ -156,15 +157,15 @@ def _verify(directory, found, processes, progress):
 def _metadata(directory, found):
     """Damages of the short form: it must say what the manifest says."""
     try:
-        said = layout.read_metadata_text(directory)
+        said = metadata.read_text(directory)
     except OSError as exc:
-        found = errors.failed('read the backup\'s', layout.METADATA, exc,
+        found = errors.failed('read the backup\'s', metadata.NAME, exc,
                               reporting.kind(exc))
         if not isinstance(found, base.DamagedBackup):
             raise found from exc
         return [str(found)]
-    if said != layout.metadata(found.about, found.totals, found.digest):
-        return [f'The backup\'s {layout.METADATA} contradicts its manifest.']
+    if said != metadata.text(found.about, found.totals, found.digest):
+        return [f'The backup\'s {metadata.NAME} contradicts its manifest.']
     return []
 
 

@@ -11,7 +11,7 @@ from manila_backup.copying import manifest
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import metadata
 from manila_backup.drivers import progress
 from manila_backup.fs import dirent
 from manila_backup.fs import handles
@@ -117,7 +117,7 @@ class Continued(testtools.TestCase):
     def about(self, place):
         fd = os.open(self.folder(place), handles.DIRECTORY)
         try:
-            return layout.read_metadata(fd)
+            return metadata.read(fd)
         finally:
             os.close(fd)
 

@@ -16,6 +16,7 @@ from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
 from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import marker
 from manila_backup.drivers.posix import parent
 from manila_backup.drivers import progress
 from manila_backup.fs import attributes
@@ -231,7 +232,7 @@ class Cases:
             del states[place]
             for other, tree in states.items():
                 self.assertWhole([other], tree)
-        self.assertEqual([layout.MARKER], os.listdir(self.repository))
+        self.assertEqual([marker.NAME], os.listdir(self.repository))
 
     def test_the_earlier_one_goes_away_meanwhile(self):
         trees.many(self.source, 30, 40)

@@ -11,7 +11,7 @@ from manila_backup.drivers.conformance import indexed
 from manila_backup.drivers.conformance import path_restores
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import marker
 from manila_backup.path_restore import selection
 from manila_backup import status_codes
 from tests.functional.drivers import casefs
@@ -121,7 +121,7 @@ class PosixIndexedTest(PosixMixin, indexed.Indexed):
         self._broken(lambda path: shutil.copyfile(other, path))
 
     def test_a_repository_of_the_first_format(self):
-        with open(os.path.join(self.repository, layout.MARKER), 'r+') as file:
+        with open(os.path.join(self.repository, marker.NAME), 'r+') as file:
             text = file.read().replace('"format": 2', '"format": 1')
             file.seek(0)
             file.write(text)
@@ -151,7 +151,7 @@ class PosixIndexedTest(PosixMixin, indexed.Indexed):
         self.delete(case.place(2))
         self.assertEqual([], [
             name for name in os.listdir(self.repository)
-            if name != layout.MARKER])
+            if name != marker.NAME])
 
     def test_an_attempt_that_is_given_up(self):
         self.prepare(case.place(), 1)

@@ -11,7 +11,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import metadata
 from manila_backup.drivers import progress
 from manila_backup.fs import syscalls
 from tests.functional.drivers import test_posix
@@ -111,7 +111,7 @@ class PosixFailuresTest(test_posix.OwnCase):
     def test_after_a_power_cut_what_is_taken_over_is_read_again(self):
         trees.many(self.source, 3, 4)
         with (mock.patch.object(syscalls, 'boot_id', lambda: 'another'),
-              mock.patch.object(layout, 'write_metadata',
+              mock.patch.object(metadata, 'write',
                                 side_effect=base.DriverError('cut')),
               self.assertRaisesRegex(base.DriverError, 'cut')):
             self.driver.backup(case.place(), 2, self.source, {}, None,

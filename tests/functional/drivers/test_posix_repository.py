@@ -13,7 +13,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import marker
 from manila_backup.drivers import progress
 from tests.functional.drivers import test_posix
 
@@ -45,13 +45,13 @@ class PosixRepositoryTest(test_posix.OwnCase):
         self.assertEqual([], list(fresh.contents()))
 
     def test_a_repository_of_a_later_release(self):
-        with open(os.path.join(self.repository, layout.MARKER), 'w') as out:
+        with open(os.path.join(self.repository, marker.NAME), 'w') as out:
             json.dump({'format': 3}, out)
         with self.assertRaisesRegex(base.RepositoryUnavailable, 'format 3'):
             self.driver.check(create=True)
 
     def set_format(self, number):
-        path = os.path.join(self.repository, layout.MARKER)
+        path = os.path.join(self.repository, marker.NAME)
         with open(path) as source:
             said = json.load(source)
         with open(path, 'w') as target:
@@ -71,7 +71,7 @@ class PosixRepositoryTest(test_posix.OwnCase):
         self.backup(two)
         self.assertTrue(self.driver.upgrade())
         self.assertFalse(self.driver.upgrade())
-        with open(os.path.join(self.repository, layout.MARKER)) as source:
+        with open(os.path.join(self.repository, marker.NAME)) as source:
             self.assertEqual({**said, 'format': 2}, json.load(source))
         report = self.backup(three)
         # Across formats too, what did not change is not stored again.

@@ -11,7 +11,7 @@ from manila_backup.drivers import base
 from manila_backup.drivers.conformance import case
 from manila_backup.drivers.conformance import trees
 from manila_backup.drivers.posix import driver
-from manila_backup.drivers.posix import layout
+from manila_backup.drivers.posix import metadata
 from manila_backup.drivers import progress
 from manila_backup.fs import btrfs
 from manila_backup.fs import durable
@@ -23,7 +23,7 @@ class ResumedTest(test_posix.PosixMixin, case.Case):
 
     def test_what_is_taken_over_is_read_again(self):
         trees.many(self.source, 3, 4)
-        with (mock.patch.object(layout, 'write_metadata',
+        with (mock.patch.object(metadata, 'write',
                                 side_effect=base.DriverError('cut')),
               self.assertRaisesRegex(base.DriverError, 'cut')):
             self.driver.backup(case.place(), 1, self.source, {}, None,
@@ -55,7 +55,7 @@ class BtrfsResumedTest(test_posix.PosixMixin, case.Case):
             f'.partial.{case.place().backup_id}.{attempt}', name)
 
     def cut(self, attempt):
-        with (mock.patch.object(layout, 'write_metadata',
+        with (mock.patch.object(metadata, 'write',
                                 side_effect=base.DriverError('cut')),
               self.assertRaisesRegex(base.DriverError, 'cut')):
             self.driver.backup(case.place(), attempt, self.source, {}, None,
