@@ -58,7 +58,7 @@ def _write(fd):
     """First come, first served: a link never replaces anything."""
     now = datetime.datetime.now(datetime.timezone.utc).isoformat()
     name = _write_new(fd, {'format': FORMAT, 'id': str(uuid.uuid4()),
-                            'created_at': now})
+                           'created_at': now})
     try:
         os.link(name, NAME, src_dir_fd=fd, dst_dir_fd=fd)
     except FileExistsError:
