@@ -130,7 +130,6 @@ class _Cloner(store.Storer):
 
 class _Copy(tree_copy.TreeCopy):
     storer = _Cloner
-    noted = False
 
 
 class _Impossible(Exception):

@@ -57,6 +57,7 @@ class RegularFiles:
     :param setter: an :class:`~manila_backup.fs.attributes.Setter`.
     :param born: (owner, group) that a file gets which is made in the
         repository.
+    :param interrupted: list of :class:`~.resume.InterruptedAttempt`.
     :param parent: a :class:`~.parent.ParentBackup`, or None.
     :param surely: int, nanoseconds: a file whose ctime is later is read
         twice.
@@ -65,22 +66,37 @@ class RegularFiles:
     :ivar stored: int, bytes written.
     """
 
-    def __init__(self, location, root, setter, born, parent, surely, progress,
-                 problems):
+    def __init__(self, location, root, setter, born, interrupted, parent,
+                 surely, progress, problems):
         self.stored = 0
         self._at = location
         self._root = root
         self._setter = setter
         self._born = born
+        self._reusable = (*interrupted, parent) if parent else interrupted
+        # Where flags may not have been noted.
+        self._untold = not all(files.has_flags for files in self._reusable)
         self._parent = parent
         self._surely = surely
         self._progress = progress
         self._problems = problems
         self._project = inode_flags.project(root)
 
-    def has_flags(self, name):
-        """Tell whether a file of the share has flags worth noting."""
-        return inode_flags.has_any(self._at.source, name, self._project)
+    def reuse(self, file):
+        """Take over a file that was stored before; its line, or None.
+
+        :param file: as for :meth:`.StoredFiles.take`.
+        """
+        if (self._untold and self._at.source is not None
+                and inode_flags.has_any(self._at.source, file[0],
+                                        self._project)):
+            return None
+        for files in self._reusable:
+            taken = files.take(self._at.path, file, self._at.target,
+                               self._setter, self._at.names, self._check)
+            if taken:
+                return self._line(file[0], taken)
+        return None
 
     def store(self, source, name, cloned=None):
         """Store a file, in one try.
@@ -139,7 +155,7 @@ class RegularFiles:
         self.stored += written
         return text, counted.count, st.st_size
 
-    def taken(self, name, taken):
+    def _line(self, name, taken):
         """The line of what :class:`~.reuse.StoredFiles` had, or None."""
         if not taken:
             return None
@@ -234,7 +250,7 @@ class RegularFiles:
         os.lseek(source, 0, os.SEEK_SET)
         if digest != had.extra:
             return None
-        return self.taken(name, self._parent.share(
+        return self._line(name, self._parent.share(
             self._at.path, had, dirent.of_stat(
                 b'F', name, st, digest, xattrs, st.st_size),
             self._at.target, self._setter, self._at.names))

@@ -64,7 +64,6 @@ class Storer(links.Linking):
         self.folds = folds
         self.spool = spool
         self.paths = paths
-        self.reusable = (*interrupted, parent) if parent else interrupted
         self.progress = progress
         self.problems = reporting.Problems()
         self.files = self.bytes = self.kept = 0
@@ -75,15 +74,14 @@ class Storer(links.Linking):
         self._blocked = None    # why the directory at hand can't be entered
         self.spans = []
         self._source = handles.Descent(source, cross)
-        # Where flags may not have been noted.
-        self._untold = not all(files.has_flags for files in self.reusable)
         data = os.open(journal.DATA, handles.DIRECTORY, dir_fd=directory)
         self._directory = data
         self._data = handles.MakingDescent(data)
         self._setter = attributes.Setter(readable=True, noted=self.noted)
         self._at = regular_files.Location()
-        self._regular = self.regular(self._at, source, self._setter, born,
-                                     parent, surely, progress, self.problems)
+        self._regular = self.regular(
+            self._at, source, self._setter, born, interrupted, parent, surely,
+            progress, self.problems)
         self._name, self._part, self._end = journal.begin(directory)
         self._inode = None  # which it must be, to be the first of a group
         self._lines = []
@@ -195,7 +193,7 @@ class Storer(links.Linking):
     def _file(self, file):
         """A name that was a regular file when it was scanned."""
         name, _, size = file[:3]
-        text = self._had(file)
+        text = self._regular.reuse(file)
         if text:
             self._lines.append(text)
             self.kept += 1
@@ -211,25 +209,10 @@ class Storer(links.Linking):
             self.progress.advance(1, size, reporting.COPIED)
         return entry
 
-    def _check(self, count):
-        self.progress.check()
-
     def _done(self, size, calls=reporting.COPIED):
         self.files += 1
         self.bytes += size
         self.progress.advance(1, size, calls)
-
-    def _had(self, file):
-        """Take over a file that was stored before; its line, or None."""
-        if (self._untold and self._at.source is not None
-                and self._regular.has_flags(file[0])):
-            return None
-        for files in self.reusable:
-            taken = files.take(self._at.path, file, self._at.target,
-                               self._setter, self._at.names, self._check)
-            if taken:
-                return self._regular.taken(file[0], taken)
-        return None
 
     def _copy(self, name):
         """Copy a regular file.

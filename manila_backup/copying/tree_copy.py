@@ -42,9 +42,6 @@ class TreeCopy:
     #: As for :class:`~.scan.Scan`.
     partial = frozenset()
 
-    #: As for :class:`~.attributes.Setter`.
-    noted = True
-
     def __init__(self, directory, processes, progress, ignore=frozenset(),
                  cross=False, bytes_per_entry=0):
         self.directory = directory
@@ -100,7 +97,7 @@ class TreeCopy:
         def describe(inbox, _):
             return journal.set_directories(
                 inbox, self._spool, self._journal.paths(), self.directory,
-                self.progress, self.noted)
+                self.progress, self.storer.noted)
 
         def batches():
             for batch in found.batches():

@@ -27,8 +27,7 @@ class _Digests(regular_files.RegularFiles):
 
     def store(self, source, name, cloned=None):
         st = os.fstat(source)
-        digest = content.digest_like_copy(
-            source, st, lambda count: self._progress.check())
+        digest = content.digest_like_copy(source, st, self._check)
         return dirent.line(dirent.of_stat(
             b'F', name, st, digest, attributes.read_xattrs(source),
             st.st_size)), 0, st.st_size
